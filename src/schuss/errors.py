@@ -1,0 +1,25 @@
+"""The errors that Schuss raises on purpose; anything else that reaches a user is a bug."""
+
+from __future__ import annotations
+
+__all__ = ["DataError", "FileFormatError", "SchussError", "TraceError", "UsageError"]
+
+
+class SchussError(Exception):
+    """Base of Schuss's own errors."""
+
+
+class UsageError(SchussError, ValueError):
+    """An argument or a command is wrong; the message says what was expected instead."""
+
+
+class DataError(SchussError, ValueError):
+    """The data cannot be used; one line says what is wrong, where, and what to do."""
+
+
+class FileFormatError(DataError):
+    """A file of Schuss's own is damaged, was altered, or has a newer format."""
+
+
+class TraceError(SchussError):
+    """A function cannot be traced; the message names the user's line and the remedy."""
