@@ -1,0 +1,57 @@
+"""The commands: each parses its options, calls the package, and prints what came of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from schuss.cli.parser import parse
+from schuss.errors import DataError, UsageError
+
+__all__ = ["main"]
+
+BAD_INPUT, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        argv: The words after `schuss`; those of this process if left out.
+
+    Returns:
+        0; 2 for bad usage or data, 1 for a failure while running, 130 after Ctrl-C.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = parse(words)
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt as stop:
+        return _say(str(stop) or "stopped by Ctrl-C.", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is wrong, and nobody listens.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except (UsageError, DataError) as problem:
+        return _say(str(problem), BAD_INPUT)
+    except OSError as problem:
+        place = f": {problem.filename}" if problem.filename else ""
+        return _say(f"{problem.strerror or problem}{place}", FAILURE)
+    except MemoryError:
+        return _say("not enough memory; take a smaller --batch-size or fewer rows.", FAILURE)
+    except Exception as problem:
+        hint = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
+        return _say(f"{type(problem).__name__}: {problem}; {hint}", FAILURE)
+    return status
+
+
+def _say(message: str, status: int) -> int:
+    """Print one line on standard error, or the whole traceback when debugging."""
+    if os.environ.get("SCHUSS_DEBUG", "0") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()
+    print("schuss:", " ".join(message.split()), file=sys.stderr)
+    return status

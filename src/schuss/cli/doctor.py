@@ -1,0 +1,184 @@
+"""`schuss doctor`: what this machine has, and whether Schuss computes and stores right on it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import schuss
+from schuss.cli.parser import CommandParser
+
+__all__ = ["parser", "run"]
+
+EXAMPLES = """\
+examples:
+  schuss doctor
+  schuss doctor --json"""
+
+CORE = ("numpy", "safetensors", "rich")
+OPTIONAL = ("pyarrow", "pandas", "polars")
+
+
+def parser() -> CommandParser:
+    """Return the reader of this command's options."""
+    read = CommandParser(
+        "schuss doctor",
+        "Show versions, processor and threads, and test gradients and run folders.",
+        EXAMPLES,
+    )
+    read.add_argument("--json", action="store_true", help="end with one JSON object")
+    return read
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is found; 1 when a test fails."""
+    facts = {**_versions(), **_machine()}
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {value}")
+    results = {}
+    for title, test in SELF_TESTS.items():
+        start = perf_counter()
+        try:
+            problem = test()
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        results[title] = problem or "passed"
+        print(f"{title:<{width}}  {results[title]} ({perf_counter() - start:.2f} s)")
+    failed = [title for title, result in results.items() if result != "passed"]
+    if arguments.json:
+        import json
+
+        print(json.dumps({**facts, "tests": results, "ok": not failed}))
+    if failed:
+        print(f"schuss: failed here: {', '.join(failed)}.", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _versions() -> dict[str, str]:
+    found = {"schuss": schuss.__version__, "python": platform.python_version()}
+    for name in CORE + OPTIONAL:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing" if name in CORE else "not installed (optional)"
+    return found
+
+
+def _machine() -> dict[str, str]:
+    limits = [
+        f"{name}={os.environ[name]}"
+        for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+        if name in os.environ
+    ]
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor(),
+        "threads": f"{_usable_cores()} of {os.cpu_count()} cores {' '.join(limits)}".strip(),
+        "BLAS": _blas(),
+    }
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    if described.exists():
+        for line in described.read_text("utf-8", "replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _blas() -> str:
+    import numpy as np
+
+    config = np.show_config(mode="dicts")
+    blas = config.get("Build Dependencies", {}).get("blas", {}) if config else {}
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def _test_primitives() -> str | None:
+    """Compare derivatives of one primitive a family with central differences, in float64."""
+    from schuss import functions
+    from schuss.gradcheck import check_gradients
+    from schuss.random import manual_seed, rand
+    from schuss.tensor import Tensor, float64
+
+    manual_seed(0)
+    square = rand(3, 3, dtype=float64) + 0.5
+    other = rand(3, 3, dtype=float64) + 0.5
+    cases: dict[str, Callable[[Tensor], Tensor]] = {
+        "exp": functions.exp,
+        "log": functions.log,
+        "tanh": functions.tanh,
+        "multiplication": lambda x: x * other,
+        "division": lambda x: other / x,
+        "matmul": lambda x: x @ other,
+        "sum": lambda x: x.sum(axis=0),
+        "max": lambda x: x.max(axis=1),
+        "indexing": lambda x: x[[0, 2], 1:],
+        "permute_dims": lambda x: functions.permute_dims(x, (1, 0)) * other,
+        "softmax": functions.softmax,
+    }
+    for function in cases.values():
+        check_gradients(function, square)
+    return None
+
+
+def _test_network() -> str | None:
+    """Compare a small network's gradients with central differences, and descend a little."""
+    from schuss import nn, optim
+    from schuss.gradcheck import check_gradients
+    from schuss.random import manual_seed, randn
+    from schuss.tensor import Tensor, float64
+
+    manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3))
+    model.to(float64)
+    x = randn(6, 4, dtype=float64)
+    y = Tensor([0, 1, 2, 0, 1, 2])
+
+    def loss(x: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(model(x), y)
+
+    check_gradients(loss, x)
+    optimizer = optim.Adam(model.parameters(), lr=0.05)
+    before = loss(x).item()
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss(x).backward()
+        optimizer.step()
+    after = loss(x).item()
+    return None if after < 0.5 * before else f"the loss went from {before:.3f} to {after:.3f}"
+
+
+def _test_run() -> str | None:
+    """Train for a moment, read the run back, and compare predictions bit for bit."""
+    import numpy as np
+
+    from schuss.training import load, train
+
+    with TemporaryDirectory() as folder:
+        trained = train("iris", epochs=2, run=Path(folder) / "run", quiet=True)
+        rows = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])
+        before = trained.predict_proba(rows)
+        after = load(Path(folder) / "run").predict_proba(rows)
+        return None if np.array_equal(before, after) else "a run read back predicts differently"
+
+
+SELF_TESTS: dict[str, Callable[[], str | None]] = {
+    "gradients of primitives": _test_primitives,
+    "gradients of a network": _test_network,
+    "writing and reading a run": _test_run,
+}
