@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-# Several test processes share the processor; a BLAS that starts a thread per core in each is slower.
+# Several test processes share the processor; a thread per core in each only slows them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

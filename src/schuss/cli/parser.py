@@ -89,7 +89,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     if command in COMMANDS:
         module = import_module(f"schuss.cli.{command}")
         run: Callable[[argparse.Namespace], int] = module.run
-        arguments = module.parser().parse(words[1:])
+        arguments: argparse.Namespace = module.parser().parse(words[1:])
         arguments.run = run
         return arguments
     if not command.startswith("-"):

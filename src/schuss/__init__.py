@@ -1,0 +1,121 @@
+"""Schuss trains neural networks by backpropagation and gradient descent.
+
+This is the public face and nothing else: each name is loaded from its module when it is first
+used, so that `import schuss` costs next to nothing.
+
+>>> import schuss as ss
+>>> x = ss.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad.tolist()
+[2.0, 4.0]
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Where each public name lives; `a=b` is the name b there, called a here. The imports under
+# TYPE_CHECKING say the same to type checkers and editors, and a test holds the two equal.
+_PLACES = {
+    "schuss": "data errors functions nn optim random training",
+    "schuss.tensor": """
+        Tensor asarray bool=bool_ enable_grad float32 float64 from_numpy int32 int64
+        is_grad_enabled no_grad tensor
+    """,
+    "schuss.functions": """
+        abs acos acosh add all any arange argmax argmin argsort asin asinh astype atan atan2
+        atanh bitwise_and bitwise_invert bitwise_or bitwise_xor broadcast_arrays
+        broadcast_to ceil clip concat copysign cos cosh count_nonzero cross cumulative_prod
+        cumulative_sum diag diagonal diff divide dot einsum empty empty_like equal erf exp
+        expand_dims expm1 eye flatten flip floor floor_divide full full_like gather gelu
+        greater greater_equal hypot isfinite isinf isnan less less_equal linspace log log10
+        log1p log2 log_softmax logaddexp logical_and logical_not logical_or logical_xor
+        logsumexp masked_fill matmul matrix_transpose max maximum mean median meshgrid min
+        minimum moveaxis multiply negative nonzero norm not_equal one_hot ones ones_like
+        outer pad permute_dims positive pow prod reciprocal relu remainder repeat reshape
+        roll round searchsorted sigmoid sign sin sinh softmax softplus sort sqrt square
+        squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile
+        trace tril triu trunc unique_values unstack var vecdot where zeros zeros_like
+    """,
+    "schuss.random": "manual_seed rand randint randn randperm",
+    "schuss.backprop": "grad hvp jvp value_and_grad vjp",
+    "schuss.gradcheck": "check_gradients",
+    "schuss.training": "Run Trainer load resume train",
+}
+_SOURCES = {
+    entry.partition("=")[0]: (module, entry.rpartition("=")[2])
+    for module, entries in _PLACES.items()
+    for entry in entries.split()
+}
+
+__all__ = ["__version__", *_SOURCES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _SOURCES:
+        raise AttributeError(f"module 'schuss' has no attribute {name!r}")
+    module, attribute = _SOURCES[name]
+    if module == "schuss":
+        value: object = import_module(f"schuss.{attribute}")
+    else:
+        value = getattr(import_module(module), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # Importing the submodule schuss.tensor would put it in the place of the function.
+        if name == "tensor" and isinstance(value, ModuleType):
+            value = value.tensor
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+if TYPE_CHECKING:
+    from schuss import data as data
+    from schuss import errors as errors
+    from schuss import functions as functions
+    from schuss import nn as nn
+    from schuss import optim as optim
+    from schuss import random as random
+    from schuss import training as training
+    from schuss.backprop import grad as grad
+    from schuss.backprop import hvp as hvp
+    from schuss.backprop import jvp as jvp
+    from schuss.backprop import value_and_grad as value_and_grad
+    from schuss.backprop import vjp as vjp
+    from schuss.functions import *
+    from schuss.gradcheck import check_gradients as check_gradients
+    from schuss.random import manual_seed as manual_seed
+    from schuss.random import rand as rand
+    from schuss.random import randint as randint
+    from schuss.random import randn as randn
+    from schuss.random import randperm as randperm
+    from schuss.tensor import Tensor as Tensor
+    from schuss.tensor import asarray as asarray
+    from schuss.tensor import bool_ as bool
+    from schuss.tensor import enable_grad as enable_grad
+    from schuss.tensor import float32 as float32
+    from schuss.tensor import float64 as float64
+    from schuss.tensor import from_numpy as from_numpy
+    from schuss.tensor import int32 as int32
+    from schuss.tensor import int64 as int64
+    from schuss.tensor import is_grad_enabled as is_grad_enabled
+    from schuss.tensor import no_grad as no_grad
+    from schuss.tensor import tensor as tensor
+    from schuss.training import Run as Run
+    from schuss.training import Trainer as Trainer
+    from schuss.training import load as load
+    from schuss.training import resume as resume
+    from schuss.training import train as train
