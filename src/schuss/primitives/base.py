@@ -1,0 +1,325 @@
+"""What a primitive is, how one is applied, and the makers of elementwise ones."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from schuss.tensor import (
+    RECORDING,
+    TRACER,
+    Array,
+    Tensor,
+    TensorLike,
+    bool_,
+    float32,
+    int64,
+    leaf,
+    new_object,
+    next_stamp,
+    supported_dtype,
+    to_array,
+)
+
+__all__ = ["NOT_DIFFERENTIABLE", "REGISTRY", "Primitive", "Spec", "apply", "astype", "binary", "unary"]
+
+# log(0), 1/0 and overflow give inf and nan, as in every framework; NumPy would also warn.
+warnings.filterwarnings(
+    "ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)"
+)
+
+Rule: TypeAlias = Callable[..., Tensor]
+Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
+NO_ATTRIBUTES: dict[str, Any] = {}
+
+
+class NotDifferentiable:
+    """Says that a primitive has no derivative: integers, booleans, or flat almost everywhere."""
+
+    def __repr__(self) -> str:
+        return "NOT_DIFFERENTIABLE"
+
+
+NOT_DIFFERENTIABLE = NotDifferentiable()
+REGISTRY: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """One operation with all its faces.
+
+    Args:
+        name: unique, in the Python array API's words where it has the function.
+        value: NumPy arrays and Python numbers in, an array out: the definition.
+        shape: `shape(*specs, **attributes) -> (shape, dtype)`, from the inputs' (shape, dtype).
+        derivative: for each input a rule `rule(g, y, *inputs, **attributes) -> Tensor` that takes
+            the error `g` in the output `y` back to that input, written with tensor functions (a
+            result that is too large by broadcasting is summed afterwards, in one place); one
+            rule with a leading `position` argument when `variadic`; None for an input without
+            derivative; NOT_DIFFERENTIABLE.
+        variadic: whether any number of inputs is taken.
+
+    Raises:
+        ValueError: when a face is missing or the name is taken.
+    """
+
+    __slots__ = ("derivative", "differentiable", "name", "shape", "value", "variadic")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        value: Callable[..., Any],
+        shape: Callable[..., Spec],
+        derivative: Sequence[Rule | None] | Rule | NotDifferentiable,
+        variadic: bool = False,
+    ) -> None:
+        if name in REGISTRY:
+            raise ValueError(f"Primitive {name}: expected a new name, got one that is taken.")
+        if not callable(value) or not callable(shape) or derivative is None:
+            raise ValueError(f"Primitive {name}: expected every face, got one that is missing.")
+        self.name = name
+        self.value = value
+        self.shape = shape
+        self.derivative = derivative
+        self.differentiable = not isinstance(derivative, NotDifferentiable)
+        self.variadic = variadic
+        REGISTRY[name] = self
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def rule(self, position: int) -> Rule | None:
+        """Return the derivative's rule for one input."""
+        if self.variadic:
+            whole: Any = self.derivative
+            return lambda g, y, *inputs, **options: whole(position, g, y, *inputs, **options)
+        return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
+
+
+def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
+    """Apply `primitive` to tensors (and Python numbers), recording it where a gradient may flow."""
+    tracer = TRACER.get()
+    if tracer is not None:
+        return tracer.apply(primitive, inputs, attributes)  # type: ignore[no-any-return]
+    out = primitive.value(
+        *[x.array if isinstance(x, Tensor) else x for x in inputs], **attributes
+    )
+    if primitive.differentiable:
+        for x in inputs:
+            if isinstance(x, Tensor) and x.requires_grad and RECORDING.get():
+                return recorded(out, primitive, inputs, attributes)
+    result = new_object(Tensor)
+    result.array = out if type(out) is np.ndarray else np.asarray(out)
+    result.requires_grad = False
+    result.grad = None
+    result.node = None
+    result.stamp = 0
+    return result
+
+
+def recorded(
+    out: Array, primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any]
+) -> Tensor:
+    """Return the result `out` together with how it was made."""
+    result = new_object(Tensor)
+    result.array = out if type(out) is np.ndarray else np.asarray(out)
+    result.requires_grad = True
+    result.grad = None
+    result.node = (primitive, inputs, attributes)
+    result.stamp = next_stamp()
+    return result
+
+
+def operand(x: TensorLike) -> Any:
+    """Return a tensor as it is, a number as a Python number (weak dtype), the rest as a tensor."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return x if isinstance(x, (Tensor, float, int)) else leaf(to_array(x))
+
+
+def as_tensor(x: TensorLike) -> Tensor:
+    """Return `x` as a tensor, numbers with their default dtypes."""
+    return x if isinstance(x, Tensor) else leaf(to_array(x))
+
+
+def result_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype of mixed inputs: floats win over integers without growing."""
+    floats = [d for d in dtypes if d.kind == "f"]
+    return np.result_type(*(floats or dtypes))
+
+
+def promote(*inputs: Any) -> list[Any]:
+    """Cast tensors to one common dtype; numbers stay numbers unless there is no tensor at all."""
+    numbers = [x for x in inputs if not isinstance(x, Tensor)]
+    dtypes = [x.dtype for x in inputs if isinstance(x, Tensor)]
+    dtype = result_dtype(*(dtypes or [to_array(x).dtype for x in numbers]))
+    if dtype.kind != "f" and any(isinstance(x, float) for x in numbers):
+        dtype = float32
+    elif dtype.kind == "b" and any(not isinstance(x, bool) for x in numbers):
+        dtype = int64
+    cast = [astype(x, dtype) if isinstance(x, Tensor) else x for x in inputs]
+    if not dtypes:
+        cast[0] = leaf(np.asarray(cast[0], dtype))
+    return cast
+
+
+def _astype_shape(x: Spec, *, dtype: np.dtype[Any]) -> Spec:
+    return x[0], dtype
+
+
+_astype = Primitive(
+    "astype",
+    value=lambda x, *, dtype: x.astype(dtype),
+    shape=_astype_shape,
+    derivative=(lambda g, y, x, *, dtype: astype(g, x.dtype),),
+)
+
+
+def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
+    """Return `x` cast to `dtype`; itself when it has it already and no `copy` is asked for."""
+    x = as_tensor(x)
+    dtype = supported_dtype(dtype)
+    if x.dtype == dtype and not copy:
+        return x
+    if dtype.kind != "f" and x.requires_grad:
+        x = x.detach()
+    return apply(_astype, (x,), {"dtype": dtype})
+
+
+def elementwise_shape(*specs: Spec) -> Spec:
+    """Return the broadcast shape and the common dtype."""
+    return np.broadcast_shapes(*[s[0] for s in specs]), result_dtype(*[s[1] for s in specs])
+
+
+def predicate_shape(*specs: Spec) -> Spec:
+    """Return the broadcast shape and bool."""
+    return np.broadcast_shapes(*[s[0] for s in specs]), bool_
+
+
+def unary(
+    name: str,
+    *,
+    value: Callable[[Array], Array],
+    derivative: Rule | NotDifferentiable,
+    shape: Callable[..., Spec] = elementwise_shape,
+    floats_only: bool = True,
+    doc: str,
+) -> Callable[[TensorLike], Tensor]:
+    """Define an elementwise primitive of one input, and return the function that applies it."""
+    rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
+    primitive = Primitive(name, value=value, shape=shape, derivative=rules)
+    differentiable = primitive.differentiable
+
+    def function(x: TensorLike) -> Tensor:
+        if not isinstance(x, Tensor):
+            x = as_tensor(x)
+        if floats_only and x.array.dtype.kind != "f":
+            (x,) = promote(x, 1.0)[:1]
+        if TRACER.get() is not None:
+            return apply(primitive, (x,), NO_ATTRIBUTES)
+        out = value(x.array)
+        result = new_object(Tensor)
+        result.array = out if type(out) is np.ndarray else np.asarray(out)
+        result.grad = None
+        if x.requires_grad and differentiable and RECORDING.get():
+            result.requires_grad = True
+            result.node = (primitive, (x,), NO_ATTRIBUTES)
+            result.stamp = next_stamp()
+        else:
+            result.requires_grad = False
+            result.node = None
+            result.stamp = 0
+        return result
+
+    return _named(function, primitive, f"{doc}, elementwise.")
+
+
+def binary(
+    name: str,
+    *,
+    value: Callable[[Any, Any], Array],
+    derivative: tuple[Rule | None, Rule | None] | NotDifferentiable,
+    shape: Callable[..., Spec] = elementwise_shape,
+    floats_only: bool = False,
+    doc: str,
+) -> Callable[[TensorLike, TensorLike], Tensor]:
+    """Define an elementwise primitive of two inputs, and return the function that applies it."""
+    primitive = Primitive(name, value=value, shape=shape, derivative=derivative)
+    differentiable = primitive.differentiable
+
+    def function(x: TensorLike, y: TensorLike) -> Tensor:
+        wanted = False
+        if isinstance(x, Tensor):
+            a = x.array
+            wanted = x.requires_grad
+            if isinstance(y, Tensor):
+                b = y.array
+                if y.requires_grad:
+                    wanted = True
+                if a.dtype is not b.dtype or (floats_only and a.dtype.kind != "f"):
+                    return slow(x, y)
+            elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
+                b = y  # type: ignore[assignment]  # NumPy takes a Python number as weakly typed
+            else:
+                return slow(x, y)
+        elif (
+            isinstance(y, Tensor)
+            and (type(x) is float or type(x) is int)
+            and y.array.dtype.kind == "f"
+        ):
+            a = x  # type: ignore[assignment]  # as above
+            b = y.array
+            wanted = y.requires_grad
+        else:
+            return slow(x, y)
+        if TRACER.get() is not None:
+            return apply(primitive, (x, y), NO_ATTRIBUTES)
+        try:
+            out = value(a, b)
+        except ValueError as error:
+            raise mismatch(name, a, b, error) from None
+        result = new_object(Tensor)
+        result.array = out if type(out) is np.ndarray else np.asarray(out)
+        result.grad = None
+        if wanted and differentiable and RECORDING.get():
+            result.requires_grad = True
+            result.node = (primitive, (x, y), NO_ATTRIBUTES)
+            result.stamp = next_stamp()
+        else:
+            result.requires_grad = False
+            result.node = None
+            result.stamp = 0
+        return result
+
+    def slow(x: TensorLike, y: TensorLike) -> Tensor:
+        x, y = operand(x), operand(y)
+        x, y = promote(x, y, 1.0)[:2] if floats_only else promote(x, y)
+        try:
+            return apply(primitive, (x, y), NO_ATTRIBUTES)
+        except ValueError as error:
+            raise mismatch(name, x, y, error) from None
+
+    return _named(function, primitive, f"{doc}, elementwise with broadcasting.")
+
+
+def mismatch(name: str, x: Any, y: Any, error: ValueError) -> ValueError:
+    """Return the error to raise for `error`, met on applying `name` to `x` and `y`."""
+    shapes = np.shape(x), np.shape(y)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return ValueError(
+            f"{name}: expected shapes that broadcast, got {shapes[0]} and {shapes[1]}; "
+            "axes must be equal or 1, counted from the last."
+        )
+    return error
+
+
+def _named(function: Any, primitive: Primitive, doc: str) -> Any:
+    function.__name__ = function.__qualname__ = primitive.name
+    function.__doc__ = doc
+    function.primitive = primitive
+    return function

@@ -1,0 +1,88 @@
+"""The matrix product, from which every other contraction is composed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from schuss.primitives.base import (
+    NO_ATTRIBUTES,
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+    promote,
+)
+from schuss.primitives.movement import permute_dims, reshape
+from schuss.tensor import Array, Tensor, TensorLike, int64
+
+
+def matrix_transpose(x: TensorLike) -> Tensor:
+    """Swap the last two axes."""
+    x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"matrix_transpose: expected at least 2 axes, got shape {x.shape}.")
+    return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _product(x: Array, y: Array) -> Array:
+    # For two matrices `dot` is the same product with half of matmul's overhead.
+    return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
+
+
+def _product_shape(x: Spec, y: Spec) -> Spec:
+    batch = np.broadcast_shapes(x[0][:-2], y[0][:-2])
+    return (*batch, x[0][-2], y[0][-1]), np.result_type(x[1], y[1])
+
+
+_matmul = Primitive(
+    "matmul",
+    value=_product,
+    shape=_product_shape,
+    derivative=(
+        lambda g, z, x, y: matmul(g, matrix_transpose(y)),
+        lambda g, z, x, y: matmul(matrix_transpose(x), g),
+    ),
+)
+
+
+def matmul(x: TensorLike, y: TensorLike) -> Tensor:
+    """Matrix product over the last axis of x and the last but one of y, batched over the rest.
+
+    Args:
+        x: shape (..., n, k), or (k,).
+        y: shape (..., k, m), or (k,).
+
+    Returns:
+        Shape (..., n, m), without n or m where the input has one axis.
+
+    Raises:
+        ValueError: when the inner lengths differ or an input has no axes.
+    """
+    x, y = as_tensor(x), as_tensor(y)
+    if x.array.dtype is not y.array.dtype:
+        x, y = promote(x, y)
+    if x.array.dtype.kind == "b":
+        x, y = x.astype(int64), y.astype(int64)
+    a, b = x.array.shape, y.array.shape
+    if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
+        raise ValueError(
+            f"matmul: expected x of shape (..., n, k) and y of shape (..., k, m), got {a} and {b}."
+        )
+    if len(a) == 2 and len(b) == 2:
+        return apply(_matmul, (x, y), NO_ATTRIBUTES)
+    if len(a) == 1:
+        out = matmul(reshape(x, (1, a[0])), y)
+        return reshape(out, out.shape[:-1] if len(b) == 1 else (*out.shape[:-2], out.shape[-1]))
+    if len(b) == 1:
+        out = matmul(x, reshape(y, (b[0], 1)))
+        return reshape(out, out.shape[:-1])
+    if len(b) == 2 and len(a) > 2:
+        # One large product instead of a small one for each of the leading indices.
+        rows = int(np.prod(a[:-1]))
+        return reshape(matmul(reshape(x, (rows, a[-1])), y), (*a[:-1], b[-1]))
+    return apply(_matmul, (x, y), NO_ATTRIBUTES)
+
+
+matmul.primitive = _matmul  # type: ignore[attr-defined]
+Tensor.__matmul__ = matmul  # type: ignore[method-assign]
+Tensor.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[method-assign]

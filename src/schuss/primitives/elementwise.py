@@ -1,0 +1,365 @@
+"""Elementwise primitives: arithmetic, exponentials, trigonometry, comparisons, logic, choice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.base import (
+    NO_ATTRIBUTES,
+    NOT_DIFFERENTIABLE,
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+    astype,
+    binary,
+    operand,
+    predicate_shape,
+    promote,
+    result_dtype,
+    unary,
+)
+from schuss.tensor import Array, Tensor, TensorLike, bool_, leaf
+
+# Arithmetic.
+
+add = binary(
+    "add",
+    value=np.add,
+    derivative=(lambda g, z, x, y: g, lambda g, z, x, y: g),
+    doc="x + y",
+)
+
+subtract = binary(
+    "subtract",
+    value=lambda x, y: np.subtract(x, y) if np.result_type(x, y) != bool_ else np.bitwise_xor(x, y),
+    derivative=(lambda g, z, x, y: g, lambda g, z, x, y: negative(g)),
+    doc="x - y",
+)
+
+multiply = binary(
+    "multiply",
+    value=np.multiply,
+    derivative=(lambda g, z, x, y: multiply(g, y), lambda g, z, x, y: multiply(g, x)),
+    doc="x * y",
+)
+
+divide = binary(
+    "divide",
+    value=np.true_divide,
+    derivative=(
+        lambda g, z, x, y: divide(g, y),
+        lambda g, z, x, y: negative(divide(multiply(g, z), y)),
+    ),
+    floats_only=True,
+    doc="x / y",
+)
+
+
+def _pow_to_base(g: Tensor, z: Tensor, x: Tensor, y: Any) -> Tensor:
+    if not isinstance(y, Tensor):
+        return multiply(g, multiply(y, pow(x, y - 1))) if y != 0 else multiply(g, zeros_as(x))
+    # 0 * x**-1 would be nan at x = 0.
+    slope = multiply(y, pow(x, subtract(y, 1)))
+    return multiply(g, where(equal(y, 0), 0.0, slope))
+
+
+def _pow_to_exponent(g: Tensor, z: Tensor, x: Any, y: Tensor) -> Tensor:
+    if not isinstance(x, Tensor):
+        return multiply(g, multiply(z, math.log(x))) if x > 0 else multiply(g, zeros_as(y))
+    # z * log(x) at x = 0 is 0 for y >= 0, the limit, and not nan.
+    safe = where(equal(x, 0), 1.0, x)
+    return multiply(g, multiply(z, log(safe)))
+
+
+pow = binary(
+    "pow",
+    value=np.power,
+    derivative=(_pow_to_base, _pow_to_exponent),
+    doc="x ** y",
+)
+
+floor_divide = binary(
+    "floor_divide", value=np.floor_divide, derivative=NOT_DIFFERENTIABLE, doc="floor(x / y)"
+)
+
+remainder = binary(
+    "remainder",
+    value=np.remainder,
+    derivative=(
+        lambda g, z, x, y: g,
+        lambda g, z, x, y: negative(multiply(g, floor(divide(x, y)))),
+    ),
+    doc="x - y * floor(x / y), with the sign of y",
+)
+
+
+def _share_of_larger(g: Tensor, x: Any, y: Any) -> Tensor:
+    """Take `g` to x where x is larger, half of it where x equals a tensor y."""
+    if not isinstance(y, Tensor):
+        return multiply(g, greater_equal(x, y))
+    share = multiply(add(astype(greater(x, y), g.dtype), astype(greater_equal(x, y), g.dtype)), 0.5)
+    return multiply(g, share)
+
+
+maximum = binary(
+    "maximum",
+    value=np.maximum,
+    derivative=(
+        lambda g, z, x, y: _share_of_larger(g, x, y),
+        lambda g, z, x, y: _share_of_larger(g, y, x),
+    ),
+    doc="The larger of x and y",
+)
+
+minimum = binary(
+    "minimum",
+    value=np.minimum,
+    derivative=(
+        lambda g, z, x, y: _share_of_larger(g, negative(x), -y),
+        lambda g, z, x, y: _share_of_larger(g, negative(y), -x),
+    ),
+    doc="The smaller of x and y",
+)
+
+negative = unary(
+    "negative",
+    value=np.negative,
+    derivative=lambda g, y, x: negative(g),
+    floats_only=False,
+    doc="-x",
+)
+
+abs = unary(
+    "abs",
+    value=np.abs,
+    derivative=lambda g, y, x: multiply(g, sign(x)),
+    floats_only=False,
+    doc="|x|",
+)
+
+sign = unary(
+    "sign", value=np.sign, derivative=NOT_DIFFERENTIABLE, floats_only=False, doc="-1, 0 or 1"
+)
+
+relu = unary(
+    "relu",
+    value=lambda x: np.maximum(x, x.dtype.type(0)),
+    derivative=lambda g, y, x: multiply(g, greater(y, 0.0)),
+    floats_only=False,
+    doc="max(x, 0), with derivative 0 at 0",
+)
+
+floor = unary("floor", value=np.floor, derivative=NOT_DIFFERENTIABLE, doc="Largest integer <= x")
+ceil = unary("ceil", value=np.ceil, derivative=NOT_DIFFERENTIABLE, doc="Smallest integer >= x")
+round = unary(
+    "round", value=np.rint, derivative=NOT_DIFFERENTIABLE, doc="Nearest integer, halves to even"
+)
+
+# Exponentials.
+
+exp = unary("exp", value=np.exp, derivative=lambda g, y, x: multiply(g, y), doc="e ** x")
+
+expm1 = unary(
+    "expm1",
+    value=np.expm1,
+    derivative=lambda g, y, x: multiply(g, add(y, 1.0)),
+    doc="e ** x - 1, exact near 0",
+)
+
+log = unary("log", value=np.log, derivative=lambda g, y, x: divide(g, x), doc="Natural logarithm")
+
+log1p = unary(
+    "log1p",
+    value=np.log1p,
+    derivative=lambda g, y, x: divide(g, add(x, 1.0)),
+    doc="log(1 + x), exact near 0",
+)
+
+sqrt = unary(
+    "sqrt",
+    value=np.sqrt,
+    derivative=lambda g, y, x: divide(g, multiply(y, 2.0)),
+    doc="Square root",
+)
+
+# Trigonometry and sigmoids.
+
+sin = unary("sin", value=np.sin, derivative=lambda g, y, x: multiply(g, cos(x)), doc="Sine")
+
+cos = unary(
+    "cos",
+    value=np.cos,
+    derivative=lambda g, y, x: negative(multiply(g, sin(x))),
+    doc="Cosine",
+)
+
+atan2 = binary(
+    "atan2",
+    value=np.arctan2,
+    derivative=(
+        lambda g, z, y, x: divide(multiply(g, x), add(multiply(x, x), multiply(y, y))),
+        lambda g, z, y, x: negative(divide(multiply(g, y), add(multiply(x, x), multiply(y, y)))),
+    ),
+    floats_only=True,
+    doc="Angle of the point (y, x), in radians from -pi to pi",
+)
+
+tanh = unary(
+    "tanh",
+    value=np.tanh,
+    derivative=lambda g, y, x: multiply(g, subtract(1.0, multiply(y, y))),
+    doc="Hyperbolic tangent",
+)
+
+
+def _sigmoid(x: Array) -> Array:
+    # Far below zero exp overflows to inf, whose reciprocal is the right 0.
+    out = np.asarray(np.negative(x))
+    np.exp(out, out)
+    np.add(out, 1, out)
+    return np.reciprocal(out, out)
+
+
+sigmoid = unary(
+    "sigmoid",
+    value=_sigmoid,
+    derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
+    doc="1 / (1 + e ** -x)",
+)
+
+
+# erf(x) = x P(x^2) up to 1; beyond it 1 - exp(-x^2) Q(t) with t = (x - 5/2) / (x + 5/2), up to 6,
+# where erf rounds to 1. P and Q interpolate at Chebyshev nodes (computed with 50 digits).
+_ERF_P = (
+    -4.230945824295338e-12, 8.709045129053106e-11, -1.216456005728345e-09,
+    1.4792401209404813e-08, -1.6364642158167616e-07, 1.6462045441468418e-06,
+    -1.4925647567519332e-05, 0.00012055332902888736, -0.000854832702193483,
+    0.0052239776254232985, -0.02686617064512984, 0.1128379167095512,
+    -0.37612638903183754, 1.1283791670955126,
+)  # fmt: skip
+_ERF_Q = (
+    -3.1105657790446826e-08, -5.7428469490553345e-08, 8.60156516322993e-08,
+    3.888175695933132e-07, 7.53673760631223e-08, -1.8164720433642259e-06,
+    -2.29831982171594e-06, 7.55512693545759e-06, 1.8614559099828207e-05,
+    -3.418249685146509e-05, -0.00012887718386037626, 0.00022838039445486995,
+    0.0008759154508743136, -0.0026423659648229, -0.003993701165879864,
+    0.03992253907559367, -0.12503305237882903, 0.2517131932174492,
+    -0.37173673394897333, 0.2108063640611436,
+)  # fmt: skip
+
+
+def _erf(x: Array) -> Array:
+    size = np.abs(x)
+    near = x * np.polyval(_ERF_P, np.minimum(size, 1) ** 2)
+    far = np.clip(size, 1, 6)
+    tail = np.exp(-far * far) * np.polyval(_ERF_Q, (far - 2.5) / (far + 2.5))
+    return np.where(size > 1, np.copysign(1 - tail, x), near).astype(x.dtype, copy=False)
+
+
+erf = unary(
+    "erf",
+    value=_erf,
+    derivative=lambda g, y, x: multiply(
+        g, multiply(exp(negative(multiply(x, x))), 2 / math.sqrt(math.pi))
+    ),
+    doc="Error function",
+)
+
+# Comparisons and logic.
+
+
+def _predicate(name: str, value: Any, doc: str) -> Any:
+    return binary(
+        name, value=value, derivative=NOT_DIFFERENTIABLE, shape=predicate_shape, doc=doc
+    )
+
+
+equal = _predicate("equal", np.equal, "x == y")
+not_equal = _predicate("not_equal", np.not_equal, "x != y")
+less = _predicate("less", np.less, "x < y")
+less_equal = _predicate("less_equal", np.less_equal, "x <= y")
+greater = _predicate("greater", np.greater, "x > y")
+greater_equal = _predicate("greater_equal", np.greater_equal, "x >= y")
+bitwise_and = binary(
+    "bitwise_and", value=np.bitwise_and, derivative=NOT_DIFFERENTIABLE, doc="x & y"
+)
+bitwise_or = binary("bitwise_or", value=np.bitwise_or, derivative=NOT_DIFFERENTIABLE, doc="x | y")
+bitwise_xor = binary(
+    "bitwise_xor", value=np.bitwise_xor, derivative=NOT_DIFFERENTIABLE, doc="x ^ y"
+)
+bitwise_invert = unary(
+    "bitwise_invert",
+    value=np.bitwise_not,
+    derivative=NOT_DIFFERENTIABLE,
+    floats_only=False,
+    doc="~x",
+)
+
+# Choice.
+
+
+def _where_shape(condition: Spec, x: Spec, y: Spec) -> Spec:
+    return np.broadcast_shapes(condition[0], x[0], y[0]), result_dtype(x[1], y[1])
+
+
+_where = Primitive(
+    "where",
+    value=np.where,
+    shape=_where_shape,
+    derivative=(
+        None,
+        lambda g, z, condition, x, y: where(condition, g, 0.0),
+        lambda g, z, condition, x, y: where(condition, 0.0, g),
+    ),
+)
+
+
+def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
+    """x where `condition` holds and y elsewhere, elementwise with broadcasting."""
+    condition = as_tensor(condition)
+    if condition.dtype.kind != "b":
+        raise TypeError(
+            f"where: expected a boolean condition, got {condition.dtype}; compare it first."
+        )
+    x, y = promote(operand(x), operand(y))
+    # A number has to take the other side's dtype: np.where would widen it.
+    if not isinstance(x, Tensor):
+        x = leaf(np.asarray(x, y.dtype))  # type: ignore[attr-defined]
+    if not isinstance(y, Tensor):
+        y = leaf(np.asarray(y, x.dtype))
+    try:
+        return apply(_where, (condition, x, y), NO_ATTRIBUTES)
+    except ValueError:
+        raise ValueError(
+            f"where: expected shapes that broadcast, got {condition.shape}, {x.shape}, {y.shape}."
+        ) from None
+
+
+where.primitive = _where  # type: ignore[attr-defined]
+
+
+def zeros_as(x: Tensor) -> Tensor:
+    """Return zeros of x's shape and dtype, that do not depend on x."""
+    return leaf(np.zeros(x.shape, x.dtype))
+
+
+def _reflected(function: Any) -> Any:
+    return lambda self, other: function(other, self)
+
+
+for _name, _function in {
+    "add": add, "sub": subtract, "mul": multiply, "truediv": divide, "floordiv": floor_divide,
+    "mod": remainder, "pow": pow, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
+}.items():  # fmt: skip
+    setattr(Tensor, f"__{_name}__", _function)
+    setattr(Tensor, f"__r{_name}__", _reflected(_function))
+for _name, _function in {
+    "lt": less, "le": less_equal, "gt": greater, "ge": greater_equal, "eq": equal,
+    "ne": not_equal, "neg": negative, "abs": abs, "invert": bitwise_invert,
+}.items():  # fmt: skip
+    setattr(Tensor, f"__{_name}__", _function)
+Tensor.__pos__ = lambda self: self  # type: ignore[method-assign]

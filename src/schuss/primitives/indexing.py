@@ -1,0 +1,234 @@
+"""Indexing and its derivative: slices, gathers by integer arrays, scatters, and sorting order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.base import (
+    NOT_DIFFERENTIABLE,
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+)
+from schuss.primitives.movement import reshape
+from schuss.primitives.reduction import normalize_axes
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64, leaf
+
+# A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
+# index tensor goes.
+Template = tuple[Any, ...]
+
+
+class _ArrayHere:
+    def __repr__(self) -> str:
+        return "ARRAY"
+
+
+ARRAY = _ArrayHere()
+
+
+def _filled(template: Template, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+    rest = iter(arrays)
+    return tuple(next(rest) if item is ARRAY else item for item in template)
+
+
+def _stand_in(spec: Spec) -> Array:
+    """Return an array of the shape and dtype of `spec` that takes no memory."""
+    return np.broadcast_to(np.zeros((), spec[1]), spec[0])
+
+
+def _slice_shape(x: Spec, *, template: Template) -> Spec:
+    return _stand_in(x)[template].shape, x[1]
+
+
+def _unslice_value(g: Array, *, template: Template, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, g.dtype)
+    out[template] = g
+    return out
+
+
+_slice = Primitive(
+    "slice",
+    value=lambda x, *, template: x[template],
+    shape=_slice_shape,
+    derivative=(
+        lambda g, y, x, *, template: apply(
+            _unslice, (g,), {"template": template, "shape": x.shape}
+        ),
+    ),
+)
+
+_unslice = Primitive(
+    "unslice",
+    value=_unslice_value,
+    shape=lambda g, *, template, shape: (shape, g[1]),
+    derivative=(
+        lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),
+    ),
+)
+
+
+def _gather_shape(x: Spec, *indices: Spec, template: Template) -> Spec:
+    arrays = tuple(_stand_in(i) for i in indices)
+    return _stand_in(x)[_filled(template, arrays)].shape, x[1]
+
+
+def _scatter_add_value(
+    g: Array, *indices: Array, template: Template, shape: tuple[int, ...]
+) -> Array:
+    out = np.zeros(shape, g.dtype)
+    if template == (ARRAY,) and g.ndim > 1 and len(indices[0]):
+        # Rows, as an embedding's: sorted by their place they are summed in one pass.
+        flat = indices[0].reshape(-1) % shape[0]
+        rows = g.reshape(flat.size, *shape[1:])
+        order = np.argsort(flat, kind="stable")
+        places = flat[order]
+        starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
+        out[places[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    else:
+        np.add.at(out, _filled(template, indices), g)
+    return out
+
+
+_gather = Primitive(
+    "gather",
+    value=lambda x, *indices, template: x[_filled(template, indices)],
+    shape=_gather_shape,
+    variadic=True,
+    derivative=lambda position, g, y, x, *indices, template: apply(
+        _scatter_add, (g, *indices), {"template": template, "shape": x.shape}
+    ),
+)
+
+_scatter_add = Primitive(
+    "scatter_add",
+    value=_scatter_add_value,
+    shape=lambda g, *indices, template, shape: (shape, g[1]),
+    variadic=True,
+    derivative=lambda position, g, y, x, *indices, template, shape: apply(
+        _gather, (g, *indices), {"template": template}
+    ),
+)
+
+
+def getitem(x: Tensor, index: Any) -> Tensor:
+    """Index as NumPy does: slices, integers, None, Ellipsis, integer arrays, boolean masks.
+
+    Raises:
+        IndexError: for an index out of range, too many indices, or one of another kind.
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    template: list[Any] = []
+    arrays: list[Tensor] = []
+    for item in items:
+        kind = type(item)
+        if kind is int or kind is slice or item is None or item is Ellipsis:
+            template.append(_plain_slice(item) if kind is slice else item)
+        elif isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):
+            template.append(int(item))
+        else:
+            found = _index_arrays(item)
+            template.extend([ARRAY] * len(found))
+            arrays.extend(found)
+    try:
+        if not arrays:
+            return apply(_slice, (x,), {"template": tuple(template)})
+        return apply(_gather, (x, *arrays), {"template": tuple(template)})
+    except IndexError as error:
+        raise IndexError(f"index: {error} (shape {x.shape}).") from None
+
+
+def _plain_slice(item: slice) -> slice:
+    if any(isinstance(part, Tensor) for part in (item.start, item.stop, item.step)):
+        parts = (item.start, item.stop, item.step)
+        return slice(*[None if part is None else int(part) for part in parts])
+    return item
+
+
+def _index_arrays(item: Any) -> list[Tensor]:
+    """Return an integer tensor, or for a boolean mask one for each of its axes."""
+    if isinstance(item, list) and not item:
+        return [leaf(np.zeros(0, int64))]
+    try:
+        found = as_tensor(item)
+    except TypeError as error:
+        raise IndexError(
+            f"index: expected integers, slices, None, ... or masks, got {type(item).__name__} "
+            f"({error})"
+        ) from None
+    if found.dtype.kind == "b":
+        tracer = TRACER.get()
+        if tracer is not None:
+            return list(tracer.nonzero(found))
+        if found.ndim == 0:
+            raise IndexError("index: expected a mask with axes, got one boolean; use where().")
+        return [leaf(places) for places in np.nonzero(found.array)]
+    if found.dtype.kind != "i":
+        raise IndexError(f"index: expected integers or booleans, got {found.dtype}; cast it first.")
+    return [found]
+
+
+_argsort = Primitive(
+    "argsort",
+    value=lambda x, *, axis, descending: _argsort_value(x, axis, descending),
+    shape=lambda x, *, axis, descending: (x[0], int64),
+    derivative=NOT_DIFFERENTIABLE,
+)
+
+
+def _argsort_value(x: Array, axis: int, descending: bool) -> Array:
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    # Stable and descending: sort the reversed array and count from its other end.
+    order = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
+    return x.shape[axis] - 1 - np.flip(order, axis)  # type: ignore[no-any-return]
+
+
+def argsort(x: TensorLike, axis: int = -1, *, descending: bool = False) -> Tensor:
+    """Return the positions (int64) that sort `x` along `axis`; equal elements keep their order."""
+    x = as_tensor(x)
+    (place,) = normalize_axes(axis, x.ndim, "argsort")
+    return apply(_argsort, (x,), {"axis": place, "descending": descending})
+
+
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tensor:
+    """Pick along `axis` the elements at `indices`, which has x's number of axes."""
+    x, found = as_tensor(x), as_tensor(indices)
+    (axis,) = normalize_axes(axis, x.ndim, "take_along_axis")
+    if found.ndim != x.ndim or found.dtype.kind != "i":
+        raise ValueError(
+            f"take_along_axis: expected integer indices with {x.ndim} axes, got shape "
+            f"{found.shape} of {found.dtype}."
+        )
+    grid = [
+        found if a == axis else reshape(leaf(np.arange(n)), (-1,) + (1,) * (x.ndim - a - 1))
+        for a, n in enumerate(x.shape)
+    ]
+    for a, n in enumerate(x.shape):
+        if a != axis and found.shape[a] == 1 != n:
+            continue
+        if a != axis and found.shape[a] != n:
+            raise ValueError(
+                f"take_along_axis: expected indices of length {n} or 1 along axis {a}, got "
+                f"{found.shape[a]}."
+            )
+    return getitem(x, tuple(grid))
+
+
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
+    """Pick the elements (or rows along `axis`) at `indices`; 1-D `x` needs no axis."""
+    x = as_tensor(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"take: expected axis= for shape {x.shape}, got none.")
+        axis = 0
+    (axis,) = normalize_axes(axis, x.ndim, "take")
+    return getitem(x, (slice(None),) * axis + (as_tensor(indices),))
+
+
+getitem.primitive = _gather  # type: ignore[attr-defined]
+argsort.primitive = _argsort  # type: ignore[attr-defined]
+Tensor.__getitem__ = getitem  # type: ignore[method-assign]

@@ -1,0 +1,162 @@
+"""Primitives that move elements without changing them: reshape, permute, flip, pad, concat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype, result_dtype
+from schuss.primitives.reduction import normalize_axes
+from schuss.tensor import Tensor, TensorLike
+
+_reshape = Primitive(
+    "reshape",
+    value=lambda x, *, shape: x.reshape(shape),
+    shape=lambda x, *, shape: (shape, x[1]),
+    derivative=(lambda g, y, x, *, shape: reshape(g, x.array.shape),),
+)
+
+
+def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
+    """Return the same elements in another shape; one length may be -1 and is worked out."""
+    x = as_tensor(x)
+    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if -1 in sizes:
+        known = -math.prod(sizes)
+        if sizes.count(-1) > 1 or known <= 0 or x.size % known:
+            raise ValueError(
+                f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {sizes}."
+            )
+        sizes = tuple(x.size // known if n == -1 else n for n in sizes)
+    if sizes == x.array.shape:
+        return x
+    if math.prod(sizes) != x.array.size or any(n < 0 for n in sizes):
+        raise ValueError(
+            f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {sizes}."
+        )
+    return apply(_reshape, (x,), {"shape": sizes})
+
+
+def _permuted(x: Spec, *, axes: tuple[int, ...]) -> Spec:
+    return tuple(x[0][a] for a in axes), x[1]
+
+
+_permute_dims = Primitive(
+    "permute_dims",
+    value=lambda x, *, axes: x.transpose(axes),
+    shape=_permuted,
+    derivative=(
+        lambda g, y, x, *, axes: permute_dims(g, tuple(int(a) for a in np.argsort(axes))),
+    ),
+)
+
+
+def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
+    """Return `x` with its axes in the order `axes`; without a copy."""
+    x = as_tensor(x)
+    order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
+    if len(order) != x.ndim:
+        raise ValueError(f"permute_dims: expected all {x.ndim} axes, got {tuple(axes)}.")
+    if order == tuple(range(x.ndim)):
+        return x
+    return apply(_permute_dims, (x,), {"axes": order})
+
+
+_flip = Primitive(
+    "flip",
+    value=lambda x, *, axes: np.flip(x, axes),
+    shape=lambda x, *, axes: x,
+    derivative=(lambda g, y, x, *, axes: flip(g, axes),),
+)
+
+
+def flip(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """Return `x` in reverse order along `axis` (all axes by default)."""
+    x = as_tensor(x)
+    return apply(_flip, (x,), {"axes": normalize_axes(axis, x.ndim, "flip")})
+
+
+def _padded(x: Spec, *, widths: tuple[tuple[int, int], ...], value: Any) -> Spec:
+    return tuple(n + a + b for n, (a, b) in zip(x[0], widths, strict=True)), x[1]
+
+
+def _unpad(
+    g: Tensor, y: Tensor, x: Tensor, *, widths: tuple[tuple[int, int], ...], value: Any
+) -> Tensor:
+    return g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))]
+
+
+_pad = Primitive(
+    "pad",
+    value=lambda x, *, widths, value: np.pad(x, widths, constant_values=value),
+    shape=_padded,
+    derivative=(_unpad,),
+)
+
+
+def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0) -> Tensor:
+    """Put (before, after) elements equal to `value` around each axis of `x`."""
+    x = as_tensor(x)
+    pairs = tuple((int(a), int(b)) for a, b in widths)
+    if len(pairs) != x.ndim or any(a < 0 or b < 0 for a, b in pairs):
+        raise ValueError(
+            f"pad: expected a (before, after) pair of counts for each of the {x.ndim} axes, "
+            f"got {tuple(widths)}."
+        )
+    if not any(a or b for a, b in pairs):
+        return x
+    return apply(_pad, (x,), {"widths": pairs, "value": value})
+
+
+def _joined(*specs: Spec, axis: int) -> Spec:
+    shape = list(specs[0][0])
+    shape[axis] = sum(s[0][axis] for s in specs)
+    return tuple(shape), specs[0][1]
+
+
+def _split_off(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) -> Tensor:
+    start = sum(x.shape[axis] for x in inputs[:position])
+    stop = start + inputs[position].shape[axis]
+    return g[(slice(None),) * axis + (slice(start, stop),)]
+
+
+_concat = Primitive(
+    "concat",
+    value=lambda *inputs, axis: np.concatenate(inputs, axis=axis),
+    shape=_joined,
+    derivative=_split_off,
+    variadic=True,
+)
+
+
+def concat(
+    tensors: Sequence[TensorLike], axis: int | None = 0, *, dim: int | None = None
+) -> Tensor:
+    """Join tensors along an axis that they have; with `axis=None` flatten them first."""
+    parts = [as_tensor(x) for x in tensors]
+    if not parts:
+        raise ValueError("concat: expected at least one tensor, got none.")
+    axis = axis if dim is None else dim
+    if axis is None:
+        parts, axis = [reshape(x, (-1,)) for x in parts], 0
+    if parts[0].ndim == 0:
+        raise ValueError("concat: expected at least one axis, got none; use stack().")
+    (axis,) = normalize_axes(axis, parts[0].ndim, "concat")
+    rest = [x.shape[:axis] + x.shape[axis + 1 :] for x in parts]
+    if any(x.ndim != parts[0].ndim for x in parts) or len(set(rest)) > 1:
+        raise ValueError(
+            f"concat: expected shapes that agree but for axis {axis}, got "
+            f"{', '.join(str(x.shape) for x in parts)}."
+        )
+    dtype = result_dtype(*[x.dtype for x in parts])
+    return apply(_concat, tuple(astype(x, dtype) for x in parts), {"axis": axis})
+
+
+for _function, _primitive in (
+    (reshape, _reshape), (permute_dims, _permute_dims), (flip, _flip), (pad, _pad),
+    (concat, _concat),
+):  # fmt: skip
+    _function.primitive = _primitive  # type: ignore[attr-defined]

@@ -1,0 +1,45 @@
+"""The random primitive: counter-based uniform numbers from a key and a count of draws."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
+from schuss.tensor import Array, Tensor, float32, supported_dtype
+
+
+def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
+    seed, draw = (int(n) & (2**64 - 1) for n in key)
+    bits = np.random.Philox(key=[seed, 0], counter=[0, draw, 0, 0])
+    size = math.prod(shape)
+    if dtype == float32:
+        halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]
+        # The upper 24 bits: every multiple of 2**-24 in [0, 1) equally often.
+        return np.multiply(halves >> 8, 2.0**-24, dtype=float32).reshape(shape)
+    return ((bits.random_raw(size) >> np.uint64(11)) * 2.0**-53).reshape(shape)
+
+
+_random_uniform = Primitive(
+    "random_uniform",
+    value=_uniform_value,
+    shape=lambda key, *, shape, dtype: (shape, dtype),
+    derivative=NOT_DIFFERENTIABLE,
+)
+
+
+def random_uniform(key: Tensor, shape: tuple[int, ...], dtype: Any = float32) -> Tensor:
+    """Return uniform numbers in [0, 1) that depend on `key` alone.
+
+    Args:
+        key: int64, shape (2,): the seed and the number of the draw.
+        shape: of the result.
+        dtype: float32 (multiples of 2**-24) or float64 (multiples of 2**-53).
+    """
+    return apply(_random_uniform, (key,), {"shape": shape, "dtype": supported_dtype(dtype)})
+
+
+random_uniform.primitive = _random_uniform  # type: ignore[attr-defined]

@@ -1,0 +1,268 @@
+"""Reductions and their derivative, broadcasting; cumulative sums; positions of extremes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.base import (
+    NOT_DIFFERENTIABLE,
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+    astype,
+)
+from schuss.primitives.elementwise import divide, equal, multiply
+from schuss.tensor import Array, Tensor, TensorLike, float32, int64
+
+Axis = int | tuple[int, ...] | list[int] | None
+
+# NumPy adds pairwise along contiguous memory only; from this count on, float32 sums are
+# accumulated in float64, so that a mean over 10**7 numbers keeps its digits.
+_WIDE_SUM = 1024
+
+
+def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
+    """Return `axis` as non-negative axes, all of them for None.
+
+    Raises:
+        ValueError: for an axis out of range or named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}.")
+    found = tuple(int(a) % ndim for a in axes)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{owner}: expected each axis once, got {axis}.")
+    return found
+
+
+def torch_axis(axis: Any, keepdims: bool, names: dict[str, Any], owner: str) -> tuple[Any, bool]:
+    """Return (axis, keepdims) with PyTorch's names `dim` and `keepdim` taken for them."""
+    axis = names.pop("dim", axis)
+    keepdims = names.pop("keepdim", keepdims)
+    if names:
+        raise TypeError(
+            f"{owner}: unexpected argument {next(iter(names))!r}; known are axis (or dim) and "
+            "keepdims (or keepdim)."
+        )
+    return axis, keepdims
+
+
+def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Return the shape after reducing `axes`."""
+    if keepdims:
+        return tuple(1 if i in axes else n for i, n in enumerate(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+def _same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
+    return reduced_shape(x[0], axes, keepdims), x[1]
+
+
+def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+    """Put the reduced axes back into `y` with length 1, so that it broadcasts against `x`."""
+    if keepdims or len(axes) == 0:
+        return y
+    from schuss.primitives.movement import reshape
+
+    return reshape(y, reduced_shape(x.shape, axes, True))
+
+
+def _sum_value(x: Array, *, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if x.dtype == float32 and x.size >= _WIDE_SUM:
+        count = math.prod(x.shape[a] for a in axes)
+        if count >= _WIDE_SUM:
+            wide = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float64)
+            return np.asarray(wide, float32)
+    return np.add.reduce(x, axis=axes, keepdims=keepdims)
+
+
+_sum = Primitive(
+    "sum",
+    value=_sum_value,
+    shape=_same_dtype,
+    derivative=(
+        lambda g, y, x, *, axes, keepdims: broadcast_to(restore(g, x, axes, keepdims), x.shape),
+    ),
+)
+
+
+def sum(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
+) -> Tensor:
+    """Sum over `axis`; booleans and int32 are counted in int64, float32 sums keep their digits."""
+    x = as_tensor(x)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "sum")
+    if dtype is not None:
+        x = astype(x, dtype)
+    elif x.array.dtype.kind != "f":
+        x = astype(x, int64)
+    axes = tuple(range(x.array.ndim)) if axis is None else normalize_axes(axis, x.ndim, "sum")
+    return apply(_sum, (x,), {"axes": axes, "keepdims": keepdims})
+
+
+_broadcast_to = Primitive(
+    "broadcast_to",
+    value=lambda x, *, shape: np.broadcast_to(x, shape),
+    shape=lambda x, *, shape: (shape, x[1]),
+    # The error is summed back to x's shape where every broadcast is undone.
+    derivative=(lambda g, y, x, *, shape: g,),
+)
+
+
+def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
+    """Repeat `x` along axes of length 1, and new leading ones, up to `shape`; without a copy."""
+    x = as_tensor(x)
+    shape = tuple(int(n) for n in shape)
+    if x.array.shape == shape:
+        return x
+    try:
+        fits = np.broadcast_shapes(x.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"broadcast_to: expected a shape that fits {shape}, got {x.shape}.")
+    return apply(_broadcast_to, (x,), {"shape": shape})
+
+
+def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Undo a broadcast: sum `x` over the axes along which `shape` was repeated."""
+    extra = x.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(
+        extra + i for i, n in enumerate(shape) if n == 1 and x.shape[extra + i] != 1
+    )
+    if len(axes) == extra:
+        return sum(x, axes)
+    summed = sum(x, axes, keepdims=True)
+    if not extra:
+        return summed
+    from schuss.primitives.movement import reshape
+
+    return reshape(summed, shape)
+
+
+def _extreme(name: str, value: Any) -> Any:
+    def derivative(
+        g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
+    ) -> Tensor:
+        # Equal extremes share the error evenly.
+        at = astype(equal(x, restore(y, x, axes, keepdims)), x.dtype)
+        share = divide(restore(g, x, axes, keepdims), sum(at, axes, keepdims=True))
+        return multiply(at, share)
+
+    primitive = Primitive(
+        name,
+        value=lambda x, *, axes, keepdims: value(x, axis=axes, keepdims=keepdims),
+        shape=_same_dtype,
+        derivative=(derivative,),
+    )
+
+    def function(
+        x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any
+    ) -> Tensor:
+        x = as_tensor(x)
+        if names:
+            axis, keepdims = torch_axis(axis, keepdims, names, name)
+        axes = normalize_axes(axis, x.ndim, name)
+        if any(x.shape[a] == 0 for a in axes):
+            raise ValueError(f"{name}: expected at least one element, got shape {x.shape}.")
+        return apply(primitive, (x,), {"axes": axes, "keepdims": keepdims})
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{name.capitalize()}imum over `axis`; nan where there is one."
+    function.primitive = primitive  # type: ignore[attr-defined]
+    return function
+
+
+max = _extreme("max", np.maximum.reduce)
+min = _extreme("min", np.minimum.reduce)
+
+
+def _arg_shape(x: Spec, *, axis: int) -> Spec:
+    return reduced_shape(x[0], (axis,), False), int64
+
+
+def _position(name: str, value: Any) -> Any:
+    primitive = Primitive(
+        name,
+        value=lambda x, *, axis: value(x, axis=axis),
+        shape=_arg_shape,
+        derivative=NOT_DIFFERENTIABLE,
+    )
+
+    def function(
+        x: TensorLike, axis: int | None = None, keepdims: bool = False, **names: Any
+    ) -> Tensor:
+        from schuss.primitives.movement import reshape
+
+        x = as_tensor(x)
+        if names:
+            axis, keepdims = torch_axis(axis, keepdims, names, name)
+        shape = x.shape
+        if axis is None:
+            x, axes = reshape(x, (x.size,)), (0,)
+            kept = (1,) * len(shape)
+        else:
+            axes = normalize_axes(axis, x.ndim, name)
+            kept = reduced_shape(shape, axes, True)
+        if x.shape[axes[0]] == 0:
+            raise ValueError(f"{name}: expected at least one element, got shape {shape}.")
+        found = apply(primitive, (x,), {"axis": axes[0]})
+        return reshape(found, kept) if keepdims else found
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Position (int64) of the first {name[3:]}imum along `axis`, or of all."
+    function.primitive = primitive  # type: ignore[attr-defined]
+    return function
+
+
+argmax = _position("argmax", np.argmax)
+argmin = _position("argmin", np.argmin)
+
+
+def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
+    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= _WIDE_SUM else x.dtype
+    if reverse:
+        x = np.flip(x, axis)
+    total = np.add.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)
+    return np.flip(total, axis) if reverse else total
+
+
+_cumulative_sum = Primitive(
+    "cumulative_sum",
+    value=_cumulative_value,
+    shape=lambda x, *, axis, reverse: x,
+    derivative=(
+        lambda g, y, x, *, axis, reverse: apply(
+            _cumulative_sum, (g,), {"axis": axis, "reverse": not reverse}
+        ),
+    ),
+)
+
+
+def cumulative_sum(x: TensorLike, axis: int | None = None, **names: Any) -> Tensor:
+    """Sum of the elements up to and including each, along `axis`."""
+    x = as_tensor(x)
+    if names:
+        axis, _ = torch_axis(axis, False, names, "cumulative_sum")
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"cumulative_sum: expected axis= for shape {x.shape}, got none.")
+        axis = 0
+    if x.dtype.kind != "f":
+        x = astype(x, int64)
+    (axis,) = normalize_axes(axis, x.ndim, "cumulative_sum")
+    return apply(_cumulative_sum, (x,), {"axis": axis, "reverse": False})
+
+
+sum.primitive = _sum  # type: ignore[attr-defined]
+broadcast_to.primitive = _broadcast_to  # type: ignore[attr-defined]
+cumulative_sum.primitive = _cumulative_sum  # type: ignore[attr-defined]

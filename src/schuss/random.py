@@ -1,0 +1,125 @@
+"""Random tensors: counter-based, so that eager and compiled runs draw the same numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.random import random_uniform
+from schuss.tensor import Array, Tensor, TensorLike, asarray, float32, int64, leaf
+
+__all__ = [
+    "bernoulli",
+    "get_state",
+    "manual_seed",
+    "normal",
+    "rand",
+    "randint",
+    "randn",
+    "randperm",
+    "set_state",
+    "uniform",
+]
+
+# The seed and the number of draws so far: the whole state of the generator.
+_key = leaf(np.array([0, 0], int64))
+
+
+def manual_seed(seed: int) -> None:
+    """Start the generator anew from `seed`, any integer.
+
+    >>> manual_seed(0); a = rand(2)
+    >>> manual_seed(0); b = rand(2)
+    >>> bool((a == b).all())
+    True
+    """
+    wrapped = operator.index(seed) & (2**64 - 1)
+    _key.assign(np.array([wrapped - 2**64 if wrapped >= 2**63 else wrapped, 0], int64))
+
+
+def get_state() -> Array:
+    """Return the generator's state: int64, shape (2,)."""
+    return _key.array.copy()
+
+
+def set_state(state: TensorLike) -> None:
+    """Put the generator back into a state that `get_state` returned.
+
+    Raises:
+        ValueError: for anything but two integers.
+    """
+    array = np.asarray(state)
+    if array.shape != (2,) or array.dtype.kind != "i":
+        raise ValueError(f"set_state: expected int64 of shape (2,), got {array.shape}.")
+    _key.assign(array.astype(int64))
+
+
+def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
+    if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
+        shape = tuple(shape[0])
+    return tuple(operator.index(n) for n in shape)
+
+
+def rand(*shape: Any, dtype: Any = None) -> Tensor:
+    """Return uniform numbers in [0, 1).
+
+    Args:
+        shape: lengths of the axes, or one tuple of them.
+        dtype: float32 by default, or float64.
+    """
+    drawn = random_uniform(_key, _shape(shape), dtype)
+    _key.assign(_key + asarray(np.array([0, 1], int64)))
+    return drawn
+
+
+def randn(*shape: Any, dtype: Any = None) -> Tensor:
+    """Return normal numbers of mean 0 and variance 1 (Box and Muller, 1958).
+
+    >>> randn(2, 3).shape
+    (2, 3)
+    """
+    from schuss.functions import concat, cos, log1p, reshape, sin, sqrt
+
+    sizes = _shape(shape)
+    count = math.prod(sizes)
+    half = (count + 1) // 2
+    u = rand(2, half, dtype=dtype)
+    radius = sqrt(-2.0 * log1p(-u[0]))
+    angle = u[1] * (2 * math.pi)
+    return reshape(concat([radius * cos(angle), radius * sin(angle)])[:count], sizes)
+
+
+def uniform(low: float, high: float, shape: Any, *, dtype: Any = None) -> Tensor:
+    """Return uniform numbers in [low, high)."""
+    return rand(shape, dtype=dtype) * (high - low) + low
+
+
+def normal(mean: float, std: float, shape: Any, *, dtype: Any = None) -> Tensor:
+    """Return normal numbers of the given mean and standard deviation."""
+    return randn(shape, dtype=dtype) * std + mean
+
+
+def randint(low: int, high: int, shape: Any = ()) -> Tensor:
+    """Return integers (int64) in [low, high), each equally likely."""
+    if high <= low or high - low > 2**53:
+        raise ValueError(f"randint: expected low < high (apart by at most 2**53), got {low}, {high}.")
+    return (rand(shape, dtype="float64") * (high - low)).astype(int64) + low
+
+
+def bernoulli(p: float, shape: Any) -> Tensor:
+    """Return booleans that are true with probability `p`, 0 to 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"bernoulli: expected p from 0 to 1, got {p}.")
+    return rand(shape, dtype=float32) < p
+
+
+def randperm(n: int) -> Tensor:
+    """Return the integers 0 to n - 1 (int64) in random order."""
+    from schuss.functions import argsort
+
+    return argsort(rand(n, dtype="float64"))
+
+

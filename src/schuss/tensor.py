@@ -1,0 +1,504 @@
+"""Tensor: a node of the computation (primitive, inputs, attributes) with its evaluated array."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from itertools import count
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from schuss.primitives.base import Primitive
+
+__all__ = [
+    "Tensor",
+    "asarray",
+    "bool_",
+    "enable_grad",
+    "float32",
+    "float64",
+    "from_numpy",
+    "int32",
+    "int64",
+    "is_grad_enabled",
+    "no_grad",
+    "tensor",
+]
+
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+int64 = np.dtype(np.int64)
+int32 = np.dtype(np.int32)
+bool_ = np.dtype(np.bool_)
+
+Array: TypeAlias = npt.NDArray[Any]
+Number: TypeAlias = int | float | bool
+TensorLike: TypeAlias = "Tensor | Number | Array | np.generic | Sequence[Any]"
+Node: TypeAlias = "tuple[Primitive, tuple[Any, ...], dict[str, Any]]"
+
+_KEPT = {float32: float32, float64: float64, int64: int64, int32: int32, bool_: bool_}
+_BY_KIND = {"f": float32, "i": int64, "u": int64, "b": bool_}
+
+# Context variables are cheaper to read than thread locals, and a new thread starts with the default.
+RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
+TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
+# Orders the making of recorded nodes and the changing of tensors in place, so that the reverse
+# pass notices a value that changed after it was used.
+next_stamp = count(1).__next__
+new_object = object.__new__
+
+
+def supported_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return `dtype` as one of float32, float64, int64, int32, bool.
+
+    Raises:
+        TypeError: when it is none of these.
+    """
+    found = np.dtype(float32 if dtype is None else dtype)
+    if found not in _KEPT:
+        raise TypeError(
+            f"dtype: expected float32, float64, int64, int32 or bool, got {found}; "
+            "cast the data to one of these first."
+        )
+    return _KEPT[found]
+
+
+def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
+    """Return `data` as a NumPy array of a supported dtype, sharing memory where possible."""
+    if isinstance(data, Tensor):
+        return data.array if dtype is None else data.array.astype(supported_dtype(dtype), copy=False)
+    if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+        data = [item.array if isinstance(item, Tensor) else item for item in data]
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(
+            f"tensor: expected numbers in a regular shape, got nested lists of unequal lengths "
+            f"({error}); pad them or keep them apart."
+        ) from None
+    if dtype is not None:
+        return array.astype(supported_dtype(dtype), copy=False)
+    if array.dtype in _KEPT:
+        python_floats = array.dtype == float64 and not isinstance(data, (np.ndarray, np.generic))
+        return array.astype(float32) if python_floats and not hasattr(data, "dtype") else array
+    if array.dtype.kind not in _BY_KIND:
+        raise TypeError(
+            f"tensor: expected numbers or booleans, got {type(data).__name__} "
+            f"of dtype {array.dtype}; encode text and dates as numbers first."
+        )
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise TypeError("tensor: expected integers up to 2**63 - 1, got larger ones; use float64.")
+    return array.astype(float64 if array.dtype.itemsize > 8 else _BY_KIND[array.dtype.kind])
+
+
+class Tensor:
+    """An array with the operation that made it, so that errors can flow backward through it.
+
+    Args:
+        data: numbers, nested sequences, a NumPy array or another tensor; it is copied.
+        dtype: float32, float64, int64, int32 or bool; by default Python floats become float32,
+            Python integers int64, and arrays keep their dtype.
+        requires_grad: whether `backward` accumulates a gradient in `.grad`.
+
+    Raises:
+        TypeError: for data that is not numeric, or a gradient asked of integers.
+        ValueError: for nested lists of unequal lengths.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "array", "grad", "node", "requires_grad", "stamp")
+
+    array: Array
+    requires_grad: bool
+    grad: Tensor | None
+    node: Node | None
+    stamp: int
+
+    # NumPy's operators give way to ours: `array * tensor` is a tensor.
+    __array_priority__ = 1000
+    __hash__ = object.__hash__
+
+    def __init__(
+        self, data: TensorLike, dtype: npt.DTypeLike | None = None, *, requires_grad: bool = False
+    ) -> None:
+        self.array = np.array(to_array(data, dtype), copy=True, order="C")
+        self.grad = None
+        self.node = None
+        self.stamp = 0
+        self.requires_grad = False
+        if requires_grad:
+            self.requires_grad_()
+
+    # What it is.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements: float32, float64, int64, int32 or bool."""
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the array lives: always "cpu"."""
+        return "cpu"
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it."""
+        return self.node is None
+
+    @property
+    def primitive(self) -> Primitive | None:
+        """The primitive that made it, or None for a leaf."""
+        return self.node[0] if self.node else None
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """The tensors and numbers that it was made from."""
+        return self.node[1] if self.node else ()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The static arguments of the primitive that made it."""
+        return self.node[2] if self.node else {}
+
+    # Out of Schuss.
+
+    def numpy(self) -> Array:
+        """Return the array itself, without a copy; write into a copy of it."""
+        return np.asarray(self.array)
+
+    def item(self) -> Any:
+        """Return the only element as a Python number.
+
+        Raises:
+            ValueError: when there is not exactly one element.
+        """
+        if self.size != 1:
+            raise ValueError(
+                f"item: expected one element, got shape {self.shape}; use tolist(), or reduce first."
+            )
+        return np.asarray(self.array).item()
+
+    def tolist(self) -> Any:
+        """Return the elements as nested Python lists."""
+        return np.asarray(self.array).tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = np.asarray(self.array)
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use any() or all()."
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "i":
+            raise TypeError(f"index: expected an integer tensor, got {self.dtype}; cast it first.")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self.array.shape:
+            raise TypeError("len: expected at least one axis, got a tensor without axes.")
+        return self.array.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.array.shape:
+            raise TypeError("iter: expected at least one axis, got a tensor without axes.")
+        return (self[i] for i in range(self.array.shape[0]))
+
+    def __repr__(self) -> str:
+        body = np.array2string(np.asarray(self.array), separator=", ", prefix="tensor(")
+        kind = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype}"
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({body}{kind}{grad})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.size == 1 else str(self)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("Tensor: pickling is refused for safety; save tensors with safetensors.")
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise ValueError("deepcopy: expected a leaf, got a result; copy x.detach() instead.")
+        twin = new_object(type(self))
+        Tensor.__init__(twin, self.array, requires_grad=self.requires_grad)
+        if self.grad is not None:
+            twin.grad = self.grad.__deepcopy__(memo)
+        memo[id(self)] = twin
+        return twin
+
+    # Differentiation.
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set, in place, whether gradients are accumulated here; return the tensor itself.
+
+        Raises:
+            TypeError: for an integer or boolean tensor.
+            ValueError: when gradients are turned off for the result of an operation.
+        """
+        if requires_grad and self.dtype.kind != "f":
+            raise TypeError(
+                f"requires_grad: expected a float tensor, got {self.dtype}; cast it to float32."
+            )
+        if not requires_grad and self.node is not None:
+            raise ValueError("requires_grad: this is a result; use detach() to cut it off.")
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """Return the same values, cut off from the operations that made them."""
+        return leaf(self.array)
+
+    def backward(self, gradient: TensorLike | None = None, *, retain_graph: bool = False) -> None:
+        """Backpropagate: add d(self)/d(leaf) to `.grad` of every leaf that requires it.
+
+        Args:
+            gradient: the error that flows in, of this tensor's shape; 1 for a single element.
+            retain_graph: keep what a second pass through the same graph needs.
+
+        Raises:
+            ValueError: when `gradient` is left out and there is more than one element, when its
+                shape is wrong, or when nothing here requires a gradient.
+            RuntimeError: when the graph was freed, or a needed value was changed in place.
+        """
+        from schuss.backprop import backward
+
+        backward(self, gradient, retain_graph=retain_graph)
+
+    # In place, for parameters, buffers and optimiser state; never recorded.
+
+    def assign(self, value: TensorLike) -> Tensor:
+        """Replace the contents by `value`, of the same shape, cast to the same dtype.
+
+        Raises:
+            ValueError: for another shape, or on the result of a recorded operation.
+        """
+        if self.node is not None:
+            raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
+        tracer = TRACER.get()
+        if tracer is not None:
+            tracer.assign(self, value)
+            return self
+        array = value.array if isinstance(value, Tensor) else np.array(value)
+        if array.shape != self.array.shape:
+            raise ValueError(f"assign: expected shape {self.array.shape}, got {array.shape}.")
+        self.array = array if array.dtype == self.array.dtype else array.astype(self.array.dtype)
+        self.stamp = next_stamp()
+        return self
+
+    def copy_(self, value: TensorLike) -> Tensor:
+        """Replace the contents by those of `value`, broadcast to this shape."""
+        return self.assign(np.broadcast_to(to_array(value), self.shape).copy())
+
+    def fill_(self, value: Number) -> Tensor:
+        """Set every element to `value`."""
+        return self.assign(np.full(self.shape, value, self.dtype))
+
+    def zero_(self) -> Tensor:
+        """Set every element to zero."""
+        return self.fill_(0)
+
+    def __setitem__(self, index: Any, value: TensorLike) -> None:
+        if self.requires_grad:
+            raise ValueError(
+                "setitem: this tensor takes part in differentiation and cannot be changed in "
+                "place; build the new value with where(), concat() or indexing."
+            )
+        array = self.array.copy()
+        array[_plain_index(index)] = to_array(value)
+        self.assign(leaf(array))
+
+    if TYPE_CHECKING:
+        # Attached by schuss.primitives and schuss.functions, beside each definition.
+        def __add__(self, other: TensorLike) -> Tensor: ...
+        def __radd__(self, other: TensorLike) -> Tensor: ...
+        def __sub__(self, other: TensorLike) -> Tensor: ...
+        def __rsub__(self, other: TensorLike) -> Tensor: ...
+        def __mul__(self, other: TensorLike) -> Tensor: ...
+        def __rmul__(self, other: TensorLike) -> Tensor: ...
+        def __truediv__(self, other: TensorLike) -> Tensor: ...
+        def __rtruediv__(self, other: TensorLike) -> Tensor: ...
+        def __floordiv__(self, other: TensorLike) -> Tensor: ...
+        def __rfloordiv__(self, other: TensorLike) -> Tensor: ...
+        def __mod__(self, other: TensorLike) -> Tensor: ...
+        def __rmod__(self, other: TensorLike) -> Tensor: ...
+        def __pow__(self, other: TensorLike) -> Tensor: ...
+        def __rpow__(self, other: TensorLike) -> Tensor: ...
+        def __matmul__(self, other: TensorLike) -> Tensor: ...
+        def __rmatmul__(self, other: TensorLike) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __pos__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __invert__(self) -> Tensor: ...
+        def __and__(self, other: TensorLike) -> Tensor: ...
+        def __rand__(self, other: TensorLike) -> Tensor: ...
+        def __or__(self, other: TensorLike) -> Tensor: ...
+        def __ror__(self, other: TensorLike) -> Tensor: ...
+        def __xor__(self, other: TensorLike) -> Tensor: ...
+        def __rxor__(self, other: TensorLike) -> Tensor: ...
+        def __lt__(self, other: TensorLike) -> Tensor: ...
+        def __le__(self, other: TensorLike) -> Tensor: ...
+        def __gt__(self, other: TensorLike) -> Tensor: ...
+        def __ge__(self, other: TensorLike) -> Tensor: ...
+        def __eq__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
+        def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
+        def __getitem__(self, index: Any) -> Tensor: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def leaf(array: Array) -> Tensor:
+    """Return a tensor that holds `array` itself, without a copy or a history."""
+    result = new_object(Tensor)
+    result.array = array
+    result.requires_grad = False
+    result.grad = None
+    result.node = None
+    result.stamp = 0
+    return result
+
+
+def _plain_index(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple(_plain_index(item) for item in index)
+    return np.asarray(index.array) if isinstance(index, Tensor) else index
+
+
+def tensor(
+    data: TensorLike, dtype: npt.DTypeLike | None = None, *, requires_grad: bool = False
+) -> Tensor:
+    """Return a new tensor with a copy of `data`; see `Tensor`.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return Tensor(data, dtype, requires_grad=requires_grad)
+
+
+def asarray(
+    data: TensorLike, dtype: npt.DTypeLike | None = None, *, copy: bool | None = None
+) -> Tensor:
+    """Return `data` as a tensor, the same object or the same memory where possible.
+
+    Args:
+        data: numbers, nested sequences, a NumPy array or a tensor.
+        dtype: the dtype wanted; see `Tensor` for the default.
+        copy: True to copy always, False to raise ValueError where a copy would be needed.
+
+    Raises:
+        ValueError: when `copy` is False and the data cannot be shared.
+    """
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
+        return data
+    if isinstance(data, Tensor) and not copy and data.requires_grad:
+        return data.astype(dtype)  # type: ignore[no-any-return]  # an attached method
+    array = to_array(data, dtype)
+    if copy:
+        return leaf(np.array(array, copy=True))
+    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
+        raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
+    return leaf(array)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """Return a tensor that shares memory with `array`."""
+    return asarray(np.asarray(array))
+
+
+class _GradMode:
+    """Set whether operations are recorded, as a context manager or a decorator."""
+
+    enabled: bool
+
+    def __enter__(self) -> None:
+        self._token = RECORDING.set(self.enabled)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        RECORDING.reset(self._token)
+
+    def __call__(self, function: Any) -> Any:
+        from functools import wraps
+
+        @wraps(function)
+        def wrapped(*args: Any, **options: Any) -> Any:
+            with type(self)():
+                return function(*args, **options)
+
+        return wrapped
+
+
+class no_grad(_GradMode):  # noqa: N801  # the field's name
+    """Do not record operations inside: no gradients, less memory.
+
+    >>> x = tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    enabled = False
+
+
+class enable_grad(_GradMode):  # noqa: N801  # the field's name
+    """Record operations inside, also within `no_grad`."""
+
+    enabled = True
+
+
+def is_grad_enabled() -> bool:
+    """Return whether operations are being recorded here."""
+    return RECORDING.get()
+
+
+# Loads what attaches the operators and methods; no name of it is used here.
+import schuss.functions  # noqa: E402, F401
