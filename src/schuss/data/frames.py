@@ -1,0 +1,251 @@
+"""Tables from what is in memory or in Arrow's formats: frames, arrays, Parquet, Feather."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.delimited import check_names
+from schuss.data.parsing import TEXT
+from schuss.data.streams import existing_file
+from schuss.data.table import Table, as_column
+from schuss.errors import DataError
+
+__all__ = [
+    "from_arrays",
+    "from_arrow",
+    "from_mapping",
+    "from_pandas",
+    "from_polars",
+    "iter_arrow_file",
+]
+
+Array = npt.NDArray[Any]
+
+
+def _text_column(values: list[Any]) -> Array:
+    return np.array(["" if v is None else str(v) for v in values], dtype=TEXT)
+
+
+def from_pandas(frame: Any, source: str = "the data frame") -> Table:
+    """Make a table from a pandas DataFrame; categories stay categories, NA is missing.
+
+    Args:
+        frame: The frame; its index is left out.
+        source: What messages call it.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: If a column name is there twice.
+    """
+    names, notes = check_names([str(name) for name in frame.columns], source, None)
+    columns: dict[str, Any] = {}
+    declared: dict[str, str] = {}
+    for position, name in enumerate(names):
+        series = frame.iloc[:, position]
+        kind = getattr(series.dtype, "kind", "O")
+        if type(series.dtype).__name__ == "CategoricalDtype":
+            declared[name] = "category"
+            columns[name] = as_column(series.astype(object).tolist())
+        elif type(series.dtype).__name__ == "DatetimeTZDtype":
+            columns[name] = as_column(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+        elif isinstance(series.dtype, np.dtype) and kind in "biufMm":
+            columns[name] = as_column(series.to_numpy())
+        elif kind in "iuf" and not series.isna().any():
+            columns[name] = as_column(series.to_numpy(dtype=f"{kind}8" if kind != "u" else "i8"))
+        elif kind in "iuf":
+            columns[name] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+        else:
+            columns[name] = as_column(series.astype(object).tolist())
+    return Table(columns, source=source, declared=declared, notes=notes)
+
+
+def from_polars(frame: Any, source: str = "the data frame") -> Table:
+    """Make a table from a polars DataFrame; Categorical and Enum stay categories.
+
+    Args:
+        frame: The frame.
+        source: What messages call it.
+
+    Returns:
+        The table.
+    """
+    columns: dict[str, Any] = {}
+    declared: dict[str, str] = {}
+    names, notes = check_names(list(frame.columns), source, None)
+    for name, series in zip(names, frame.get_columns(), strict=True):
+        kind = str(series.dtype)
+        if kind.startswith(("Categorical", "Enum")):
+            declared[name] = "category"
+        if kind.startswith(("Int", "UInt", "Float", "Date")) or (
+            kind == "Boolean" and not series.null_count()
+        ):
+            if "time_zone=" in kind and "time_zone=None" not in kind:
+                series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+            columns[name] = as_column(series.to_numpy())
+        else:
+            columns[name] = as_column(series.to_list())
+    return Table(columns, source=source, declared=declared, notes=notes)
+
+
+def from_arrow(data: Any, source: str) -> Table:
+    """Make a table from a pyarrow Table or RecordBatch.
+
+    Args:
+        data: The table or batch.
+        source: What messages call it.
+
+    Returns:
+        The table. Nested values become JSON text.
+    """
+    names, notes = check_names(list(data.schema.names), source, None)
+    columns: dict[str, Any] = {}
+    declared: dict[str, str] = {}
+    for position, name in enumerate(names):
+        column = data.column(position)
+        kind = str(column.type)
+        if kind.startswith("dictionary"):
+            declared[name] = "category"
+        if kind in ("bool", "float", "double", "halffloat") or kind.startswith(("int", "uint")):
+            whole = column.null_count == 0
+            if kind == "bool" and not whole:
+                columns[name] = as_column(column.to_pylist())
+            else:
+                # Arrow gives NaN for a null in a column of numbers.
+                columns[name] = as_column(column.to_numpy(**_copy(column)))
+        elif kind.startswith(("timestamp", "date32", "date64")):
+            columns[name] = as_column(column.to_numpy(**_copy(column)).astype("datetime64[us]"))
+        elif kind in ("string", "large_string"):
+            columns[name] = _text_column(column.to_pylist())
+        elif kind.startswith("duration"):
+            columns[name] = as_column(column.to_numpy(**_copy(column)))
+        elif kind.startswith("time"):
+            columns[name] = _text_column(column.to_pylist())
+        else:
+            columns[name] = as_column(column.to_pylist())
+    return Table(columns, source=source, declared=declared, notes=notes)
+
+
+def _copy(column: Any) -> dict[str, bool]:
+    """Allow a copy where a single chunk would otherwise refuse one."""
+    return {} if type(column).__name__ == "ChunkedArray" else {"zero_copy_only": False}
+
+
+def iter_arrow_file(path: Path, *, rows: int) -> Iterator[Table]:
+    """Read a Parquet or Feather file block by block.
+
+    Args:
+        path: The file.
+        rows: Most rows of a block.
+
+    Yields:
+        Tables in order.
+
+    Raises:
+        DataError: If the file is damaged, holds no rows, or pyarrow is not installed.
+    """
+    existing_file(path)
+    try:
+        import pyarrow
+        import pyarrow.feather
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError(
+            f"{path}: reading this format needs pyarrow; install it with "
+            "pip install 'schuss[tables]', or save the table as CSV."
+        ) from None
+    found = False
+    row = 1
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=rows)
+        else:
+            batches = iter(pyarrow.feather.read_table(path).to_batches(max_chunksize=rows))
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            found = True
+            yield from_arrow(batch, str(path))
+            row += batch.num_rows
+    except (pyarrow.ArrowException, OSError) as error:
+        detail = " ".join(str(error).split())[:120]
+        what = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "Feather"
+        raise DataError(
+            f"{path}: not a {what} file, or a damaged one, from row {row} on ({detail}); "
+            "write it again."
+        ) from None
+    if not found:
+        raise DataError(f"{path}: the table has no rows; expected one row for each example.")
+
+
+def from_arrays(features: Any, names: list[str] | None = None, source: str = "the array") -> Table:
+    """Make a table from a two-dimensional array; its columns are x0, x1, ...
+
+    Args:
+        features: Array of shape (rows, columns), or (rows,) for one column.
+        names: Names of the columns.
+        source: What messages call it.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: If the array has more than two dimensions.
+
+    >>> from_arrays(np.zeros((3, 2))).names
+    ['x0', 'x1']
+    """
+    array = np.asarray(features)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2:
+        raise DataError(
+            f"{source}: expected an array of shape (rows, columns), got {array.shape}; "
+            "reshape it to (rows, -1)."
+        )
+    if names is None:
+        names = [f"x{k}" for k in range(array.shape[1])]
+    if array.dtype.kind == "O":
+        columns = {name: as_column(array[:, k].tolist()) for k, name in enumerate(names)}
+        return Table(columns, source=source)
+    if array.dtype.kind == "c":
+        raise DataError(f"{source}: expected real numbers, got complex ones; split their parts.")
+    return Table({name: array[:, k] for k, name in enumerate(names)}, source=source)
+
+
+def from_mapping(data: Mapping[str, Any], source: str = "the table") -> Table:
+    """Make a table from columns by name; single values make a table of one row.
+
+    Args:
+        data: Column names and values, each of shape (rows,).
+        source: What messages call it.
+
+    Returns:
+        The table.
+
+    Raises:
+        DataError: If a column is not one-dimensional, or the lengths differ.
+
+    >>> from_mapping({"a": 1.5, "b": "x"}).rows
+    1
+    """
+    columns: dict[str, Any] = {}
+    for name, values in data.items():
+        if isinstance(values, str) or np.ndim(values) == 0:
+            values = [values]
+        try:
+            columns[str(name)] = as_column(
+                values if isinstance(values, (list, tuple, np.ndarray)) else list(values)
+            )
+        except ValueError:
+            raise DataError(
+                f"{source}: expected one value for each row in column {str(name)!r}, got an array "
+                f"of shape {np.shape(values)}; give each column of it a name of its own."
+            ) from None
+    return Table(columns, source=source)

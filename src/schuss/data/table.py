@@ -1,0 +1,269 @@
+"""A table: named columns of raw values, and where each row came from."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import difflib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.parsing import TEXT
+from schuss.errors import DataError
+
+__all__ = ["Table", "as_column", "did_you_mean"]
+
+Array = npt.NDArray[Any]
+_LARGEST_EXACT = 2**53
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Say which known names are near to one that is not known, or list them.
+
+    >>> did_you_mean("specie", ["species", "petal_length"])
+    "did you mean 'species'?"
+    """
+    known = list(names)
+    lower = {n.lower(): n for n in reversed(known)}
+    near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lower[near[0]]!r}?"
+    listed = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+    return f"the columns are {listed}" if known else "there are no columns"
+
+
+def _is_missing_object(value: object) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    if isinstance(value, np.datetime64):
+        return bool(np.isnat(value))
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value)) if abs(value) < _LARGEST_EXACT else repr(float(value))
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value))
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def _from_objects(values: Sequence[object]) -> Array:
+    """Hold Python values in the narrowest of the kinds that a table knows."""
+    missing = [_is_missing_object(v) for v in values]
+    present = [v for v, gone in zip(values, missing, strict=True) if not gone]
+    whole = not any(missing)
+    if all(isinstance(v, (bool, np.bool_)) for v in present):
+        if whole:
+            return np.array(values, dtype=np.bool_)
+    elif all(
+        isinstance(v, (int, float, np.integer, np.floating, decimal.Decimal))
+        and not isinstance(v, bool)
+        for v in present
+    ):
+        integers = all(isinstance(v, (int, np.integer)) for v in present)
+        if not integers or all(abs(int(v)) <= _LARGEST_EXACT for v in present):  # type: ignore[call-overload]
+            if integers and whole:
+                return np.array(values, dtype=np.int64)
+            numbers = [np.nan if m else v for v, m in zip(values, missing, strict=True)]
+            return np.array(numbers, dtype=np.float64)
+    elif all(isinstance(v, (datetime.date, np.datetime64)) for v in present):
+        stamps = [np.datetime64("NaT") if m else v for v, m in zip(values, missing, strict=True)]
+        return np.array([_utc(v) for v in stamps], dtype="datetime64[us]")
+    texts = ["" if m else _text_of(v) for v, m in zip(values, missing, strict=True)]
+    return np.array(texts, dtype=TEXT)
+
+
+def _utc(value: object) -> object:
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        return value.astimezone(datetime.UTC).replace(tzinfo=None)
+    return value
+
+
+def as_column(values: Any) -> Array:
+    """Hold a column as one of bool, int64, float64, datetime64 in microseconds, or text.
+
+    Args:
+        values: Sequence or array of shape (rows,).
+
+    Returns:
+        Array of shape (rows,). A missing value is NaN, NaT or empty text.
+
+    Raises:
+        ValueError: If the values are not one-dimensional.
+
+    >>> as_column([1, None, 3])
+    array([ 1., nan,  3.])
+    """
+    array = np.asarray(values, dtype=object) if isinstance(values, (list, tuple)) else values
+    array = np.asarray(array)
+    if array.ndim != 1:
+        raise ValueError(f"as_column: expected values of shape (rows,), got {array.shape}.")
+    kind = array.dtype.kind
+    if kind == "b" or array.dtype in (np.int64, np.float64, TEXT):
+        return array
+    if kind in "iu":
+        return array.astype(np.float64 if array.dtype == np.uint64 else np.int64)
+    if kind == "f":
+        return array.astype(np.float64)
+    if kind == "M":
+        return array.astype("datetime64[us]")
+    if kind == "m":
+        seconds = array.astype("timedelta64[us]").astype(np.float64) / 1e6
+        return np.where(np.isnat(array), np.nan, seconds)
+    if kind in "UT":
+        return array.astype(TEXT)
+    return _from_objects(array.tolist())
+
+
+class Table:
+    """Named columns of raw values, all of the same length.
+
+    Text columns hold what the file held, unchanged; what a column means is decided by
+    `schuss.data.infer_kinds`.
+
+    Args:
+        columns: Column names and their values, each of shape (rows,).
+        source: What messages call this table: the file's name, or "the table".
+        lines: Line of each row in the file, counted from 1, shape (rows,); None where the rows
+            came from memory.
+        declared: Kinds that the source itself declares ("category" for a categorical of
+            pandas, say).
+        notes: Sentences about the reading that the user should see.
+        decimal_comma: Whether a comma inside a number is rather a decimal one.
+
+    Raises:
+        DataError: If two columns have a different number of rows.
+
+    >>> table = Table({"a": np.array([1, 2, 3]), "b": np.array(["x", "y", "x"])})
+    >>> table.names, table.rows, table.take(np.array([2]))["b"].tolist()
+    (['a', 'b'], 3, ['x'])
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Any],
+        *,
+        source: str = "the table",
+        lines: npt.NDArray[np.int64] | None = None,
+        declared: Mapping[str, str] | None = None,
+        notes: Sequence[str] = (),
+        decimal_comma: bool = False,
+    ) -> None:
+        """Hold the columns; see the class."""
+        self.columns: dict[str, Array] = {str(k): as_column(v) for k, v in columns.items()}
+        self.source = source
+        self.lines = lines
+        self.declared = dict(declared or {})
+        self.notes = list(notes)
+        self.decimal_comma = decimal_comma
+        lengths = {name: len(values) for name, values in self.columns.items()}
+        self.rows = next(iter(lengths.values()), 0)
+        for name, length in lengths.items():
+            if length != self.rows:
+                first = next(iter(lengths))
+                raise DataError(
+                    f"{source}: expected columns of the same length, got {self.rows} values in "
+                    f"{first!r} and {length} in {name!r}; give one value for each row."
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return list(self.columns)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.rows
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is a column of this name."""
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> Array:
+        """Return a column's values.
+
+        Raises:
+            DataError: If there is no such column; the message names the nearest.
+        """
+        if name not in self.columns:
+            raise DataError(
+                f"{self.source}: there is no column {name!r}; {did_you_mean(name, self.columns)}"
+            )
+        return self.columns[name]
+
+    def __repr__(self) -> str:
+        """Show the size and the names."""
+        return f"Table({self.source}: {self.rows} rows, {len(self.columns)} columns)"
+
+    def _with(self, columns: Mapping[str, Array], lines: npt.NDArray[np.int64] | None) -> Table:
+        return Table(
+            columns,
+            source=self.source,
+            lines=lines,
+            declared={k: v for k, v in self.declared.items() if k in columns},
+            notes=self.notes,
+            decimal_comma=self.decimal_comma,
+        )
+
+    def select(self, names: Sequence[str]) -> Table:
+        """Return a table of these columns, in this order.
+
+        Raises:
+            DataError: If one of them is not there.
+        """
+        return self._with({name: self[name] for name in names}, self.lines)
+
+    def drop(self, names: Iterable[str]) -> Table:
+        """Return a table without these columns.
+
+        Raises:
+            DataError: If one of them is not there.
+        """
+        gone = set(names)
+        for name in gone:
+            self[name]
+        return self.select([name for name in self.columns if name not in gone])
+
+    def take(self, rows: Array | slice) -> Table:
+        """Return a table of these rows.
+
+        Args:
+            rows: Positions (int64), a mask (bool) of shape (rows,), or a slice.
+        """
+        lines = None if self.lines is None else self.lines[rows]
+        return self._with({name: values[rows] for name, values in self.columns.items()}, lines)
+
+    def where(self, row: int) -> str:
+        """Say where a row is: "line 17" of a file, "row 16" of a table in memory (from 1)."""
+        return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
+
+    def text(self, name: str) -> list[str]:
+        """Return a column as text for writing: a file's own text unchanged, missing values empty.
+
+        >>> Table({"a": [1.5, None, 2]}).text("a")
+        ['1.5', '', '2.0']
+        """
+        values = self[name]
+        if values.dtype == TEXT:
+            return list(values.tolist())
+        if values.dtype.kind == "f":
+            return ["" if np.isnan(v) else repr(v) for v in values.tolist()]
+        if values.dtype.kind == "M":
+            stamps = np.datetime_as_string(values, unit="auto") if len(values) else values
+            return ["" if s == "NaT" else s for s in stamps.tolist()]
+        return [str(v) for v in values.tolist()]
+
+    def records(self) -> Iterator[tuple[str, ...]]:
+        """Yield each row as text, ready for `csv.writer`."""
+        if not self.columns:
+            return iter(())
+        return zip(*(self.text(name) for name in self.columns), strict=True)

@@ -1,0 +1,452 @@
+"""The column to predict: classes or a number, encoded for training and decoded for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.columns import ColumnKind, labels_of
+from schuss.data.parsing import TEXT, NumberFormat, number_format, parse_numbers
+from schuss.data.table import Table, did_you_mean
+from schuss.errors import DataError, FileFormatError, UsageError
+
+__all__ = ["TargetEncoder", "Task"]
+
+FORMAT_VERSION = 1
+Task = Literal["classification", "regression"]
+Label = str | int | float | bool
+Array = npt.NDArray[Any]
+
+#: Whole numbers with at most so many different values are classes.
+_MOST_NUMBER_CLASSES = 10
+_MOST_CLASSES_OF_FEW_ROWS = 20
+
+
+@dataclass
+class _Values:
+    """The target as it was read: numbers (NaN where missing), or None where it is words."""
+
+    numbers: npt.NDArray[np.float64] | None
+    style: NumberFormat
+    bad: npt.NDArray[np.bool_]
+    missing: npt.NDArray[np.bool_]
+
+
+def _read(table: Table, name: str, style: NumberFormat | None = None) -> _Values:
+    """Read the target as numbers if it is that, and find what is missing."""
+    values = table[name]
+    rows = table.rows
+    if values.dtype.kind == "b":
+        none = np.zeros(rows, dtype=np.bool_)
+        return _Values(None, "plain", none, none)
+    if values.dtype.kind == "M":
+        return _Values(None, "plain", ~np.isnat(values), np.isnat(values))
+    if values.dtype != TEXT:
+        numbers = values.astype(np.float64)
+        return _Values(numbers, "plain", np.zeros(rows, dtype=np.bool_), np.isnan(numbers))
+    if style is None:
+        numbers, bad = parse_numbers(values)
+        style = "plain"
+        if bad.any():
+            words = list(dict.fromkeys(values.tolist()))
+            style = number_format(words, decimal_comma=table.decimal_comma)
+    numbers, bad = parse_numbers(values, style)
+    missing = np.isnan(numbers) & ~bad
+    present = rows - int(missing.sum())
+    if not present or int(bad.sum()) > 0.5 * present:
+        return _Values(None, "plain", bad, missing)
+    return _Values(numbers, style, bad, missing)
+
+
+def _label(value: float, whole: bool) -> Label:
+    return int(value) if whole and value.is_integer() else float(value)
+
+
+class TargetEncoder:
+    """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
+
+    Which of the two it is follows from the column: words, true or false, and whole numbers with
+    at most ten different values are classes; other numbers are a quantity. For a quantity,
+    y = (value - mean) / standard deviation, with mean and deviation of the training rows.
+
+    Make one with `infer`, then call `fit` with the training rows.
+
+    >>> table = Table({"species": ["b", "a", "b", None]})
+    >>> encoder = TargetEncoder.infer(table, "species")
+    >>> encoder.task, encoder.classes, encoder.encode(table)[0].tolist()
+    ('classification', ['a', 'b'], [1, 0, 1, -1])
+    """
+
+    def __init__(
+        self,
+        name: str,
+        task: Task,
+        *,
+        classes: list[Label] | None = None,
+        reason: str = "",
+        notes: list[str] | None = None,
+        style: NumberFormat = "plain",
+        mean: float = 0.0,
+        std: float = 1.0,
+        whole: bool = False,
+    ) -> None:
+        """Hold what is known of the target; use `infer` to find it out."""
+        self.name = name
+        self.task: Task = task
+        self.classes: list[Label] = list(classes or [])
+        self.reason = reason
+        self.notes = list(notes or [])
+        self.style: NumberFormat = style
+        self.mean = mean
+        self.std = std
+        self.whole = whole
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for a quantity."""
+        return len(self.classes)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs that a network for this target has."""
+        return max(len(self.classes), 1)
+
+    @classmethod
+    def infer(cls, table: Table, name: str, *, task: str | None = None) -> TargetEncoder:
+        """Decide what the target is.
+
+        Args:
+            table: All rows that are to be learned from and tested on.
+            name: The target's column.
+            task: "classification" or "regression" where you know better; None decides.
+
+        Returns:
+            An encoder that knows its classes; a quantity still needs `fit`.
+
+        Raises:
+            DataError: If the target does not exist, does not vary, is infinite, or looks like an
+                identifier.
+            UsageError: If there is no such task.
+        """
+        if task not in (None, "classification", "regression"):
+            raise UsageError(
+                f"TargetEncoder: expected task classification or regression, got {task!r}."
+            )
+        if name not in table:
+            raise DataError(
+                f"{table.source}: there is no target column {name!r}; "
+                f"{did_you_mean(name, table.names)}"
+            )
+        if table.rows == 1:
+            raise DataError(
+                f"{table.source}: expected at least 2 rows to learn from, got 1; add rows."
+            )
+        values = _read(table, name)
+        present = table.rows - int(values.missing.sum())
+        if present == 0:
+            raise DataError(
+                f"{table.source}: the target {name!r} is missing in every row; choose another "
+                "column, or fill it in."
+            )
+        _refuse_infinite(table, name, values)
+        encoder = cls._quantity_or_classes(table, name, values, task)
+        dropped = table.rows - present
+        if dropped:
+            plural = "row has" if dropped == 1 else "rows have"
+            encoder.notes.append(
+                f"{dropped:,} {plural} no value in the target {name!r} and "
+                f"{'is' if dropped == 1 else 'are'} left out"
+            )
+        if present == 1:
+            raise DataError(
+                f"{table.source}: expected at least 2 rows with a value in the target {name!r}, "
+                "got 1; fill in more of them."
+            )
+        encoder._check_variety(table, values, present)
+        return encoder
+
+    @classmethod
+    def _quantity_or_classes(
+        cls, table: Table, name: str, values: _Values, task: str | None
+    ) -> TargetEncoder:
+        numbers = values.numbers
+        if task == "regression" or (task is None and numbers is not None):
+            if task == "regression" and (numbers is None or values.bad.any()):
+                row = int(np.argmax(values.bad)) if values.bad.any() else 0
+                raise _not_a_number(table, name, row)
+        if numbers is not None and task != "classification":
+            present = numbers[~values.missing & ~values.bad]
+            distinct = np.unique(present)
+            whole = bool(np.all(distinct == np.floor(distinct)))
+            few = len(distinct) <= _MOST_NUMBER_CLASSES
+            if task == "regression":
+                return cls(
+                    name, "regression", reason="as you said", style=values.style, whole=whole
+                )
+            if not (whole and few):
+                if values.bad.any():
+                    raise _not_a_number(table, name, int(np.argmax(values.bad)))
+                reason = (
+                    f"whole numbers with {len(distinct):,} different values"
+                    if whole
+                    else "numbers with fractions"
+                )
+                if len(distinct) == len(present) > _MOST_CLASSES_OF_FEW_ROWS and whole:
+                    _refuse_counter(table, name, distinct)
+                return cls(name, "regression", reason=reason, style=values.style, whole=whole)
+        classes = _classes(table, name, values)
+        reason = "as you said" if task else f"{len(classes)} different values"
+        return cls(name, "classification", classes=classes, reason=reason)
+
+    def _check_variety(self, table: Table, values: _Values, present: int) -> None:
+        """Refuse a target that does not vary or is different in every row."""
+        if self.task == "regression":
+            numbers = cast("npt.NDArray[np.float64]", values.numbers)[~values.missing]
+            if bool(np.all(numbers == numbers[0])):
+                shown = _label(float(numbers[0]), True)
+                raise DataError(
+                    f"{table.source}: the target {self.name!r} is {shown} in all {present:,} rows; "
+                    "choose a column that varies."
+                )
+            return
+        if len(self.classes) == 1:
+            raise DataError(
+                f"{table.source}: the target {self.name!r} is {self.classes[0]!r} in all "
+                f"{present:,} rows (one class); choose a column that varies."
+            )
+        k = len(self.classes)
+        if k == present or (2 * k > present and k > _MOST_CLASSES_OF_FEW_ROWS):
+            hint = (
+                ' give task="regression" if it is a quantity,' if values.numbers is not None else ""
+            )
+            raise DataError(
+                f"{table.source}: the target {self.name!r} has {k:,} classes in {present:,} rows, "
+                f"so it looks like an identifier;{hint} or choose a column whose values repeat."
+                if hint
+                else f"{table.source}: the target {self.name!r} has {k:,} classes in {present:,} "
+                "rows, so it looks like an identifier; choose a column whose values repeat."
+            )
+        codes, _ = self.encode(table)
+        counts = np.bincount(codes[codes >= 0], minlength=k)
+        single = [str(self.classes[c]) for c in np.flatnonzero(counts == 1).tolist()]
+        if single:
+            shown = ", ".join(repr(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
+            self.notes.append(
+                f"{len(single)} class{'' if len(single) == 1 else 'es'} of {self.name!r} "
+                f"with a single row ({shown}): learned from, but never tested"
+            )
+
+    def fit(self, table: Table) -> TargetEncoder:
+        """Learn mean and standard deviation of a quantity.
+
+        Args:
+            table: The training rows, and no others.
+
+        Returns:
+            This encoder.
+
+        Raises:
+            DataError: If the target does not vary in them.
+        """
+        if self.task == "regression":
+            raw, keep = self.values(table)
+            present = raw[keep]
+            if not len(present) or bool(np.all(present == present[0])):
+                raise DataError(
+                    f"{table.source}: the target {self.name!r} does not vary in the training rows; "
+                    "add rows, or hold out fewer."
+                )
+            self.mean = float(np.mean(present))
+            self.std = float(np.std(present))
+        return self
+
+    def values(self, table: Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Read a quantity in its own unit.
+
+        Args:
+            table: Rows that have the target.
+
+        Returns:
+            float64 values of shape (rows,), NaN where missing; and a mask of shape (rows,), true
+            where there is one.
+
+        Raises:
+            DataError: If a value is infinite or not a number.
+        """
+        self._check_there(table)
+        read = _read(table, self.name, self.style)
+        if read.bad.any() or read.numbers is None:
+            if not (read.numbers is None and bool(read.missing.all())):
+                row = int(np.argmax(read.bad)) if read.bad.any() else 0
+                raise _not_a_number(table, self.name, row)
+            return np.full(table.rows, np.nan), ~read.missing
+        _refuse_infinite(table, self.name, read)
+        return read.numbers, ~read.missing
+
+    def encode(
+        self, table: Table
+    ) -> tuple[npt.NDArray[np.int64] | npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Encode the target for training.
+
+        Args:
+            table: Rows that have the target.
+
+        Returns:
+            For classes, int64 codes of shape (rows,), -1 where missing; for a quantity, float32
+            standardised values of shape (rows,), NaN where missing. And a mask of shape (rows,),
+            true where the target is there.
+
+        Raises:
+            DataError: If the target's column is missing, or holds a class never seen before.
+        """
+        self._check_there(table)
+        if self.task == "regression":
+            raw, keep = self.values(table)
+            return ((raw - self.mean) / self.std).astype(np.float32), keep
+        labels, codes = labels_of(table, ColumnKind(self.name, "category", "", True))
+        known = {_key(label): code for code, label in enumerate(self.classes)}
+        renumber = [known.get(_key(label), -2) for label in labels]
+        renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
+        if bool((renumbered == -2).any()):
+            row = int(np.argmax(renumbered == -2))
+            shown = ", ".join(str(label) for label in self.classes[:8])
+            raise DataError(
+                f"{table.source}, {table.where(row)}, column {self.name!r}: expected one of the "
+                f"classes learned ({shown}{', ...' if self.n_classes > 8 else ''}), got "
+                f"{str(table[self.name][row])!r}; leave the row out, or train with this class."
+            )
+        return renumbered, renumbered >= 0
+
+    def decode(self, encoded: Array) -> Array:
+        """Turn codes into class labels, or standardised values into the target's own unit.
+
+        Args:
+            encoded: Codes in [0, n_classes), or standardised values, of shape (rows,).
+
+        Returns:
+            Labels of their original type (text as Python strings in an object array; int64,
+            float64 or bool otherwise), or float64 values; of shape (rows,).
+
+        >>> TargetEncoder("t", "classification", classes=[3, 5]).decode(np.array([1, 0]))
+        array([5, 3])
+        """
+        if self.task == "regression":
+            return np.asarray(encoded, dtype=np.float64) * self.std + self.mean
+        return self.class_array[np.asarray(encoded)]
+
+    @property
+    def class_array(self) -> Array:
+        """Class labels as an array of shape (n_classes,), of their original type."""
+        if all(isinstance(label, bool) for label in self.classes):
+            return np.array(self.classes, dtype=np.bool_)
+        if all(isinstance(label, int) for label in self.classes):
+            return np.array(self.classes, dtype=np.int64)
+        if all(isinstance(label, (int, float)) for label in self.classes):
+            return np.array(self.classes, dtype=np.float64)
+        return np.array(self.classes, dtype=object)
+
+    def _check_there(self, table: Table) -> None:
+        if self.name not in table:
+            raise DataError(
+                f"{table.source}: the target column {self.name!r} is missing; "
+                f"{did_you_mean(self.name, table.names)}"
+            )
+
+    def to_config(self) -> dict[str, Any]:
+        """Return all that was learned as a dictionary that JSON can hold without loss."""
+        return {
+            "format": FORMAT_VERSION,
+            "name": self.name,
+            "task": self.task,
+            "classes": list(self.classes),
+            "reason": self.reason,
+            "notes": list(self.notes),
+            "style": self.style,
+            "mean": self.mean,
+            "std": self.std,
+            "whole": self.whole,
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TargetEncoder:
+        """Make the encoder that `to_config` described.
+
+        Raises:
+            FileFormatError: If the format is newer than this version of Schuss, or damaged.
+        """
+        fields = dict(config)
+        version = fields.pop("format", None)
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise FileFormatError(
+                f"TargetEncoder: expected format {FORMAT_VERSION} or older, got {version!r}; "
+                "update Schuss, or train again."
+            )
+        try:
+            return cls(fields.pop("name"), fields.pop("task"), **fields)
+        except (KeyError, TypeError) as error:
+            raise FileFormatError(
+                f"TargetEncoder: expected a saved description, got a damaged one ({error}); "
+                "train again."
+            ) from None
+
+
+def _key(label: Label) -> str:
+    """Return the text under which a class is found again, whatever type its column has."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def _classes(table: Table, name: str, values: _Values) -> list[Label]:
+    """List the classes in order: numbers by size, words by the alphabet."""
+    column = table[name]
+    labels, _ = labels_of(table, ColumnKind(name, "category", "", True))
+    if column.dtype.kind == "b" or set(labels) == {"False", "True"}:
+        return [label == "True" for label in sorted(labels)]
+    numbers = values.numbers
+    if numbers is None or values.bad.any() or values.style != "plain":
+        return sorted(labels)
+    try:
+        if column.dtype.kind != "f" and all(_is_plain_integer(label) for label in labels):
+            return sorted(int(label) for label in labels)
+        if column.dtype.kind == "f":
+            return sorted(float(label) for label in labels)
+    except ValueError:
+        pass
+    return sorted(labels)
+
+
+def _is_plain_integer(label: str) -> bool:
+    return label == "0" or (label.lstrip("-").isdecimal() and str(int(label)) == label)
+
+
+def _refuse_infinite(table: Table, name: str, values: _Values) -> None:
+    if values.numbers is None or not bool(np.isinf(values.numbers).any()):
+        return
+    row = int(np.argmax(np.isinf(values.numbers)))
+    raise DataError(
+        f"{table.source}, {table.where(row)}, column {name!r}: expected a finite target, got "
+        f"{str(table[name][row])!r}; correct it, or leave it empty to leave the row out."
+    )
+
+
+def _not_a_number(table: Table, name: str, row: int) -> DataError:
+    return DataError(
+        f"{table.source}, {table.where(row)}, column {name!r}: expected a number as target, got "
+        f"{str(table[name][row])!r}; correct it, leave it empty to leave the row out, or give "
+        'task="classification".'
+    )
+
+
+def _refuse_counter(table: Table, name: str, distinct: npt.NDArray[np.float64]) -> None:
+    """Refuse the numbers from 0 or 1 on, each once: they count the rows, they measure nothing."""
+    if distinct[0] in (0.0, 1.0) and distinct[-1] - distinct[0] == len(distinct) - 1:
+        raise DataError(
+            f"{table.source}: the target {name!r} is each number from {distinct[0]:.0f} to "
+            f"{distinct[-1]:.0f} once, so it looks like an identifier; "
+            'give task="regression" if it is a quantity, or choose another column.'
+        )
