@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from schuss.cli.parser import parse
+from schuss.cli.parser import COMMANDS, parse
 from schuss.errors import DataError, UsageError
 
 __all__ = ["main"]
@@ -24,34 +24,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for bad usage or data, 1 for a failure while running, 130 after Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    name = f"schuss {words[0]}" if words[:1] and words[0] in COMMANDS else "schuss"
     try:
         arguments = parse(words)
         status = int(arguments.run(arguments))
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
-        return _say(str(stop) or "stopped by Ctrl-C.", INTERRUPTED)
+        return _say(name, str(stop) or "stopped by Ctrl-C.", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is wrong, and nobody listens.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except (UsageError, DataError) as problem:
-        return _say(str(problem), BAD_INPUT)
+        return _say(name, str(problem), BAD_INPUT)
     except OSError as problem:
         place = f": {problem.filename}" if problem.filename else ""
-        return _say(f"{problem.strerror or problem}{place}", FAILURE)
+        return _say(name, f"{problem.strerror or problem}{place}", FAILURE)
     except MemoryError:
-        return _say("not enough memory; take a smaller --batch-size or fewer rows.", FAILURE)
+        return _say(name, "not enough memory; take a smaller --batch-size or fewer rows.", FAILURE)
     except Exception as problem:
         hint = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
-        return _say(f"{type(problem).__name__}: {problem}; {hint}", FAILURE)
+        return _say(name, f"{type(problem).__name__}: {problem}; {hint}", FAILURE)
     return status
 
 
-def _say(message: str, status: int) -> int:
+def _say(name: str, message: str, status: int) -> int:
     """Print one line on standard error, or the whole traceback when debugging."""
     if os.environ.get("SCHUSS_DEBUG", "0") not in ("", "0"):
         import traceback
 
         traceback.print_exc()
-    print("schuss:", " ".join(message.split()), file=sys.stderr)
+    print(f"{name}:", " ".join(message.split()), file=sys.stderr)
     return status

@@ -30,6 +30,7 @@ def parser() -> CommandParser:
     """Return the reader of this command's options."""
     read = CommandParser(
         "schuss doctor",
+        "[--json]",
         "Show versions, processor and threads, and test gradients and run folders.",
         EXAMPLES,
     )

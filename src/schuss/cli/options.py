@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-__all__ = ["choice_or", "count", "names", "number", "pairs", "share"]
+from schuss.cli.parser import nearest
+
+__all__ = ["count", "names", "number", "one_of", "pairs", "share", "sizes"]
 
 
 def count(least: int) -> Callable[[str], int]:
@@ -56,18 +58,27 @@ def share(text: str) -> float:
     return value
 
 
-def choice_or(word: str, read: Callable[[str], float]) -> Callable[[str], float | str]:
-    """Return a reader that also takes one word, such as `auto`."""
-
-    def either(text: str) -> float | str:
-        return word if text == word else read(text)
-
-    return either
-
-
 def names(text: str) -> list[str]:
     """Read column names separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def one_of(known: Sequence[str]) -> Callable[[str], str]:
+    """Return a reader of one of the known words."""
+
+    def read(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(
+                f"expected one of {', '.join(known)}, got {text!r}{nearest(text, known)}"
+            )
+        return text
+
+    return read
+
+
+def sizes(text: str) -> list[int]:
+    """Read widths of layers separated by commas."""
+    return [count(1)(width) for width in names(text)]
 
 
 def pairs(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -34,66 +34,66 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("--epocs", ["--epochs", "--seed"])
     '; did you mean --epochs?'
     """
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {match[0]}?" if match else ""
 
 
 class CommandParser(argparse.ArgumentParser):
     """argparse with one-line errors that name the nearest option."""
 
-    def __init__(self, name: str, description: str, examples: str) -> None:
+    def __init__(self, name: str, form: str, description: str, examples: str) -> None:
         super().__init__(
             prog=name,
+            usage=f"{name} {form}",
             description=description,
             epilog=examples,
             formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
                 prog, max_help_position=28, width=100
             ),
             allow_abbrev=False,
+            exit_on_error=False,
         )
 
     def error(self, message: str) -> NoReturn:
         """Raise the problem instead of printing the usage."""
-        raise UsageError(f"{self._words()}{message}; {self.prog} --help shows how.")
-
-    def _words(self) -> str:
-        command = self.prog.partition(" ")[2]
-        return f"{command}: " if command else ""
+        missing = message.partition("arguments are required: ")[2]
+        problem = f"expected {missing}" if missing else message
+        raise UsageError(f"{problem}; {self.prog} --help shows the form.")
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse words, all of which must be known."""
-        arguments, unknown = self.parse_known_args(words)
-        if unknown:
-            word = unknown[0].partition("=")[0]
-            if word.startswith("-"):
-                hint = nearest(word, self._option_string_actions)
-                self._stop(f"there is no option {word}{hint}", hint)
-            self._stop(f"expected nothing after the arguments, got {unknown[0]!r}", "")
-        return arguments
-
-    def _stop(self, problem: str, hint: str) -> NoReturn:
-        if hint:
-            raise UsageError(f"{self._words()}{problem}")
-        self.error(problem)
+        try:
+            arguments, unknown = self.parse_known_args(words)
+        except argparse.ArgumentError as problem:
+            name = str(problem.argument_name).replace("/", " or ")
+            message = problem.message.replace("expected one argument", "expected a value")
+            stop = "" if message.endswith("?") else "."
+            raise UsageError(f"{name}: {message}{stop}") from None
+        if not unknown:
+            return arguments
+        word = unknown[0].partition("=")[0]
+        if word.startswith("-"):
+            hint = nearest(word, self._option_string_actions)
+            raise UsageError(f"no option {word}{hint or f'; {self.prog} --help lists them.'}")
+        self.error(f"expected no further word, got {word!r}")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Return a command's arguments, with the function to call as `run`."""
-    top = CommandParser("schuss", DESCRIPTION, EXAMPLES)
+    command = words[0] if words else ""
+    if command in COMMANDS:
+        module = import_module(f"schuss.cli.{command}")
+        arguments: argparse.Namespace = module.parser().parse(words[1:])
+        arguments.run = module.run
+        return arguments
+    one_of = f"expected one of {', '.join(COMMANDS)}."
+    if command and not command.startswith("-"):
+        raise UsageError(f"no command {command!r}{nearest(command, COMMANDS) or f'; {one_of}'}")
+    top = CommandParser("schuss", "COMMAND ...", DESCRIPTION, EXAMPLES)
     top.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
     top.add_argument("command", metavar="COMMAND", help=", ".join(COMMANDS))
     if not words:
         top.print_help(sys.stderr)
-        raise UsageError(f"expected a command: {', '.join(COMMANDS)}.")
-    command = words[0]
-    if command in COMMANDS:
-        module = import_module(f"schuss.cli.{command}")
-        run: Callable[[argparse.Namespace], int] = module.run
-        arguments: argparse.Namespace = module.parser().parse(words[1:])
-        arguments.run = run
-        return arguments
-    if not command.startswith("-"):
-        hint = nearest(command, COMMANDS) or f"; expected one of {', '.join(COMMANDS)}."
-        raise UsageError(f"there is no command {command!r}{hint}")
+        raise UsageError(f"no command given; {one_of}")
     top.parse(words)
-    raise UsageError(f"expected a command before {command}: {', '.join(COMMANDS)}.")
+    raise UsageError(f"{command} comes before a command; {one_of}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from schuss.cli.options import choice_or, count, names, number, pairs, share
+import argparse
+
+from schuss.cli.options import count, names, number, one_of, pairs, share, sizes
 from schuss.cli.parser import CommandParser
 
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
 EXAMPLES = """\
 examples:
   schuss train iris
@@ -17,15 +20,111 @@ examples:
 def parser() -> CommandParser:
     """Return the reader of this command's options."""
     read = CommandParser(
-        "schuss train", "Train a network on a table and say how good it is.", EXAMPLES
+        "schuss train",
+        "DATA [--target COLUMN] [options]",
+        "Train a network on a table and say how good it is.",
+        EXAMPLES,
     )
     read.add_argument(
         "data",
         metavar="DATA",
         help="a bundled data set (iris), or a .csv, .tsv, .jsonl (each also .gz) or .parquet file",
     )
-    _add_table(read.add_argument_group("the table"))
-    _add_shares(read.add_argument_group("what is held out"))
-    _add_descent(read.add_argument_group("the descent (nothing here needs to be set)"))
-    _add_output(read.add_argument_group("output"))
+    _add_table(read)
+    _add_shares(read)
+    _add_descent(read)
+    _add_output(read)
     return read
+
+
+def _add_table(read: argparse.ArgumentParser) -> None:
+    add = read.add_argument_group("the table").add_argument
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add(
+        "--exclude",
+        metavar="COLUMNS",
+        type=names,
+        action="extend",
+        default=[],
+        help="columns to leave out, separated by commas",
+    )
+    add(
+        "--kind",
+        metavar="COLUMN=KIND",
+        type=pairs,
+        action="append",
+        default=[],
+        help="a column's kind: numeric, category, boolean, timestamp, text or identifier",
+    )
+    add(
+        "--task",
+        metavar="TASK",
+        type=one_of(("classification", "regression")),
+        help="classification or regression; by default the target's kind decides",
+    )
+    add(
+        "--class-weight",
+        metavar="balanced",
+        type=one_of(("balanced",)),
+        help="let every class weigh the same in total",
+    )
+    add("--sample-weight", metavar="COLUMN", help="the column with each row's weight")
+    add("--group", metavar="COLUMN", help="hold out whole groups of rows, not parts of them")
+    add("--time", metavar="COLUMN", help="hold out the latest rows by this column")
+
+
+def _add_shares(read: argparse.ArgumentParser) -> None:
+    add = read.add_argument_group("what is held out").add_argument
+    add("--test", metavar="FILE", help="rows for the final figures, instead of a share")
+    add(
+        "--test-share",
+        metavar="SHARE",
+        type=share,
+        help="share of the rows for nothing but the final figures (0.2); 0 for none",
+    )
+    add("--validation", metavar="FILE", help="rows to choose the best weights by")
+    add(
+        "--validation-share",
+        metavar="SHARE",
+        type=share,
+        help="share of the other rows to choose the best weights by",
+    )
+
+
+def _add_descent(read: argparse.ArgumentParser) -> None:
+    add = read.add_argument_group("the descent (nothing here needs to be set)").add_argument
+    add("--epochs", metavar="N", type=count(1), help="passes over the training rows, at most")
+    add("--batch-size", metavar="ROWS", type=count(1), help="rows in a step")
+    add("--lr", metavar="RATE", type=number(above=0.0), help="learning rate")
+    add("--weight-decay", metavar="RATE", type=number(least=0.0), help="pull of weights to zero")
+    add(
+        "--patience",
+        metavar="EPOCHS",
+        type=count(1),
+        help="stop after so many epochs without a better validation",
+    )
+    add("--hidden", metavar="SIZES", type=sizes, help="widths of hidden layers: 256,256,256")
+    add("--optimizer", metavar="NAME", type=one_of(OPTIMIZERS), help=", ".join(OPTIMIZERS))
+    add(
+        "--seed",
+        metavar="N",
+        type=count(0),
+        help="the same seed gives the same numbers, to the last bit (0)",
+    )
+
+
+def _add_output(read: argparse.ArgumentParser) -> None:
+    add = read.add_argument_group("output").add_argument
+    add(
+        "--out",
+        "--run",
+        metavar="FOLDER",
+        dest="out",
+        help="the run's folder; runs/NAME-1, -2, ... by default",
+    )
+    add("--quiet", action="store_true", help="no progress, only the result")
+    add("--json", action="store_true", help="end with the result as one JSON object")
+
+
+def run(a):
+    return 0

@@ -1,0 +1,203 @@
+"""Writes a table chunk by chunk in the format that its name asks for, whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from schuss.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Write", "check_output", "open_output"]
+
+#: Takes the columns of a chunk by name: text, numbers, booleans or datetime64.
+Columns: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
+Write: TypeAlias = Callable[[Columns], None]
+
+SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+def check_output(target: str) -> str:
+    """Return the suffix that decides the format, before any work is done for it.
+
+    Raises:
+        UsageError: If the format is not known or the folder is not there.
+    """
+    if target == "-":
+        return ".csv"
+    path = Path(target)
+    suffix = "".join(path.suffixes[-2:]) if path.suffix.lower() == ".gz" else path.suffix
+    if suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{target}: expected a name that ends in {', '.join(SUFFIXES)}, "
+            f"got {suffix or 'none'}; name it so, or use - for standard output."
+        )
+    if path.is_dir():
+        raise UsageError(f"{target}: expected a file, got a folder; name a file inside it.")
+    if not path.parent.is_dir():
+        raise UsageError(f"{target}: there is no folder {path.parent}; make it first.")
+    return suffix.lower()
+
+
+@contextmanager
+def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write]:
+    """Open a table for writing; it appears under its name when it is complete.
+
+    Args:
+        target: A path, or `-` for standard output as CSV.
+        numeric: Columns whose text is written as numbers where the format has numbers.
+
+    Yields:
+        A function that writes the next chunk; every chunk has the same columns.
+
+    Raises:
+        UsageError: As `check_output`.
+    """
+    suffix = check_output(target)
+    if target == "-":
+        yield _delimited(sys.stdout, ",")
+        return
+    path = Path(target)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            with _format(file, suffix, numeric) as write:
+                yield write
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+@contextmanager
+def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[Write]:
+    if suffix == ".parquet":
+        with _parquet(file, numeric) as write:
+            yield write
+        return
+    packed: Any = (
+        gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if suffix.endswith(".gz") else file
+    )
+    text = io.TextIOWrapper(packed, encoding="utf-8", newline="", write_through=False)
+    if suffix.startswith(".jsonl"):
+        yield _json_lines(text, numeric)
+    else:
+        yield _delimited(text, "\t" if suffix.startswith(".tsv") else ",")
+    text.flush()
+    text.detach()
+    if packed is not file:
+        packed.close()
+
+
+def _delimited(stream: IO[str], delimiter: str) -> Write:
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    begun = False
+
+    def write(columns: Columns) -> None:
+        nonlocal begun
+        if not begun:
+            writer.writerow(columns)
+            begun = True
+        writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+
+    return write
+
+
+def _texts(values: npt.NDArray[Any]) -> list[str]:
+    """Return the text of each value, the shortest that reads back the same; missing is empty."""
+    import numpy as np
+
+    if values.dtype.kind == "f":
+        return ["" if value == "nan" else value for value in values.astype(str).tolist()]
+    if values.dtype.kind == "M":
+        stamps = np.datetime_as_string(values, unit="auto").tolist() if len(values) else []
+        return ["" if value == "NaT" else value for value in stamps]
+    return list(map(str, values.tolist()))
+
+
+def _json_lines(stream: IO[str], numeric: Collection[str]) -> Write:
+    def write(columns: Columns) -> None:
+        names = [json.dumps(name, ensure_ascii=False) for name in columns]
+        texts = [_json_texts(values, name in numeric) for name, values in columns.items()]
+        for row in zip(*texts, strict=True):
+            pairs = [f"{name}: {value}" for name, value in zip(names, row, strict=True)]
+            stream.write(f"{{{', '.join(pairs)}}}\n")
+
+    return write
+
+
+def _json_texts(values: npt.NDArray[Any], numeric: bool) -> list[str]:
+    """Return each value as JSON; a number in text keeps every digit."""
+    if values.dtype.kind == "b":
+        return ["true" if value else "false" for value in values.tolist()]
+    texts = _texts(values)
+    if values.dtype.kind in "fi":
+        return [value if _JSON_NUMBER.fullmatch(value) else "null" for value in texts]
+
+    def text(value: str) -> str:
+        if numeric and _JSON_NUMBER.fullmatch(value):
+            return value
+        return json.dumps(value, ensure_ascii=False) if value else "null"
+
+    return list(map(text, texts))
+
+
+@contextmanager
+def _parquet(file: IO[bytes], numeric: Collection[str]) -> Iterator[Write]:
+    pyarrow, parquet = _pyarrow()
+    writer: Any = None
+
+    def write(columns: Columns) -> None:
+        nonlocal writer
+        table = pyarrow.table(
+            {name: _arrow(pyarrow, values, name in numeric) for name, values in columns.items()}
+        )
+        if writer is None:
+            writer = parquet.ParquetWriter(file, table.schema)
+        writer.write_table(table.cast(writer.schema))
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UsageError(
+            "Parquet needs pyarrow; install it with: pip install 'schuss[tables]'"
+        ) from None
+    return pyarrow, parquet
+
+
+def _arrow(pyarrow: Any, values: npt.NDArray[Any], numeric: bool) -> Any:
+    if values.dtype.kind in "biufM":
+        return pyarrow.array(values, from_pandas=True)
+    if numeric:
+        return pyarrow.array([_number(value) for value in values.tolist()], pyarrow.float64())
+    return pyarrow.array([value or None for value in values.tolist()], pyarrow.string())
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
