@@ -14,10 +14,8 @@ from schuss.data.parsing import (
     MISSING_MARKS,
     TEXT,
     NumberFormat,
-    factorise,
     number_format,
     parse_number,
-    parse_numbers,
     truth_pair,
     truth_value,
 )
@@ -174,13 +172,13 @@ def _words(
 
 def _infer_text(table: Table, name: str) -> ColumnKind:
     text = table[name]
-    values, bad = parse_numbers(text)
+    values, bad = table.numbers(name)
     if not bad.any():
         whole = values[~np.isnan(values)]
         codes = bool(np.all(whole == np.floor(whole))) and _has_leading_zeros(text)
         if not codes:
             return _numeric(table, name, values)
-    distinct, codes_of = factorise(text)
+    distinct, codes_of = table.factors(name)
     counts = np.bincount(codes_of, minlength=len(distinct))
     merged: dict[str, int] = {}
     for value, count in zip(distinct, counts.tolist(), strict=True):
@@ -198,15 +196,10 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
         return ColumnKind(name, "boolean", reason + _missing_note(missing, table.rows), True)
     if bad.any():
         style = number_format(words, decimal_comma=table.decimal_comma)
-        values, bad = parse_numbers(text, style)
+        values, bad = table.numbers(name, style)
         if int(bad.sum()) <= _TOLERATED * present and not _has_leading_zeros(text):
-            note = (
-                ""
-                if style == "plain"
-                else f", with {style.replace('thousands', 'a thousands comma')}"
-            )
-            if style == "decimal comma":
-                note = ", with a decimal comma"
+            commas = {"thousands": ", with thousands commas", "decimal comma": ", decimal commas"}
+            note = commas.get(style, "")
             if bad.any():
                 note += _other(table, bad, text, "numbers")
             return _numeric(
@@ -214,7 +207,7 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
             )
     form, unclear = time_format(words)
     if form is not None:
-        stamps, bad = parse_stamps(text, form)
+        stamps, bad = table.stamps(name, form)
         if int(bad.sum()) <= _TOLERATED * present:
             note = f", read as {form}" if unclear else ""
             if bad.any():
@@ -263,14 +256,14 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
     form: TimeFormat = "year first"
     tolerant = False
     if text is not None and kind in ("numeric", "timestamp"):
-        distinct, _ = factorise(text)
+        distinct, _ = table.factors(name)
         words = [v.strip() for v in distinct if v.strip().lower() not in MISSING_MARKS]
         if kind == "numeric":
             style = number_format(words, decimal_comma=table.decimal_comma)
-            _, bad = parse_numbers(text, style)
+            _, bad = table.numbers(name, style)
         else:
             form = time_format(words)[0] or "year first"
-            _, bad = parse_stamps(text, form)
+            _, bad = table.stamps(name, form)
         if bad.any():
             tolerant = True
             reason += _other(table, bad, text, "numbers" if kind == "numeric" else "dates")
@@ -359,7 +352,7 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
     """
     values = table[kind.name]
     if values.dtype == TEXT:
-        numbers, bad = parse_numbers(values, kind.number_format)
+        numbers, bad = table.numbers(kind.name, kind.number_format)
         if bad.any() and not kind.tolerant:
             raise _refuse(table, kind.name, int(np.argmax(bad)), "a number")
     elif values.dtype.kind == "M":
@@ -397,9 +390,9 @@ def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
     if values.dtype.kind == "M":
         return cast("npt.NDArray[np.datetime64]", values)
     if values.dtype == TEXT:
-        stamps, bad = parse_stamps(values, kind.time_format)
+        stamps, bad = table.stamps(kind.name, kind.time_format)
         if bad.any():
-            compact, other = parse_numbers(values)
+            compact, other = table.numbers(kind.name)
             if not other.any():
                 return _from_numbers(compact)
             if not kind.tolerant:
@@ -437,8 +430,9 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
         kind: The column's kind.
 
     Returns:
-        The distinct labels in the order of their appearance, and for each row the position of its
-        label among them, int64 of shape (rows,), -1 where missing.
+        The distinct labels in some order (a table of taken rows may list some that its rows
+        lack), and for each row the position of its label among them, int64 of shape (rows,), -1
+        where missing.
 
     >>> labels_of(Table({"a": ["x", "", "y"]}), ColumnKind("a", "category", "", True))
     (['x', 'y'], array([ 0, -1,  1]))
@@ -447,7 +441,7 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
     codes: npt.NDArray[np.int64]
     raw: list[str]
     if values.dtype == TEXT:
-        raw, small = factorise(values)
+        raw, small = table.factors(kind.name)
         codes = small.astype(np.int64)
         raw = [_trim(value) for value in raw]
     elif values.dtype.kind == "f":

@@ -34,7 +34,7 @@ csv.field_size_limit(1 << 30)
 
 
 def sniff_delimiter(sample: str) -> str:
-    """Find what separates the fields: comma, semicolon, tab or vertical bar.
+    r"""Find what separates the fields: comma, semicolon, tab or vertical bar.
 
     Args:
         sample: The beginning of a file, whole lines.
@@ -43,7 +43,7 @@ def sniff_delimiter(sample: str) -> str:
         The separator under which the lines agree best with the first, and the first has the most
         fields; a comma where nothing separates anything.
 
-    >>> sniff_delimiter("a;b;c\\n1,5;2;3\\n")
+    >>> sniff_delimiter("a;b;c\n1,5;2;3\n")
     ';'
     """
     best, best_score = ",", (0.0, 0)
@@ -167,7 +167,6 @@ class _Parser:
         if not closed:
             if not last:
                 return None
-            opened = starts[-1] + 1 if starts else self.line
             opened = start
             raise DataError(
                 f"{self.path}, line {opened}: a quotation mark opens a field that never ends; "

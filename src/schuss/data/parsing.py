@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Sequence
@@ -169,11 +170,12 @@ def parse_numbers(
     (array([ 1., nan, nan]), array([False, False,  True]))
     """
     if style == "plain" and not bool(np.any(np.strings.find(text, "_") >= 0)):
-        try:
-            values = np.where(text == "", "nan", text).astype(np.float64)
-            return values, np.zeros(len(text), dtype=np.bool_)
-        except ValueError:
-            pass
+        # Most columns have no missing values; looking for them first would cost a second pass.
+        good = np.zeros(len(text), dtype=np.bool_)
+        with contextlib.suppress(ValueError):
+            return text.astype(np.float64), good
+        with contextlib.suppress(ValueError):
+            return np.where(text == "", "nan", text).astype(np.float64), good
     distinct, codes = factorise(text)
     parsed = [parse_number(value, style) for value in distinct]
     numbers = np.array([math.nan if p is None else p for p in parsed], dtype=np.float64)

@@ -155,7 +155,7 @@ def prepare_table(
         The shares and all that goes with them.
 
     Raises:
-        DataError: If the data cannot be used; the message says what is wrong, where, and what to do.
+        DataError: If the data cannot be used; the message says what, where, and what to do.
         UsageError: If the options contradict each other.
 
     >>> from schuss.data.readers import read_table
@@ -264,6 +264,6 @@ def _check_training(table: Table, encoder: TargetEncoder) -> None:
     if len(np.unique(codes)) < 2:
         only = encoder.classes[int(codes[0])] if len(codes) else "no class"
         raise DataError(
-            f"{table.source}: all {len(codes):,} training rows have the class {only!r}; add rows of "
-            "other classes, or hold out fewer."
+            f"{table.source}: all {len(codes):,} training rows have the class {only!r}; "
+            "add rows of other classes, or hold out fewer."
         )

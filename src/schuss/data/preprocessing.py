@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of, numbers_of, stamps_of
-from schuss.data.parsing import is_missing
 from schuss.data.table import Table, did_you_mean
 from schuss.data.timestamps import stamp_features
 from schuss.errors import DataError, FileFormatError
@@ -214,14 +213,15 @@ class TablePreprocessor:
             return np.isnan(numbers_of(table, kind))
         if kind.kind == "timestamp":
             return np.isnat(stamps_of(table, kind))
-        return np.array([is_missing(value) for value in table.text(name)], dtype=np.bool_)
+        _, codes = labels_of(table, kind)
+        return codes < 0
 
     def _codes(self, table: Table, levels: _Levels) -> npt.NDArray[np.int64]:
         labels, codes = labels_of(table, self._plan.kinds[levels.column])
         known = {level: k for k, level in enumerate(levels.levels, start=1)}
         # The last entry serves the code -1 of a missing value.
         renumber = np.array([known.get(label, 0) for label in labels] + [0], dtype=np.int64)
-        return cast("npt.NDArray[np.int64]", renumber[codes])
+        return renumber[codes]
 
     @property
     def _fitted(self) -> bool:
@@ -300,17 +300,17 @@ class TablePreprocessor:
     def _learn_levels(self, table: Table, kind: ColumnKind) -> list[_Levels]:
         labels, codes = labels_of(table, kind)
         counts = np.bincount(codes[codes >= 0], minlength=len(labels))
-        order = sorted(range(len(labels)), key=lambda k: labels[k])
+        order = sorted(np.flatnonzero(counts).tolist(), key=lambda k: labels[k])
         missing = bool((codes < 0).any())
-        if not labels or (len(labels) == 1 and not missing):
+        if not order or (len(order) == 1 and not missing):
             self._plan.notes[kind.name] = "the same in all training rows, left out"
             return []
-        if len(labels) + 1 <= _MAX_ONE_HOT:
-            how = "one column" if len(labels) <= 2 else f"{len(labels)} columns, one for each"
+        if len(order) + 1 <= _MAX_ONE_HOT:
+            how = "one column" if len(order) <= 2 else f"{len(order)} columns, one for each"
             self._plan.notes[kind.name] = how
             return [_Levels(kind.name, [labels[k] for k in order], True)]
         kept = [labels[k] for k in order if counts[k] >= _MIN_LEVEL_COUNT]
-        rare = len(labels) - len(kept)
+        rare = len(order) - len(kept)
         self._plan.notes[kind.name] = f"embedding of {len(kept)} levels" + (
             f" ({rare} more, seen once, count as unknown)" if rare else ""
         )

@@ -119,7 +119,8 @@ def _with_target(features: Any, target: Any) -> Table:
             f"read_table: the features have a column {name!r} like the target; drop or rename it."
         )
     declared = dict(table.declared)
-    declared |= {name: kind for kind in values.declared.values()}
+    if values.declared:
+        declared[name] = values.declared[values.names[0]]
     return Table(
         {**table.columns, name: values.columns[values.names[0]]},
         source=table.source,

@@ -40,7 +40,7 @@ def _held_count(n: int, share: float) -> int:
 
 
 def _by_class(labels: npt.NDArray[Any], held: int, order: Rows) -> npt.NDArray[np.bool_]:
-    """Give each class its share by largest remainders; the last row of a class stays in training."""
+    """Give each class its share by largest remainders; a class's last row stays in training."""
     _, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     quota = counts * (held / len(labels))
     give = np.minimum(np.floor(quota), counts - 1).astype(np.int64)
@@ -70,7 +70,7 @@ def _by_group(
             "choose another group column or leave it out."
         )
     classes = None if stratify is None else np.unique(stratify, return_inverse=True)[1]
-    best: tuple[float, npt.NDArray[np.bool_]] | None = None
+    best, best_cost = np.zeros(len(groups), dtype=np.bool_), np.inf
     for attempt in range(_TRIES):
         shuffled = permutation(len(counts), seed + attempt * 1_000_003)
         total = np.cumsum(counts[shuffled])
@@ -81,10 +81,9 @@ def _by_group(
             lost = len(np.unique(classes)) - len(np.unique(classes[~mask]))
         # A class that training never sees is worse than any error in the size of the share.
         cost = abs(int(mask.sum()) - held) / len(groups) + lost
-        if best is None or cost < best[0]:
-            best = (cost, mask)
-    assert best is not None
-    return best[1]
+        if cost < best_cost:
+            best, best_cost = mask, cost
+    return best
 
 
 def _by_time(time: npt.NDArray[Any], held: int) -> npt.NDArray[np.bool_]:

@@ -7,12 +7,13 @@ import decimal
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.parsing import TEXT
+from schuss.data.parsing import TEXT, NumberFormat, factorise, parse_numbers
+from schuss.data.timestamps import TimeFormat, parse_stamps
 from schuss.errors import DataError
 
 __all__ = ["Table", "as_column", "did_you_mean"]
@@ -45,10 +46,10 @@ def _is_missing_object(value: object) -> bool:
 
 
 def _text_of(value: object) -> str:
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value)) if abs(value) < _LARGEST_EXACT else repr(float(value))
     if isinstance(value, (float, np.floating)):
-        return repr(float(value))
+        number = float(value)
+        whole = number.is_integer() and abs(number) < _LARGEST_EXACT
+        return str(int(number)) if whole else repr(number)
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, bytes):
@@ -70,7 +71,7 @@ def _from_objects(values: Sequence[object]) -> Array:
         for v in present
     ):
         integers = all(isinstance(v, (int, np.integer)) for v in present)
-        if not integers or all(abs(int(v)) <= _LARGEST_EXACT for v in present):  # type: ignore[call-overload]
+        if not integers or all(abs(cast(int, v)) <= _LARGEST_EXACT for v in present):
             if integers and whole:
                 return np.array(values, dtype=np.int64)
             numbers = [np.nan if m else v for v, m in zip(values, missing, strict=True)]
@@ -165,6 +166,9 @@ class Table:
         self.declared = dict(declared or {})
         self.notes = list(notes)
         self.decimal_comma = decimal_comma
+        # What text was read as, by column and reading; rows taken from the table take it along.
+        self._read: dict[tuple[str, str], tuple[Array, Array]] = {}
+        self._factors: dict[str, tuple[list[str], Array]] = {}
         lengths = {name: len(values) for name, values in self.columns.items()}
         self.rows = next(iter(lengths.values()), 0)
         for name, length in lengths.items():
@@ -220,7 +224,9 @@ class Table:
         Raises:
             DataError: If one of them is not there.
         """
-        return self._with({name: self[name] for name in names}, self.lines)
+        chosen = self._with({name: self[name] for name in names}, self.lines)
+        chosen._read, chosen._factors = self._read, self._factors
+        return chosen
 
     def drop(self, names: Iterable[str]) -> Table:
         """Return a table without these columns.
@@ -240,11 +246,38 @@ class Table:
             rows: Positions (int64), a mask (bool) of shape (rows,), or a slice.
         """
         lines = None if self.lines is None else self.lines[rows]
-        return self._with({name: values[rows] for name, values in self.columns.items()}, lines)
+        taken = self._with({name: values[rows] for name, values in self.columns.items()}, lines)
+        taken._read = {key: (a[rows], b[rows]) for key, (a, b) in self._read.items()}
+        taken._factors = {key: (words, c[rows]) for key, (words, c) in self._factors.items()}
+        return taken
 
     def where(self, row: int) -> str:
         """Say where a row is: "line 17" of a file, "row 16" of a table in memory (from 1)."""
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
+
+    def numbers(self, name: str, style: NumberFormat = "plain") -> tuple[Array, Array]:
+        """Read a text column as numbers, once; see `schuss.data.parsing.parse_numbers`."""
+        key = (name, style)
+        if key not in self._read:
+            self._read[key] = parse_numbers(self[name], style)
+        return self._read[key]
+
+    def stamps(self, name: str, style: TimeFormat) -> tuple[Array, Array]:
+        """Read a text column as dates, once; see `schuss.data.timestamps.parse_stamps`."""
+        key = (name, style)
+        if key not in self._read:
+            self._read[key] = parse_stamps(self[name], style)
+        return self._read[key]
+
+    def factors(self, name: str) -> tuple[list[str], Array]:
+        """Number the distinct values of a text column, once.
+
+        Returns:
+            The values, some of which these rows may lack, and each row's position among them.
+        """
+        if name not in self._factors:
+            self._factors[name] = factorise(self[name])
+        return self._factors[name]
 
     def text(self, name: str) -> list[str]:
         """Return a column as text for writing: a file's own text unchanged, missing values empty.

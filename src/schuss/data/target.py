@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of
-from schuss.data.parsing import TEXT, NumberFormat, number_format, parse_numbers
+from schuss.data.parsing import TEXT, NumberFormat, number_format
 from schuss.data.table import Table, did_you_mean
 from schuss.errors import DataError, FileFormatError, UsageError
 
@@ -49,12 +49,12 @@ def _read(table: Table, name: str, style: NumberFormat | None = None) -> _Values
         numbers = values.astype(np.float64)
         return _Values(numbers, "plain", np.zeros(rows, dtype=np.bool_), np.isnan(numbers))
     if style is None:
-        numbers, bad = parse_numbers(values)
+        numbers, bad = table.numbers(name)
         style = "plain"
         if bad.any():
-            words = list(dict.fromkeys(values.tolist()))
+            words, _ = table.factors(name)
             style = number_format(words, decimal_comma=table.decimal_comma)
-    numbers, bad = parse_numbers(values, style)
+    numbers, bad = table.numbers(name, style)
     missing = np.isnan(numbers) & ~bad
     present = rows - int(missing.sum())
     if not present or int(bad.sum()) > 0.5 * present:
@@ -174,10 +174,9 @@ class TargetEncoder:
         cls, table: Table, name: str, values: _Values, task: str | None
     ) -> TargetEncoder:
         numbers = values.numbers
-        if task == "regression" or (task is None and numbers is not None):
-            if task == "regression" and (numbers is None or values.bad.any()):
-                row = int(np.argmax(values.bad)) if values.bad.any() else 0
-                raise _not_a_number(table, name, row)
+        if task == "regression" and (numbers is None or values.bad.any()):
+            row = int(np.argmax(values.bad)) if values.bad.any() else 0
+            raise _not_a_number(table, name, row)
         if numbers is not None and task != "classification":
             present = numbers[~values.missing & ~values.bad]
             distinct = np.unique(present)
@@ -220,15 +219,12 @@ class TargetEncoder:
             )
         k = len(self.classes)
         if k == present or (2 * k > present and k > _MOST_CLASSES_OF_FEW_ROWS):
-            hint = (
-                ' give task="regression" if it is a quantity,' if values.numbers is not None else ""
-            )
+            remedy = "choose a column whose values repeat"
+            if values.numbers is not None:
+                remedy = f'give task="regression" if it is a quantity, or {remedy}'
             raise DataError(
                 f"{table.source}: the target {self.name!r} has {k:,} classes in {present:,} rows, "
-                f"so it looks like an identifier;{hint} or choose a column whose values repeat."
-                if hint
-                else f"{table.source}: the target {self.name!r} has {k:,} classes in {present:,} "
-                "rows, so it looks like an identifier; choose a column whose values repeat."
+                f"so it looks like an identifier; {remedy}."
             )
         codes, _ = self.encode(table)
         counts = np.bincount(codes[codes >= 0], minlength=k)
@@ -335,7 +331,8 @@ class TargetEncoder:
         array([5, 3])
         """
         if self.task == "regression":
-            return np.asarray(encoded, dtype=np.float64) * self.std + self.mean
+            values: Array = np.asarray(encoded, dtype=np.float64) * self.std + self.mean
+            return values
         return self.class_array[np.asarray(encoded)]
 
     @property

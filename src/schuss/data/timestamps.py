@@ -166,7 +166,7 @@ def parse_stamps(
         datetime64 values in microseconds of shape (rows,), NaT where missing or unreadable; and a
         mask of shape (rows,), true where the text is neither a date nor a missing value.
 
-    >>> parse_stamps(np.array(["2020-01-02", "x"], dtype=TEXT), "year first")[1]
+    >>> parse_stamps(np.array(["2020-01-02", "x"], dtype=np.dtypes.StringDType()), "year first")[1]
     array([False,  True])
     """
     if style == "year first" and len(text):
