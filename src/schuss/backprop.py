@@ -86,6 +86,8 @@ def _reverse(
             arrived[y] = g
             continue
         primitive, inputs, attributes = node
+        rules = primitive.derivative
+        plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor) or not x.requires_grad:
@@ -97,7 +99,7 @@ def _reverse(
                 )
             if wanted is not None and x not in wanted:
                 continue
-            rule = primitive.rule(position)
+            rule = rules[position] if plain else primitive.rule(position)
             if rule is not None:
                 error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
                 array = x.array
@@ -136,6 +138,7 @@ class _Freed:
     """Stands in for the primitive of a node whose graph was freed."""
 
     name = "a freed operation"
+    derivative = None
 
     def rule(self, position: int) -> Any:
         raise RuntimeError(
@@ -176,9 +179,7 @@ def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
         return leaf(np.ones(root.shape, root.dtype))
     error = astype(as_tensor(gradient), root.dtype)
     if error.shape != root.shape:
-        raise ValueError(
-            f"backward: expected a gradient of shape {root.shape}, got {error.shape}."
-        )
+        raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {error.shape}.")
     return error
 
 
@@ -203,9 +204,7 @@ class _Same:
     """The identity, which keeps a marked argument connected to what it came from."""
 
     name = "same"
-
-    def rule(self, position: int) -> Any:
-        return lambda g, y, x: g
+    derivative = (lambda g, y, x: g,)
 
 
 _SAME: Any = _Same()
@@ -216,7 +215,8 @@ def _depends_beyond(roots: Sequence[Tensor], marked: Sequence[Tensor]) -> bool:
     stops = frozenset(marked)
     beyond = any(m.node is not None for m in marked)
     return beyond or any(
-        t.node is None and t not in stops for t in _consumers([r for r in roots], stops)
+        t.node is None and t not in stops
+        for t in _consumers([r for r in roots], stops)
         if t.requires_grad
     )
 
@@ -276,9 +276,7 @@ def value_and_grad(
             out = f(*[marked.get(i, a) for i, a in enumerate(args)], **options)
             value = out[0] if has_aux else out
             if not isinstance(value, Tensor):
-                raise TypeError(
-                    f"grad: expected f to return a tensor, got {type(value).__name__}."
-                )
+                raise TypeError(f"grad: expected f to return a tensor, got {type(value).__name__}.")
             if value.size != 1:
                 raise ValueError(
                     f"grad: expected f to return one element, got shape {value.shape}; reduce it "
@@ -354,8 +352,10 @@ def vjp(f: Callable[..., Any], *xs: TensorLike) -> tuple[Any, Callable[..., tupl
         return tuple(found)
 
     if not recording:
-        out = type(out)(y.detach() for y in outputs) if isinstance(out, (tuple, list)) else (
-            outputs[0].detach()
+        out = (
+            type(out)(y.detach() for y in outputs)
+            if isinstance(out, (tuple, list))
+            else (outputs[0].detach())
         )
     return out, pull
 

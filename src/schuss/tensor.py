@@ -70,7 +70,9 @@ def supported_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
 def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
     """Return `data` as a NumPy array of a supported dtype, sharing memory where possible."""
     if isinstance(data, Tensor):
-        return data.array if dtype is None else data.array.astype(supported_dtype(dtype), copy=False)
+        return (
+            data.array if dtype is None else data.array.astype(supported_dtype(dtype), copy=False)
+        )
     if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
         data = [item.array if isinstance(item, Tensor) else item for item in data]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,12 +25,19 @@ from schuss.tensor import (
     to_array,
 )
 
-__all__ = ["NOT_DIFFERENTIABLE", "REGISTRY", "Primitive", "Spec", "apply", "astype", "binary", "unary"]
+__all__ = [
+    "NOT_DIFFERENTIABLE",
+    "REGISTRY",
+    "Primitive",
+    "Spec",
+    "apply",
+    "astype",
+    "binary",
+    "unary",
+]
 
 # log(0), 1/0 and overflow give inf and nan, as in every framework; NumPy would also warn.
-warnings.filterwarnings(
-    "ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)"
-)
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)")
 
 Rule: TypeAlias = Callable[..., Tensor]
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -94,8 +102,7 @@ class Primitive:
     def rule(self, position: int) -> Rule | None:
         """Return the derivative's rule for one input."""
         if self.variadic:
-            whole: Any = self.derivative
-            return lambda g, y, *inputs, **options: whole(position, g, y, *inputs, **options)
+            return partial(self.derivative, position)  # type: ignore[arg-type]  # one rule for all
         return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
 
 
@@ -104,13 +111,21 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
     tracer = TRACER.get()
     if tracer is not None:
         return tracer.apply(primitive, inputs, attributes)  # type: ignore[no-any-return]
-    out = primitive.value(
-        *[x.array if isinstance(x, Tensor) else x for x in inputs], **attributes
-    )
-    if primitive.differentiable:
+    if len(inputs) == 1:
+        wanted = inputs[0].requires_grad
+        out = primitive.value(inputs[0].array, **attributes)
+    else:
+        wanted = False
+        arrays = []
         for x in inputs:
-            if isinstance(x, Tensor) and x.requires_grad and RECORDING.get():
-                return recorded(out, primitive, inputs, attributes)
+            if isinstance(x, Tensor):
+                wanted = wanted or x.requires_grad
+                arrays.append(x.array)
+            else:
+                arrays.append(x)
+        out = primitive.value(*arrays, **attributes)
+    if wanted and primitive.differentiable and RECORDING.get():
+        return recorded(out, primitive, inputs, attributes)
     result = new_object(Tensor)
     result.array = out if type(out) is np.ndarray else np.asarray(out)
     result.requires_grad = False
@@ -259,7 +274,11 @@ def binary(
                 b = y.array
                 if y.requires_grad:
                     wanted = True
-                if a.dtype is not b.dtype or (floats_only and a.dtype.kind != "f"):
+                if a.dtype is not b.dtype:
+                    # NumPy's own promotion is ours for a float with a mask.
+                    if a.dtype.kind + b.dtype.kind not in ("fb", "bf"):
+                        return slow(x, y)
+                elif floats_only and a.dtype.kind != "f":
                     return slow(x, y)
             elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
                 b = y  # type: ignore[assignment]  # NumPy takes a Python number as weakly typed

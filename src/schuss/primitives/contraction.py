@@ -21,6 +21,8 @@ def matrix_transpose(x: TensorLike) -> Tensor:
     x = as_tensor(x)
     if x.ndim < 2:
         raise ValueError(f"matrix_transpose: expected at least 2 axes, got shape {x.shape}.")
+    if x.ndim == 2:
+        return permute_dims(x, (1, 0))
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 

@@ -101,8 +101,8 @@ def _share_of_larger(g: Tensor, x: Any, y: Any) -> Tensor:
     """Take `g` to x where x is larger, half of it where x equals a tensor y."""
     if not isinstance(y, Tensor):
         return multiply(g, greater_equal(x, y))
-    share = multiply(add(astype(greater(x, y), g.dtype), astype(greater_equal(x, y), g.dtype)), 0.5)
-    return multiply(g, share)
+    half = multiply(g, 0.5)
+    return add(multiply(half, greater(x, y)), multiply(half, greater_equal(x, y)))
 
 
 maximum = binary(
@@ -273,9 +273,7 @@ erf = unary(
 
 
 def _predicate(name: str, value: Any, doc: str) -> Any:
-    return binary(
-        name, value=value, derivative=NOT_DIFFERENTIABLE, shape=predicate_shape, doc=doc
-    )
+    return binary(name, value=value, derivative=NOT_DIFFERENTIABLE, shape=predicate_shape, doc=doc)
 
 
 equal = _predicate("equal", np.equal, "x == y")
@@ -321,11 +319,14 @@ _where = Primitive(
 def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
     """x where `condition` holds and y elsewhere, elementwise with broadcasting."""
     condition = as_tensor(condition)
-    if condition.dtype.kind != "b":
+    if condition.array.dtype.kind != "b":
         raise TypeError(
             f"where: expected a boolean condition, got {condition.dtype}; compare it first."
         )
-    x, y = promote(operand(x), operand(y))
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.array.dtype is y.array.dtype:
+        pass
+    else:
+        x, y = promote(operand(x), operand(y))
     # A number has to take the other side's dtype: np.where would widen it.
     if not isinstance(x, Tensor):
         x = leaf(np.asarray(x, y.dtype))  # type: ignore[attr-defined]

@@ -65,9 +65,7 @@ _unslice = Primitive(
     "unslice",
     value=_unslice_value,
     shape=lambda g, *, template, shape: (shape, g[1]),
-    derivative=(
-        lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),
-    ),
+    derivative=(lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),),
 )
 
 

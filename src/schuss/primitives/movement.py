@@ -23,7 +23,10 @@ _reshape = Primitive(
 def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
     """Return the same elements in another shape; one length may be -1 and is worked out."""
     x = as_tensor(x)
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if type(shape) is tuple:
+        sizes = shape
+    else:
+        sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     if -1 in sizes:
         known = -math.prod(sizes)
         if sizes.count(-1) > 1 or known <= 0 or x.size % known:
@@ -33,7 +36,7 @@ def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
         sizes = tuple(x.size // known if n == -1 else n for n in sizes)
     if sizes == x.array.shape:
         return x
-    if math.prod(sizes) != x.array.size or any(n < 0 for n in sizes):
+    if math.prod(sizes) != x.array.size or min(sizes, default=0) < 0:
         raise ValueError(
             f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {sizes}."
         )
@@ -49,7 +52,7 @@ _permute_dims = Primitive(
     value=lambda x, *, axes: x.transpose(axes),
     shape=_permuted,
     derivative=(
-        lambda g, y, x, *, axes: permute_dims(g, tuple(int(a) for a in np.argsort(axes))),
+        lambda g, y, x, *, axes: permute_dims(g, tuple(map(axes.index, range(len(axes))))),
     ),
 )
 
@@ -57,7 +60,9 @@ _permute_dims = Primitive(
 def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
     """Return `x` with its axes in the order `axes`; without a copy."""
     x = as_tensor(x)
-    order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
+    order = axes if axes == (1, 0) and x.ndim == 2 else None
+    if order is None:
+        order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
     if len(order) != x.ndim:
         raise ValueError(f"permute_dims: expected all {x.ndim} axes, got {tuple(axes)}.")
     if order == tuple(range(x.ndim)):

@@ -1,0 +1,260 @@
+"""Elementwise functions composed from primitives."""
+
+from __future__ import annotations
+
+import math
+
+from schuss.functions.creation import (
+    ones_like,
+    zeros_like,
+)
+from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.elementwise import (
+    abs,
+    atan2,
+    bitwise_and,
+    bitwise_invert,
+    bitwise_or,
+    bitwise_xor,
+    ceil,
+    cos,
+    divide,
+    equal,
+    erf,
+    exp,
+    expm1,
+    floor,
+    less,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    relu,
+    sin,
+    sqrt,
+    tanh,
+    where,
+)
+from schuss.tensor import (
+    Number,
+    Tensor,
+    TensorLike,
+    bool_,
+)
+
+__all__ = [
+    "positive",
+    "square",
+    "reciprocal",
+    "trunc",
+    "clip",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "log2",
+    "log10",
+    "hypot",
+    "logaddexp",
+    "softplus",
+    "copysign",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "masked_fill",
+    "gelu",
+]
+
+
+def positive(x: TensorLike) -> Tensor:
+    """Return x itself, elementwise."""
+    return as_tensor(x)
+
+
+def square(x: TensorLike) -> Tensor:
+    """Return x * x, elementwise."""
+    return multiply(x, x)
+
+
+def reciprocal(x: TensorLike) -> Tensor:
+    """Return 1 / x, elementwise."""
+    return divide(1.0, x)
+
+
+def trunc(x: TensorLike) -> Tensor:
+    """Return the integer part, toward zero, elementwise."""
+    x = as_tensor(x)
+    return x if x.dtype.kind != "f" else where(x < 0, ceil(x), floor(x))
+
+
+def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+    """Return x kept within `min` and `max` (either may be None), elementwise."""
+    x = as_tensor(x)
+    if min is not None:
+        x = maximum(x, min)
+    return x if max is None else minimum(x, max)
+
+
+def tan(x: TensorLike) -> Tensor:
+    """Tangent, elementwise."""
+    return sin(x) / cos(x)
+
+
+def asin(x: TensorLike) -> Tensor:
+    """Inverse sine, elementwise."""
+    return atan2(x, sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))))
+
+
+def acos(x: TensorLike) -> Tensor:
+    """Inverse cosine, elementwise."""
+    return atan2(sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))), x)
+
+
+def atan(x: TensorLike) -> Tensor:
+    """Inverse tangent, elementwise."""
+    return atan2(x, 1.0)
+
+
+def sinh(x: TensorLike) -> Tensor:
+    """Hyperbolic sine, elementwise."""
+    e = expm1(x)
+    # Above, e + e / (e + 1) would be inf / inf; e alone is exact there.
+    tail = where(e > 1e8, 1.0, e / (where(e > 1e8, 0.0, e) + 1.0))
+    return (e + tail) * 0.5
+
+
+def cosh(x: TensorLike) -> Tensor:
+    """Hyperbolic cosine, elementwise."""
+    half = exp(as_tensor(x) * 0.5)
+    return half * half * 0.5 + reciprocal(half) * reciprocal(half) * 0.5
+
+
+def asinh(x: TensorLike) -> Tensor:
+    """Inverse hyperbolic sine, elementwise."""
+    x = as_tensor(x)
+    size = where(x < 0, negative(x), x)
+    big = size > 1e4
+    small = where(big, 1.0, size)
+    near = log1p(small + small * small / (1.0 + sqrt(small * small + 1.0)))
+    far = log(where(big, size, 1.0)) + math.log(2.0)
+    found = where(big, far, near)
+    return where(x < 0, negative(found), found)
+
+
+def acosh(x: TensorLike) -> Tensor:
+    """Inverse hyperbolic cosine, elementwise."""
+    x = as_tensor(x)
+    return log(x + sqrt(x - 1.0) * sqrt(x + 1.0))
+
+
+def atanh(x: TensorLike) -> Tensor:
+    """Inverse hyperbolic tangent, elementwise."""
+    return (log1p(x) - log1p(negative(x))) * 0.5
+
+
+def log2(x: TensorLike) -> Tensor:
+    """Logarithm to base 2, elementwise."""
+    return log(x) / math.log(2.0)
+
+
+def log10(x: TensorLike) -> Tensor:
+    """Logarithm to base 10, elementwise."""
+    return log(x) / math.log(10.0)
+
+
+def hypot(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return sqrt(x**2 + y**2) without overflow, elementwise."""
+    a, b = abs(x), abs(y)
+    large, small = maximum(a, b), minimum(a, b)
+    ratio = small / where(large == 0, 1.0, large)
+    return where(isinf(large), float("inf"), large * sqrt(ratio * ratio + 1.0))
+
+
+def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return log(exp(x) + exp(y)) without overflow, elementwise."""
+    x, y = as_tensor(x), as_tensor(y)
+    gap = where(x == y, x * 0.0 - y * 0.0, x - y)
+    gap = where(isfinite(x) & isfinite(y), x - y, where(x == y, 0.0, gap))
+    top = maximum(x, y)
+    return where(isinf(top) & (x == y), top, top + log1p(exp(negative(abs(gap)))))
+
+
+def softplus(x: TensorLike) -> Tensor:
+    """Return log(1 + exp(x)) without overflow, elementwise."""
+    return relu(x) + log1p(exp(negative(abs(x))))
+
+
+def copysign(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return |x| with the sign of y, elementwise; the sign of a zero counts."""
+    minus = less(y, 0) | (equal(y, 0) & less(divide(1.0, y), 0))
+    return where(minus, negative(abs(x)), abs(x))
+
+
+def isnan(x: TensorLike) -> Tensor:
+    """Return whether each element is not a number."""
+    return not_equal(x, x)
+
+
+def isinf(x: TensorLike) -> Tensor:
+    """Return whether each element is infinite."""
+    x = as_tensor(x)
+    return equal(abs(x), float("inf")) if x.dtype.kind == "f" else zeros_like(x, bool_)
+
+
+def isfinite(x: TensorLike) -> Tensor:
+    """Return whether each element is neither infinite nor nan."""
+    x = as_tensor(x)
+    return less(abs(x), float("inf")) if x.dtype.kind == "f" else ones_like(x, bool_)
+
+
+def logical_and(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return whether both are true (not 0), elementwise."""
+    return bitwise_and(astype(x, bool_), astype(y, bool_))
+
+
+def logical_or(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return whether one of both is true (not 0), elementwise."""
+    return bitwise_or(astype(x, bool_), astype(y, bool_))
+
+
+def logical_xor(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return whether exactly one is true (not 0), elementwise."""
+    return bitwise_xor(astype(x, bool_), astype(y, bool_))
+
+
+def logical_not(x: TensorLike) -> Tensor:
+    """Return whether each element is false (0)."""
+    return bitwise_invert(astype(x, bool_))
+
+
+def masked_fill(x: TensorLike, mask: TensorLike, value: Number) -> Tensor:
+    """Return x with `value` where `mask` holds."""
+    return where(mask, value, x)
+
+
+def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
+    """Gaussian error linear unit, x * P(N(0, 1) <= x) (Hendrycks and Gimpel, 2016), elementwise.
+
+    Args:
+        x: any shape.
+        approximate: "none" for the error function, "tanh" for the approximation by tanh.
+    """
+    x = as_tensor(x)
+    if approximate == "tanh":
+        inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
+        return x * (tanh(inner) + 1.0) * 0.5
+    if approximate != "none":
+        raise ValueError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}.")
+    return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5

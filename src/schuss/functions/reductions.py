@@ -1,0 +1,219 @@
+"""Reductions composed from primitives: means, products, log-sum-exp, norms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from schuss.functions.creation import (
+    ones,
+)
+from schuss.functions.elementwise import (
+    isfinite,
+    logical_not,
+)
+from schuss.functions.shapes import (
+    moveaxis,
+)
+from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.elementwise import (
+    abs,
+    divide,
+    equal,
+    exp,
+    greater,
+    log,
+    multiply,
+    pow,
+    sqrt,
+    where,
+)
+from schuss.primitives.movement import concat, permute_dims, reshape
+from schuss.primitives.reduction import (
+    Axis,
+    max,
+    normalize_axes,
+    reduced_shape,
+    sum,
+    torch_axis,
+)
+from schuss.tensor import (
+    Tensor,
+    TensorLike,
+    bool_,
+    float32,
+    int64,
+)
+
+__all__ = [
+    "mean",
+    "var",
+    "std",
+    "prod",
+    "cumulative_prod",
+    "any",
+    "all",
+    "count_nonzero",
+    "diff",
+    "logsumexp",
+    "softmax",
+    "log_softmax",
+    "norm",
+]
+
+
+def _count(x: Tensor, axis: Axis, owner: str) -> int:
+    return math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim, owner))
+
+
+def as_float(x: TensorLike) -> Tensor:
+    """Return x, integers and booleans cast to float32."""
+    x = as_tensor(x)
+    return x if x.array.dtype.kind == "f" else astype(x, float32)
+
+
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Arithmetic mean over `axis`; integers are averaged in float32."""
+    x = as_float(x)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "mean")
+    count = x.size if axis is None else _count(x, axis, "mean")
+    total = sum(x, axis, keepdims)
+    return multiply(total, 1.0 / count) if count else divide(total, 0.0)
+
+
+def var(
+    x: TensorLike,
+    axis: Axis = None,
+    correction: float = 0.0,
+    keepdims: bool = False,
+    **names: Any,
+) -> Tensor:
+    """Variance over `axis`: the mean squared distance from the mean.
+
+    Args:
+        x: any shape.
+        axis: axes to reduce, all by default.
+        correction: subtracted from the count that divides: 0 for the population's variance (the
+            default, the array API's; PyTorch's is 1), 1 for the sample's.
+        keepdims: keep reduced axes with length 1.
+        names: `dim`, `keepdim`, as PyTorch calls them.
+    """
+    x = as_float(x)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "var")
+    distance = x - mean(x, axis, keepdims=True)
+    count = _count(x, axis, "var") - correction
+    total = sum(distance * distance, axis, keepdims)
+    return total * (1.0 / count) if count > 0 else divide(total, 0.0)
+
+
+def std(
+    x: TensorLike,
+    axis: Axis = None,
+    correction: float = 0.0,
+    keepdims: bool = False,
+    **names: Any,
+) -> Tensor:
+    """Standard deviation over `axis`: the square root of `var`."""
+    return sqrt(var(x, axis, correction, keepdims, **names))
+
+
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Product over `axis`, by halves, so that its derivative holds at zeros too."""
+    x = as_tensor(x)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "prod")
+    if x.dtype.kind != "f":
+        x = astype(x, int64)
+    axes = normalize_axes(axis, x.ndim, "prod")
+    rest = [a for a in range(x.ndim) if a not in axes]
+    kept = reduced_shape(x.shape, axes, keepdims)
+    x = permute_dims(x, [*axes, *rest])
+    x = reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
+    while x.shape[0] > 1:
+        half = x.shape[0] // 2
+        merged = x[:half] * x[half : 2 * half]
+        x = concat([merged, x[2 * half :]], 0) if x.shape[0] % 2 else merged
+    return reshape(x, kept) if x.shape[0] else ones(kept, dtype=x.dtype)
+
+
+def cumulative_prod(x: TensorLike, axis: int | None = None, **names: Any) -> Tensor:
+    """Product of the elements up to and including each, along `axis`, by doubling strides."""
+    x = as_tensor(x)
+    if names:
+        axis, _ = torch_axis(axis, False, names, "cumulative_prod")
+    if axis is None and x.ndim != 1:
+        raise ValueError(f"cumulative_prod: expected axis= for shape {x.shape}, got none.")
+    if x.dtype.kind != "f":
+        x = astype(x, int64)
+    x = moveaxis(x, axis or 0, 0)
+    stride = 1
+    while stride < x.shape[0]:
+        x = concat([x[:stride], x[stride:] * x[:-stride]], 0)
+        stride *= 2
+    return moveaxis(x, 0, axis or 0)
+
+
+def any(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Return whether an element over `axis` is true (not 0)."""
+    return greater(count_nonzero(x, axis, keepdims, **names), 0)
+
+
+def all(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Return whether every element over `axis` is true (not 0)."""
+    return equal(sum(logical_not(x), axis, keepdims, **names), 0)
+
+
+def count_nonzero(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Return how many elements over `axis` are not 0 (int64)."""
+    return sum(astype(x, bool_), axis, keepdims, **names)
+
+
+def diff(x: TensorLike, axis: int = -1, n: int = 1) -> Tensor:
+    """Return the n-th differences between neighbours along `axis`."""
+    x = moveaxis(x, axis, 0)
+    for _ in range(n):
+        x = x[1:] - x[:-1]
+    return moveaxis(x, 0, axis)
+
+
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Return log(sum(exp(x))) over `axis` without overflow."""
+    x = as_float(x)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "logsumexp")
+    top = max(x.detach(), axis, keepdims=True)
+    top = where(isfinite(top), top, 0.0)
+    total = log(sum(exp(x - top), axis, keepdims=True)) + top
+    if keepdims:
+        return total
+    return reshape(total, reduced_shape(x.shape, normalize_axes(axis, x.ndim, "logsumexp"), False))
+
+
+def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """Return exp(x) divided by its sum along `axis`: positive numbers that add up to 1."""
+    x = as_float(x)
+    axis = axis if dim is None else dim
+    e = exp(x - max(x.detach(), axis, keepdims=True))
+    return e / sum(e, axis, keepdims=True)
+
+
+def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
+    """Return log(softmax(x)) along `axis`, exact for small probabilities too."""
+    x = as_float(x)
+    axis = axis if dim is None else dim
+    x = x - max(x.detach(), axis, keepdims=True)
+    return x - log(sum(exp(x), axis, keepdims=True))
+
+
+def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2) -> Tensor:
+    """Return the vector norm over `axis`: (sum |x|**ord)**(1/ord), or the largest |x| for inf."""
+    size = abs(as_float(x))
+    if ord == math.inf:
+        return max(size, axis, keepdims)
+    if ord == 1:
+        return sum(size, axis, keepdims)
+    if ord == 2:
+        return sqrt(sum(size * size, axis, keepdims))
+    return pow(sum(pow(size, float(ord)), axis, keepdims), 1.0 / ord)

@@ -1,0 +1,217 @@
+"""Shapes: joining, splitting, moving and repeating axes."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.functions.creation import (
+    arange,
+)
+from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.elementwise import (
+    equal,
+    where,
+)
+from schuss.primitives.indexing import take
+from schuss.primitives.movement import concat, permute_dims, reshape
+from schuss.primitives.reduction import (
+    Axis,
+    broadcast_to,
+    normalize_axes,
+    reduced_shape,
+    sum,
+)
+from schuss.tensor import (
+    Tensor,
+    TensorLike,
+)
+
+__all__ = [
+    "expand_dims",
+    "squeeze",
+    "flatten",
+    "moveaxis",
+    "swapaxes",
+    "stack",
+    "unstack",
+    "broadcast_arrays",
+    "meshgrid",
+    "roll",
+    "repeat",
+    "tile",
+    "diagonal",
+    "trace",
+    "diag",
+    "one_hot",
+]
+
+
+def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
+    """Insert an axis of length 1 at `axis`."""
+    x = as_tensor(x)
+    (place,) = normalize_axes(axis, x.ndim + 1, "expand_dims")
+    return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
+
+
+def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
+    """Remove axes of length 1: those named, or all."""
+    x = as_tensor(x)
+    if axis is None:
+        return reshape(x, tuple(n for n in x.shape if n != 1))
+    axes = normalize_axes(axis, x.ndim, "squeeze")
+    if builtins.any(x.shape[a] != 1 for a in axes):
+        raise ValueError(f"squeeze: expected length 1 along {axes}, got shape {x.shape}.")
+    return reshape(x, reduced_shape(x.shape, axes, False))
+
+
+def flatten(x: TensorLike, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+    """Merge the axes from `start_axis` to `end_axis` into one."""
+    x = as_tensor(x)
+    if x.ndim == 0:
+        return reshape(x, (1,))
+    (first,) = normalize_axes(start_axis, x.ndim, "flatten")
+    (last,) = normalize_axes(end_axis, x.ndim, "flatten")
+    merged = math.prod(x.shape[first : last + 1])
+    return reshape(x, (*x.shape[:first], merged, *x.shape[last + 1 :]))
+
+
+def moveaxis(
+    x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]
+) -> Tensor:
+    """Move axes to new places; the others keep their order."""
+    x = as_tensor(x)
+    came = normalize_axes(source, x.ndim, "moveaxis")
+    goes = normalize_axes(destination, x.ndim, "moveaxis")
+    if len(came) != len(goes):
+        raise ValueError(f"moveaxis: expected as many places as axes, got {source}, {destination}.")
+    order = [a for a in range(x.ndim) if a not in came]
+    for place, axis in sorted(zip(goes, came, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(x, order)
+
+
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
+    """Exchange two axes."""
+    x = as_tensor(x)
+    a, b = (normalize_axes(i, x.ndim, "swapaxes")[0] for i in (axis1, axis2))
+    order = list(range(x.ndim))
+    order[a], order[b] = order[b], order[a]
+    return permute_dims(x, order)
+
+
+def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    axis = axis if dim is None else dim
+    parts = [as_tensor(x) for x in tensors]
+    if len({x.shape for x in parts}) != 1:
+        raise ValueError(
+            f"stack: expected tensors of one shape, got {', '.join(str(x.shape) for x in parts)}."
+        )
+    return concat(
+        [expand_dims(x, axis) for x in parts], normalize_axes(axis, parts[0].ndim + 1, "stack")[0]
+    )
+
+
+def unstack(x: TensorLike, axis: int = 0) -> tuple[Tensor, ...]:
+    """Split along `axis` into a tuple of tensors without it."""
+    x = moveaxis(x, axis, 0)
+    return tuple(x[i] for i in range(x.shape[0]))
+
+
+def broadcast_arrays(*tensors: TensorLike) -> tuple[Tensor, ...]:
+    """Broadcast tensors against each other to one shape."""
+    parts = [as_tensor(x) for x in tensors]
+    shape = np.broadcast_shapes(*[x.shape for x in parts])
+    return tuple(broadcast_to(x, shape) for x in parts)
+
+
+def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> tuple[Tensor, ...]:
+    """Return coordinate grids from coordinate vectors, as NumPy does."""
+    parts = [reshape(x, (-1,)) for x in tensors]
+    lengths = [x.shape[0] for x in parts]
+    places = list(range(len(parts)))
+    if indexing == "xy" and len(parts) > 1:
+        lengths[0], lengths[1] = lengths[1], lengths[0]
+        places[0], places[1] = 1, 0
+    elif indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: expected indexing 'xy' or 'ij', got {indexing!r}.")
+    grids = []
+    for x, place in zip(parts, places, strict=True):
+        shape = [1] * len(parts)
+        shape[place] = -1
+        grids.append(broadcast_to(reshape(x, shape), tuple(lengths)))
+    return tuple(grids)
+
+
+def roll(x: TensorLike, shift: int | tuple[int, ...], axis: Axis = None) -> Tensor:
+    """Shift elements along `axis`; those that leave at one end return at the other."""
+    x = as_tensor(x)
+    if axis is None:
+        return reshape(roll(reshape(x, (-1,)), shift, 0), x.shape)
+    axes = normalize_axes(axis, x.ndim, "roll")
+    shifts = (shift,) * len(axes) if isinstance(shift, int) else shift
+    for a, s in zip(axes, shifts, strict=True):
+        n = x.shape[a]
+        if n and s % n:
+            cut = n - s % n
+            head = (slice(None),) * a
+            x = concat([x[(*head, slice(cut, None))], x[(*head, slice(0, cut))]], a)
+    return x
+
+
+def repeat(x: TensorLike, repeats: int | TensorLike, axis: int | None = None) -> Tensor:
+    """Repeat each element, or each slice along `axis`, `repeats` times."""
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    times = repeats if isinstance(repeats, int) else np.asarray(as_tensor(repeats).array)
+    return take(x, np.repeat(np.arange(x.shape[axis]), times), axis)
+
+
+def tile(x: TensorLike, repetitions: int | tuple[int, ...]) -> Tensor:
+    """Repeat the whole of `x` along each axis."""
+    x = as_tensor(x)
+    times = (repetitions,) if isinstance(repetitions, int) else tuple(repetitions)
+    ndim = builtins.max(x.ndim, len(times))
+    times = (1,) * (ndim - len(times)) + times
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    spread = reshape(x, [n for pair in zip((1,) * ndim, shape, strict=True) for n in pair])
+    full_shape = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
+    return reshape(
+        broadcast_to(spread, full_shape), [t * n for t, n in zip(times, shape, strict=True)]
+    )
+
+
+def diagonal(x: TensorLike, offset: int = 0) -> Tensor:
+    """Return diagonal `offset` of the last two axes as a last axis."""
+    x = as_tensor(x)
+    n, m = x.shape[-2:]
+    count = builtins.max(0, builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)))
+    i = np.arange(count)
+    return x[..., i - builtins.min(offset, 0), i + builtins.max(offset, 0)]
+
+
+def trace(x: TensorLike, offset: int = 0) -> Tensor:
+    """Return the sum of diagonal `offset` of the last two axes."""
+    return sum(diagonal(x, offset), -1)
+
+
+def diag(x: TensorLike) -> Tensor:
+    """Return the square matrix with the vector `x` on its diagonal."""
+    x = as_tensor(x)
+    return where(np.eye(x.shape[-1], dtype=bool), expand_dims(x, -1), 0)
+
+
+def one_hot(x: TensorLike, num_classes: int, dtype: npt.DTypeLike = None) -> Tensor:
+    """Return a last axis of length `num_classes` with 1 at each integer of `x` and 0 elsewhere.
+
+    >>> one_hot([0, 2], 3)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
+    """
+    return astype(equal(expand_dims(x, -1), arange(num_classes)), dtype)

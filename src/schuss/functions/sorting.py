@@ -1,0 +1,80 @@
+"""Sorting and searching."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from schuss.functions.creation import (
+    ones,
+)
+from schuss.functions.reductions import as_float
+from schuss.functions.shapes import (
+    expand_dims,
+    moveaxis,
+)
+from schuss.primitives.base import as_tensor
+from schuss.primitives.elementwise import (
+    less,
+    less_equal,
+    not_equal,
+)
+from schuss.primitives.indexing import argsort, take_along_axis
+from schuss.primitives.movement import concat, reshape
+from schuss.primitives.reduction import (
+    sum,
+)
+from schuss.tensor import (
+    TRACER,
+    Tensor,
+    TensorLike,
+    bool_,
+    leaf,
+)
+
+__all__ = ["sort", "median", "gather", "nonzero", "searchsorted", "unique_values"]
+
+
+def sort(x: TensorLike, axis: int = -1, *, descending: bool = False) -> Tensor:
+    """Return `x` in ascending (or descending) order along `axis`."""
+    return take_along_axis(x, argsort(x, axis, descending=descending), axis)
+
+
+def median(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Middle element over `axis`, the mean of the middle two for an even count."""
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    x = moveaxis(sort(as_float(x), axis), axis, 0)
+    n = x.shape[0]
+    return (x[(n - 1) // 2] + x[n // 2]) * 0.5
+
+
+def gather(x: TensorLike, axis: int, index: TensorLike) -> Tensor:
+    """Pick along `axis`, as PyTorch's gather: `take_along_axis` with the axis first."""
+    return take_along_axis(x, index, axis)
+
+
+def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
+    """Return the positions (int64) of the elements that are not 0, one tensor an axis."""
+    x = as_tensor(x)
+    tracer = TRACER.get()
+    if tracer is not None:
+        return tuple(tracer.nonzero(x))
+    return tuple(leaf(places) for places in np.nonzero(x.array))
+
+
+def searchsorted(x: TensorLike, values: TensorLike, *, side: str = "left") -> Tensor:
+    """Return where `values` belong in the sorted vector `x` (int64)."""
+    if side not in ("left", "right"):
+        raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
+    x, values = as_tensor(x), expand_dims(values, -1)
+    before = less(x, values) if side == "left" else less_equal(x, values)
+    return sum(before, -1)
+
+
+def unique_values(x: TensorLike) -> Tensor:
+    """Return the distinct elements in ascending order."""
+    x = sort(reshape(x, (-1,)))
+    if x.shape[0] < 2:
+        return x
+    return x[concat([ones(1, dtype=bool_), not_equal(x[1:], x[:-1])])]
