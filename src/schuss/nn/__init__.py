@@ -1,0 +1,102 @@
+"""Networks: modules, layers, activations, losses, starting values, and files of weights.
+
+Names, arguments and `state_dict` keys are PyTorch's.
+
+>>> from schuss import nn, ones
+>>> model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+>>> model(ones((2, 4))).shape
+(2, 3)
+"""
+
+from schuss.nn import functional, init
+from schuss.nn.activations import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Softsign,
+    Tanh,
+)
+from schuss.nn.containers import ModuleDict, ModuleList, Sequential
+from schuss.nn.dropout import Dropout
+from schuss.nn.embedding import Embedding
+from schuss.nn.linear import Flatten, Identity, Linear, Unflatten
+from schuss.nn.losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SmoothL1Loss,
+)
+from schuss.nn.module import Module, Parameter
+from schuss.nn.normalization import BatchNorm1d, LayerNorm, RMSNorm
+from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "BatchNorm1d",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "Mish",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
+    "PReLU",
+    "Parameter",
+    "RMSNorm",
+    "ReLU",
+    "ReLU6",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+    "Unflatten",
+    "functional",
+    "init",
+    "load_metadata",
+    "load_safetensors",
+    "save_safetensors",
+]

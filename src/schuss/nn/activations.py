@@ -1,0 +1,411 @@
+"""Activation layers; the functions are in `schuss.nn.functional`."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from schuss.nn import functional
+from schuss.nn.init import constant_, empty
+from schuss.nn.module import Module, Parameter
+from schuss.tensor import Tensor
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "SELU",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Softsign",
+    "Tanh",
+]
+
+
+class ReLU(Module):
+    """Return max(x, 0).
+
+    >>> from schuss import nn, tensor
+    >>> nn.ReLU()(tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.relu(x)
+
+
+class ReLU6(Module):
+    """Return min(max(x, 0), 6).
+
+    >>> from schuss import nn, tensor
+    >>> nn.ReLU6()(tensor([-1.0, 8.0])).tolist()
+    [0.0, 6.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.relu6(x)
+
+
+class SELU(Module):
+    """Return scale * elu(x, alpha), with the constants of arXiv 1706.02515.
+
+    >>> from schuss import nn, tensor
+    >>> nn.SELU()(tensor([0.0])).tolist()
+    [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.selu(x)
+
+
+class SiLU(Module):
+    """Return x * sigmoid(x), also called swish.
+
+    >>> from schuss import nn, tensor
+    >>> nn.SiLU()(tensor([0.0])).tolist()
+    [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.silu(x)
+
+
+class Mish(Module):
+    """Return x * tanh(softplus(x)); arXiv 1908.08681.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Mish()(tensor([0.0])).tolist()
+    [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.mish(x)
+
+
+class Sigmoid(Module):
+    """Return 1 / (1 + exp(-x)).
+
+    >>> from schuss import nn, tensor
+    >>> nn.Sigmoid()(tensor([0.0])).tolist()
+    [0.5]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.sigmoid(x)
+
+
+class LogSigmoid(Module):
+    """Return log(1 / (1 + exp(-x))).
+
+    >>> from schuss import nn, tensor
+    >>> nn.LogSigmoid()(tensor([-1000.0])).tolist()
+    [-1000.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.logsigmoid(x)
+
+
+class Tanh(Module):
+    """Return the hyperbolic tangent.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Tanh()(tensor([0.0])).tolist()
+    [0.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.tanh(x)
+
+
+class Hardswish(Module):
+    """Return x * hardsigmoid(x); arXiv 1905.02244.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Hardswish()(tensor([0.0, 4.0])).tolist()
+    [0.0, 4.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.hardswish(x)
+
+
+class Hardsigmoid(Module):
+    """Return x / 6 + 1/2 limited to [0, 1].
+
+    >>> from schuss import nn, tensor
+    >>> nn.Hardsigmoid()(tensor([0.0, 4.0])).tolist()
+    [0.5, 1.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.hardsigmoid(x)
+
+
+class Softsign(Module):
+    """Return x / (1 + |x|).
+
+    >>> from schuss import nn, tensor
+    >>> nn.Softsign()(tensor([3.0])).tolist()
+    [0.75]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.softsign(x)
+
+
+class LeakyReLU(Module):
+    """Return x where x > 0, and negative_slope * x elsewhere.
+
+    Args:
+        negative_slope: slope below 0.
+
+    >>> from schuss import nn, tensor
+    >>> nn.LeakyReLU(0.5)(tensor([-1.0, 2.0])).tolist()
+    [-0.5, 2.0]
+    """
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"negative_slope={self.negative_slope}"
+
+
+class ELU(Module):
+    """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere; arXiv 1511.07289.
+
+    Args:
+        alpha: minus the limit towards minus infinity.
+
+    >>> from schuss import nn, tensor
+    >>> nn.ELU()(tensor([-1000.0, 2.0])).tolist()
+    [-1.0, 2.0]
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"alpha={self.alpha}"
+
+
+class CELU(Module):
+    """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere; arXiv 1704.07483.
+
+    Args:
+        alpha: minus the limit towards minus infinity, not 0.
+
+    >>> from schuss import nn, tensor
+    >>> nn.CELU(2.0)(tensor([-1000.0, 2.0])).tolist()
+    [-2.0, 2.0]
+    """
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.celu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"alpha={self.alpha}"
+
+
+class GELU(Module):
+    """Return x * Phi(x), with Phi the standard normal distribution; arXiv 1606.08415.
+
+    Args:
+        approximate: "none" for the error function, "tanh" for the approximation.
+
+    >>> from schuss import nn, tensor
+    >>> nn.GELU()(tensor([0.0])).tolist()
+    [0.0]
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"approximate={self.approximate!r}"
+
+
+class Hardtanh(Module):
+    """Return x limited to [min_val, max_val].
+
+    Args:
+        min_val: smallest value.
+        max_val: largest value, above min_val.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Hardtanh()(tensor([-3.0, 0.5])).tolist()
+    [-1.0, 0.5]
+    """
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
+        super().__init__()
+        self.min_val = min_val
+        self.max_val = max_val
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.hardtanh(x, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class Softplus(Module):
+    """Return log(1 + exp(beta * x)) / beta.
+
+    Args:
+        beta: sharpness, not 0.
+        threshold: where beta * x is above it, x itself.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Softplus()(tensor([1000.0])).tolist()
+    [1000.0]
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.softplus(x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Softmax(Module):
+    """Return exp(x) / sum(exp(x)) along one axis.
+
+    Args:
+        dim: the axis that sums to 1.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Softmax()(tensor([1000.0, 1000.0])).tolist()
+    [0.5, 0.5]
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """Return x - log(sum(exp(x))) along one axis.
+
+    Args:
+        dim: the axis of the classes.
+
+    >>> from schuss import nn, tensor
+    >>> nn.LogSoftmax()(tensor([0.0, 1000.0])).tolist()
+    [-1000.0, 0.0]
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.log_softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"dim={self.dim}"
+
+
+class PReLU(Module):
+    """Return x where x > 0, and weight * x elsewhere, with a learned weight.
+
+    He et al., 2015, arXiv 1502.01852. Leave it out of weight decay.
+
+    Args:
+        num_parameters: 1, or the number of channels (axis 1).
+        init: the weight's starting value.
+        dtype: float32 (default) or float64.
+
+    >>> from schuss import nn, tensor
+    >>> nn.PReLU()(tensor([-1.0, 2.0])).tolist()
+    [-0.25, 2.0]
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, *, dtype: npt.DTypeLike | None = None
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(empty((num_parameters,), dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the weight to its starting value."""
+        constant_(self.weight, self.init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return functional.prelu(x, self.weight)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"num_parameters={self.num_parameters}"

@@ -1,0 +1,82 @@
+"""Embedding: a learned vector for each of a number of things."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.nn import functional, init
+from schuss.nn.module import Module, Parameter
+from schuss.tensor import Tensor
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Module):
+    """Look up the row of `weight` that each index names.
+
+    The rows start as draws from the standard normal distribution.
+
+    Args:
+        num_embeddings: number of rows, at least 1.
+        embedding_dim: length of a row, at least 1.
+        padding_idx: a row that starts at zero and receives no gradient, or None; negative
+            numbers count from the end.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if a number is below 1, or padding_idx is not a row.
+
+    >>> from schuss import nn, tensor
+    >>> layer = nn.Embedding(10, 3, padding_idx=0)
+    >>> layer(tensor([[0, 7]])).shape
+    (1, 2, 3)
+    >>> layer.weight[0].tolist()
+    [0.0, 0.0, 0.0]
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        if num_embeddings < 1 or embedding_dim < 1:
+            raise ValueError(
+                "Embedding: expected num_embeddings and embedding_dim of at least 1, got "
+                f"{num_embeddings} and {embedding_dim}."
+            )
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(
+                    f"Embedding: expected padding_idx from {-num_embeddings} to "
+                    f"{num_embeddings - 1}, got {padding_idx}."
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = padding_idx
+        self.weight = Parameter(init.empty((num_embeddings, embedding_dim), dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new values."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            rows = np.array(self.weight.array)
+            rows[self.padding_idx] = 0
+            self.weight.assign(rows)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the rows for integer x of any shape: (*x.shape, embedding_dim)."""
+        return functional.embedding(x, self.weight, self.padding_idx)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

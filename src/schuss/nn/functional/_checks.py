@@ -1,0 +1,108 @@
+"""What the functions of this folder ask of their arguments, and how they sum a loss up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schuss import functions as ops
+from schuss.tensor import TRACER, Array, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def values(x: Tensor) -> Array | None:
+    """Return the array of `x` for checking, or None where tracing, which has no values yet."""
+    return None if TRACER.get() is not None else x.array
+
+
+def require_floating(owner: str, name: str, x: Tensor) -> None:
+    """Raise TypeError unless `x` is float32 or float64."""
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{owner}: expected {name} of dtype float32 or float64, got {x.dtype}; "
+            f"convert it with {name}.astype(schuss.float32)."
+        )
+
+
+def require_same_dtype(owner: str, name: str, x: Tensor, weight: Tensor) -> None:
+    """Raise TypeError unless `x` has the dtype of the layer's weights."""
+    if x.dtype != weight.dtype:
+        way_out = f"convert it with {name}.astype(schuss.{weight.dtype})"
+        if x.dtype.kind == "f":
+            way_out += f" or the network with model.astype(schuss.{x.dtype})"
+        raise TypeError(
+            f"{owner}: expected {name} of dtype {weight.dtype} like the weights, got {x.dtype}; "
+            f"{way_out}."
+        )
+
+
+def require_same_shape(owner: str, x: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless prediction and target have one shape (no silent broadcasting)."""
+    if x.shape != target.shape:
+        way_out = "give both the same shape"
+        if x.size == target.size:
+            way_out = f"use target.reshape({', '.join(map(str, x.shape))})"
+        raise ValueError(
+            f"{owner}: expected target of shape {x.shape} like the input, got {target.shape}; "
+            f"{way_out}."
+        )
+
+
+def require_indices(
+    owner: str, name: str, indices: Tensor, count: int, *, ignored: int | None = None
+) -> bool:
+    """Check that `indices` are integers in [0, count), save for the value `ignored`.
+
+    Returns:
+        Whether the ignored value may occur; True where the values cannot be looked at.
+
+    Raises:
+        TypeError: if the dtype is not an integer one.
+        IndexError: if a value is out of range.
+    """
+    if indices.dtype.kind not in "iu":
+        raise TypeError(
+            f"{owner}: expected {name} of dtype int64 or int32, got {indices.dtype}; "
+            f"convert it with {name}.astype(schuss.int64)."
+        )
+    array = values(indices)
+    if array is None:
+        return ignored is not None
+    if array.size == 0:
+        return False
+    low, high = int(array.min()), int(array.max())
+    if low >= 0 and high < count:
+        return ignored is not None and 0 <= ignored < count
+    wrong = (array < 0) | (array >= count)
+    if ignored is not None:
+        wrong &= array != ignored
+    if wrong.any():
+        where = tuple(int(axis[0]) for axis in np.nonzero(wrong))
+        place = f" at {name}[{', '.join(map(str, where))}]" if where else ""
+        raise IndexError(
+            f"{owner}: expected {name} from 0 to {count - 1}, got {int(array[where])}{place}; "
+            "give the network as many outputs (or rows) as there are classes, counted from 0."
+        )
+    return True
+
+
+def reduced(owner: str, loss: Tensor, reduction: str) -> Tensor:
+    """Return the loss as it is ("none"), its mean or its sum."""
+    if reduction == "mean":
+        return ops.mean(loss)
+    if reduction == "sum":
+        return ops.sum(loss)
+    require_reduction(owner, reduction)
+    return loss
+
+
+def require_reduction(
+    owner: str, reduction: str, allowed: Sequence[str] = ("none", "mean", "sum")
+) -> None:
+    """Raise ValueError unless the reduction is one of `allowed`."""
+    if reduction not in allowed:
+        names = ", ".join(repr(name) for name in allowed)
+        raise ValueError(f"{owner}: expected reduction to be one of {names}, got {reduction!r}.")

@@ -1,0 +1,330 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+
+from schuss import functions as ops
+from schuss.nn.functional._checks import require_floating
+from schuss.tensor import Tensor
+
+# Klambauer et al., 2017: the fixed point of mean 0 and variance 1.
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _negative_part(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where x > 0, and min(x, 0) with the derivative 1 at 0.
+
+    Branches of `where` that never see a large positive number cannot overflow, so no
+    inf * 0 = nan comes back through them.
+    """
+    positive = x > 0
+    return positive, ops.where(positive, 0.0, x)
+
+
+def relu(input: Tensor) -> Tensor:
+    """Return the rectified linear unit, max(x, 0); its derivative at 0 is 0.
+
+    Args:
+        input: float tensor of any shape.
+
+    Returns:
+        A tensor of the same shape and dtype.
+
+    >>> import schuss as ss
+    >>> relu(ss.tensor([-1.0, 0.0, 2.0])).tolist()
+    [0.0, 0.0, 2.0]
+    """
+    return ops.relu(input)
+
+
+def relu6(input: Tensor) -> Tensor:
+    """Return min(max(x, 0), 6).
+
+    >>> import schuss as ss
+    >>> relu6(ss.tensor([-1.0, 2.0, 9.0])).tolist()
+    [0.0, 2.0, 6.0]
+    """
+    return hardtanh(input, 0.0, 6.0)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """Return x where x > 0, and negative_slope * x elsewhere.
+
+    Args:
+        input: float tensor of any shape.
+        negative_slope: slope below (and at) 0.
+
+    >>> import schuss as ss
+    >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
+    [-0.5, 2.0]
+    """
+    return ops.where(input > 0, input, input * negative_slope)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """Return x where x > 0, and weight * x elsewhere, with a learned weight.
+
+    Args:
+        input: float tensor; axis 1 holds the channels where the weight has several numbers.
+        weight: tensor of shape (1,) or (channels,).
+
+    Raises:
+        ValueError: if the weight fits neither shape.
+
+    >>> import schuss as ss
+    >>> prelu(ss.tensor([[-1.0, -1.0]]), ss.tensor([0.5, 0.25])).tolist()
+    [[-0.5, -0.25]]
+    """
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or weight.size not in (1, channels):
+        raise ValueError(
+            f"prelu: expected weight of shape (1,) or ({channels},), got {weight.shape}; "
+            "axis 1 of the input holds the channels."
+        )
+    if weight.size > 1 and input.ndim > 2:
+        weight = weight.reshape((channels,) + (1,) * (input.ndim - 2))
+    elif input.ndim == 0:
+        weight = weight.reshape(())
+    return ops.where(input > 0, input, input * weight)
+
+
+def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere.
+
+    Clevert, Unterthiner and Hochreiter, 2016, arXiv 1511.07289.
+
+    >>> import schuss as ss
+    >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
+    [-1.0, 2.0]
+    """
+    positive, negative = _negative_part(input)
+    tail = ops.expm1(negative)
+    return ops.where(positive, input, tail if alpha == 1.0 else tail * alpha)
+
+
+def selu(input: Tensor) -> Tensor:
+    """Return the self-normalising unit, scale * elu(x, alpha) with the paper's two constants.
+
+    Klambauer et al., 2017, arXiv 1706.02515.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in selu(ss.tensor([-1.0, 1.0])).tolist()]
+    [-1.1113, 1.0507]
+    """
+    return elu(input, _SELU_ALPHA) * _SELU_SCALE
+
+
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere.
+
+    Barron, 2017, arXiv 1704.07483.
+
+    Raises:
+        ValueError: if alpha is 0.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in celu(ss.tensor([-2.0, 1.0]), 2.0).tolist()]
+    [-1.2642, 1.0]
+    """
+    if alpha == 0:
+        raise ValueError("celu: expected alpha other than 0, got 0.")
+    positive, negative = _negative_part(input)
+    return ops.where(positive, input, ops.expm1(negative * (1.0 / alpha)) * alpha)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """Return x * Phi(x), with Phi the cumulative distribution of the standard normal.
+
+    gelu(x) = x / 2 * (1 + erf(x / sqrt(2))), or with approximate="tanh"
+    x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
+
+    Hendrycks and Gimpel, 2016, arXiv 1606.08415.
+
+    Args:
+        input: float tensor of any shape.
+        approximate: "none" or "tanh".
+
+    Raises:
+        ValueError: if `approximate` is something else.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in gelu(ss.tensor([-1.0, 1.0])).tolist()]
+    [-0.1587, 0.8413]
+    """
+    half = input * 0.5
+    if approximate == "none":
+        return half * (ops.erf(input * math.sqrt(0.5)) + 1.0)
+    if approximate == "tanh":
+        scale = math.sqrt(2.0 / math.pi)
+        inner = input * (input * input * (0.044715 * scale) + scale)
+        return half * (ops.tanh(inner) + 1.0)
+    raise ValueError(f"gelu: expected approximate to be 'none' or 'tanh', got {approximate!r}.")
+
+
+def silu(input: Tensor) -> Tensor:
+    """Return x * sigmoid(x), also called swish.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in silu(ss.tensor([-1.0, 1.0])).tolist()]
+    [-0.2689, 0.7311]
+    """
+    return input * ops.sigmoid(input)
+
+
+def mish(input: Tensor) -> Tensor:
+    """Return x * tanh(softplus(x)).
+
+    Misra, 2019, arXiv 1908.08681.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in mish(ss.tensor([-1.0, 1.0])).tolist()]
+    [-0.3034, 0.8651]
+    """
+    return input * ops.tanh(_softplus(input))
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """Return 1 / (1 + exp(-x)).
+
+    >>> import schuss as ss
+    >>> sigmoid(ss.tensor([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return ops.sigmoid(input)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """Return log(1 / (1 + exp(-x))), without overflow for any x.
+
+    >>> import schuss as ss
+    >>> logsigmoid(ss.tensor([-1000.0, 1000.0])).tolist()
+    [-1000.0, -0.0]
+    """
+    return -_softplus(-input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Return the hyperbolic tangent.
+
+    >>> import schuss as ss
+    >>> tanh(ss.tensor([0.0, 100.0])).tolist()
+    [0.0, 1.0]
+    """
+    return ops.tanh(input)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Return x limited to [min_val, max_val]; the derivative is 0 at and beyond both ends.
+
+    Raises:
+        ValueError: if min_val is not below max_val.
+
+    >>> import schuss as ss
+    >>> hardtanh(ss.tensor([-3.0, 0.5, 3.0])).tolist()
+    [-1.0, 0.5, 1.0]
+    """
+    if not min_val < max_val:
+        raise ValueError(f"hardtanh: expected min_val below max_val, got {min_val} and {max_val}.")
+    below_top = ops.where(input < max_val, input, max_val)
+    return ops.where(below_top > min_val, below_top, min_val)
+
+
+def hardsigmoid(input: Tensor) -> Tensor:
+    """Return x / 6 + 1/2 limited to [0, 1].
+
+    >>> import schuss as ss
+    >>> hardsigmoid(ss.tensor([-4.0, 0.0, 4.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return hardtanh(input, -3.0, 3.0) * (1.0 / 6.0) + 0.5
+
+
+def hardswish(input: Tensor) -> Tensor:
+    """Return x * hardsigmoid(x).
+
+    Howard et al., 2019, arXiv 1905.02244.
+
+    >>> import schuss as ss
+    >>> hardswish(ss.tensor([-4.0, 0.0, 4.0])).tolist()
+    [-0.0, 0.0, 4.0]
+    """
+    return input * hardsigmoid(input)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Return log(1 + exp(beta * x)) / beta, a smooth relu.
+
+    Args:
+        input: float tensor of any shape.
+        beta: sharpness, not 0.
+        threshold: where beta * x is above it, x itself is returned.
+
+    Raises:
+        ValueError: if beta is 0.
+
+    >>> import schuss as ss
+    >>> [round(v, 4) for v in softplus(ss.tensor([-1.0, 0.0, 1000.0])).tolist()]
+    [0.3133, 0.6931, 1000.0]
+    """
+    if beta == 0:
+        raise ValueError("softplus: expected beta other than 0, got 0.")
+    scaled = input if beta == 1.0 else input * beta
+    smooth = _softplus(scaled)
+    if beta != 1.0:
+        smooth = smooth * (1.0 / beta)
+    return ops.where(scaled > threshold, input, smooth)
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """Return log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), exact in every derivative.
+
+    Written with `where` and not with max and abs, whose derivatives at their kinks would make
+    the (smooth) sum's derivative at 0 wrong.
+    """
+    positive = x > 0
+    shrinking = ops.where(positive, -x, x)
+    return ops.where(positive, x, 0.0) + ops.log1p(ops.exp(shrinking))
+
+
+def softsign(input: Tensor) -> Tensor:
+    """Return x / (1 + |x|).
+
+    >>> import schuss as ss
+    >>> softsign(ss.tensor([-1.0, 0.0, 3.0])).tolist()
+    [-0.5, 0.0, 0.75]
+    """
+    return input / (ops.abs(input) + 1.0)
+
+
+def softmax(input: Tensor, dim: int = -1) -> Tensor:
+    """Return exp(x) / sum(exp(x)) along `dim`.
+
+    Args:
+        input: float tensor.
+        dim: the axis that sums to 1.
+
+    Raises:
+        TypeError: if the input is not a float tensor.
+
+    >>> import schuss as ss
+    >>> softmax(ss.tensor([[1000.0, 1000.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    require_floating("softmax", "input", input)
+    return ops.softmax(input, axis=dim)
+
+
+def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+    """Return x - log(sum(exp(x))) along `dim`, without overflow.
+
+    Raises:
+        TypeError: if the input is not a float tensor.
+
+    >>> import schuss as ss
+    >>> log_softmax(ss.tensor([[0.0, 1000.0]])).tolist()
+    [[-1000.0, 0.0]]
+    """
+    require_floating("log_softmax", "input", input)
+    return ops.log_softmax(input, axis=dim)

@@ -1,0 +1,298 @@
+"""What the layers with weights compute: linear maps, look-ups, normalisation and dropout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from schuss import functions as ops
+from schuss import random
+from schuss.nn.functional._checks import require_floating, require_indices, require_same_dtype
+from schuss.tensor import Tensor, no_grad
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return x @ weight.T + bias.
+
+    Args:
+        input: float tensor of shape (..., in_features).
+        weight: tensor of shape (out_features, in_features).
+        bias: tensor of shape (out_features,), or None.
+
+    Returns:
+        A tensor of shape (..., out_features).
+
+    Raises:
+        ValueError: if the last axis is not in_features long.
+        TypeError: if the dtype is not the weight's.
+
+    >>> import schuss as ss
+    >>> linear(ss.tensor([[1.0, 2.0]]), ss.tensor([[3.0, 4.0]]), ss.tensor([0.5])).tolist()
+    [[11.5]]
+    """
+    features = weight.shape[-1]
+    if input.ndim == 0 or input.shape[-1] != features:
+        _refuse_features(input.shape, features)
+    require_same_dtype("Linear", "x", input, weight)
+    result = ops.matmul(input, ops.matrix_transpose(weight))
+    return result if bias is None else result + bias
+
+
+def _refuse_features(shape: tuple[int, ...], features: int) -> None:
+    way_out = f"the last axis must hold {features} features"
+    if len(shape) > 2 and int(np.prod(shape[1:])) == features:
+        way_out = "flatten it first"
+    elif len(shape) > 1 and shape[-2] == features:
+        way_out = "the last two axes look exchanged, transpose it"
+    elif features == 1:
+        way_out = "add an axis of length 1 with x.unsqueeze(-1)"
+    raise ValueError(f"Linear: expected x of shape (..., {features}), got {shape}; {way_out}.")
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Return the rows of `weight` that the indices name.
+
+    Args:
+        input: integer tensor of any shape, values in [0, num_embeddings).
+        weight: tensor of shape (num_embeddings, embedding_dim).
+        padding_idx: the row that receives no gradient; negative numbers count from the end.
+
+    Returns:
+        A tensor of shape (*input.shape, embedding_dim).
+
+    Raises:
+        TypeError: if the indices are not integers.
+        IndexError: if an index is out of range.
+
+    >>> import schuss as ss
+    >>> embedding(ss.tensor([2, 0]), ss.tensor([[0.0], [1.0], [2.0]])).tolist()
+    [[2.0], [0.0]]
+    """
+    count = weight.shape[0]
+    require_indices("Embedding", "x", input, count)
+    rows = ops.take(weight, input, axis=0)
+    if padding_idx is None:
+        return rows
+    if not -count <= padding_idx < count:
+        raise ValueError(
+            f"Embedding: expected padding_idx from {-count} to {count - 1}, got {padding_idx}."
+        )
+    padded = ops.expand_dims(input == padding_idx % count, axis=-1)
+    return ops.where(padded, rows.detach(), rows)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(variance + eps) * weight + bias over the last axes.
+
+    Ba, Kiros and Hinton, 2016, arXiv 1607.06450. The variance is the biased one.
+
+    Args:
+        input: float tensor of shape (..., *normalized_shape).
+        normalized_shape: lengths of the last axes, over which mean and variance are taken.
+        weight: tensor of that shape, or None.
+        bias: tensor of that shape, or None.
+        eps: added to the variance.
+
+    Raises:
+        ValueError: if the last axes have other lengths.
+        TypeError: if the input is not a float tensor of the weight's dtype.
+
+    >>> import schuss as ss
+    >>> layer_norm(ss.tensor([[1.0, 3.0]]), 2, eps=0.0).tolist()
+    [[-1.0, 1.0]]
+    """
+    axes = _last_axes("LayerNorm", input, normalized_shape, weight)
+    centred = input - input.mean(axis=axes, keepdims=True)
+    variance = (centred * centred).mean(axis=axes, keepdims=True)
+    return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Return x / sqrt(mean(x^2) + eps) * weight over the last axes.
+
+    Zhang and Sennrich, 2019, arXiv 1910.07467.
+
+    Args:
+        input: float tensor of shape (..., *normalized_shape).
+        normalized_shape: lengths of the last axes, over which the mean is taken.
+        weight: tensor of that shape, or None.
+        eps: added to the mean square; the dtype's machine epsilon where None.
+
+    Raises:
+        ValueError: if the last axes have other lengths.
+        TypeError: if the input is not a float tensor of the weight's dtype.
+
+    >>> import schuss as ss
+    >>> rms_norm(ss.tensor([[3.0, 3.0]]), 2, eps=0.0).tolist()
+    [[1.0, 1.0]]
+    """
+    axes = _last_axes("RMSNorm", input, normalized_shape, weight)
+    if eps is None:
+        eps = float(np.finfo(input.dtype).eps)
+    mean_square = (input * input).mean(axis=axes, keepdims=True)
+    return _scaled(input / ops.sqrt(mean_square + eps), weight, None)
+
+
+def _last_axes(
+    owner: str, x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None
+) -> tuple[int, ...]:
+    wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not wanted or x.shape[-len(wanted) :] != wanted:
+        inner = ", ".join(map(str, wanted))
+        raise ValueError(
+            f"{owner}: expected x of shape (..., {inner}), got {x.shape}; "
+            "the last axes must be those given as normalized_shape."
+        )
+    if weight is None:
+        require_floating(owner, "x", x)
+    else:
+        require_same_dtype(owner, "x", x, weight)
+    return tuple(range(-len(wanted), 0))
+
+
+def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    if weight is not None:
+        x = x * weight
+    return x if bias is None else x + bias
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Return (x - mean) / sqrt(variance + eps) * weight + bias for each channel.
+
+    Ioffe and Szegedy, 2015, arXiv 1502.03167. While training, mean and (biased) variance are
+    the batch's, and the running figures move towards the batch's mean and unbiased variance:
+    running = (1 - momentum) * running + momentum * batch.
+
+    Args:
+        input: float tensor of shape (batch, channels, ...).
+        running_mean: tensor of shape (channels,), updated while training, or None.
+        running_var: tensor of shape (channels,), updated while training, or None.
+        weight: tensor of shape (channels,), or None.
+        bias: tensor of shape (channels,), or None.
+        training: whether to use the batch's own figures.
+        momentum: share of the batch in the running figures, in [0, 1].
+        eps: added to the variance.
+
+    Raises:
+        ValueError: on fewer than two axes or another number of channels; while training, on a
+            single value a channel; otherwise, where a running figure is missing.
+        TypeError: if the input is not a float tensor of the weight's dtype.
+
+    >>> import schuss as ss
+    >>> batch_norm(ss.tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0).tolist()
+    [[-1.0], [1.0]]
+    """
+    _check_batch(input, running_mean, running_var, weight, training)
+    axes = (0, *range(2, input.ndim))
+    per_channel = (1, input.shape[1]) + (1,) * (input.ndim - 2)
+
+    def spread(x: Tensor) -> Tensor:
+        return x if input.ndim == 2 else x.reshape(per_channel)
+
+    if training:
+        mean = input.mean(axis=axes, keepdims=True)
+        centred = input - mean
+        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        count = input.size // input.shape[1]
+        with no_grad():
+            if running_mean is not None:
+                _move(running_mean, mean.reshape(-1), momentum)
+            if running_var is not None:
+                _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
+    else:
+        assert running_mean is not None  # _check_batch made sure
+        assert running_var is not None
+        centred = input - spread(running_mean)
+        variance = spread(running_var)
+    normal = centred / ops.sqrt(variance + eps)
+    return _scaled(
+        normal,
+        None if weight is None else spread(weight),
+        None if bias is None else spread(bias),
+    )
+
+
+def _move(running: Tensor, batch: Tensor, momentum: float | Tensor) -> None:
+    running.assign(running * (1.0 - momentum) + batch * momentum)
+
+
+def _check_batch(
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    training: bool,
+) -> None:
+    known = next((t for t in (weight, running_mean, running_var) if t is not None), None)
+    channels = known.shape[0] if known is not None else "channels"
+    if x.ndim < 2 or (known is not None and x.shape[1] != channels):
+        raise ValueError(
+            f"BatchNorm: expected x of shape (batch, {channels}, ...), got {x.shape}; "
+            "axis 1 holds the channels."
+        )
+    if known is None:
+        require_floating("BatchNorm", "x", x)
+    else:
+        require_same_dtype("BatchNorm", "x", x, known)
+    if training and x.size <= x.shape[1]:
+        raise ValueError(
+            f"BatchNorm: expected more than 1 value per channel when training, got {x.shape}; "
+            "use larger batches, or leave out a last batch of one row."
+        )
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError(
+            "BatchNorm: expected running_mean and running_var when training=False, got None; "
+            "use training=True to normalise with the batch's own figures."
+        )
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+    """Return the input with each element zeroed with probability p, the others over 1 - p.
+
+    Srivastava et al., 2014. The draws come from `schuss.random`.
+
+    Args:
+        input: float tensor of any shape.
+        p: probability of zeroing, in [0, 1].
+        training: whether to drop at all.
+
+    Raises:
+        ValueError: if p is outside of [0, 1].
+
+    >>> import schuss as ss
+    >>> dropout(ss.ones((2,)), p=0.5, training=False).tolist()
+    [1.0, 1.0]
+    """
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout: expected p from 0 to 1, got {p}.")
+    if not training or p == 0.0:
+        return input
+    require_floating("dropout", "input", input)
+    if p == 1.0:
+        return input * 0.0
+    keep = random.bernoulli(1.0 - p, input.shape)
+    return input * (ops.astype(keep, input.dtype) * (1.0 / (1.0 - p)))

@@ -1,0 +1,465 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from schuss import functions as ops
+from schuss.nn.functional._checks import (
+    reduced,
+    require_floating,
+    require_indices,
+    require_reduction,
+    require_same_dtype,
+    require_same_shape,
+    values,
+)
+from schuss.nn.functional.activations import _softplus
+from schuss.tensor import Tensor, leaf
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Return the cross-entropy of logits against classes, or against probabilities.
+
+    With p = log_softmax(x): loss = -weight[y] * p[y], or -sum(weight * y * p). Smoothing by s
+    takes (1 - s) of the target and spreads s evenly over the classes. "mean" divides by the sum
+    of the weights of the classes met (for probabilities, by the number of rows).
+
+    Args:
+        input: float logits of shape (batch, classes, ...), or (classes,).
+        target: classes, int64 or int32 of shape (batch, ...) or (), in [0, classes); or
+            probabilities, of the input's shape and dtype.
+        weight: one factor a class, of shape (classes,), or None.
+        ignore_index: rows with this class count nothing.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: in [0, 1].
+
+    Raises:
+        ValueError: on shapes that do not fit, or options out of range.
+        TypeError: on other dtypes.
+        IndexError: on a class out of range.
+
+    >>> import schuss as ss
+    >>> logits = ss.tensor([[0.0, 0.0], [1000.0, 0.0]])
+    >>> round(cross_entropy(logits, ss.tensor([0, 0])).item(), 4)
+    0.3466
+    """
+    owner = "cross_entropy"
+    require_floating(owner, "input", input)
+    require_reduction(owner, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ValueError(f"{owner}: expected label_smoothing from 0 to 1, got {label_smoothing}.")
+    axis = _class_axis(owner, input)
+    _check_class_weight(owner, input, axis, weight)
+    shifted = input - ops.max(input.detach(), axis=axis, keepdims=True)
+    log_sum = ops.log(ops.exp(shifted).sum(axis=axis))
+    if target.dtype.kind == "f":
+        require_same_shape(owner, input, target)
+        return _soft_cross_entropy(
+            shifted - ops.expand_dims(log_sum, axis=axis),
+            target,
+            axis,
+            weight,
+            reduction,
+            label_smoothing,
+        )
+    ignoring = _check_classes(owner, input, axis, target, ignore_index)
+    kept = (target != ignore_index) if ignoring else None
+    classes = ops.where(kept, target, 0) if kept is not None else target
+    loss = log_sum - _picked(shifted, classes, axis)
+    factor = None if weight is None else ops.take(weight, classes, axis=0)
+    if kept is not None:
+        kept = kept.astype(input.dtype)
+        factor = kept if factor is None else factor * kept
+    if factor is not None:
+        loss = loss * factor
+    if label_smoothing:
+        spread = _spread(shifted, log_sum, axis, weight)
+        if kept is not None:
+            spread = spread * kept
+        loss = loss * (1.0 - label_smoothing) + spread * label_smoothing
+    return _class_reduced(loss, factor, reduction)
+
+
+def _spread(shifted: Tensor, log_sum: Tensor, axis: int, weight: Tensor | None) -> Tensor:
+    """Return -mean(weight * log-probabilities) over the classes."""
+    if weight is None:
+        return log_sum - ops.mean(shifted, axis=axis)
+    weight = _along(weight, axis, shifted.ndim)
+    log_probability = shifted - ops.expand_dims(log_sum, axis=axis)
+    return -ops.mean(log_probability * weight, axis=axis)
+
+
+def _soft_cross_entropy(
+    log_probability: Tensor,
+    target: Tensor,
+    axis: int,
+    weight: Tensor | None,
+    reduction: str,
+    label_smoothing: float,
+) -> Tensor:
+    if label_smoothing:
+        classes = log_probability.shape[axis]
+        target = target * (1.0 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        target = target * _along(weight, axis, target.ndim)
+    return reduced("cross_entropy", -(target * log_probability).sum(axis=axis), reduction)
+
+
+def _class_reduced(loss: Tensor, factor: Tensor | None, reduction: str) -> Tensor:
+    if reduction == "none":
+        return loss
+    if reduction == "mean" and factor is None:
+        return ops.mean(loss)
+    total = ops.sum(loss)
+    return total / ops.sum(factor) if reduction == "mean" and factor is not None else total
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Return the negative log-likelihood, -weight[y] * input[y].
+
+    Args:
+        input: log-probabilities of shape (batch, classes, ...), or (classes,).
+        target: classes, int64 or int32 of shape (batch, ...) or (), in [0, classes).
+        weight: one factor a class, of shape (classes,), or None.
+        ignore_index: rows with this class count nothing.
+        reduction: "mean" (divides by the sum of the weights of the classes met), "sum", "none".
+
+    Raises:
+        ValueError: on shapes that do not fit, or an unknown reduction.
+        TypeError: on other dtypes.
+        IndexError: on a class out of range.
+
+    >>> import schuss as ss
+    >>> nll_loss(ss.tensor([[-1.0, -2.0], [-3.0, -4.0]]), ss.tensor([0, 1])).item()
+    2.5
+    """
+    owner = "nll_loss"
+    require_floating(owner, "input", input)
+    require_reduction(owner, reduction)
+    axis = _class_axis(owner, input)
+    _check_class_weight(owner, input, axis, weight)
+    ignoring = _check_classes(owner, input, axis, target, ignore_index)
+    kept = (target != ignore_index) if ignoring else None
+    classes = ops.where(kept, target, 0) if kept is not None else target
+    loss = -_picked(input, classes, axis)
+    factor = None if weight is None else ops.take(weight, classes, axis=0)
+    if kept is not None:
+        kept = kept.astype(input.dtype)
+        factor = kept if factor is None else factor * kept
+    return _class_reduced(loss if factor is None else loss * factor, factor, reduction)
+
+
+def _class_axis(owner: str, x: Tensor) -> int:
+    if x.ndim == 0:
+        raise ValueError(
+            f"{owner}: expected input of shape (batch, classes, ...), got (); "
+            "give one number a class."
+        )
+    return 0 if x.ndim == 1 else 1
+
+
+def _picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
+    """Return the element of each row that its class names, in one gather."""
+    index: list[Tensor] = []
+    for place, length in enumerate(x.shape):
+        if place == axis:
+            index.append(classes)
+        else:
+            after = x.ndim - place - (1 if place > axis else 2)
+            index.append(leaf(np.arange(length).reshape((-1,) + (1,) * after)))
+    return x[tuple(index)]
+
+
+def _along(weight: Tensor, axis: int, ndim: int) -> Tensor:
+    return ops.reshape(weight, (-1,) + (1,) * (ndim - axis - 1))
+
+
+def _check_class_weight(owner: str, x: Tensor, axis: int, weight: Tensor | None) -> None:
+    if weight is None:
+        return
+    require_same_dtype(owner, "input", x, weight)
+    if weight.shape != (x.shape[axis],):
+        raise ValueError(
+            f"{owner}: expected weight of shape ({x.shape[axis]},), got {weight.shape}; "
+            "give one factor a class."
+        )
+
+
+def _check_classes(owner: str, x: Tensor, axis: int, target: Tensor, ignore_index: int) -> bool:
+    wanted = x.shape[:axis] + x.shape[axis + 1 :]
+    if target.shape != wanted:
+        way_out = "give one class a row"
+        if target.shape == x.shape:
+            way_out = "make one-hot rows floats, or give their argmax along axis 1"
+        elif target.size == math.prod(wanted):
+            way_out = f"use target.reshape({', '.join(map(str, wanted))})"
+        raise ValueError(
+            f"{owner}: expected target of shape {wanted} for input of shape {x.shape}, "
+            f"got {target.shape}; {way_out}."
+        )
+    return require_indices(owner, "target", target, x.shape[axis], ignored=ignore_index)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    *,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Return -(pos_weight * y * log(s) + (1 - y) * log(1 - s)) with s = sigmoid(input).
+
+    Computed as (1 - y) * x + (1 + (pos_weight - 1) * y) * log(1 + exp(-x)), which neither
+    overflows nor cancels for any x.
+
+    Args:
+        input: float logits of any shape.
+        target: the same shape and dtype, values from 0 to 1.
+        weight: a factor for each element, broadcastable to the input, or None.
+        reduction: "mean", "sum" or "none".
+        pos_weight: a factor for the positive part, broadcastable to the input, or None.
+
+    Raises:
+        ValueError: on another shape, or an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> x, y = ss.tensor([-1000.0, 1000.0, 0.0]), ss.tensor([0.0, 0.0, 1.0])
+    >>> binary_cross_entropy_with_logits(x, y, reduction="none").tolist()
+    [0.0, 1000.0, 0.6931471824645996]
+    """
+    owner = "binary_cross_entropy_with_logits"
+    target = _check_pair(owner, input, target)
+    softplus = _softplus(-input)
+    if pos_weight is not None:
+        softplus = softplus * ((pos_weight - 1.0) * target + 1.0)
+    loss = (1.0 - target) * input + softplus
+    return reduced(owner, loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """Return -(y * log(p) + (1 - y) * log(1 - p)), with logarithms limited to -100.
+
+    Args:
+        input: probabilities from 0 to 1, of any shape.
+        target: the same shape and dtype, values from 0 to 1.
+        weight: a factor for each element, broadcastable to the input, or None.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: on another shape, a probability outside of [0, 1], an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> p, y = ss.tensor([0.5, 0.0]), ss.tensor([1.0, 1.0])
+    >>> binary_cross_entropy(p, y, reduction="none").tolist()
+    [0.6931471824645996, 100.0]
+    """
+    owner = "binary_cross_entropy"
+    target = _check_pair(owner, input, target)
+    array = values(input)
+    if array is not None and array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{owner}: expected input from 0 to 1, got values from {array.min()} to "
+            f"{array.max()}; give logits to binary_cross_entropy_with_logits instead."
+        )
+    rest = 1.0 - target
+    loss = -(target * _limited_log(input) + rest * _limited_log(1.0 - input))
+    return reduced(owner, loss if weight is None else loss * weight, reduction)
+
+
+def _limited_log(p: Tensor) -> Tensor:
+    """Return max(log(p), -100), with the derivative 1e12 (not infinity) where it is limited."""
+    tiny = p < math.exp(-100.0)
+    # The value -100 with a slope: a straight line through the point, whose offset is 0.
+    line = (p - p.detach()) * 1e12 - 100.0
+    return ops.where(tiny, line, ops.log(ops.where(tiny, 1.0, p)))
+
+
+def mse_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """Return the squared error, (x - y)^2.
+
+    Args:
+        input: float tensor of any shape.
+        target: a tensor of the same shape.
+        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
+        weight: a factor for each element, broadcastable to the input, or None.
+
+    Raises:
+        ValueError: on another shape, or an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> mse_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
+    2.0
+    """
+    error = input - _check_pair("mse_loss", input, target)
+    return _weighted("mse_loss", error * error, weight, reduction)
+
+
+def l1_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
+    """Return the absolute error, |x - y|; its derivative at 0 is 0.
+
+    Args:
+        input: float tensor of any shape.
+        target: a tensor of the same shape.
+        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
+        weight: a factor for each element, broadcastable to the input, or None.
+
+    Raises:
+        ValueError: on another shape, or an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> l1_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
+    1.0
+    """
+    error = input - _check_pair("l1_loss", input, target)
+    return _weighted("l1_loss", ops.abs(error), weight, reduction)
+
+
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    *,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Return e^2 / 2 where |e| <= delta, and delta * (|e| - delta / 2) elsewhere; e = x - y.
+
+    Huber, 1964.
+
+    Args:
+        input: float tensor of any shape.
+        target: a tensor of the same shape.
+        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
+        delta: where the parabola becomes a straight line, above 0.
+        weight: a factor for each element, broadcastable to the input, or None.
+
+    Raises:
+        ValueError: on another shape, a delta that is not above 0, an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> x, y = ss.tensor([0.5, 3.0]), ss.tensor([0.0, 0.0])
+    >>> huber_loss(x, y, reduction="none").tolist()
+    [0.125, 2.5]
+    """
+    if not delta > 0:
+        raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
+    error = input - _check_pair("huber_loss", input, target)
+    return _weighted("huber_loss", _huber(error, delta), weight, reduction)
+
+
+def _huber(error: Tensor, delta: float) -> Tensor:
+    # Without |e|: its derivative 0 at 0 would lose the parabola's second derivative there.
+    near = ops.clip(error, -delta, delta)
+    return near * (error - near * 0.5)
+
+
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """Return e^2 / (2 * beta) where |e| < beta, and |e| - beta / 2 elsewhere; e = x - y.
+
+    Girshick, 2015, arXiv 1504.08083.
+
+    Args:
+        input: float tensor of any shape.
+        target: a tensor of the same shape.
+        reduction: "mean", "sum" or "none".
+        beta: where the parabola becomes a straight line; 0 gives the absolute error.
+
+    Raises:
+        ValueError: on another shape, a negative beta, an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> smooth_l1_loss(ss.tensor([3.0]), ss.tensor([0.0]), beta=2.0).item()
+    2.0
+    """
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: expected beta >= 0, got {beta}.")
+    error = input - _check_pair("smooth_l1_loss", input, target)
+    loss = ops.abs(error) if beta == 0 else _huber(error, beta) * (1.0 / beta)
+    return reduced("smooth_l1_loss", loss, reduction)
+
+
+def kl_div(
+    input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """Return the Kullback-Leibler divergence, y * (log(y) - x), with 0 where y is 0.
+
+    Args:
+        input: log-probabilities of any shape.
+        target: probabilities of the same shape, or their logarithms with `log_target`.
+        reduction: "batchmean" (the sum over the length of axis 0, the true divergence), "mean",
+            "sum" or "none".
+        log_target: whether the target holds logarithms.
+
+    Raises:
+        ValueError: on another shape, or an unknown reduction.
+        TypeError: on other dtypes.
+
+    >>> import schuss as ss
+    >>> same = ss.tensor([[0.5, 0.5]])
+    >>> kl_div(ss.functions.log(same), same, reduction="batchmean").item()
+    0.0
+    """
+    owner = "kl_div"
+    require_reduction(owner, reduction, ("none", "mean", "batchmean", "sum"))
+    target = _check_pair(owner, input, target)
+    if log_target:
+        loss = ops.exp(target) * (target - input)
+    else:
+        some = target > 0
+        loss = target * ops.log(ops.where(some, target, 1.0)) - target * input
+    if reduction == "batchmean":
+        return ops.sum(loss) / (input.shape[0] if input.ndim else 1)
+    return reduced(owner, loss, reduction)
+
+
+def _check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
+    """Check prediction and target against each other; return the target in the input's dtype."""
+    require_floating(owner, "input", x)
+    require_same_shape(owner, x, target)
+    if target.dtype == x.dtype:
+        return target
+    if target.dtype.kind == "f":
+        require_same_dtype(owner, "target", target, x)
+    return ops.astype(target, x.dtype)
+
+
+def _weighted(owner: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    if weight is None:
+        return reduced(owner, loss, reduction)
+    loss = loss * weight
+    if reduction == "mean":
+        return ops.sum(loss) / ops.sum(ops.broadcast_to(weight, loss.shape))
+    return reduced(owner, loss, reduction)

@@ -1,0 +1,159 @@
+"""Linear maps, and changes of shape between them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy.typing as npt
+
+from schuss import functions as ops
+from schuss.nn import init
+from schuss.nn.functional import linear
+from schuss.nn.module import Module, Parameter
+from schuss.tensor import Tensor
+
+__all__ = ["Flatten", "Identity", "Linear", "Unflatten"]
+
+
+class Linear(Module):
+    """Multiply by a matrix and add a bias: y = x @ weight.T + bias.
+
+    Both start uniform in +-1 / sqrt(in_features).
+
+    Args:
+        in_features: length of the input's last axis, at least 1.
+        out_features: length of the output's last axis, at least 1.
+        bias: whether to add one.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if a number of features is below 1.
+
+    >>> from schuss import nn, ones
+    >>> layer = nn.Linear(784, 10)
+    >>> layer(ones((32, 784))).shape
+    (32, 10)
+    >>> layer(ones((32, 28, 28)))
+    Traceback (most recent call last):
+    ValueError: Linear: expected x of shape (..., 784), got (32, 28, 28); flatten it first.
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                "Linear: expected in_features and out_features of at least 1, got "
+                f"{in_features} and {out_features}."
+            )
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(init.empty((out_features, in_features), dtype))
+        self.bias = Parameter(init.empty((out_features,), dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new values."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5.0))
+        if self.bias is not None:
+            bound = 1.0 / math.sqrt(self.in_features)
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x @ weight.T + bias for x of shape (..., in_features)."""
+        return linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+class Identity(Module):
+    """Return the input; takes (and forgets) any arguments, to stand in for another layer.
+
+    >>> from schuss import nn, ones
+    >>> nn.Identity()(ones((2,))).tolist()
+    [1.0, 1.0]
+    """
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x."""
+        return x
+
+
+class Flatten(Module):
+    """Join the axes from `start_dim` to `end_dim` into one.
+
+    Args:
+        start_dim: the first axis to join.
+        end_dim: the last axis to join.
+
+    >>> from schuss import nn, ones
+    >>> nn.Flatten()(ones((32, 28, 28))).shape
+    (32, 784)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with the axes joined."""
+        start = self.start_dim + x.ndim if self.start_dim < 0 else self.start_dim
+        end = self.end_dim + x.ndim if self.end_dim < 0 else self.end_dim
+        if not 0 <= start <= end < x.ndim:
+            raise ValueError(
+                f"Flatten: expected x with axes {self.start_dim} to {self.end_dim}, "
+                f"got shape {x.shape}."
+            )
+        joined = math.prod(x.shape[start : end + 1])
+        return ops.reshape(x, (*x.shape[:start], joined, *x.shape[end + 1 :]))
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Split one axis into several.
+
+    Args:
+        dim: the axis to split.
+        unflattened_size: the lengths to split it into; one of them may be -1.
+
+    >>> from schuss import nn, ones
+    >>> nn.Unflatten(1, (28, 28))(ones((32, 784))).shape
+    (32, 28, 28)
+    """
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x with the axis split."""
+        dim = self.dim + x.ndim if self.dim < 0 else self.dim
+        if not 0 <= dim < x.ndim:
+            raise ValueError(f"Unflatten: expected x with an axis {self.dim}, got {x.shape}.")
+        return ops.reshape(x, (*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :]))
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -1,0 +1,438 @@
+"""Module: a network or a part of one, with its parameters, buffers and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.nn import summary
+from schuss.tensor import Tensor, supported_dtype
+
+if TYPE_CHECKING:
+    from schuss.tensor import TensorLike
+
+__all__ = ["Module", "Parameter"]
+
+M = TypeVar("M", bound="Module")
+
+
+class Parameter(Tensor):
+    """A tensor that a module owns and that training changes.
+
+    Args:
+        data: what `schuss.tensor` takes; it is copied.
+        requires_grad: False for a parameter that stays as it is.
+
+    >>> Parameter([1.0, 2.0])
+    tensor([1., 2.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad=requires_grad)
+
+
+class IncompatibleKeys(NamedTuple):
+    """The names that `load_state_dict(..., strict=False)` passed over."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A network or a part of one.
+
+    A subclass sets its parameters, buffers and submodules as attributes and computes its output
+    in `forward`. Everything lives in the instance's own dictionary; what a value is (a
+    `Parameter`, a `Module`) says how it is listed.
+
+    >>> from schuss import nn
+    >>> class Twice(nn.Module):
+    ...     def __init__(self, width):
+    ...         super().__init__()
+    ...         self.inner = nn.Linear(width, width)
+    ...     def forward(self, x):
+    ...         return self.inner(self.inner(x))
+    >>> [name for name, _ in Twice(3).named_parameters()]
+    ['inner.weight', 'inner.bias']
+    """
+
+    training: bool = True
+    _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
+    _output_shape: tuple[int, ...] | None = None
+
+    def forward(self, *args: Any, **options: Any) -> Any:
+        """Compute the output; a subclass must define it."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: expected a forward method, got none; "
+            "define forward(self, x) and return the output."
+        )
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Compute the output, and remember its shape for `repr`."""
+        result = self.forward(*args, **options)
+        if isinstance(result, Tensor):
+            self.__dict__["_output_shape"] = result.shape
+        return result
+
+    # What it holds.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = self.__dict__.get(name)
+        if isinstance(held, Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{type(self).__name__}: expected a Parameter or None for {name!r}, got "
+                f"{type(value).__name__}; change its values with .{name}.assign(value)."
+            )
+        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
+            raise TypeError(
+                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
+                f"{type(value).__name__}."
+            )
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._buffers:
+            self.__dict__["_buffers"] = {k: v for k, v in self._buffers.items() if k != name}
+        object.__delattr__(self, name)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Set a parameter by name; None says that there is none (a layer without bias)."""
+        self._refuse_name(name)
+        if not (param is None or isinstance(param, Parameter)):
+            raise TypeError(
+                f"register_parameter: expected a Parameter or None, got {type(param).__name__}."
+            )
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Set a tensor that is part of the state but not trained, such as a running mean.
+
+        Args:
+            name: the attribute's name.
+            tensor: the values, or None.
+            persistent: whether it belongs to `state_dict()`.
+
+        Raises:
+            TypeError: if `tensor` is not a tensor.
+            ValueError: if the name is taken or has a dot.
+
+        >>> from schuss import nn, zeros
+        >>> layer = nn.Module()
+        >>> layer.register_buffer("seen", zeros((2,)))
+        >>> list(layer.state_dict())
+        ['seen']
+        """
+        if name not in self._buffers:
+            self._refuse_name(name)
+        if not (tensor is None or isinstance(tensor, Tensor)):
+            raise TypeError(
+                f"register_buffer: expected a Tensor or None, got {type(tensor).__name__}."
+            )
+        self.__dict__["_buffers"] = {**self._buffers, name: persistent}
+        self.__dict__[name] = tensor
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Set a submodule by name."""
+        self._refuse_name(name)
+        if not (module is None or isinstance(module, Module)):
+            raise TypeError(
+                f"register_module: expected a Module or None, got {type(module).__name__}."
+            )
+        setattr(self, name, module)
+
+    add_module = register_module
+
+    def _refuse_name(self, name: str) -> None:
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: expected a name without dots, got {name!r}.")
+        if hasattr(self, name):
+            raise ValueError(
+                f"{type(self).__name__}: expected a new name, got {name!r}, which is taken."
+            )
+
+    # Walking over it.
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield (name, module) of the direct parts, each module once."""
+        seen: set[int] = set()
+        for name, value in tuple(self.__dict__.items()):
+            if isinstance(value, Module) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """Yield the direct parts."""
+        for _, module in self.named_children():
+            yield module
+
+    def named_modules(
+        self, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """Yield (dotted name, module) of this module and of all its parts, depth first."""
+        return self._walk(prefix, set() if remove_duplicate else None)
+
+    def _walk(self, prefix: str, seen: set[int] | None) -> Iterator[tuple[str, Module]]:
+        if seen is not None:
+            if id(self) in seen:
+                return
+            seen.add(id(self))
+        yield prefix, self
+        for name, value in tuple(self.__dict__.items()):
+            if isinstance(value, Module):
+                yield from value._walk(f"{prefix}.{name}" if prefix else name, seen)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all its parts, each once."""
+        for _, module in self.named_modules():
+            yield module
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """Yield (dotted name, parameter); a parameter that is used twice comes once."""
+
+        def own(module: Module) -> Iterator[tuple[str, Any]]:
+            return ((k, v) for k, v in module.__dict__.items() if isinstance(v, Parameter))
+
+        return self._members(own, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Yield the parameters, each once, in the order in which they were set."""
+        for _, parameter in self.named_parameters(recurse=recurse):
+            yield parameter
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Yield (dotted name, buffer), persistent or not."""
+
+        def own(module: Module) -> Iterator[tuple[str, Any]]:
+            held = ((name, module.__dict__.get(name)) for name in module._buffers)
+            return ((name, value) for name, value in held if value is not None)
+
+        return self._members(own, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Yield the buffers, each once."""
+        for _, buffer in self.named_buffers(recurse=recurse):
+            yield buffer
+
+    def _members(
+        self,
+        own: Callable[[Module], Iterator[tuple[str, Any]]],
+        prefix: str,
+        recurse: bool,
+        remove_duplicate: bool,
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]
+        for path, module in modules:
+            for name, value in own(module):
+                if remove_duplicate:
+                    if id(value) in seen:
+                        continue
+                    seen.add(id(value))
+                yield (f"{path}.{name}" if path else name), value
+
+    def get_submodule(self, target: str) -> Module:
+        """Return the part with this dotted name.
+
+        Raises:
+            AttributeError: if there is none; the message names the nearest.
+        """
+        found = dict(self.named_modules(remove_duplicate=False))
+        if target not in found:
+            raise AttributeError(
+                f"{type(self).__name__}: expected the name of a part, got {target!r}"
+                f"{_nearest(target, list(found))}."
+            )
+        return found[target]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """Return the parameter with this dotted name.
+
+        Raises:
+            AttributeError: if there is none; the message names the nearest.
+        """
+        found = dict(self.named_parameters(remove_duplicate=False))
+        if target not in found:
+            raise AttributeError(
+                f"{type(self).__name__}: expected the name of a parameter, got {target!r}"
+                f"{_nearest(target, list(found))}."
+            )
+        return found[target]
+
+    # Its state, by name.
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return parameters and persistent buffers by their dotted names, in PyTorch's order.
+
+        The tensors hold the values of this moment, cut off from differentiation. They share
+        memory with the module: copy what is to be changed.
+
+        >>> from schuss import nn
+        >>> {name: t.shape for name, t in nn.Linear(3, 2).state_dict().items()}
+        {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: tensor.detach() for name, tensor in self._named_state()}
+
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+        for path, module in self.named_modules(remove_duplicate=False):
+            dot = f"{path}." if path else ""
+            for name, value in module.__dict__.items():
+                if isinstance(value, Parameter):
+                    yield dot + name, value
+            for name, persistent in module._buffers.items():
+                value = module.__dict__.get(name)
+                if persistent and value is not None:
+                    yield dot + name, value
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Take over the values of `state_dict`, cast to the dtypes here. All or nothing.
+
+        Args:
+            state_dict: dotted names to tensors (or to anything NumPy turns into an array).
+            strict: whether the names must be exactly those of `state_dict()` here.
+
+        Returns:
+            The names missing in `state_dict` and those that nothing here has.
+
+        Raises:
+            ValueError: on missing or unexpected names (when strict) and on other shapes; it
+                lists them all, with the nearest names, and nothing has been changed.
+
+        >>> from schuss import nn
+        >>> a, b = nn.Linear(3, 2), nn.Linear(3, 2)
+        >>> a.load_state_dict(b.state_dict())
+        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        >>> bool((a.weight == b.weight).all())
+        True
+        """
+        own = dict(self._named_state())
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        problems = []
+        if strict:
+            problems += [
+                f"  missing: {name} {own[name].shape}{_nearest(name, unexpected)}"
+                for name in missing
+            ]
+            problems += [
+                f"  unexpected: {name} {np.shape(state_dict[name])}{_nearest(name, missing)}"
+                for name in unexpected
+            ]
+        new = {}
+        for name in own:
+            if name not in state_dict:
+                continue
+            value = state_dict[name]
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            if array.shape != own[name].shape:
+                problems.append(f"  shape of {name}: expected {own[name].shape}, got {array.shape}")
+            elif array.dtype.kind not in "fiub":
+                problems.append(f"  dtype of {name}: expected numbers, got {array.dtype}")
+            else:
+                new[name] = array
+        if problems:
+            raise ValueError(
+                f"{type(self).__name__}: expected the state of the same network, got one that "
+                f"differs in {len(problems)} place{'s' if len(problems) > 1 else ''}; build the "
+                "network as it was saved"
+                + (", or pass strict=False to skip names" if strict else "")
+                + ".\n"
+                + "\n".join(problems)
+            )
+        for name, array in new.items():
+            own[name].assign(np.array(array, own[name].dtype))
+        return IncompatibleKeys(missing, unexpected)
+
+    # Changing all of it.
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch this module and its parts to training (dropout drops); return the module."""
+        for module in self.modules():
+            module.__dict__["training"] = mode
+        return self
+
+    def eval(self: M) -> M:
+        """Switch this module and its parts to evaluation; return the module."""
+        return self.train(False)
+
+    def apply(self: M, fn: Callable[[Module], object]) -> M:
+        """Call `fn` on every part, innermost first, and on this module; return the module."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def requires_grad_(self: M, requires_grad: bool = True) -> M:
+        """Freeze (False) or unfreeze every parameter; return the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of every parameter (or set them to zero)."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                parameter.grad = Tensor(np.zeros_like(parameter.grad.array))
+
+    def astype(self: M, dtype: npt.DTypeLike) -> M:
+        """Cast every float parameter and buffer to float32 or float64; return the module.
+
+        Raises:
+            TypeError: if `dtype` is not a float one.
+
+        >>> from schuss import nn
+        >>> nn.Linear(2, 1).astype("float64").weight.dtype
+        dtype('float64')
+        """
+        wanted = supported_dtype(dtype)
+        if wanted.kind != "f":
+            raise TypeError(f"astype: expected float32 or float64 for a network, got {wanted}.")
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.dtype.kind == "f" and tensor.dtype != wanted:
+                # Not `assign`, which keeps the dtype; optimisers keep hold of the same object.
+                tensor.array = tensor.array.astype(wanted)
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.astype(wanted)
+        return self
+
+    to = astype
+
+    def double(self: M) -> M:
+        """Cast to float64; return the module."""
+        return self.astype(np.float64)
+
+    def float(self: M) -> M:
+        """Cast to float32; return the module."""
+        return self.astype(np.float32)
+
+    # In words.
+
+    def extra_repr(self) -> str:
+        """Return what `repr` shows between the parentheses."""
+        return ""
+
+    def __repr__(self) -> str:
+        return summary.tree(self)
+
+    if TYPE_CHECKING:
+        # What a subclass sets: parameters, modules, or anything else.
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    close = get_close_matches(name, [n for n in names if n], n=1)
+    return f" (did you mean {close[0]}?)" if close else ""

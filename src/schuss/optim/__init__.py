@@ -1,0 +1,36 @@
+"""Gradient descent: rules, schedules of the learning rate, and clipping of gradients.
+
+Names, arguments and semantics are PyTorch's.
+
+>>> import schuss as ss
+>>> p = ss.tensor([3.0], requires_grad=True)
+>>> optimizer = SGD([p], lr=0.1, momentum=0.9)
+>>> for _ in range(200):
+...     optimizer.zero_grad()
+...     (p * p).sum().backward()
+...     optimizer.step()
+>>> abs(p.item()) < 1e-3
+True
+"""
+
+from schuss.optim import lr_scheduler, schedules
+from schuss.optim.adagrad import Adagrad
+from schuss.optim.adam import Adam
+from schuss.optim.adamw import AdamW
+from schuss.optim.clip import clip_grad_norm_, clip_grad_value_
+from schuss.optim.optimizer import Optimizer
+from schuss.optim.rmsprop import RMSprop
+from schuss.optim.sgd import SGD
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "lr_scheduler",
+    "schedules",
+]

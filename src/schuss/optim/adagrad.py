@@ -1,0 +1,100 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schuss import functions as ops
+from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.tensor import Tensor
+
+__all__ = ["Adagrad"]
+
+
+class Adagrad(Optimizer):
+    """Adagrad: each parameter's step shrinks with the gradients that it has met.
+
+    g = gradient + weight_decay * p
+    s = s + g^2                                   (s starts at initial_accumulator_value)
+    p = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(s) + eps)
+
+    Duchi, Hazan and Singer, 2011, Journal of Machine Learning Research 12, with eps outside of
+    the root.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: learning rate, >= 0.
+        lr_decay: how much faster the learning rate falls with the steps, >= 0.
+        weight_decay: factor of the parameters added to the gradient, >= 0.
+        initial_accumulator_value: the sum's start, >= 0.
+        eps: added to the root, >= 0.
+        maximize: go uphill.
+
+    Raises:
+        ValueError: on hyperparameters out of range.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([1.0], requires_grad=True)
+    >>> optimizer = Adagrad([p], lr=0.5)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.tolist()
+    [0.5]
+    """
+
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "lr": (0.0, float("inf"), False),
+        "lr_decay": (0.0, float("inf"), False),
+        "weight_decay": (0.0, float("inf"), False),
+        "initial_accumulator_value": (0.0, float("inf"), False),
+        "eps": (0.0, float("inf"), False),
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "lr_decay": lr_decay,
+                "weight_decay": weight_decay,
+                "initial_accumulator_value": initial_accumulator_value,
+                "eps": eps,
+                "maximize": maximize,
+            },
+        )
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return the sum of squared gradients at its start."""
+        return {"sum": zeros(parameter) + group["initial_accumulator_value"]}
+
+    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+        """Return the learning rate of this step."""
+        if not group["lr_decay"]:
+            return (group["lr"],)
+        return (group["lr"] / ((step - 1.0) * group["lr_decay"] + 1.0),)
+
+    def update(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> tuple[Tensor, State]:
+        """Return the parameter and the sum after one step."""
+        (lr,) = coefficients
+        if group["weight_decay"]:
+            gradient = gradient + parameter * group["weight_decay"]
+        total = state["sum"] + gradient * gradient
+        return parameter - gradient / (ops.sqrt(total) + group["eps"]) * lr, {"sum": total}

@@ -1,0 +1,124 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schuss import functions as ops
+from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.tensor import Tensor
+
+__all__ = ["Adam"]
+
+
+class Adam(Optimizer):
+    """Adam: momentum, divided by a running root mean square of the gradients.
+
+    g = gradient + weight_decay * p               (Adam; AdamW: p = p - lr * weight_decay * p)
+    m = m + (1 - beta1) * (g - m)
+    v = beta2 * v + (1 - beta2) * g^2
+    w = max(w, v) if amsgrad else v
+    p = p - lr * m / (1 - beta1^step) / (sqrt(w / (1 - beta2^step)) + eps)
+
+    Kingma and Ba, 2014, arXiv 1412.6980, algorithm 1 (eps beside the corrected root); amsgrad:
+    Reddi, Kale and Kumar, 2018, arXiv 1904.09237.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: learning rate, >= 0.
+        betas: shares of the old mean and of the old mean square that are kept, in [0, 1).
+        eps: added to the root, >= 0.
+        weight_decay: factor of the parameters added to the gradient, >= 0.
+        amsgrad: divide by the largest mean square so far.
+        maximize: go uphill.
+        decoupled_weight_decay: shrink the parameters themselves instead, as `AdamW` does.
+
+    Raises:
+        ValueError: on hyperparameters out of range.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([1.0], requires_grad=True)
+    >>> optimizer = Adam([p], lr=0.5)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> round(p.item(), 4)
+    0.5
+    """
+
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "lr": (0.0, float("inf"), False),
+        "betas": (0.0, 1.0, False),
+        "eps": (0.0, float("inf"), False),
+        "weight_decay": (0.0, float("inf"), False),
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "betas": betas,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "amsgrad": amsgrad,
+                "maximize": maximize,
+                "decoupled_weight_decay": decoupled_weight_decay,
+            },
+        )
+
+    def check(self, group: Group) -> None:
+        """Raise ValueError unless there are two betas."""
+        if len(group["betas"]) != 2:
+            raise ValueError(f"{self._owner}: expected two betas, got {group['betas']}.")
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return the running mean and mean square, zero."""
+        state = {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+        if group["amsgrad"]:
+            state["max_exp_avg_sq"] = zeros(parameter)
+        return state
+
+    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+        """Return step size and eps, both times the root of the second correction.
+
+        lr * m / c1 / (sqrt(v / c2) + eps) = (lr * sqrt(c2) / c1) * m / (sqrt(v) + eps * sqrt(c2))
+        saves a division of the whole mean square.
+        """
+        beta1, beta2 = group["betas"]
+        root = ops.sqrt(1.0 - beta2**step)
+        return root / (1.0 - beta1**step) * group["lr"], root * group["eps"]
+
+    def update(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> tuple[Tensor, State]:
+        """Return the parameter and the averages after one step."""
+        beta1, beta2 = group["betas"]
+        step_size, eps = coefficients
+        if group["weight_decay"]:
+            if group["decoupled_weight_decay"]:
+                parameter = parameter * (1.0 - group["lr"] * group["weight_decay"])
+            else:
+                gradient = gradient + parameter * group["weight_decay"]
+        mean = state["exp_avg"] + (gradient - state["exp_avg"]) * (1.0 - beta1)
+        square = state["exp_avg_sq"] * beta2 + gradient * gradient * (1.0 - beta2)
+        changed = {"exp_avg": mean, "exp_avg_sq": square}
+        if group["amsgrad"]:
+            square = changed["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], square)
+        return parameter - mean / (ops.sqrt(square) + eps) * step_size, changed

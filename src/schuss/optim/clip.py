@@ -1,0 +1,105 @@
+"""Clipping of gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from schuss import functions as ops
+from schuss.tensor import Tensor, no_grad
+
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    given = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in given if p.grad is not None]
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+) -> Tensor:
+    """Scale all gradients, in place, by min(1, max_norm / (norm + 1e-6)).
+
+    The norm is that of all gradients joined into one vector. Pascanu, Mikolov and Bengio, 2013,
+    arXiv 1211.5063.
+
+    Args:
+        parameters: whose gradients to scale; those without a gradient count nothing.
+        max_norm: largest norm allowed, >= 0.
+        norm_type: the p of the norm; infinity for the largest absolute value.
+        error_if_nonfinite: whether to raise on a norm that is infinite or not a number.
+
+    Returns:
+        The norm before scaling.
+
+    Raises:
+        ValueError: if max_norm is negative, or the norm is not finite and that was asked for.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([3.0, 4.0], requires_grad=True)
+    >>> (p * p).sum().backward()
+    >>> clip_grad_norm_(p, 1.0).item()
+    10.0
+    >>> [round(v, 4) for v in p.grad.tolist()]
+    [0.6, 0.8]
+    """
+    if not max_norm >= 0:
+        raise ValueError(f"clip_grad_norm_: expected max_norm >= 0, got {max_norm}.")
+    gradients = _gradients(parameters)
+    with no_grad():
+        if not gradients:
+            return ops.zeros(())
+        total = _total_norm(gradients, float(norm_type))
+        if error_if_nonfinite and not math.isfinite(total.item()):
+            raise ValueError(
+                f"clip_grad_norm_: expected a finite norm of the gradients, got {total.item()}; "
+                "lower the learning rate, or look for infinities in the data."
+            )
+        factor = ops.minimum(max_norm / (total + 1e-6), 1.0)
+        for gradient in gradients:
+            gradient.assign(gradient * factor.astype(gradient.dtype))
+    return total
+
+
+def _total_norm(gradients: list[Tensor], p: float) -> Tensor:
+    if math.isinf(p):
+        largest = [ops.max(ops.abs(g)) for g in gradients if g.size]
+        return ops.max(ops.stack(largest)) if largest else ops.zeros(())
+    if p == 2.0:
+        return ops.sqrt(_sum([ops.sum(g * g) for g in gradients]))
+    return _sum([ops.sum(ops.abs(g) ** p) for g in gradients]) ** (1.0 / p)
+
+
+def _sum(parts: list[Tensor]) -> Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Limit every element of the gradients, in place, to [-clip_value, clip_value].
+
+    Args:
+        parameters: whose gradients to limit.
+        clip_value: largest absolute value allowed, >= 0.
+
+    Raises:
+        ValueError: if clip_value is negative.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([3.0, 0.1], requires_grad=True)
+    >>> (p * p).sum().backward()
+    >>> clip_grad_value_(p, 1.0)
+    >>> [round(v, 4) for v in p.grad.tolist()]
+    [1.0, 0.2]
+    """
+    if not clip_value >= 0:
+        raise ValueError(f"clip_grad_value_: expected clip_value >= 0, got {clip_value}.")
+    with no_grad():
+        for gradient in _gradients(parameters):
+            gradient.assign(ops.clip(gradient, -clip_value, clip_value))

@@ -1,0 +1,335 @@
+"""What all rules of descent share: parameter groups, state, and the step over both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from schuss.tensor import Tensor, enable_grad, leaf, no_grad
+
+__all__ = ["Group", "Optimizer", "Params", "Range", "State"]
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
+State: TypeAlias = dict[str, Tensor]
+Range: TypeAlias = tuple[float, float, bool]  # lowest, highest, whether the highest is allowed
+
+_INFINITY = float("inf")
+
+
+class Optimizer:
+    """Base of the rules of descent.
+
+    A rule is its hyperparameters (the defaults of a group), its state (`init`) and a pure update
+    (`coefficients` and `update`) written from public tensor functions: no branch depends on a
+    tensor's values, and hyperparameters are read from the group at each step, so that schedules
+    may change them in between.
+
+    Args:
+        params: parameters; or (name, parameter) pairs; or groups, dictionaries with "params" and
+            hyperparameters of their own.
+        defaults: the hyperparameters of groups that do not set them.
+
+    Raises:
+        ValueError: on no parameters, one that comes twice, or hyperparameters out of range.
+        TypeError: if a parameter is not a tensor.
+    """
+
+    # For each hyperparameter that is a number, where it must be.
+    ranges: ClassVar[Mapping[str, Range]] = {}
+
+    def __init__(self, params: Params, defaults: Group) -> None:
+        self.defaults = defaults
+        self.param_groups: list[Group] = []
+        self.state: dict[Tensor, State] = {}
+        if isinstance(params, (Tensor, Mapping)):
+            raise TypeError(
+                f"{self._owner}: expected an iterable of parameters or groups, got "
+                f"{type(params).__name__}; use model.parameters()."
+            )
+        given = list(params)
+        if not given:
+            raise ValueError(
+                f"{self._owner}: expected at least one parameter, got none; "
+                "does the model have parameters?"
+            )
+        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+        for group in groups:
+            self.add_param_group(group)  # type: ignore[arg-type]  # checked there
+
+    @property
+    def _owner(self) -> str:
+        return type(self).__name__
+
+    # The rule: what a subclass defines.
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return a parameter's first state (besides "step", the count of steps)."""
+        return {}
+
+    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+        """Return what `update` needs from the step count and the hyperparameters alone.
+
+        Computed in float64, once for all parameters of a group that have the same count.
+
+        Args:
+            step: the count of this step, from 1: float64, no axes.
+            group: the hyperparameters.
+        """
+        return ()
+
+    def update(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> tuple[Tensor, State]:
+        """Return the parameter's new values and its new state, a pure function of the arguments.
+
+        Args:
+            parameter: the values now.
+            gradient: the loss's derivative, of the same shape and dtype.
+            state: as `init` or the last update left it.
+            group: the hyperparameters.
+            coefficients: as `coefficients` returned them, cast to the parameter's dtype.
+        """
+        raise NotImplementedError
+
+    def check(self, group: Group) -> None:
+        """Raise ValueError where hyperparameters do not fit together."""
+
+    # What is the same for all rules.
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step downhill; parameters without a gradient stay as they are.
+
+        Args:
+            closure: computes the loss again, with its gradients, and returns it.
+
+        Returns:
+            What the closure returned, or None.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with no_grad():
+            for group in self.param_groups:
+                self._step_group(group)
+        return loss
+
+    def _step_group(self, group: Group) -> None:
+        # Parameters that always step together share one count, so that what depends on the count
+        # is computed once; one that is left out keeps its count, and the others get a new one.
+        moving = [p for p in group["params"] if p.grad is not None]
+        counts: dict[int | None, Tensor] = {}
+        kept = {
+            id(self.state[p]["step"])
+            for p in (group["params"] if len(moving) < len(group["params"]) else ())
+            if p.grad is None and p in self.state
+        }
+        cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
+        for parameter in moving:
+            state = self.state.get(parameter)
+            old = None if state is None else state["step"]
+            key = None if old is None else id(old)
+            step = counts.get(key)
+            if step is None:
+                step = counts[key] = _advanced(old, key in kept)
+            if state is None:
+                state = self.state[parameter] = {"step": step, **self.init(parameter, group)}
+            state["step"] = step
+            place = (id(step), parameter.dtype)
+            found = cast.get(place)
+            if found is None:
+                found = cast[place] = tuple(
+                    c.astype(parameter.dtype) if isinstance(c, Tensor) else c
+                    for c in self.coefficients(step, group)
+                )
+            gradient = parameter.grad
+            if group["maximize"]:
+                gradient = -gradient
+            values, changed = self.update(parameter, gradient, state, group, found)
+            parameter.assign(values)
+            for name, value in changed.items():
+                state[name].assign(value)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of every parameter (or set them to zero)."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if set_to_none:
+                    parameter.grad = None
+                elif parameter.grad is not None:
+                    parameter.grad = leaf(np.zeros_like(parameter.grad.array))
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters with hyperparameters of their own.
+
+        Raises:
+            ValueError: on a parameter that is already there, an unknown hyperparameter, or one
+                out of range.
+            TypeError: if a parameter is not a tensor.
+        """
+        owner = self._owner
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise TypeError(
+                f"{owner}: expected groups to be dictionaries with 'params', got {param_group!r}."
+            )
+        group = {**self.defaults, **param_group}
+        held = param_group["params"]
+        given = [held] if isinstance(held, Tensor) else list(held)
+        if given and isinstance(given[0], tuple):
+            group["param_names"] = [name for name, _ in given]
+            given = [parameter for _, parameter in given]
+        group["params"] = given
+        known = {id(p) for other in self.param_groups for p in other["params"]}
+        for position, parameter in enumerate(given):
+            if not isinstance(parameter, Tensor):
+                raise TypeError(
+                    f"{owner}: expected parameters to be tensors, got "
+                    f"{type(parameter).__name__}; use model.parameters()."
+                )
+            if not parameter.is_leaf or parameter.dtype.kind != "f":
+                raise ValueError(
+                    f"{owner}: expected float parameters that no operation made, got "
+                    f"number {position}, {parameter.dtype} of shape {parameter.shape}."
+                )
+            if id(parameter) in known:
+                raise ValueError(
+                    f"{owner}: expected every parameter once, got number {position}, of shape "
+                    f"{parameter.shape}, twice; put it into one group only."
+                )
+            known.add(id(parameter))
+        self._check_numbers(group)
+        self.check(group)
+        self.param_groups.append(group)
+
+    def _check_numbers(self, group: Group) -> None:
+        problems = []
+        for name, (lowest, highest, closed) in self.ranges.items():
+            value = group[name]
+            values = value if isinstance(value, (tuple, list)) else (value,)
+            wanted = f">= {lowest:g}"
+            if highest < _INFINITY:
+                wanted = (
+                    f"from {lowest:g} to {highest:g}"
+                    if closed
+                    else (f"in [{lowest:g}, {highest:g})")
+                )
+            fits = all(
+                isinstance(v, (int, float))
+                and lowest <= v < _INFINITY
+                and (v <= highest if closed else v < highest)
+                for v in values
+            )
+            if not fits:
+                problems.append(f"{name} {wanted}, got {value}")
+        if problems:
+            raise ValueError(f"{self._owner}: expected {'; '.join(problems)}.")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that decides the coming steps, beside the parameters themselves.
+
+        Returns:
+            {"state": {number of the parameter: {name: tensor}}, "param_groups": [hyperparameters
+            and "params", the parameters' numbers]}. The tensors hold the values of this moment.
+        """
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                numbers[id(parameter)] = len(numbers)
+            packed = {name: value for name, value in group.items() if name != "params"}
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {
+            numbers[id(parameter)]: {name: value.detach() for name, value in held.items()}
+            for parameter, held in self.state.items()
+        }
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned; later steps are then the same, bit for bit.
+
+        Raises:
+            ValueError: if groups, numbers or shapes differ; nothing has been changed then.
+        """
+        owner = self._owner
+        groups = state_dict["param_groups"]
+        sizes = [len(group["params"]) for group in self.param_groups]
+        given = [len(group["params"]) for group in groups]
+        if sizes != given:
+            raise ValueError(
+                f"{owner}: expected groups of {sizes} parameters, got {given}; "
+                "build the optimizer as it was saved."
+            )
+        by_number = {
+            number: parameter
+            for mine, group in zip(self.param_groups, groups, strict=True)
+            for number, parameter in zip(group["params"], mine["params"], strict=True)
+        }
+        state: dict[Tensor, State] = {}
+        counts: dict[tuple[int, float], Tensor] = {}
+        group_of = {id(p): i for i, g in enumerate(self.param_groups) for p in g["params"]}
+        for number, held in state_dict["state"].items():
+            parameter = by_number[int(number)]
+            state[parameter] = self._loaded(parameter, group_of[id(parameter)], held, counts)
+        self.state = state
+        for mine, group in zip(self.param_groups, groups, strict=True):
+            for name, value in group.items():
+                if name not in ("params", "param_names"):
+                    mine[name] = tuple(value) if isinstance(value, list) else value
+
+    def _loaded(
+        self,
+        parameter: Tensor,
+        group: int,
+        held: Mapping[str, Any],
+        counts: dict[tuple[int, float], Tensor],
+    ) -> State:
+        state: State = {}
+        for name, value in held.items():
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
+            if name == "step":
+                count = float(array)
+                state[name] = counts.setdefault((group, count), leaf(np.array(count)))
+                continue
+            if array.shape not in (parameter.shape, ()):
+                raise ValueError(
+                    f"{self._owner}: expected state {name!r} of shape {parameter.shape}, got "
+                    f"{array.shape}; build the optimizer as it was saved."
+                )
+            state[name] = leaf(np.array(array, parameter.dtype))
+        return state
+
+    def __repr__(self) -> str:
+        lines = [self._owner]
+        for number, group in enumerate(self.param_groups):
+            parameters = group["params"]
+            options = ", ".join(
+                f"{k}={v}" for k, v in group.items() if k not in ("params", "param_names")
+            )
+            total = sum(p.size for p in parameters)
+            lines.append(
+                f"  group {number}: {len(parameters)} tensors, {total:,} parameters; {options}"
+            )
+        return "\n".join(lines)
+
+
+def _advanced(step: Tensor | None, kept: bool) -> Tensor:
+    """Return the count of steps plus one: in place, unless others keep the old one."""
+    if step is None:
+        return leaf(np.array(1.0))
+    if kept:
+        return (step + 1.0).detach()
+    return step.assign(step + 1.0)
+
+
+def zeros(parameter: Tensor) -> Tensor:
+    """Return zeros of a parameter's shape and dtype, a state's usual start."""
+    return leaf(np.zeros_like(parameter.array))

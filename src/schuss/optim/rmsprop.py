@@ -1,0 +1,115 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schuss import functions as ops
+from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.tensor import Tensor
+
+__all__ = ["RMSprop"]
+
+
+class RMSprop(Optimizer):
+    """RMSprop: steps are divided by a running root mean square of the gradients.
+
+    g = gradient + weight_decay * p
+    v = alpha * v + (1 - alpha) * g^2
+    a = a + (1 - alpha) * (g - a);  w = v - a^2   (if centered; otherwise w = v)
+    b = momentum * b + g / (sqrt(w) + eps)
+    p = p - lr * b
+
+    Tieleman and Hinton, 2012, lecture 6.5; centered: Graves, 2013, arXiv 1308.0850; with eps
+    outside of the root.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: learning rate, >= 0.
+        alpha: share of the old mean square that is kept, >= 0.
+        eps: added to the root, >= 0.
+        weight_decay: factor of the parameters added to the gradient, >= 0.
+        momentum: share of the old direction that is kept, >= 0.
+        centered: divide by the standard deviation instead.
+        maximize: go uphill.
+
+    Raises:
+        ValueError: on hyperparameters out of range.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([1.0], requires_grad=True)
+    >>> optimizer = RMSprop([p], lr=0.05)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> round(p.item(), 4)
+    0.5
+    """
+
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "lr": (0.0, float("inf"), False),
+        "alpha": (0.0, float("inf"), False),
+        "eps": (0.0, float("inf"), False),
+        "weight_decay": (0.0, float("inf"), False),
+        "momentum": (0.0, float("inf"), False),
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "alpha": alpha,
+                "eps": eps,
+                "weight_decay": weight_decay,
+                "momentum": momentum,
+                "centered": centered,
+                "maximize": maximize,
+            },
+        )
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return the averages that the options need, zero."""
+        state = {"square_avg": zeros(parameter)}
+        if group["momentum"]:
+            state["momentum_buffer"] = zeros(parameter)
+        if group["centered"]:
+            state["grad_avg"] = zeros(parameter)
+        return state
+
+    def update(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> tuple[Tensor, State]:
+        """Return the parameter and the averages after one step."""
+        alpha = group["alpha"]
+        if group["weight_decay"]:
+            gradient = gradient + parameter * group["weight_decay"]
+        square = state["square_avg"] * alpha + gradient * gradient * (1.0 - alpha)
+        changed = {"square_avg": square}
+        if group["centered"]:
+            mean = state["grad_avg"] + (gradient - state["grad_avg"]) * (1.0 - alpha)
+            changed["grad_avg"] = mean
+            square = square - mean * mean
+        direction = gradient / (ops.sqrt(square) + group["eps"])
+        if group["momentum"]:
+            if "momentum_buffer" not in state:  # the momentum was raised from 0 on the way
+                state["momentum_buffer"] = zeros(parameter)
+            direction = state["momentum_buffer"] * group["momentum"] + direction
+            changed["momentum_buffer"] = direction
+        return parameter - direction * group["lr"], changed

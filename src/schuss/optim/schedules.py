@@ -1,0 +1,193 @@
+"""Learning-rate schedules as functions of the step number, in closed form.
+
+Each takes the number of the step (or epoch), counted from 0, and the base learning rate, and
+returns the learning rate there. `warm_up` goes in front of any of them:
+
+>>> schedule = warm_up(lambda step: cosine(step, 0.1, total=100), steps=10)
+>>> [round(schedule(step), 4) for step in (0, 5, 10, 60, 110)]
+[0.0091, 0.0545, 0.1, 0.05, 0.0]
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+__all__ = [
+    "constant",
+    "cosine",
+    "cosine_restarts",
+    "exponential",
+    "linear",
+    "multi_step",
+    "one_cycle",
+    "polynomial",
+    "step_decay",
+    "warm_up",
+]
+
+Schedule = Callable[[int], float]
+
+
+def constant(step: int, base: float, *, factor: float = 1.0, total: int = 0) -> float:
+    """Return factor * base before step `total`, and base from there on.
+
+    >>> [constant(step, 1.0, factor=0.5, total=2) for step in range(4)]
+    [0.5, 0.5, 1.0, 1.0]
+    """
+    return base * factor if step < total else base
+
+
+def step_decay(step: int, base: float, *, step_size: int, gamma: float = 0.1) -> float:
+    """Return base * gamma^floor(step / step_size).
+
+    >>> [step_decay(step, 8.0, step_size=2, gamma=0.5) for step in range(5)]
+    [8.0, 8.0, 4.0, 4.0, 2.0]
+    """
+    return base * gamma ** (step // step_size)
+
+
+def multi_step(step: int, base: float, *, milestones: Sequence[int], gamma: float = 0.1) -> float:
+    """Return base * gamma^(number of milestones reached); milestones in ascending order.
+
+    >>> [multi_step(step, 8.0, milestones=[1, 3], gamma=0.5) for step in range(4)]
+    [8.0, 4.0, 4.0, 2.0]
+    """
+    return base * gamma ** bisect_right(milestones, step)
+
+
+def exponential(step: int, base: float, *, gamma: float) -> float:
+    """Return base * gamma^step.
+
+    >>> [exponential(step, 8.0, gamma=0.5) for step in range(3)]
+    [8.0, 4.0, 2.0]
+    """
+    return base * gamma**step
+
+
+def linear(
+    step: int, base: float, *, start: float = 1.0 / 3.0, end: float = 1.0, total: int = 5
+) -> float:
+    """Return base times a factor that goes straight from `start` to `end` in `total` steps.
+
+    >>> [linear(step, 8.0, start=0.5, total=4) for step in (0, 2, 4, 9)]
+    [4.0, 6.0, 8.0, 8.0]
+    """
+    return base * (start + (end - start) * min(step, total) / total)
+
+
+def polynomial(step: int, base: float, *, total: int, power: float = 1.0) -> float:
+    """Return base * (1 - step / total)^power, and 0 from step `total` on.
+
+    >>> [polynomial(step, 8.0, total=4, power=2.0) for step in (0, 2, 4, 9)]
+    [8.0, 2.0, 0.0, 0.0]
+    """
+    return float(base * (1.0 - min(step, total) / total) ** power)
+
+
+def cosine(step: float, base: float, *, total: float, minimum: float = 0.0) -> float:
+    """Return minimum + (base - minimum) * (1 + cos(pi * step / total)) / 2.
+
+    After step `total` it rises again. Loshchilov and Hutter, 2016, arXiv 1608.03983.
+
+    >>> [round(cosine(step, 8.0, total=4), 4) for step in (0, 2, 4)]
+    [8.0, 4.0, 0.0]
+    """
+    return minimum + (base - minimum) * (1.0 + math.cos(math.pi * step / total)) / 2.0
+
+
+def cosine_restarts(
+    step: float, base: float, *, first: int, growth: int = 1, minimum: float = 0.0
+) -> float:
+    """Return a cosine that starts anew after `first` steps, then after first * growth, ...
+
+    Loshchilov and Hutter, 2016, arXiv 1608.03983.
+
+    >>> [round(cosine_restarts(step, 8.0, first=2, growth=2), 4) for step in (0, 1, 2, 4, 6)]
+    [8.0, 4.0, 8.0, 4.0, 8.0]
+    """
+    if growth == 1:
+        return cosine(step % first, base, total=first, minimum=minimum)
+    cycle = int(math.log(step / first * (growth - 1) + 1, growth)) if step >= first else 0
+    begun = first * (growth**cycle - 1) // (growth - 1)
+    # The logarithm may be off by a rounding at the very start of a cycle.
+    if step - begun >= first * growth**cycle:
+        begun += first * growth**cycle
+        cycle += 1
+    elif step < begun:
+        cycle -= 1
+        begun -= first * growth**cycle
+    return cosine(step - begun, base, total=first * growth**cycle, minimum=minimum)
+
+
+def one_cycle(
+    step: int,
+    highest: float,
+    *,
+    total: int,
+    rising: float = 0.3,
+    start: float | None = None,
+    end: float | None = None,
+    three_phases: bool = False,
+    straight: bool = False,
+) -> float:
+    """Return a rise from `start` to `highest` and a fall to `end`.
+
+    Smith and Topin, 2017, arXiv 1708.07120. Momentum is often run the other way round: use the
+    same function with its lowest value as `highest`.
+
+    Args:
+        step: from 0 to total - 1.
+        highest: value at the top.
+        total: number of steps of the whole cycle.
+        rising: share of the steps in the rise, in [0, 1].
+        start: first value; highest / 25 by default.
+        end: last value; start / 10^4 by default.
+        three_phases: fall to `start` as fast as it rose, and then to `end`.
+        straight: along straight lines instead of cosines.
+
+    >>> [round(one_cycle(step, 1.0, total=11, start=0.0, end=0.0), 2) for step in (0, 1, 2, 10)]
+    [0.0, 0.4, 0.96, 0.0]
+    """
+    start = highest / 25.0 if start is None else start
+    end = start / 1e4 if end is None else end
+    top = rising * total - 1.0
+    if three_phases:
+        phases = [(top, highest), (2.0 * top, start), (total - 1.0, end)]
+    else:
+        phases = [(top, highest), (total - 1.0, end)]
+    begun, value = 0.0, start
+    for finished, goal in phases:
+        if step <= finished or finished == total - 1.0:
+            share = (step - begun) / (finished - begun) if finished != begun else 1.0
+            if straight:
+                return (goal - value) * share + value
+            return goal + (value - goal) / 2.0 * (math.cos(math.pi * share) + 1.0)
+        begun, value = finished, goal
+    return value
+
+
+def warm_up(schedule: Schedule, *, steps: int, start: float | None = None) -> Schedule:
+    """Return `schedule` delayed by `steps`, with a straight rise to its first value before.
+
+    Args:
+        schedule: step number to learning rate.
+        steps: length of the rise.
+        start: factor of the first value at step 0; 1 / (steps + 1) by default.
+
+    Returns:
+        Step number to learning rate.
+
+    >>> schedule = warm_up(lambda step: 1.0, steps=3)
+    >>> [schedule(step) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    first = 1.0 / (steps + 1) if start is None else start
+
+    def delayed(step: int) -> float:
+        if step < steps:
+            return linear(step, schedule(0), start=first, total=steps)
+        return schedule(step - steps)
+
+    return delayed

@@ -1,0 +1,112 @@
+"""Stochastic gradient descent, with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from schuss import functions as ops
+from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.tensor import Tensor
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum (Polyak's, or Nesterov's form of it).
+
+    g = gradient + weight_decay * p
+    b = momentum * b + (1 - dampening) * g        (b = g at the first step)
+    d = g + momentum * b if nesterov else b       (d = g without momentum)
+    p = p - lr * d
+
+    Sutskever et al., 2013, in the form without lr inside of b.
+
+    Args:
+        params: parameters, or groups of them.
+        lr: learning rate, >= 0.
+        momentum: share of the old direction that is kept, >= 0.
+        dampening: share of the gradient that is left out of the momentum.
+        weight_decay: factor of the parameters added to the gradient, >= 0.
+        nesterov: look ahead; needs a momentum and no dampening.
+        maximize: go uphill.
+
+    Raises:
+        ValueError: on hyperparameters out of range.
+
+    >>> import schuss as ss
+    >>> p = ss.tensor([1.0], requires_grad=True)
+    >>> optimizer = SGD([p], lr=0.5)
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.tolist()
+    [0.0]
+    """
+
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "lr": (0.0, float("inf"), False),
+        "momentum": (0.0, float("inf"), False),
+        "weight_decay": (0.0, float("inf"), False),
+    }
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            {
+                "lr": lr,
+                "momentum": momentum,
+                "dampening": dampening,
+                "weight_decay": weight_decay,
+                "nesterov": nesterov,
+                "maximize": maximize,
+            },
+        )
+
+    def check(self, group: Group) -> None:
+        """Raise ValueError where Nesterov's form misses its momentum."""
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"] != 0):
+            raise ValueError(
+                "SGD: expected momentum > 0 and dampening 0 with nesterov, got "
+                f"momentum={group['momentum']}, dampening={group['dampening']}."
+            )
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return the momentum, zero."""
+        return {"momentum_buffer": zeros(parameter)} if group["momentum"] else {}
+
+    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+        """Return the share of the gradient in the momentum: all of it at the first step."""
+        dampening = group["dampening"]
+        return (ops.where(step == 1.0, 1.0, 1.0 - dampening) if dampening else 1.0,)
+
+    def update(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> tuple[Tensor, State]:
+        """Return the parameter and the momentum after one step."""
+        momentum, weight_decay = group["momentum"], group["weight_decay"]
+        if weight_decay:
+            gradient = gradient + parameter * weight_decay
+        if not momentum:
+            return parameter - gradient * group["lr"], {}
+        if "momentum_buffer" not in state:  # the momentum was raised from 0 on the way
+            state["momentum_buffer"] = zeros(parameter)
+        (share,) = coefficients
+        scaled = gradient if isinstance(share, float) else gradient * share
+        buffer = state["momentum_buffer"] * momentum + scaled
+        direction = gradient + buffer * momentum if group["nesterov"] else buffer
+        return parameter - direction * group["lr"], {"momentum_buffer": buffer}
