@@ -86,7 +86,7 @@ def _reverse(
             arrived[y] = g
             continue
         primitive, inputs, attributes = node
-        rules = primitive.derivative
+        rules: Any = primitive.derivative
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
@@ -215,9 +215,7 @@ def _depends_beyond(roots: Sequence[Tensor], marked: Sequence[Tensor]) -> bool:
     stops = frozenset(marked)
     beyond = any(m.node is not None for m in marked)
     return beyond or any(
-        t.node is None and t not in stops
-        for t in _consumers([r for r in roots], stops)
-        if t.requires_grad
+        t.node is None and t not in stops for t in _consumers(roots, stops) if t.requires_grad
     )
 
 

@@ -105,7 +105,9 @@ def normal(mean: float, std: float, shape: Any, *, dtype: Any = None) -> Tensor:
 def randint(low: int, high: int, shape: Any = ()) -> Tensor:
     """Return integers (int64) in [low, high), each equally likely."""
     if high <= low or high - low > 2**53:
-        raise ValueError(f"randint: expected low < high (apart by at most 2**53), got {low}, {high}.")
+        raise ValueError(
+            f"randint: expected low < high (apart by at most 2**53), got {low}, {high}."
+        )
     return (rand(shape, dtype="float64") * (high - low)).astype(int64) + low
 
 
@@ -121,5 +123,3 @@ def randperm(n: int) -> Tensor:
     from schuss.functions import argsort
 
     return argsort(rand(n, dtype="float64"))
-
-

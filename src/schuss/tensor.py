@@ -40,10 +40,16 @@ Number: TypeAlias = int | float | bool
 TensorLike: TypeAlias = "Tensor | Number | Array | np.generic | Sequence[Any]"
 Node: TypeAlias = "tuple[Primitive, tuple[Any, ...], dict[str, Any]]"
 
-_KEPT = {float32: float32, float64: float64, int64: int64, int32: int32, bool_: bool_}
-_BY_KIND = {"f": float32, "i": int64, "u": int64, "b": bool_}
+_KEPT: dict[np.dtype[Any], np.dtype[Any]] = {
+    float32: float32,
+    float64: float64,
+    int64: int64,
+    int32: int32,
+    bool_: bool_,
+}
+_BY_KIND: dict[str, np.dtype[Any]] = {"f": float32, "i": int64, "u": int64, "b": bool_}
 
-# Context variables are cheaper to read than thread locals, and a new thread starts with the default.
+# Context variables are cheaper to read than thread locals; a new thread has the default.
 RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
 TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
 # Orders the making of recorded nodes and the changing of tensors in place, so that the reverse
@@ -58,7 +64,7 @@ def supported_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     Raises:
         TypeError: when it is none of these.
     """
-    found = np.dtype(float32 if dtype is None else dtype)
+    found: np.dtype[Any] = np.dtype(float32 if dtype is None else dtype)
     if found not in _KEPT:
         raise TypeError(
             f"dtype: expected float32, float64, int64, int32 or bool, got {found}; "
@@ -200,7 +206,7 @@ class Tensor:
         """
         if self.size != 1:
             raise ValueError(
-                f"item: expected one element, got shape {self.shape}; use tolist(), or reduce first."
+                f"item: expected one element, got shape {self.shape}; use tolist() or reduce."
             )
         return np.asarray(self.array).item()
 
@@ -223,7 +229,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(
-                f"bool: the truth of a tensor of shape {self.shape} is ambiguous; use any() or all()."
+                f"bool: a tensor of shape {self.shape} has no single truth; use any() or all()."
             )
         return bool(self.item())
 
@@ -241,7 +247,7 @@ class Tensor:
     def __len__(self) -> int:
         if not self.array.shape:
             raise TypeError("len: expected at least one axis, got a tensor without axes.")
-        return self.array.shape[0]
+        return len(self.array)
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.array.shape:
@@ -389,6 +395,11 @@ class Tensor:
         def __eq__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
+        def astype(self, dtype: npt.DTypeLike) -> Tensor: ...
+        def clone(self) -> Tensor: ...
+        def mean(self, *args: Any, **options: Any) -> Tensor: ...
+        def reshape(self, *shape: Any) -> Tensor: ...
+        def sum(self, *args: Any, **options: Any) -> Tensor: ...
         def __getattr__(self, name: str) -> Any: ...
 
 
@@ -437,7 +448,7 @@ def asarray(
     if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
         return data
     if isinstance(data, Tensor) and not copy and data.requires_grad:
-        return data.astype(dtype)  # type: ignore[no-any-return]  # an attached method
+        return data.astype(dtype)
     array = to_array(data, dtype)
     if copy:
         return leaf(np.array(array, copy=True))

@@ -24,19 +24,19 @@ from schuss.tensor import (
 )
 
 __all__ = [
-    "full",
-    "zeros",
-    "ones",
-    "empty",
-    "full_like",
-    "zeros_like",
-    "ones_like",
-    "empty_like",
     "arange",
-    "linspace",
+    "empty",
+    "empty_like",
     "eye",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
     "tril",
     "triu",
+    "zeros",
+    "zeros_like",
 ]
 
 

@@ -151,18 +151,18 @@ def _astype_like(x: Tensor, other: Any) -> Tensor:
 
 def _transpose(x: Tensor, *axes: Any) -> Tensor:
     """Exchange two axes (PyTorch), permute all of them (NumPy), or reverse them (no argument)."""
+    if len(axes) == 2:
+        return swapaxes(x, *axes)
     if len(axes) == 1:
         axes = tuple(axes[0])
-    if len(axes) == 2 and x.ndim != 2:
-        return swapaxes(x, *axes)
     return permute_dims(x, axes or range(x.ndim)[::-1])
 
 
 _METHODS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        abs, acos, acosh, all, any, argmax, argmin, argsort, asin, asinh, astype, atan, atan2, atanh,
-        ceil, clip, cos, cosh, count_nonzero, cumulative_prod, cumulative_sum, diagonal, diff,
+        abs, acos, acosh, all, any, argmax, argmin, argsort, asin, asinh, astype, atan, atan2,
+        atanh, ceil, clip, cos, cosh, count_nonzero, cumulative_prod, cumulative_sum, diagonal, diff,
         divide, dot, equal, erf, exp, expm1, flatten, flip, floor, gather, greater, greater_equal,
         isfinite, isinf, isnan, less, less_equal, log, log10, log1p, log2, log_softmax, logaddexp,
         logical_and, logical_not, logical_or, logical_xor, logsumexp, masked_fill, matmul, max,
@@ -210,7 +210,7 @@ _METHODS |= {
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {
-    "T": _transpose,
+    "T": lambda self: permute_dims(self, (1, 0) if self.ndim == 2 else range(self.ndim)[::-1]),
     "mT": matrix_transpose,
     "real": positive,
 }.items():

@@ -26,7 +26,7 @@ from schuss.tensor import (
     TensorLike,
 )
 
-__all__ = ["dot", "outer", "vecdot", "cross", "tensordot", "einsum"]
+__all__ = ["cross", "dot", "einsum", "outer", "tensordot", "vecdot"]
 
 
 def dot(x: TensorLike, y: TensorLike) -> Tensor:

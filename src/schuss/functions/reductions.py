@@ -46,19 +46,19 @@ from schuss.tensor import (
 )
 
 __all__ = [
-    "mean",
-    "var",
-    "std",
-    "prod",
-    "cumulative_prod",
-    "any",
     "all",
+    "any",
     "count_nonzero",
+    "cumulative_prod",
     "diff",
-    "logsumexp",
-    "softmax",
     "log_softmax",
+    "logsumexp",
+    "mean",
     "norm",
+    "prod",
+    "softmax",
+    "std",
+    "var",
 ]
 
 

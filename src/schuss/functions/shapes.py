@@ -32,22 +32,22 @@ from schuss.tensor import (
 )
 
 __all__ = [
-    "expand_dims",
-    "squeeze",
-    "flatten",
-    "moveaxis",
-    "swapaxes",
-    "stack",
-    "unstack",
     "broadcast_arrays",
-    "meshgrid",
-    "roll",
-    "repeat",
-    "tile",
-    "diagonal",
-    "trace",
     "diag",
+    "diagonal",
+    "expand_dims",
+    "flatten",
+    "meshgrid",
+    "moveaxis",
     "one_hot",
+    "repeat",
+    "roll",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "trace",
+    "unstack",
 ]
 
 

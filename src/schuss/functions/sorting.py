@@ -31,7 +31,7 @@ from schuss.tensor import (
     leaf,
 )
 
-__all__ = ["sort", "median", "gather", "nonzero", "searchsorted", "unique_values"]
+__all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
 def sort(x: TensorLike, axis: int = -1, *, descending: bool = False) -> Tensor:

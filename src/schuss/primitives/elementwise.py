@@ -14,7 +14,6 @@ from schuss.primitives.base import (
     Spec,
     apply,
     as_tensor,
-    astype,
     binary,
     operand,
     predicate_shape,
@@ -317,7 +316,7 @@ _where = Primitive(
 
 
 def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
-    """x where `condition` holds and y elsewhere, elementwise with broadcasting."""
+    """Return x where `condition` holds and y elsewhere, elementwise with broadcasting."""
     condition = as_tensor(condition)
     if condition.array.dtype.kind != "b":
         raise TypeError(
