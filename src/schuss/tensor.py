@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import count
 from types import TracebackType
@@ -58,7 +58,7 @@ next_stamp = count(1).__next__
 new_object = object.__new__
 
 
-def supported_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     """Return `dtype` as one of float32, float64, int64, int32, bool.
 
     Raises:
@@ -361,6 +361,12 @@ class Tensor:
         self.assign(leaf(array))
 
     if TYPE_CHECKING:
+        astype: Callable[..., Tensor]
+        clone: Callable[..., Tensor]
+        mean: Callable[..., Tensor]
+        reshape: Callable[..., Tensor]
+        sum: Callable[..., Tensor]
+
         # Attached by schuss.primitives and schuss.functions, beside each definition.
         def __add__(self, other: TensorLike) -> Tensor: ...
         def __radd__(self, other: TensorLike) -> Tensor: ...
@@ -395,11 +401,6 @@ class Tensor:
         def __eq__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
-        def astype(self, dtype: npt.DTypeLike) -> Tensor: ...
-        def clone(self) -> Tensor: ...
-        def mean(self, *args: Any, **options: Any) -> Tensor: ...
-        def reshape(self, *shape: Any) -> Tensor: ...
-        def sum(self, *args: Any, **options: Any) -> Tensor: ...
         def __getattr__(self, name: str) -> Any: ...
 
 

@@ -46,7 +46,9 @@ def _sizes(shape: Any, more: tuple[int, ...] = ()) -> tuple[int, ...]:
     )
 
 
-def full(shape: int | Sequence[int], fill_value: Number, dtype: npt.DTypeLike = None) -> Tensor:
+def full(
+    shape: int | Sequence[int], fill_value: Number, dtype: npt.DTypeLike | None = None
+) -> Tensor:
     """Return a tensor of `shape` filled with one number, whose dtype it takes by default."""
     array = np.full(_sizes(shape), fill_value)
     if dtype is None:
@@ -54,44 +56,44 @@ def full(shape: int | Sequence[int], fill_value: Number, dtype: npt.DTypeLike = 
     return leaf(array.astype(supported_dtype(dtype), copy=False))
 
 
-def zeros(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike = None) -> Tensor:
+def zeros(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return zeros, float32 by default."""
     return leaf(np.zeros(_sizes(shape, more), supported_dtype(dtype)))
 
 
-def ones(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike = None) -> Tensor:
+def ones(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return ones, float32 by default."""
     return leaf(np.ones(_sizes(shape, more), supported_dtype(dtype)))
 
 
-def empty(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike = None) -> Tensor:
+def empty(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return a tensor whose contents mean nothing yet (zeros here), float32 by default."""
     return zeros(shape, *more, dtype=dtype)
 
 
-def full_like(x: TensorLike, fill_value: Number, dtype: npt.DTypeLike = None) -> Tensor:
+def full_like(x: TensorLike, fill_value: Number, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number."""
     x = as_tensor(x)
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
 
 
-def zeros_like(x: TensorLike, dtype: npt.DTypeLike = None) -> Tensor:
+def zeros_like(x: TensorLike, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return zeros of x's shape and dtype."""
     return full_like(x, 0, dtype)
 
 
-def ones_like(x: TensorLike, dtype: npt.DTypeLike = None) -> Tensor:
+def ones_like(x: TensorLike, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return ones of x's shape and dtype."""
     return full_like(x, 1, dtype)
 
 
-def empty_like(x: TensorLike, dtype: npt.DTypeLike = None) -> Tensor:
+def empty_like(x: TensorLike, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return a tensor of x's shape and dtype whose contents mean nothing yet."""
     return zeros_like(x, dtype)
 
 
 def arange(
-    start: float, stop: float | None = None, step: float = 1, dtype: npt.DTypeLike = None
+    start: float, stop: float | None = None, step: float = 1, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
     """Return start, start + step, ... below `stop`; int64 for integers, else float32."""
     array = np.arange(0 if stop is None else start, start if stop is None else stop, step)
@@ -100,14 +102,19 @@ def arange(
 
 
 def linspace(
-    start: float, stop: float, num: int, dtype: npt.DTypeLike = None, *, endpoint: bool = True
+    start: float,
+    stop: float,
+    num: int,
+    dtype: npt.DTypeLike | None = None,
+    *,
+    endpoint: bool = True,
 ) -> Tensor:
     """Return `num` evenly spaced numbers from `start` to `stop`, float32 by default."""
     return leaf(np.linspace(start, stop, num, endpoint=endpoint).astype(supported_dtype(dtype)))
 
 
 def eye(
-    n_rows: int, n_cols: int | None = None, *, k: int = 0, dtype: npt.DTypeLike = None
+    n_rows: int, n_cols: int | None = None, *, k: int = 0, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
     """Return ones on diagonal `k` and zeros elsewhere, float32 by default."""
     return leaf(np.eye(n_rows, n_cols, k, dtype=supported_dtype(dtype)))

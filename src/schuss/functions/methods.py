@@ -158,13 +158,19 @@ def _transpose(x: Tensor, *axes: Any) -> Tensor:
     return permute_dims(x, axes or range(x.ndim)[::-1])
 
 
+def _reversed_axes(x: Tensor) -> Tensor:
+    """Reverse the order of the axes."""
+    return permute_dims(x, (1, 0) if x.ndim == 2 else range(x.ndim)[::-1])
+
+
 _METHODS: dict[str, Any] = {
     function.__name__: function
     for function in (
         abs, acos, acosh, all, any, argmax, argmin, argsort, asin, asinh, astype, atan, atan2,
-        atanh, ceil, clip, cos, cosh, count_nonzero, cumulative_prod, cumulative_sum, diagonal, diff,
-        divide, dot, equal, erf, exp, expm1, flatten, flip, floor, gather, greater, greater_equal,
-        isfinite, isinf, isnan, less, less_equal, log, log10, log1p, log2, log_softmax, logaddexp,
+        atanh, ceil, clip, cos, cosh, count_nonzero, cumulative_prod, cumulative_sum, diagonal,
+        diff, divide, dot, equal, erf, exp, expm1, flatten, flip, floor, gather, greater,
+        greater_equal, isfinite, isinf, isnan, less, less_equal, log, log10, log1p, log2,
+        log_softmax, logaddexp,
         logical_and, logical_not, logical_or, logical_xor, logsumexp, masked_fill, matmul, max,
         maximum, mean, median, min, minimum, moveaxis, multiply, negative, nonzero, norm, not_equal,
         one_hot, outer, pow, prod, reciprocal, relu, repeat, roll, round, sigmoid, sign, sin, sinh,
@@ -210,7 +216,7 @@ _METHODS |= {
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {
-    "T": lambda self: permute_dims(self, (1, 0) if self.ndim == 2 else range(self.ndim)[::-1]),
+    "T": _reversed_axes,
     "mT": matrix_transpose,
     "real": positive,
 }.items():

@@ -207,7 +207,7 @@ def diag(x: TensorLike) -> Tensor:
     return where(np.eye(x.shape[-1], dtype=bool), expand_dims(x, -1), 0)
 
 
-def one_hot(x: TensorLike, num_classes: int, dtype: npt.DTypeLike = None) -> Tensor:
+def one_hot(x: TensorLike, num_classes: int, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return a last axis of length `num_classes` with 1 at each integer of `x` and 0 elsewhere.
 
     >>> one_hot([0, 2], 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -271,7 +272,7 @@ erf = unary(
 # Comparisons and logic.
 
 
-def _predicate(name: str, value: Any, doc: str) -> Any:
+def _predicate(name: str, value: Any, doc: str) -> Callable[[TensorLike, TensorLike], Tensor]:
     return binary(name, value=value, derivative=NOT_DIFFERENTIABLE, shape=predicate_shape, doc=doc)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return reshape(summed, shape)
 
 
-def _extreme(name: str, value: Any) -> Any:
+def _extreme(name: str, value: Any) -> Callable[..., Tensor]:
     def derivative(
         g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
     ) -> Tensor:
@@ -200,7 +201,7 @@ def _arg_shape(x: Spec, *, axis: int) -> Spec:
     return reduced_shape(x[0], (axis,), False), int64
 
 
-def _position(name: str, value: Any) -> Any:
+def _position(name: str, value: Any) -> Callable[..., Tensor]:
     primitive = Primitive(
         name,
         value=lambda x, *, axis: value(x, axis=axis),
