@@ -23,7 +23,15 @@ from schuss.data.table import Table, did_you_mean
 from schuss.data.timestamps import TimeFormat, parse_stamps, time_format
 from schuss.errors import DataError, UsageError
 
-__all__ = ["KINDS", "ColumnKind", "infer_kinds", "labels_of", "numbers_of", "stamps_of"]
+__all__ = [
+    "KINDS",
+    "ColumnKind",
+    "check_values",
+    "infer_kinds",
+    "labels_of",
+    "numbers_of",
+    "stamps_of",
+]
 
 Array = npt.NDArray[Any]
 Kind = Literal[
@@ -413,6 +421,23 @@ def _from_numbers(values: npt.NDArray[np.float64]) -> npt.NDArray[np.datetime64]
     stamps = micro.astype("datetime64[us]")
     stamps[~np.isfinite(values)] = np.datetime64("NaT")
     return stamps
+
+
+def check_values(table: Table, kinds: Mapping[str, ColumnKind]) -> None:
+    """Check every value of the columns that are learned from, before any row is held out.
+
+    Args:
+        table: The table.
+        kinds: What its columns are.
+
+    Raises:
+        DataError: If a value is infinite or unreadable; the message names the first.
+    """
+    for kind in kinds.values():
+        if kind.used and kind.kind == "numeric":
+            numbers_of(table, kind)
+        elif kind.used and kind.kind == "timestamp":
+            stamps_of(table, kind)
 
 
 def _label(value: float) -> str:

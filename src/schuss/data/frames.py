@@ -153,20 +153,26 @@ def iter_arrow_file(path: Path, *, rows: int) -> Iterator[Table]:
     existing_file(path)
     try:
         import pyarrow
-        import pyarrow.feather
+        import pyarrow.ipc
         import pyarrow.parquet
     except ImportError:
         raise DataError(
             f"{path}: reading this format needs pyarrow; install it with "
             "pip install 'schuss[tables]', or save the table as CSV."
         ) from None
+    parquet = path.suffix.lower() in (".parquet", ".pq")
     found = False
     row = 1
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
+        if parquet:
             batches = pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=rows)
         else:
-            batches = iter(pyarrow.feather.read_table(path).to_batches(max_chunksize=rows))
+            reader = pyarrow.ipc.open_file(pyarrow.memory_map(str(path)))
+            batches = (
+                whole.slice(start, rows)
+                for whole in map(reader.get_batch, range(reader.num_record_batches))
+                for start in range(0, whole.num_rows, rows)
+            )
         for batch in batches:
             if not batch.num_rows:
                 continue
@@ -174,10 +180,11 @@ def iter_arrow_file(path: Path, *, rows: int) -> Iterator[Table]:
             yield from_arrow(batch, str(path))
             row += batch.num_rows
     except (pyarrow.ArrowException, OSError) as error:
-        detail = " ".join(str(error).split())[:120]
-        what = "Parquet" if path.suffix.lower() in (".parquet", ".pq") else "Feather"
+        what = "Parquet" if parquet else "Feather"
+        place = f"{path}, after row {row - 1}" if row > 1 else str(path)
+        detail = " ".join(str(error).split()).rstrip(".")[:120]
         raise DataError(
-            f"{path}: not a {what} file, or a damaged one, from row {row} on ({detail}); "
+            f"{place}: expected a {what} file, got something else or a damaged one ({detail}); "
             "write it again."
         ) from None
     if not found:

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, infer_kinds, labels_of, numbers_of, stamps_of
+from schuss.data.columns import (
+    ColumnKind,
+    check_values,
+    infer_kinds,
+    labels_of,
+    numbers_of,
+    stamps_of,
+)
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.splits import split_rows
 from schuss.data.table import Table, did_you_mean
@@ -166,7 +173,7 @@ def prepare_table(
     excluded = list(dict.fromkeys(exclude))
     roles = {"weight": weight, "group": group, "time": time}
     if target in excluded:
-        raise UsageError(f"prepare_table: the target {target!r} is excluded; exclude it not.")
+        raise UsageError(f"prepare_table: the target {target!r} is excluded; leave it in.")
     if group is not None and time is not None:
         raise UsageError("prepare_table: expected group or time to split by, got both; choose one.")
     encoder = TargetEncoder.infer(table, target, task=task)
@@ -192,6 +199,7 @@ def prepare_table(
     notes += [f"{role} column {name!r}: not learned from" for role, name in roles.items() if name]
     notes += [f"{kind.name}: {kind.reason}" for kind in column_kinds.values() if not kind.used]
 
+    check_values(features, column_kinds)
     codes, present = encoder.encode(table)
     rows = np.flatnonzero(present).astype(np.int64)
     classes = codes if encoder.task == "classification" else None

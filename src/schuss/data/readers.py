@@ -32,8 +32,8 @@ _CHUNK = 50_000
 
 
 def _bundled(source: str) -> Path | None:
-    """Return the file of a bundled data set, unless something of that name lies in the folder."""
-    if source not in BUNDLED or Path(source).exists():
+    """Return the file of a bundled data set; `./iris` is a file of the user's own."""
+    if source not in BUNDLED:
         return None
     return Path(__file__).parent / "bundled" / BUNDLED[source][0]
 

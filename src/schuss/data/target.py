@@ -333,7 +333,8 @@ class TargetEncoder:
         if self.task == "regression":
             values: Array = np.asarray(encoded, dtype=np.float64) * self.std + self.mean
             return values
-        return self.class_array[np.asarray(encoded)]
+        labels: Array = self.class_array[np.asarray(encoded)]
+        return labels
 
     @property
     def class_array(self) -> Array:
