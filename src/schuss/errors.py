@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["DataError", "FileFormatError", "SchussError", "TraceError", "UsageError"]
+__all__ = [
+    "DataError",
+    "FileFormatError",
+    "GradientError",
+    "SchussError",
+    "TraceError",
+    "UsageError",
+]
 
 
 class SchussError(Exception):
@@ -23,3 +30,7 @@ class FileFormatError(DataError):
 
 class TraceError(SchussError):
     """A function cannot be traced; the message names the user's line and the remedy."""
+
+
+class GradientError(SchussError):
+    """A derivative disagrees with central differences; the message names where and by how much."""
