@@ -124,27 +124,17 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
             else:
                 arrays.append(x)
         out = primitive.value(*arrays, **attributes)
+    result = new_object(Tensor)
+    result.array = out if type(out) is np.ndarray else np.asarray(out)
+    result.grad = None
     if wanted and primitive.differentiable and RECORDING.get():
-        return recorded(out, primitive, inputs, attributes)
-    result = new_object(Tensor)
-    result.array = out if type(out) is np.ndarray else np.asarray(out)
-    result.requires_grad = False
-    result.grad = None
-    result.node = None
-    result.stamp = 0
-    return result
-
-
-def recorded(
-    out: Array, primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any]
-) -> Tensor:
-    """Return the result `out` together with how it was made."""
-    result = new_object(Tensor)
-    result.array = out if type(out) is np.ndarray else np.asarray(out)
-    result.requires_grad = True
-    result.grad = None
-    result.node = (primitive, inputs, attributes)
-    result.stamp = next_stamp()
+        result.requires_grad = True
+        result.node = (primitive, inputs, attributes)
+        result.stamp = next_stamp()
+    else:
+        result.requires_grad = False
+        result.node = None
+        result.stamp = 0
     return result
 
 
@@ -170,6 +160,8 @@ def promote(*inputs: Any) -> list[Any]:
     """Cast tensors to one common dtype; numbers stay numbers unless there is no tensor at all."""
     numbers = [x for x in inputs if not isinstance(x, Tensor)]
     dtypes = [x.dtype for x in inputs if isinstance(x, Tensor)]
+    if len(dtypes) == 1 and dtypes[0].kind == "f":
+        return list(inputs)
     dtype = result_dtype(*(dtypes or [to_array(x).dtype for x in numbers]))
     if dtype.kind != "f" and any(isinstance(x, float) for x in numbers):
         dtype = float32

@@ -323,15 +323,14 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
         raise TypeError(
             f"where: expected a boolean condition, got {condition.dtype}; compare it first."
         )
-    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.array.dtype is y.array.dtype:
-        pass
-    else:
+    alike = isinstance(x, Tensor) and isinstance(y, Tensor) and x.array.dtype is y.array.dtype
+    if not alike:
         x, y = promote(operand(x), operand(y))
-    # A number has to take the other side's dtype: np.where would widen it.
-    if not isinstance(x, Tensor):
-        x = leaf(np.asarray(x, y.dtype))  # type: ignore[attr-defined]
-    if not isinstance(y, Tensor):
-        y = leaf(np.asarray(y, x.dtype))
+        # A number takes the other side's dtype: a node's inputs here are tensors.
+        if not isinstance(x, Tensor):
+            x = leaf(np.asarray(x, y.dtype))  # type: ignore[union-attr]  # one is a tensor
+        if not isinstance(y, Tensor):
+            y = leaf(np.asarray(y, x.dtype))
     try:
         return apply(_where, (condition, x, y), NO_ATTRIBUTES)
     except ValueError:

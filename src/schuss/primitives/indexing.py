@@ -118,6 +118,12 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     Raises:
         IndexError: for an index out of range, too many indices, or one of another kind.
     """
+    kind: Any = type(index)
+    if kind is slice or kind is int:
+        try:
+            return apply(_slice, (x,), {"template": (index,)})
+        except IndexError as error:
+            raise IndexError(f"index: {error} (shape {x.shape}).") from None
     items = index if isinstance(index, tuple) else (index,)
     template: list[Any] = []
     arrays: list[Tensor] = []

@@ -47,6 +47,8 @@ def _permuted(x: Spec, *, axes: tuple[int, ...]) -> Spec:
     return tuple(x[0][a] for a in axes), x[1]
 
 
+_SWAPPED: dict[str, Any] = {"axes": (1, 0)}
+
 _permute_dims = Primitive(
     "permute_dims",
     value=lambda x, *, axes: x.transpose(axes),
@@ -60,9 +62,9 @@ _permute_dims = Primitive(
 def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
     """Return `x` with its axes in the order `axes`; without a copy."""
     x = as_tensor(x)
-    order = axes if axes == (1, 0) and x.ndim == 2 else None
-    if order is None:
-        order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
+    if axes == (1, 0) and x.array.ndim == 2:
+        return apply(_permute_dims, (x,), _SWAPPED)
+    order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
     if len(order) != x.ndim:
         raise ValueError(f"permute_dims: expected all {x.ndim} axes, got {tuple(axes)}.")
     if order == tuple(range(x.ndim)):
