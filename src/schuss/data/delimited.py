@@ -191,6 +191,15 @@ class _Parser:
         )
 
 
+def _blanks_before_quotes(sample: str, delimiter: str) -> bool:
+    """Tell whether quoted fields come after blanks, which `csv` takes for unquoted ones."""
+    if re.search(re.escape(delimiter) + ' +"', sample) is None:
+        return False
+    records = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    fields = (field for record in itertools.islice(records, 100) for field in record)
+    return any(field.startswith(" ") and field.lstrip(" ").startswith('"') for field in fields)
+
+
 def _first_record(text: str, delimiter: str, spaced: bool) -> tuple[list[str], int]:
     """Read the column names from the beginning of a file, and count the lines up to their end."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=spaced)
@@ -228,10 +237,17 @@ def iter_delimited(path: Path, *, delimiter: str | None = None) -> Iterator[Tabl
         if len(text) > _SAMPLE and "\n" in sample:
             sample = sample[: sample.rfind("\n") + 1]
         delimiter = delimiter or sniff_delimiter(sample)
-        spaced = re.search(re.escape(delimiter) + ' +"', sample) is not None
-        raw_names, used = _first_record(text, delimiter, spaced)
+        spaced = _blanks_before_quotes(sample, delimiter)
+        while True:
+            raw_names, used = _first_record(text, delimiter, spaced)
+            rest = _after_lines(text, used)
+            # Names that reach to the end of what was read may go on after it.
+            more = "" if rest else stream.read(_BLOCK)
+            if not more:
+                break
+            text += more
         names, notes = check_names(raw_names, str(path), used)
-        text = _after_lines(text, used)
+        text = rest
         parser = _Parser(path, delimiter, len(names), used + 1, spaced)
         found = False
         for block in _blocks(stream, text, parser):
