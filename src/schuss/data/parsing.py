@@ -83,9 +83,7 @@ def factorise(text: Array) -> tuple[list[str], npt.NDArray[np.int32]]:
 
 def _bare(value: str) -> str:
     """Take the currency or per cent sign, and spaces between groups of digits, from a number."""
-    value = value.strip()
-    if value and not (value[-1].isdigit() and (value[0].isdigit() or value[0] in "+-.")):
-        value = _CURRENCY.sub(r"\1", value)
+    value = _CURRENCY.sub(r"\1", value.strip())
     if _GROUPED_BY_SPACE.match(value):
         value = re.sub("[ \u00a0\u202f']", "", value)
     return value
