@@ -22,7 +22,7 @@ from schuss.primitives.base import (
     result_dtype,
     unary,
 )
-from schuss.tensor import Array, Tensor, TensorLike, bool_, leaf
+from schuss.tensor import Array, Tensor, TensorLike, leaf
 
 # Arithmetic.
 
@@ -35,7 +35,7 @@ add = binary(
 
 subtract = binary(
     "subtract",
-    value=lambda x, y: np.subtract(x, y) if np.result_type(x, y) != bool_ else np.bitwise_xor(x, y),
+    value=np.subtract,
     derivative=(lambda g, z, x, y: g, lambda g, z, x, y: negative(g)),
     doc="x - y",
 )

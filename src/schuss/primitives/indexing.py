@@ -78,7 +78,7 @@ def _scatter_add_value(
     g: Array, *indices: Array, template: Template, shape: tuple[int, ...]
 ) -> Array:
     out = np.zeros(shape, g.dtype)
-    if template == (ARRAY,) and g.ndim > 1 and len(indices[0]):
+    if template == (ARRAY,) and g.ndim > indices[0].ndim > 0 and indices[0].size:
         # Rows, as an embedding's: sorted by their place they are summed in one pass.
         flat = indices[0].reshape(-1) % shape[0]
         rows = g.reshape(flat.size, *shape[1:])
