@@ -45,6 +45,7 @@ _PLACES = {
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
+    "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
 _SOURCES = {
@@ -114,6 +115,8 @@ if TYPE_CHECKING:
     from schuss.tensor import is_grad_enabled as is_grad_enabled
     from schuss.tensor import no_grad as no_grad
     from schuss.tensor import tensor as tensor
+    from schuss.threads import get_num_threads as get_num_threads
+    from schuss.threads import set_num_threads as set_num_threads
     from schuss.training import Run as Run
     from schuss.training import Trainer as Trainer
     from schuss.training import load as load

@@ -1,0 +1,59 @@
+"""How many threads the matrix products of eager operations use."""
+
+from __future__ import annotations
+
+import operator
+from contextlib import AbstractContextManager
+from typing import Any
+
+__all__ = ["get_num_threads", "limit_threads", "set_num_threads"]
+
+_controller: Any = None
+
+
+def _blas() -> Any:
+    """Return the handle on the BLAS libraries that are loaded, NumPy's among them."""
+    global _controller
+    if _controller is None:
+        import numpy  # noqa: F401  # its BLAS has to be loaded before it is looked for
+        from threadpoolctl import ThreadpoolController
+
+        _controller = ThreadpoolController().select(user_api="blas")
+    return _controller
+
+
+def set_num_threads(n: int) -> None:
+    """Let matrix products use at most `n` threads, from now on.
+
+    Args:
+        n: at least 1; more than the processor's cores make it slower.
+
+    Raises:
+        ValueError: for less than 1.
+    """
+    if operator.index(n) < 1:
+        raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}.")
+    _blas().limit(limits=n)
+
+
+def get_num_threads() -> int:
+    """Return how many threads matrix products may use.
+
+    >>> get_num_threads() >= 1
+    True
+    """
+    return max((library["num_threads"] for library in _blas().info()), default=1)
+
+
+def limit_threads(n: int) -> AbstractContextManager[Any]:
+    """Use at most `n` threads within a `with` block; what was set before holds again after it.
+
+    Small products are slower on many threads than on one, far slower when a core is busy with
+    something else, since the threads wait for each other by spinning.
+
+    >>> with limit_threads(1):
+    ...     get_num_threads()
+    1
+    """
+    limit: AbstractContextManager[Any] = _blas().limit(limits=n)
+    return limit
