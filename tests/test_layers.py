@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 
 LAYERS = (
-    {"errors"},
+    {"errors", "threads"},
     {"tensor", "primitives"},
     {"functions", "backprop", "gradcheck", "random"},
     {"nn", "optim", "data"},

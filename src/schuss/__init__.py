@@ -42,6 +42,10 @@ _PLACES = {
         squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile
         trace tril triu trunc unique_values unstack var vecdot where zeros zeros_like
     """,
+    "schuss.functions.aliases": """
+        absolute bmm cat clamp concatenate cumsum div index_select mm mul neg permute power sub
+        swapdims transpose unbind unsqueeze
+    """,
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
@@ -97,6 +101,7 @@ if TYPE_CHECKING:
     from schuss.backprop import value_and_grad as value_and_grad
     from schuss.backprop import vjp as vjp
     from schuss.functions import *
+    from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients
     from schuss.random import manual_seed as manual_seed
     from schuss.random import rand as rand

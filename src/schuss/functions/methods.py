@@ -149,7 +149,7 @@ def _astype_like(x: Tensor, other: Any) -> Tensor:
     return astype(x, other.dtype if isinstance(other, Tensor) else other)
 
 
-def _transpose(x: Tensor, *axes: Any) -> Tensor:
+def transpose(x: Tensor, *axes: Any) -> Tensor:
     """Exchange two axes (PyTorch), permute all of them (NumPy), or reverse them (no argument)."""
     if len(axes) == 2:
         return swapaxes(x, *axes)
@@ -204,9 +204,9 @@ _METHODS |= {
     "sub": subtract,
     "add": add,
     "swapdims": swapaxes,
-    "t": _transpose,
+    "t": transpose,
     "to": _astype_like,
-    "transpose": _transpose,
+    "transpose": transpose,
     "type_as": _astype_like,
     "unbind": unstack,
     "unsqueeze": expand_dims,
