@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from schuss.data.columns import ColumnKind, infer_kinds
+from schuss.data.columns import ColumnKind
+from schuss.data.inference import infer_kinds
 from schuss.data.prepare import PreparedTable, Share, prepare_table
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.readers import BUNDLED, iter_table, read_table

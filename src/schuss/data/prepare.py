@@ -12,11 +12,11 @@ import numpy.typing as npt
 from schuss.data.columns import (
     ColumnKind,
     check_values,
-    infer_kinds,
     labels_of,
     numbers_of,
     stamps_of,
 )
+from schuss.data.inference import infer_kinds
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.splits import split_rows
 from schuss.data.table import Table, did_you_mean

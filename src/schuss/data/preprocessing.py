@@ -118,7 +118,7 @@ class TablePreprocessor:
     Source: Holzmüller, Grinsztajn, Steinwart, "Better by Default", arXiv 2407.04491 (RealMLP-TD).
     There missing numbers are not handled; here they are.
 
-    >>> from schuss.data.columns import infer_kinds
+    >>> from schuss.data.inference import infer_kinds
     >>> table = Table({"size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"]})
     >>> numeric, categories = TablePreprocessor().fit(table, infer_kinds(table)).transform(table)
     >>> numeric.shape, categories.shape

@@ -13,10 +13,29 @@ import numpy.typing as npt
 
 from schuss.data.parsing import MISSING_MARKS, factorise
 
-__all__ = ["TimeFormat", "parse_stamp", "parse_stamps", "stamp_features", "time_format"]
+__all__ = [
+    "NUMBER_FORMATS",
+    "TimeFormat",
+    "number_time_format",
+    "parse_stamp",
+    "parse_stamps",
+    "stamp_features",
+    "stamps_from_numbers",
+    "time_format",
+]
 
 Array = npt.NDArray[Any]
-TimeFormat = Literal["year first", "day first", "month first", "month name", "clock"]
+TimeFormat = Literal[
+    "year first",
+    "day first",
+    "month first",
+    "month name",
+    "clock",
+    "YYYYMMDD",
+    "seconds",
+    "milliseconds",
+]
+NUMBER_FORMATS = ("YYYYMMDD", "seconds", "milliseconds")
 FORMATS: tuple[TimeFormat, ...] = (
     "year first",
     "day first",
@@ -185,6 +204,52 @@ def parse_stamps(
     bad = np.array([p is None for p in parsed], dtype=np.bool_)
     stamps = np.array([_NOT_A_TIME if p is None else p for p in parsed], dtype="datetime64[us]")
     return stamps[codes], bad[codes]
+
+
+def number_time_format(values: npt.NDArray[np.float64]) -> TimeFormat:
+    """Decide how numbers are read as dates.
+
+    Args:
+        values: Numbers of shape (rows,), NaN where missing.
+
+    Returns:
+        "YYYYMMDD" where all of them look like it, else seconds or milliseconds since 1970.
+
+    >>> number_time_format(np.array([20200131.0])), number_time_format(np.array([1.6e9]))
+    ('YYYYMMDD', 'seconds')
+    """
+    present = values[np.isfinite(values)]
+    if bool(np.all((present >= 19000101) & (present <= 21001231))) and not bool(
+        np.isnat(stamps_from_numbers(present, "YYYYMMDD")).any()
+    ):
+        return "YYYYMMDD"
+    # In seconds, 1e11 is beyond the year 5000.
+    return "milliseconds" if float(np.abs(present).max(initial=0.0)) > 1e11 else "seconds"
+
+
+def stamps_from_numbers(
+    values: npt.NDArray[np.float64], style: TimeFormat
+) -> npt.NDArray[np.datetime64]:
+    """Read numbers as dates.
+
+    Args:
+        values: Numbers of shape (rows,), NaN where missing.
+        style: One of `NUMBER_FORMATS`.
+
+    Returns:
+        datetime64 values in microseconds of shape (rows,), NaT where missing or no date.
+
+    >>> stamps_from_numbers(np.array([86400.0]), "seconds")
+    array(['1970-01-02T00:00:00.000000'], dtype='datetime64[us]')
+    """
+    if style == "YYYYMMDD":
+        digits = [f"{int(v):08d}" if np.isfinite(v) else "" for v in values.tolist()]
+        parsed = [d and parse_stamp(f"{d[:4]}-{d[4:6]}-{d[6:]}", "year first") for d in digits]
+        return np.array([p or _NOT_A_TIME for p in parsed], dtype="datetime64[us]")
+    micro = np.where(np.isfinite(values), values * (1e3 if style == "milliseconds" else 1e6), 0.0)
+    stamps = np.clip(micro, -9e18, 9e18).astype(np.int64).astype("datetime64[us]")
+    stamps[~np.isfinite(values)] = _NOT_A_TIME
+    return stamps
 
 
 def stamp_features(
