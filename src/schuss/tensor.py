@@ -93,6 +93,8 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
     if array.dtype in _KEPT:
         python_floats = array.dtype == float64 and not isinstance(data, (np.ndarray, np.generic))
         return array.astype(float32) if python_floats and not hasattr(data, "dtype") else array
+    if array.dtype.newbyteorder("=") in _KEPT:
+        return array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in _BY_KIND:
         raise TypeError(
             f"tensor: expected numbers or booleans, got {type(data).__name__} "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from schuss.functions.creation import (
     ones_like,
@@ -24,7 +25,10 @@ from schuss.primitives.elementwise import (
     exp,
     expm1,
     floor,
+    greater,
+    greater_equal,
     less,
+    less_equal,
     log,
     log1p,
     maximum,
@@ -35,6 +39,7 @@ from schuss.primitives.elementwise import (
     relu,
     sin,
     sqrt,
+    subtract,
     tanh,
     where,
 )
@@ -83,6 +88,12 @@ def positive(x: TensorLike) -> Tensor:
     return as_tensor(x)
 
 
+def root(x: Tensor) -> Tensor:
+    """Square root with derivative 0 at 0, where a norm and a deviation have no direction."""
+    flat = equal(x, 0.0)
+    return where(flat, 0.0, sqrt(where(flat, 1.0, x)))
+
+
 def square(x: TensorLike) -> Tensor:
     """Return x * x, elementwise."""
     return multiply(x, x)
@@ -103,8 +114,15 @@ def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = 
     """Return x kept within `min` and `max` (either may be None), elementwise."""
     x = as_tensor(x)
     if min is not None:
-        x = maximum(x, min)
-    return x if max is None else minimum(x, max)
+        x = maximum(x, min) if isinstance(min, (int, float)) else _kept(x, greater_equal, min)
+    if max is not None:
+        x = minimum(x, max) if isinstance(max, (int, float)) else _kept(x, less_equal, max)
+    return x
+
+
+def _kept(x: Tensor, within: Any, bound: TensorLike) -> Tensor:
+    """Return x where it is within a bound, or nan, else the bound; at it the error goes to x."""
+    return where(within(x, bound) | isnan(x), x, bound)
 
 
 def tan(x: TensorLike) -> Tensor:
@@ -129,10 +147,8 @@ def atan(x: TensorLike) -> Tensor:
 
 def sinh(x: TensorLike) -> Tensor:
     """Hyperbolic sine, elementwise."""
-    e = expm1(x)
-    # Above, e + e / (e + 1) would be inf / inf; e alone is exact there.
-    tail = where(e > 1e8, 1.0, e / (where(e > 1e8, 0.0, e) + 1.0))
-    return (e + tail) * 0.5
+    # Both terms have the sign of x, so that nothing cancels.
+    return (expm1(x) - expm1(negative(x))) * 0.5
 
 
 def cosh(x: TensorLike) -> Tensor:
@@ -155,8 +171,8 @@ def asinh(x: TensorLike) -> Tensor:
 
 def acosh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic cosine, elementwise."""
-    x = as_tensor(x)
-    return log(x + sqrt(x - 1.0) * sqrt(x + 1.0))
+    above = subtract(x, 1.0)
+    return log1p(above + sqrt(above) * sqrt(above + 2.0))
 
 
 def atanh(x: TensorLike) -> Tensor:
@@ -185,15 +201,17 @@ def hypot(x: TensorLike, y: TensorLike) -> Tensor:
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
     """Return log(exp(x) + exp(y)) without overflow, elementwise."""
     x, y = as_tensor(x), as_tensor(y)
-    gap = where(x == y, x * 0.0 - y * 0.0, x - y)
-    gap = where(isfinite(x) & isfinite(y), x - y, where(x == y, 0.0, gap))
-    top = maximum(x, y)
-    return where(isinf(top) & (x == y), top, top + log1p(exp(negative(abs(gap)))))
+    # Equal infinities are 0 apart. The choice by `above`, not |gap|, keeps all derivatives at 0.
+    gap = where(equal(x, y) & isinf(x), 0.0, x - y)
+    above = greater(gap, 0.0)
+    return where(above, x, y) + log1p(exp(where(above, negative(gap), gap)))
 
 
 def softplus(x: TensorLike) -> Tensor:
     """Return log(1 + exp(x)) without overflow, elementwise."""
-    return relu(x) + log1p(exp(negative(abs(x))))
+    x = as_tensor(x)
+    # Not -|x|: its derivative at 0 would be lost.
+    return relu(x) + log1p(exp(where(greater(x, 0), negative(x), x)))
 
 
 def copysign(x: TensorLike, y: TensorLike) -> Tensor:

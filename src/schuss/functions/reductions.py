@@ -11,6 +11,7 @@ from schuss.functions.creation import (
 from schuss.functions.elementwise import (
     isfinite,
     logical_not,
+    root,
 )
 from schuss.functions.shapes import (
     moveaxis,
@@ -24,14 +25,15 @@ from schuss.primitives.elementwise import (
     greater,
     log,
     multiply,
+    not_equal,
     pow,
-    sqrt,
     where,
 )
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import (
     Axis,
     max,
+    min,
     normalize_axes,
     reduced_shape,
     sum,
@@ -116,7 +118,7 @@ def std(
     **names: Any,
 ) -> Tensor:
     """Standard deviation over `axis`: the square root of `var`."""
-    return sqrt(var(x, axis, correction, keepdims, **names))
+    return root(var(x, axis, correction, keepdims, **names))
 
 
 def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -212,8 +214,18 @@ def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float
     size = abs(as_float(x))
     if ord == math.inf:
         return max(size, axis, keepdims)
+    if ord == -math.inf:
+        return min(size, axis, keepdims)
+    if ord == 0:
+        return sum(astype(not_equal(size, 0.0), size.dtype), axis, keepdims)
     if ord == 1:
         return sum(size, axis, keepdims)
     if ord == 2:
-        return sqrt(sum(size * size, axis, keepdims))
-    return pow(sum(pow(size, float(ord)), axis, keepdims), 1.0 / ord)
+        return root(sum(size * size, axis, keepdims))
+    if ord < 0:
+        return pow(sum(pow(size, float(ord)), axis, keepdims), 1.0 / ord)
+    # A power's derivative at 0 may be infinite; the norm's is taken as 0 there.
+    zero = equal(size, 0.0)
+    total = sum(where(zero, 0.0, pow(where(zero, 1.0, size), float(ord))), axis, keepdims)
+    flat = equal(total, 0.0)
+    return where(flat, 0.0, pow(where(flat, 1.0, total), 1.0 / ord))

@@ -190,6 +190,8 @@ def tile(x: TensorLike, repetitions: int | tuple[int, ...]) -> Tensor:
 def diagonal(x: TensorLike, offset: int = 0) -> Tensor:
     """Return diagonal `offset` of the last two axes as a last axis."""
     x = as_tensor(x)
+    if x.ndim < 2:
+        raise ValueError(f"diagonal: expected at least 2 axes, got shape {x.shape}.")
     n, m = x.shape[-2:]
     count = builtins.max(0, builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)))
     i = np.arange(count)
@@ -202,8 +204,10 @@ def trace(x: TensorLike, offset: int = 0) -> Tensor:
 
 
 def diag(x: TensorLike) -> Tensor:
-    """Return the square matrix with the vector `x` on its diagonal."""
+    """Return the square matrix with the vector `x` on its diagonal; of a matrix its diagonal."""
     x = as_tensor(x)
+    if x.ndim == 2:
+        return diagonal(x)
     return where(np.eye(x.shape[-1], dtype=bool), expand_dims(x, -1), 0)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from schuss.functions.creation import (
     ones,
 )
+from schuss.functions.elementwise import isnan
 from schuss.functions.reductions import as_float
 from schuss.functions.shapes import (
     expand_dims,
@@ -17,10 +18,12 @@ from schuss.primitives.elementwise import (
     less,
     less_equal,
     not_equal,
+    where,
 )
 from schuss.primitives.indexing import argsort, take_along_axis
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import (
+    normalize_axes,
     sum,
 )
 from schuss.tensor import (
@@ -46,11 +49,19 @@ def median(x: TensorLike, axis: int | None = None) -> Tensor:
         x, axis = reshape(x, (-1,)), 0
     x = moveaxis(sort(as_float(x), axis), axis, 0)
     n = x.shape[0]
-    return (x[(n - 1) // 2] + x[n // 2]) * 0.5
+    if n == 0:
+        raise ValueError("median: expected at least one element, got none.")
+    # Sorted, nan comes last.
+    return where(isnan(x[-1]), x[-1], (x[(n - 1) // 2] + x[n // 2]) * 0.5)
 
 
 def gather(x: TensorLike, axis: int, index: TensorLike) -> Tensor:
     """Pick along `axis`, as PyTorch's gather: `take_along_axis` with the axis first."""
+    x, index = as_tensor(x), as_tensor(index)
+    (axis,) = normalize_axes(axis, x.ndim, "gather")
+    if index.ndim == x.ndim:
+        # As in PyTorch the index may be shorter than x along the other axes.
+        x = x[tuple(slice(None if a == axis else n) for a, n in enumerate(index.shape))]
     return take_along_axis(x, index, axis)
 
 
@@ -67,6 +78,8 @@ def searchsorted(x: TensorLike, values: TensorLike, *, side: str = "left") -> Te
     """Return where `values` belong in the sorted vector `x` (int64)."""
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
+    if TRACER.get() is None:
+        return leaf(np.searchsorted(as_tensor(x).array, as_tensor(values).array, side=side))
     x, values = as_tensor(x), expand_dims(values, -1)
     before = less(x, values) if side == "left" else less_equal(x, values)
     return sum(before, -1)

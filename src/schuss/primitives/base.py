@@ -227,7 +227,10 @@ def unary(
             (x,) = promote(x, 1.0)[:1]
         if TRACER.get() is not None:
             return apply(primitive, (x,), NO_ATTRIBUTES)
-        out = value(x.array)
+        try:
+            out = value(x.array)
+        except TypeError as error:
+            raise mismatch(name, error, x.array) from None
         result = new_object(Tensor)
         result.array = out if type(out) is np.ndarray else np.asarray(out)
         result.grad = None
@@ -290,8 +293,8 @@ def binary(
             return apply(primitive, (x, y), NO_ATTRIBUTES)
         try:
             out = value(a, b)
-        except ValueError as error:
-            raise mismatch(name, a, b, error) from None
+        except (ValueError, TypeError) as error:
+            raise mismatch(name, error, a, b) from None
         result = new_object(Tensor)
         result.array = out if type(out) is np.ndarray else np.asarray(out)
         result.grad = None
@@ -310,20 +313,23 @@ def binary(
         x, y = promote(x, y, 1.0)[:2] if floats_only else promote(x, y)
         try:
             return apply(primitive, (x, y), NO_ATTRIBUTES)
-        except ValueError as error:
-            raise mismatch(name, x, y, error) from None
+        except (ValueError, TypeError) as error:
+            raise mismatch(name, error, x, y) from None
 
     return _named(function, primitive, f"{doc}, elementwise with broadcasting.")
 
 
-def mismatch(name: str, x: Any, y: Any, error: ValueError) -> ValueError:
-    """Return the error to raise for `error`, met on applying `name` to `x` and `y`."""
-    shapes = np.shape(x), np.shape(y)
+def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
+    """Return the error to raise for `error`, met on applying `name` to `inputs`."""
+    if isinstance(error, TypeError):
+        got = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
+        return TypeError(f"{name}: expected inputs of another dtype, got {got}; cast them first.")
+    shapes = [np.shape(x) for x in inputs]
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:
         return ValueError(
-            f"{name}: expected shapes that broadcast, got {shapes[0]} and {shapes[1]}; "
+            f"{name}: expected shapes that broadcast, got {' and '.join(map(str, shapes))}; "
             "axes must be equal or 1, counted from the last."
         )
     return error

@@ -153,11 +153,20 @@ relu = unary(
     doc="max(x, 0), with derivative 0 at 0",
 )
 
-floor = unary("floor", value=np.floor, derivative=NOT_DIFFERENTIABLE, doc="Largest integer <= x")
-ceil = unary("ceil", value=np.ceil, derivative=NOT_DIFFERENTIABLE, doc="Smallest integer >= x")
-round = unary(
-    "round", value=np.rint, derivative=NOT_DIFFERENTIABLE, doc="Nearest integer, halves to even"
-)
+
+def _rounding(name: str, value: Callable[[Array], Array], doc: str) -> Any:
+    return unary(
+        name,
+        value=lambda x: value(x) if x.dtype.kind == "f" else x,
+        derivative=NOT_DIFFERENTIABLE,
+        floats_only=False,
+        doc=doc,
+    )
+
+
+floor = _rounding("floor", np.floor, "Largest integer <= x")
+ceil = _rounding("ceil", np.ceil, "Smallest integer >= x")
+round = _rounding("round", np.rint, "Nearest integer, halves to even")
 
 # Exponentials.
 

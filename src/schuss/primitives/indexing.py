@@ -127,16 +127,21 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     items = index if isinstance(index, tuple) else (index,)
     template: list[Any] = []
     arrays: list[Tensor] = []
-    for item in items:
+    masks: dict[int, tuple[int, ...]] = {}
+    for place, item in enumerate(items):
         kind = type(item)
         if kind is int or kind is slice or item is None or item is Ellipsis:
             template.append(_plain_slice(item) if kind is slice else item)
         elif isinstance(item, (int, np.integer)) and not isinstance(item, (bool, np.bool_)):
             template.append(int(item))
         else:
-            found = _index_arrays(item)
+            found, mask = _index_arrays(item)
+            if mask:
+                masks[place] = mask
             template.extend([ARRAY] * len(found))
             arrays.extend(found)
+    if masks:
+        _check_masks(x.shape, items, masks)
     try:
         if not arrays:
             return apply(_slice, (x,), {"template": tuple(template)})
@@ -152,10 +157,29 @@ def _plain_slice(item: slice) -> slice:
     return item
 
 
-def _index_arrays(item: Any) -> list[Tensor]:
-    """Return an integer tensor, or for a boolean mask one for each of its axes."""
+def _check_masks(
+    shape: tuple[int, ...], items: tuple[Any, ...], masks: dict[int, tuple[int, ...]]
+) -> None:
+    """Raise IndexError for a mask that has not the lengths of the axes it is put on."""
+    taken = [
+        0 if item is None or item is Ellipsis else len(masks.get(place, (0,)))
+        for place, item in enumerate(items)
+    ]
+    axis = 0
+    for place, item in enumerate(items):
+        mask = masks.get(place)
+        if mask is not None and mask != shape[axis : axis + len(mask)]:
+            raise IndexError(
+                f"index: expected a mask of shape {shape[axis : axis + len(mask)]} from axis "
+                f"{axis} on, got {mask} (shape {shape})."
+            )
+        axis += len(shape) - sum(taken) if item is Ellipsis else taken[place]
+
+
+def _index_arrays(item: Any) -> tuple[list[Tensor], tuple[int, ...]]:
+    """Return an integer tensor, or one for each axis of a boolean mask, and the mask's shape."""
     if isinstance(item, list) and not item:
-        return [leaf(np.zeros(0, int64))]
+        return [leaf(np.zeros(0, int64))], ()
     try:
         found = as_tensor(item)
     except TypeError as error:
@@ -166,13 +190,13 @@ def _index_arrays(item: Any) -> list[Tensor]:
     if found.dtype.kind == "b":
         tracer = TRACER.get()
         if tracer is not None:
-            return list(tracer.nonzero(found))
+            return list(tracer.nonzero(found)), found.shape
         if found.ndim == 0:
             raise IndexError("index: expected a mask with axes, got one boolean; use where().")
-        return [leaf(places) for places in np.nonzero(found.array)]
+        return [leaf(places) for places in np.nonzero(found.array)], found.shape
     if found.dtype.kind != "i":
         raise IndexError(f"index: expected integers or booleans, got {found.dtype}; cast it first.")
-    return [found]
+    return [found], ()
 
 
 _argsort = Primitive(

@@ -1,0 +1,544 @@
+"""Every primitive, from one table: value, shape rule, derivatives, PyTorch, odd inputs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss.functions as F
+from schuss import random
+from schuss.backprop import vjp
+from schuss.gradcheck import check_gradients
+from schuss.primitives import indexing
+from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
+from schuss.primitives.indexing import ARRAY
+from schuss.primitives.random import random_uniform
+from schuss.tensor import TRACER, Tensor, leaf
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+FLOATS = ("float32", "float64")
+NUMBERS = (*FLOATS, "int32", "int64")
+EVERY = (*NUMBERS, "bool")
+
+
+@dataclass
+class Sample:
+    """One way to call a primitive: inputs of which the first `cast` ones take each dtype."""
+
+    call: Callable[..., Any]
+    numpy: Callable[..., Any]
+    inputs: tuple[Any, ...]
+    torch: Callable[..., Any] | None = None
+    dtypes: tuple[str, ...] = FLOATS
+    cast: int = 1
+    odd: tuple[Any, ...] = ()
+    exact: bool = False
+
+
+def numbers(*shape: int, low: float = -3, high: float = 3, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(low, high, shape)
+
+
+ODD = np.array([[np.nan, np.inf, -np.inf], [0.0, -0.0, 1.0], [-1.0, 1e30, -1e-30]])
+ODD_SHAPES = (
+    np.zeros((0, 3)),
+    np.array(0.5),
+    np.array([[0.25]]),
+    numbers(4, 6, low=0.1, high=0.9)[::2, ::-3],
+    numbers(3, 4, low=0.1, high=0.9).T,
+)
+
+
+def one(
+    name: str, value: Callable[..., Any], low: float = -3, high: float = 3, **options: Any
+) -> list[Sample]:
+    """An elementwise primitive of one input."""
+    options.setdefault("odd", (ODD, *ODD_SHAPES))
+    return [Sample(getattr(F, name), value, (numbers(2, 3, low=low, high=high),), **options)]
+
+
+def two(
+    name: str,
+    value: Callable[..., Any],
+    low: float = -3,
+    high: float = 3,
+    dtypes: tuple[str, ...] = FLOATS,
+    **options: Any,
+) -> list[Sample]:
+    """An elementwise primitive of two inputs: equal shapes, broadcasting, and Python numbers."""
+    f = getattr(F, name)
+    x = numbers(2, 3, low=low, high=high)
+    y = numbers(2, 3, low=low, high=high, seed=1)
+    flat = ODD.reshape(-1)
+    grid = (flat[:, None] + np.zeros(9), flat + np.zeros((9, 1)))
+    shapes = [(s, s[..., ::-1] if s.ndim else s) for s in ODD_SHAPES]
+    found = [
+        Sample(f, value, (x, y), dtypes=dtypes, cast=2, odd=(grid, *shapes), **options),
+        Sample(f, value, (x[:, :1], y[0]), dtypes=dtypes, cast=2, **options),
+        Sample(f, value, (x, y[0, 0]), dtypes=dtypes, cast=2, **options),
+    ]
+    torch = options.pop("torch", None)
+    if "float64" in dtypes:
+        found.append(
+            Sample(
+                lambda x: f(x, 1.5), lambda x: value(x, 1.5), (x,),
+                torch=torch and (lambda T, x: torch(T, x, T.tensor(1.5, dtype=x.dtype))), **options,
+            )
+        )  # fmt: skip
+        found.append(
+            Sample(
+                lambda y: f(2, y), lambda y: value(np.asarray(2, y.dtype), y), (y,),
+                torch=torch and (lambda T, y: torch(T, T.tensor(2, dtype=y.dtype), y)), **options,
+            )
+        )  # fmt: skip
+    return found
+
+
+def same(name: str) -> Callable[..., Any]:
+    return lambda T, *xs: getattr(T, name)(*xs)
+
+
+X34 = numbers(3, 4, seed=2)
+X234 = numbers(2, 3, 4, seed=3)
+PLACES = np.array([[0, 2], [2, 1]])
+TIES = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+
+
+def raw(name: str, **attributes: Any) -> Callable[..., Tensor]:
+    return lambda *xs: apply(REGISTRY[name], xs, attributes)
+
+
+def scattered(g: np.ndarray, places: np.ndarray, rows: int) -> np.ndarray:
+    out = np.zeros((rows, *g.shape[places.ndim :]), g.dtype)
+    for at in np.ndindex(places.shape):
+        out[places[at]] += g[at]
+    return out
+
+
+def reductions(name: str, value: Callable[..., Any], torch: Any, odd: Any) -> list[Sample]:
+    f = getattr(F, name)
+    found = []
+    for axis, keep in product((None, 0, -1, (0, 2), (1, 0)), (False, True)):
+        found.append(
+            Sample(
+                lambda x, axis=axis, keep=keep: f(x, axis=axis, keepdims=keep),
+                lambda x, axis=axis, keep=keep: value(x, axis=axis, keepdims=keep),
+                (X234,),
+                torch=lambda T, x, axis=axis, keep=keep: torch(
+                    T, x, tuple(range(x.ndim)) if axis is None else axis, keep
+                ),
+                dtypes=EVERY if name != "sum" else NUMBERS,
+            )
+        )
+    found.append(Sample(lambda x: f(x, 0), lambda x: value(x, axis=0), (X34.T,), odd=odd))
+    return found
+
+
+def uniform_of_key(key: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    bits = np.random.Philox(key=[int(key[0]), 0], counter=[0, int(key[1]), 0, 0])
+    count = int(np.prod(shape))
+    return ((bits.random_raw(count) >> np.uint64(11)) / 2.0**53).reshape(shape)
+
+
+AXIS_ODD = (ODD, np.zeros((3, 0)), np.ones((1, 1)), X34[::2, ::-3])
+PREDICATES = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+TORCH_PREDICATES = ("eq", "ne", "lt", "le", "gt", "ge")
+
+SAMPLES: dict[str, list[Sample]] = {
+    "astype": [
+        Sample(lambda x, d=d: F.astype(x, d), lambda x, d=d: x.astype(d), (X34,), dtypes=EVERY)
+        for d in EVERY
+    ],
+    "add": two("add", np.add, torch=same("add"), dtypes=EVERY),
+    "subtract": two("subtract", np.subtract, torch=same("sub"), dtypes=NUMBERS),
+    "multiply": two("multiply", np.multiply, torch=same("mul"), dtypes=EVERY),
+    "divide": two("divide", np.divide, torch=same("div")),
+    "pow": two("pow", np.power, low=0.2, torch=same("pow")),
+    "floor_divide": two("floor_divide", np.floor_divide, dtypes=NUMBERS, low=1),
+    "remainder": two("remainder", np.remainder, torch=same("remainder"), dtypes=NUMBERS, low=1),
+    "maximum": two("maximum", np.maximum, torch=same("maximum"), dtypes=EVERY),
+    "minimum": two("minimum", np.minimum, torch=same("minimum"), dtypes=EVERY),
+    "negative": one("negative", np.negative, torch=same("neg"), dtypes=NUMBERS),
+    "abs": one("abs", np.abs, torch=same("abs"), dtypes=NUMBERS),
+    "sign": one("sign", np.sign, torch=same("sign"), dtypes=NUMBERS),
+    "relu": one("relu", lambda x: np.maximum(x, np.zeros((), x.dtype)),
+                torch=same("relu"), dtypes=NUMBERS),
+    "floor": one("floor", np.floor, torch=same("floor"), dtypes=NUMBERS),
+    "ceil": one("ceil", np.ceil, torch=same("ceil"), dtypes=NUMBERS),
+    "round": one("round", np.round, torch=same("round"), dtypes=NUMBERS),
+    "exp": one("exp", np.exp, torch=same("exp")),
+    "expm1": one("expm1", np.expm1, torch=same("expm1")),
+    "log": one("log", np.log, low=0.1, torch=same("log")),
+    "log1p": one("log1p", np.log1p, low=-0.9, torch=same("log1p")),
+    "sqrt": one("sqrt", np.sqrt, low=0.1, torch=same("sqrt")),
+    "sin": one("sin", np.sin, torch=same("sin")),
+    "cos": one("cos", np.cos, torch=same("cos")),
+    "atan2": two("atan2", np.arctan2, torch=same("atan2")),
+    "tanh": one("tanh", np.tanh, torch=same("tanh")),
+    "sigmoid": one("sigmoid", lambda x: 1 / (1 + np.exp(-x)), torch=same("sigmoid")),
+    "erf": one("erf", lambda x: np.vectorize(__import__("math").erf, otypes=[x.dtype])(x),
+               torch=same("erf")),
+    **{
+        name: two(name, getattr(np, name), torch=same(torch), dtypes=EVERY)
+        for name, torch in zip(PREDICATES, TORCH_PREDICATES, strict=True)
+    },
+    **{
+        name: two(name, getattr(np, name), torch=same(name), dtypes=("int32", "int64", "bool"),
+                  exact=True)
+        for name in ("bitwise_and", "bitwise_or", "bitwise_xor")
+    },
+    "bitwise_invert": one("bitwise_invert", np.invert, torch=same("bitwise_not"),
+                          dtypes=("int32", "int64", "bool"), odd=()),
+    "where": [
+        Sample(lambda x, y, c: F.where(c, x, y), lambda x, y, c: np.where(c, x, y), inputs,
+               torch=lambda T, x, y, c: T.where(c, x, y), dtypes=EVERY, cast=2,
+               odd=((ODD, ODD.T, ODD > 0), (np.zeros((0, 1)), np.zeros(3), np.ones(3, bool))))
+        for inputs in (
+            (X34, numbers(3, 4), X34 > 0),
+            (X34[:, :1], numbers(4), np.array(True)),
+            (np.array(1.0), np.array(2.0), X34 > 0),
+        )
+    ],
+    "sum": reductions("sum", np.sum, lambda T, x, a, k: T.sum(x, a, k), AXIS_ODD),
+    "broadcast_to": [
+        Sample(lambda x, s=s: F.broadcast_to(x, s), lambda x, s=s: np.broadcast_to(x, s), (x,),
+               torch=lambda T, x, s=s: T.broadcast_to(x, s), dtypes=EVERY)
+        for x, s in (
+            (X34[:, :1], (3, 5)), (X34[0], (2, 3, 4)), (np.array(2.0), (2, 2)),
+            (np.array(2.0), (0, 2)), (X34[:1], (0, 4)), (X34, (1, 1, 3, 4)),
+        )
+    ],
+    "max": [
+        *reductions("max", np.max, lambda T, x, a, k: T.amax(x, a, k), AXIS_ODD[::2]),
+        Sample(lambda x: F.max(x, 1), lambda x: x.max(1), (TIES,), torch=lambda T, x: x.amax(1)),
+    ],
+    "min": [
+        *reductions("min", np.min, lambda T, x, a, k: T.amin(x, a, k), AXIS_ODD[::2]),
+        Sample(lambda x: F.min(x, 1), lambda x: x.min(1), (TIES,), torch=lambda T, x: x.amin(1)),
+    ],
+    **{
+        name: [
+            Sample(lambda x, f=f, a=a: f(x, axis=a), lambda x, v=v, a=a: v(x, axis=a), (x,),
+                   dtypes=EVERY, odd=AXIS_ODD[::2])
+            for x in (X34, TIES, X34.T) for a in (None, 0, -1)
+        ]
+        for name, f, v in (("argmax", F.argmax, np.argmax), ("argmin", F.argmin, np.argmin))
+    },
+    "cumulative_sum": [
+        Sample(lambda x, a=a: F.cumulative_sum(x, axis=a), lambda x, a=a: np.cumsum(x, a), (X234,),
+               torch=lambda T, x, a=a: T.cumsum(x, a), odd=AXIS_ODD, dtypes=NUMBERS)
+        for a in (0, 1, -1)
+    ] + [
+        Sample(raw("cumulative_sum", axis=1, reverse=True),
+               lambda x: np.cumsum(x[:, ::-1], 1)[:, ::-1], (X34,), odd=AXIS_ODD)
+    ],
+    "reshape": [
+        Sample(lambda x, s=s: F.reshape(x, s), lambda x, s=s: x.reshape(s), (x,),
+               torch=lambda T, x, s=s: T.reshape(x, s), dtypes=EVERY)
+        for x, s in (
+            (X34, (4, 3)), (X34, (-1,)), (X34, (2, -1, 3)), (X34.T, (2, 6)), (X34[:, ::2], (6,)),
+            (np.array(1.0), (1, 1)), (np.ones((1, 1)), ()), (np.zeros((0, 3)), (3, 0, 2)),
+        )
+    ],
+    "permute_dims": [
+        Sample(lambda x, a=a: F.permute_dims(x, a), lambda x, a=a: x.transpose(a), (X234,),
+               torch=lambda T, x, a=a: T.permute(x, a), dtypes=EVERY)
+        for a in ((2, 0, 1), (0, 2, 1), (-1, 1, 0))
+    ],
+    "flip": [
+        Sample(lambda x, a=a: F.flip(x, axis=a), lambda x, a=a: np.flip(x, a), (X234,),
+               torch=lambda T, x, a=a: T.flip(x, (0, 1, 2) if a is None else np.atleast_1d(a).tolist()),
+               dtypes=EVERY, odd=(np.zeros((0, 2, 3)),))
+        for a in (None, 0, -1, (0, 2))
+    ],
+    "pad": [
+        Sample(lambda x, w=w, v=v: F.pad(x, w, v), lambda x, w=w, v=v: np.pad(x, w, constant_values=v),
+               (X34,), torch=lambda T, x, w=w, v=v: T.nn.functional.pad(x, (*w[1], *w[0]), value=v),
+               dtypes=NUMBERS, odd=(np.zeros((0, 2)), X34.T))
+        for w, v in ((((1, 2), (0, 3)), 0), (((0, 0), (1, 1)), 7))
+    ],
+    "concat": [
+        Sample(lambda x, y, a=a: F.concat([x, y], axis=a),
+               lambda x, y, a=a: np.concatenate([x, y], a), inputs, cast=2, dtypes=EVERY,
+               torch=lambda T, x, y, a=a: T.cat([x, y], a))
+        for a, inputs in (
+            (0, (X34, numbers(2, 4))), (1, (X34, numbers(3, 1))), (-1, (X234, X234[..., :0])),
+            (0, (X34.T, X34.T[::-1])),
+        )
+    ],
+    "slice": [
+        Sample(lambda x, i=i: x[i], lambda x, i=i: x[i], (X34,), torch=lambda T, x, i=i: x[i],
+               dtypes=EVERY, odd=(ODD, X34.T))
+        for i in (1, (slice(None), -1), slice(0, 2), (Ellipsis, slice(1, 3)), (None, 0, None),
+                  (slice(0, 0),), ())
+    ] + [Sample(lambda x: x[::-2, 3:0:-1], lambda x: x[::-2, 3:0:-1], (X34,), dtypes=EVERY)],
+    "unslice": [
+        Sample(raw("unslice", template=(slice(3, 0, -2), 1), shape=(4, 3)),
+               lambda g: np.array([[0, 0, 0], [0, g[1], 0], [0, 0, 0], [0, g[0], 0]], g.dtype),
+               (numbers(2),), odd=(np.array([np.nan, np.inf]),))
+    ],
+    "gather": [
+        Sample(lambda x, i, f=f: x[f(i)], lambda x, i, f=f: x[f(i)], (X234[:2], i),
+               torch=lambda T, x, i, f=f: x[f(i)], dtypes=EVERY)
+        for i in (PLACES % 2, np.array([1, 0, 1, 1]), np.array(1), np.zeros((2, 0), int))
+        for f in (lambda i: i, lambda i: (slice(None), i), lambda i: (i, slice(0, 1), i),
+                  lambda i: (Ellipsis, i, 0))
+    ] + [
+        # PyTorch puts the new axes elsewhere for an integer, None and an array together.
+        Sample(lambda x, i: x[0, None, i], lambda x, i: x[0, None, i], (X234, PLACES), dtypes=EVERY)
+    ],
+    "scatter_add": [
+        Sample(raw("scatter_add", template=(ARRAY,), shape=(3, *rest)),
+               lambda g, i: scattered(g, i, 3), (numbers(*i.shape, *rest), i), dtypes=FLOATS)
+        for rest in ((), (2,), (2, 1), (0,))
+        for i in (PLACES, np.array([2, 0, 2, 2]), np.array(1), np.zeros((2, 0), int))
+    ],
+    "argsort": [
+        Sample(lambda x, a=a: F.argsort(x, axis=a), lambda x, a=a: np.argsort(x, a, kind="stable"),
+               (x,), dtypes=EVERY, odd=(ODD,))
+        for x in (X34, TIES) for a in (0, -1)
+    ] + [
+        Sample(lambda x: F.argsort(x, descending=True),
+               lambda x: np.argsort(-x.astype(float), kind="stable"), (x,), dtypes=EVERY)
+        for x in (X34, TIES)
+    ],
+    "matmul": [
+        Sample(F.matmul, np.matmul, inputs, torch=same("matmul"), cast=2, dtypes=NUMBERS)
+        for inputs in (
+            (X34, X34.T), (X34, numbers(4)), (numbers(3), X34), (numbers(4), numbers(4)),
+            (X234, numbers(2, 4, 5)), (X234, numbers(4, 2)), (X34, numbers(2, 4, 5)),
+            (numbers(2, 1, 3, 4), numbers(5, 4, 2)), (X234, numbers(4)), (numbers(3), X234),
+            (np.zeros((0, 4)), numbers(4, 2)), (np.zeros((2, 0)), np.zeros((0, 3))),
+            (X34[::2, ::-1], X34.T[:, ::2]), (np.zeros((0, 3, 4)), numbers(4, 2)),
+        )
+    ],
+    "random_uniform": [
+        Sample(lambda key: random_uniform(key, (3, 2), "float64"),
+               lambda key: uniform_of_key(key, (3, 2)), (np.array([5, n]),), cast=0, exact=True)
+        for n in (0, 7)
+    ],
+}  # fmt: skip
+
+CASES = [
+    pytest.param(name, sample, id=f"{name}-{n}")
+    for name, samples in SAMPLES.items()
+    for n, sample in enumerate(samples)
+]
+
+
+def test_every_primitive_has_samples() -> None:
+    assert set(SAMPLES) == set(REGISTRY), "a primitive needs samples in this file"
+
+
+class Verifier:
+    """Runs in the place of a tracer: holds each primitive's shape rule to its value."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def apply(self, primitive: Primitive, inputs: Any, attributes: dict[str, Any]) -> Tensor:
+        self.seen.add(primitive.name)
+        dtypes = [x.dtype for x in inputs if isinstance(x, Tensor)]
+        specs = [
+            (x.shape, x.dtype) if isinstance(x, Tensor) else ((), dtypes[0]) for x in inputs
+        ]
+        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
+        value = np.asarray(primitive.value(*arrays, **attributes))
+        shape, dtype = primitive.shape(*specs, **attributes)
+        assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive.name
+        return leaf(value)
+
+    def nonzero(self, x: Tensor) -> list[Tensor]:
+        return [leaf(places) for places in np.nonzero(x.array)]
+
+
+@contextmanager
+def verified() -> Iterator[Verifier]:
+    verifier = Verifier()
+    token = TRACER.set(verifier)
+    try:
+        yield verifier
+    finally:
+        TRACER.reset(token)
+
+
+def cast(sample: Sample, inputs: tuple[Any, ...], dtype: str) -> list[np.ndarray]:
+    given = [np.asarray(x) for x in inputs]
+    return [x.astype(dtype) if i < sample.cast else x for i, x in enumerate(given)]
+
+
+def agree(got: Any, expected: Any, dtype: str, exact: bool = False) -> None:
+    expected = np.asarray(expected)
+    assert got.shape == expected.shape
+    tolerance = 0 if exact or expected.dtype.kind != "f" else 3e-6 if dtype == "float32" else 1e-13
+    np.testing.assert_allclose(got.array, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("name", "sample"), CASES)
+def test_value_and_shape_rule(name: str, sample: Sample) -> None:
+    for dtype in sample.dtypes:
+        arrays = cast(sample, sample.inputs, dtype)
+        expected = np.asarray(sample.numpy(*arrays))
+        got = sample.call(*[leaf(x) for x in arrays])
+        assert isinstance(got, Tensor)
+        # Python floats take integers to float64 in NumPy, and to float32 here.
+        widened = expected.dtype == np.float64 and dtype not in FLOATS
+        assert got.dtype == expected.dtype or (widened and got.dtype == np.float32)
+        agree(got, expected, dtype, sample.exact)
+        with verified() as verifier:
+            again = sample.call(*[leaf(x) for x in arrays])
+        assert name in verifier.seen or got.size == 0 or arrays[0].dtype == got.dtype
+        np.testing.assert_array_equal(again.array, got.array)
+        assert again.dtype == got.dtype
+
+
+def test_the_samples_reach_their_primitive() -> None:
+    for name, samples in SAMPLES.items():
+        with verified() as verifier:
+            for sample in samples:
+                sample.call(*[leaf(x) for x in cast(sample, sample.inputs, sample.dtypes[-1])])
+                sample.call(*[leaf(x) for x in cast(sample, sample.inputs, sample.dtypes[0])])
+        assert name in verifier.seen
+
+
+ODD_CASES = [
+    pytest.param(sample, odd, id=f"{name}-{n}-{k}")
+    for name, samples in SAMPLES.items()
+    for n, sample in enumerate(samples)
+    for k, odd in enumerate(sample.odd)
+]
+
+
+@pytest.mark.parametrize(("sample", "odd"), ODD_CASES)
+def test_odd_inputs(sample: Sample, odd: Any) -> None:
+    for dtype in (d for d in sample.dtypes if d in FLOATS):
+        arrays = cast(sample, odd if isinstance(odd, tuple) else (odd,), dtype)
+        expected = np.asarray(sample.numpy(*arrays))
+        got = sample.call(*[leaf(x) for x in arrays])
+        agree(got, expected, dtype)
+        assert got.dtype == expected.dtype
+        with verified():
+            sample.call(*[leaf(x) for x in arrays])
+
+
+DIFFERENTIABLE = [c for c in CASES if REGISTRY[c.values[0]].differentiable]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("name", "sample"), DIFFERENTIABLE)
+def test_derivatives_of_order_one_and_two(name: str, sample: Sample) -> None:
+    if name in ("max", "min") and sample.inputs[0] is TIES:
+        pytest.skip("no derivative at a tie; its value is held to PyTorch's")
+    arrays = [x.copy() if x.dtype.kind == "f" else x for x in map(np.asarray, sample.inputs)]
+    if name == "astype" and sample.call(leaf(arrays[0])).dtype != np.float64:
+        pytest.skip("a cast to another dtype is a step or a rounding")
+    assert check_gradients(sample.call, *arrays).largest_error <= 1e-6
+
+
+@pytest.mark.parametrize(("name", "sample"), [c for c in CASES if c.values[1].torch])  # type: ignore[union-attr]
+def test_pytorch_agrees(name: str, sample: Sample) -> None:
+    torch = pytest.importorskip("torch")
+    if "float64" not in sample.dtypes:
+        arrays = cast(sample, sample.inputs, "int64")
+        theirs = sample.torch(torch, *[torch.tensor(x) for x in arrays])  # type: ignore[misc]
+        np.testing.assert_array_equal(sample.call(*[leaf(x) for x in arrays]).array, theirs)
+        return
+    arrays = cast(sample, sample.inputs, "float64")
+    floats = [x.dtype.kind == "f" for x in arrays]
+    inputs = [torch.tensor(x, requires_grad=f) for x, f in zip(arrays, floats, strict=True)]
+    theirs = sample.torch(torch, *inputs)  # type: ignore[misc]
+    got = sample.call(*[leaf(x) for x in arrays])
+    np.testing.assert_allclose(got.array, theirs.detach().numpy(), rtol=1e-13, atol=1e-14)
+    if not REGISTRY[name].differentiable:
+        return
+    error = np.random.default_rng(zlib.crc32(name.encode())).normal(size=got.shape)
+    wanted = torch.autograd.grad(
+        theirs, [x for x in inputs if x.requires_grad], torch.tensor(error), allow_unused=True
+    )
+
+    def of_floats(*xs: Tensor) -> Tensor:
+        rest = iter(xs)
+        return sample.call(
+            *[next(rest) if f else leaf(x) for x, f in zip(arrays, floats, strict=True)]
+        )
+
+    marked = [leaf(x) for x, f in zip(arrays, floats, strict=True) if f]
+    for mine, yours in zip(vjp(of_floats, *marked)[1](error), wanted, strict=True):
+        np.testing.assert_allclose(mine.array, yours.numpy(), rtol=1e-12, atol=1e-13)
+
+
+WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
+    (lambda: F.add(np.ones(2), np.ones(3)), ValueError, r"add: .*\(2,\) and \(3,\)"),
+    (lambda: F.tanh("a"), TypeError, "tensor: expected numbers"),
+    (lambda: F.astype(1.0, "complex64"), TypeError, "dtype: expected float32"),
+    (lambda: F.astype(1.0, "float16"), TypeError, "got float16"),
+    (lambda: F.bitwise_and(np.ones(2), np.ones(2)), TypeError, "bitwise_and: expected"),
+    (lambda: F.bitwise_invert(1.5), TypeError, "bitwise_invert: expected .* got float32"),
+    (lambda: F.subtract([True], [False]), TypeError, "subtract: expected .* bool and bool"),
+    (lambda: F.negative([True]), TypeError, "negative: expected .* got bool"),
+    (lambda: F.pow([2], [-1]), ValueError, "[Nn]egative"),
+    (lambda: F.where(np.ones(2), 1.0, 2.0), TypeError, "where: expected a boolean condition"),
+    (lambda: F.where(np.ones(2, bool), np.ones(3), 2.0), ValueError, r"where: .*\(3,\)"),
+    (lambda: F.sum(np.ones(2), axis=1), ValueError, "sum: expected an axis from -1 to 0, got 1"),
+    (lambda: F.sum(np.ones((2, 2)), axis=(0, -2)), ValueError, "sum: expected each axis once"),
+    (lambda: F.sum(np.ones(2), dims=0), TypeError, "unexpected argument 'dims'.*axis"),
+    (lambda: F.broadcast_to(np.ones(2), (3,)), ValueError, r"broadcast_to: .*\(3,\), got \(2,\)"),
+    (lambda: F.broadcast_to(np.ones((2, 1)), (2,)), ValueError, "broadcast_to: expected"),
+    (lambda: F.max(np.ones((0, 2)), 0), ValueError, r"max: expected at least one .*\(0, 2\)"),
+    (lambda: F.min(np.ones(0)), ValueError, "min: expected at least one element"),
+    (lambda: F.argmax(np.ones((2, 0)), 1), ValueError, "argmax: expected at least one"),
+    (lambda: F.argmin(np.ones(2), 3), ValueError, "argmin: expected an axis"),
+    (lambda: F.cumulative_sum(np.ones((2, 2))), ValueError, "cumulative_sum: expected axis="),
+    (lambda: F.reshape(np.ones(6), (4, 2)), ValueError, r"reshape: .*6 elements.*\(4, 2\)"),
+    (lambda: F.reshape(np.ones(6), (-1, -1)), ValueError, "reshape: expected"),
+    (lambda: F.reshape(np.ones(6), (-2, -3)), ValueError, "reshape: expected"),
+    (lambda: F.reshape(np.ones(6), (4, -1)), ValueError, "reshape: expected"),
+    (lambda: F.permute_dims(np.ones((2, 2)), (0,)), ValueError, "permute_dims: expected all 2"),
+    (lambda: F.permute_dims(np.ones((2, 2)), (0, 0)), ValueError, "each axis once"),
+    (lambda: F.flip(np.ones(2), 1), ValueError, "flip: expected an axis"),
+    (lambda: F.pad(np.ones(2), [(1, -1)]), ValueError, "pad: expected a .before, after."),
+    (lambda: F.pad(np.ones((2, 2)), [(1, 1)]), ValueError, "each of the 2 axes"),
+    (lambda: F.concat([]), ValueError, "concat: expected at least one tensor"),
+    (lambda: F.concat([1.0, 2.0]), ValueError, "use stack"),
+    (lambda: F.concat([np.ones((2, 2)), np.ones((3, 3))]), ValueError, r"concat: .*\(3, 3\)"),
+    (lambda: F.matmul(np.ones((2, 3)), np.ones((2, 3))), ValueError, r"matmul: .*\(2, 3\)"),
+    (lambda: F.matmul(1.0, np.ones(2)), ValueError, r"matmul: .*got \(\)"),
+    (lambda: F.matrix_transpose(np.ones(2)), ValueError, "at least 2 axes"),
+    (lambda: F.argsort(np.ones(2), axis=2), ValueError, "argsort: expected an axis"),
+    (lambda: F.take(np.ones((2, 2)), [0]), ValueError, "take: expected axis="),
+    (lambda: F.take(np.ones(2), [2]), IndexError, r"index: .*\(2,\)"),
+    (lambda: F.take_along_axis(np.ones((2, 2)), [0]), ValueError, "take_along_axis: expected"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "text"), WRONG)
+def test_bad_arguments(call: Callable[[], Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_a_missing_face_is_an_error_when_defined() -> None:
+    faces: dict[str, Any] = {"value": abs, "shape": abs, "derivative": NOT_DIFFERENTIABLE}
+    for face in faces:
+        with pytest.raises(ValueError, match="expected every face"):
+            Primitive("tests_only", **{**faces, face: None})
+    with pytest.raises(ValueError, match="expected a new name"):
+        Primitive("add", **faces)
+    assert "tests_only" not in REGISTRY
+
+
+def test_derivatives_are_tensors_with_a_history_of_their_own() -> None:
+    x = leaf(np.array([0.5, 1.5]))
+    x.requires_grad_()
+    y = F.tanh(x)
+    g = leaf(np.ones(2))
+    assert REGISTRY["tanh"].rule(0)(g, y, x).requires_grad  # type: ignore[misc]
+    assert indexing.getitem.primitive is REGISTRY["gather"]  # type: ignore[attr-defined]
+    assert random is not None
