@@ -31,6 +31,7 @@ from schuss.nn.activations import (
     Softsign,
     Tanh,
 )
+from schuss.nn.call import functional_call
 from schuss.nn.containers import ModuleDict, ModuleList, Sequential
 from schuss.nn.dropout import Dropout
 from schuss.nn.embedding import Embedding
@@ -95,6 +96,7 @@ __all__ = [
     "Tanh",
     "Unflatten",
     "functional",
+    "functional_call",
     "init",
     "load_metadata",
     "load_safetensors",

@@ -32,7 +32,7 @@ def tree(module: Module) -> str:
     for label, shape, count in rows:
         line = label.ljust(widths[0])
         if widths[1]:
-            line += "   " + shape.ljust(widths[1])
+            line += "  " + shape.ljust(widths[1])
         if widths[2]:
             line += "   " + count.rjust(widths[2])
         lines.append(line.rstrip())

@@ -16,7 +16,6 @@ from schuss.nn.functional._checks import (
     require_same_shape,
     values,
 )
-from schuss.nn.functional.activations import _softplus
 from schuss.tensor import Tensor, leaf
 
 
@@ -228,8 +227,7 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """Return -(pos_weight * y * log(s) + (1 - y) * log(1 - s)) with s = sigmoid(input).
 
-    Computed as (1 - y) * x + (1 + (pos_weight - 1) * y) * log(1 + exp(-x)), which neither
-    overflows nor cancels for any x.
+    Computed from log1p(exp(-|x|)), which neither overflows nor cancels for any x.
 
     Args:
         input: float logits of any shape.
@@ -249,10 +247,14 @@ def binary_cross_entropy_with_logits(
     """
     owner = "binary_cross_entropy_with_logits"
     target = _check_pair(owner, input, target)
-    softplus = _softplus(-input)
-    if pos_weight is not None:
-        softplus = softplus * ((pos_weight - 1.0) * target + 1.0)
-    loss = (1.0 - target) * input + softplus
+    positive = input > 0
+    tail = ops.log1p(ops.exp(ops.where(positive, -input, input)))
+    if pos_weight is None:
+        loss = (ops.astype(positive, input.dtype) - target) * input + tail
+    else:
+        drawn = pos_weight * target
+        rest = 1.0 - target
+        loss = ops.where(positive, rest, -drawn) * input + (drawn + rest) * tail
     return reduced(owner, loss if weight is None else loss * weight, reduction)
 
 
@@ -358,7 +360,7 @@ def huber_loss(
     Args:
         input: float tensor of any shape.
         target: a tensor of the same shape.
-        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
+        reduction: "mean", "sum" or "none".
         delta: where the parabola becomes a straight line, above 0.
         weight: a factor for each element, broadcastable to the input, or None.
 
@@ -374,7 +376,8 @@ def huber_loss(
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
     error = input - _check_pair("huber_loss", input, target)
-    return _weighted("huber_loss", _huber(error, delta), weight, reduction)
+    loss = _huber(error, delta)
+    return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
 
 
 def _huber(error: Tensor, delta: float) -> Tensor:

@@ -1,0 +1,322 @@
+"""Every layer: against PyTorch and central differences, in one table that must be complete."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss import nn
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+# Zero, and the places where activations bend, are among the values.
+BENDS = np.array([[-30.0, -3.5, -3.0, -1.0, -0.3], [0.3, 1.0, 3.0, 3.7, 30.0], [0, 0, 6, 20, -6]])
+SMOOTH = np.array([[-30.0, -3.5, -2.9, -1.1, -0.3], [0.3, 1.1, 2.9, 3.7, 7.0]])
+
+
+@dataclass
+class Sample:
+    name: str
+    x: np.ndarray
+    args: tuple[Any, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+    training: bool = True
+    differences: np.ndarray | None = None  # another input where x lies on a kink
+    random: bool = False
+
+    def __str__(self) -> str:
+        shown = [str(a) for a in self.args] + [f"{k}={v}" for k, v in self.options.items()]
+        mode = "" if self.training else ",eval"
+        return f"{self.name}({','.join(shown)}){'x'.join(map(str, self.x.shape))}{mode}"
+
+
+def activation(name: str, *args: Any, **options: Any) -> Sample:
+    return Sample(name, BENDS, args, options, differences=SMOOTH)
+
+
+SAMPLES = [
+    Sample("Linear", normal(5, 4), (4, 3)),
+    Sample("Linear", normal(4), (4, 3), {"bias": False}),
+    Sample("Linear", normal(2, 3, 4), (4, 1)),
+    Sample("Identity", normal(2, 3)),
+    Sample("Flatten", normal(2, 3, 4)),
+    Sample("Flatten", normal(2, 3, 4), (0, 1)),
+    Sample("Unflatten", normal(2, 6), (1, (2, 3))),
+    Sample("Dropout", normal(2, 3), (0.5,), training=False),
+    Sample("Dropout", normal(2, 3), (0.5,), random=True),
+    Sample("LayerNorm", normal(5, 4), (4,)),
+    Sample("LayerNorm", normal(5, 2, 3), ((2, 3),), {"eps": 1e-3}),
+    Sample("LayerNorm", normal(5, 4) * 0.1 + 10, (4,), {"bias": False}),
+    Sample("LayerNorm", normal(5, 4), (4,), {"elementwise_affine": False}),
+    Sample("RMSNorm", normal(5, 4), (4,)),
+    Sample("RMSNorm", normal(5, 2, 3), ((2, 3),), {"eps": 1e-3, "elementwise_affine": False}),
+    Sample("BatchNorm1d", normal(5, 4), (4,)),
+    Sample("BatchNorm1d", normal(5, 4, 3), (4,), {"momentum": None}),
+    Sample("BatchNorm1d", normal(5, 4), (4,), {"affine": False}),
+    Sample("BatchNorm1d", normal(5, 4), (4,), {"track_running_stats": False}),
+    Sample("BatchNorm1d", normal(5, 4), (4,), training=False),
+    Sample("BatchNorm1d", normal(5, 4, 2), (4,), {"eps": 1e-3}, training=False),
+    Sample("BatchNorm1d", normal(5, 4), (4,), {"track_running_stats": False}, training=False),
+    Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3)),
+    Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"padding_idx": 2}),
+    Sample("Embedding", np.array(4), (6, 3), {"padding_idx": -1}),
+    activation("ReLU"),
+    activation("ReLU6"),
+    activation("LeakyReLU"),
+    activation("LeakyReLU", 0.3),
+    activation("PReLU"),
+    Sample("PReLU", normal(3, 4), (4,), {"init": 0.1}),
+    Sample("PReLU", normal(3, 4, 2), (4,)),
+    activation("ELU"),
+    activation("ELU", 0.5),
+    activation("SELU"),
+    activation("CELU"),
+    activation("CELU", 2.0),
+    activation("GELU"),
+    activation("GELU", approximate="tanh"),
+    activation("SiLU"),
+    activation("Mish"),
+    activation("Sigmoid"),
+    activation("LogSigmoid"),
+    activation("Tanh"),
+    activation("Hardtanh"),
+    activation("Hardtanh", -3.0, 1.0),
+    activation("Hardswish"),
+    activation("Hardsigmoid"),
+    activation("Softplus"),
+    activation("Softplus", 2.0, 5.0),
+    activation("Softsign"),
+    activation("Softmax", dim=1),
+    activation("Softmax", dim=0),
+    activation("LogSoftmax", dim=1),
+]
+
+NOT_LAYERS = {"Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+
+
+def build(sample: Sample) -> nn.Module:
+    ss.manual_seed(3)
+    module = getattr(nn, sample.name)(*sample.args, **sample.options).double()
+    rng = np.random.default_rng(7)
+    for parameter in module.parameters():
+        if sample.name != "PReLU":
+            parameter.assign(parameter.array + 0.3 * rng.normal(size=parameter.shape))
+    for name, buffer in module.named_buffers():
+        if name.startswith("running"):
+            buffer.assign(buffer.array + 0.2 + 0.1 * rng.random(size=buffer.shape))
+    return module.train(sample.training)
+
+
+def is_index(sample: Sample) -> bool:
+    return sample.x.dtype.kind == "i"
+
+
+def public_layers() -> set[str]:
+    found = {name for name in nn.__all__ if inspect.isclass(getattr(nn, name))}
+    return {name for name in found if not name.endswith("Loss")} - NOT_LAYERS
+
+
+def test_every_public_layer_has_a_sample():
+    assert public_layers() - {sample.name for sample in SAMPLES} == set()
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.random], ids=str)
+def test_output_gradients_and_state_equal_pytorchs(sample):
+    torch = pytest.importorskip("torch")
+    ours = build(sample)
+    theirs = getattr(torch.nn, sample.name)(*sample.args, **sample.options).double()
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+    theirs.train(sample.training)
+    x = ss.tensor(sample.x, requires_grad=not is_index(sample))
+    x_torch = torch.tensor(sample.x, requires_grad=not is_index(sample))
+    for _ in range(2):  # twice: running figures and accumulated gradients
+        y, y_torch = ours(x), theirs(x_torch)
+        weights = np.random.default_rng(1).normal(size=y.shape)
+        np.testing.assert_allclose(y.numpy(), y_torch.detach().numpy(), rtol=1e-9, atol=1e-12)
+        if y.requires_grad:
+            (y * ss.tensor(weights)).sum().backward()
+            (y_torch * torch.tensor(weights)).sum().backward()
+    if not is_index(sample):
+        np.testing.assert_allclose(x.grad.numpy(), x_torch.grad.numpy(), rtol=1e-7, atol=1e-12)
+    expected = dict(theirs.named_parameters())
+    assert [name for name, _ in ours.named_parameters()] == list(expected)
+    for name, parameter in ours.named_parameters():
+        wanted = expected[name].grad.numpy()
+        np.testing.assert_allclose(parameter.grad.numpy(), wanted, rtol=1e-7, atol=1e-12)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    for name, value in theirs.state_dict().items():
+        np.testing.assert_allclose(ours.state_dict()[name].numpy(), value.numpy(), rtol=1e-12)
+        assert ours.state_dict()[name].dtype == value.numpy().dtype
+
+
+# The padding row's gradient is left out on purpose, which differences cannot know.
+EXACT = [s for s in SAMPLES if not s.random and "padding_idx" not in s.options]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("sample", EXACT, ids=str)
+def test_gradients_equal_central_differences(sample, order):
+    module = build(sample)
+    point = sample.x if sample.differences is None else sample.differences
+    names = [name for name, _ in module.named_parameters()]
+    values = [ss.tensor(p.numpy()) for p in module.parameters()]
+    start = module.state_dict()
+
+    def output(*inputs):
+        # Running figures move with every call; each starts from the same ones.
+        module.load_state_dict(start)
+        x = ss.tensor(point) if is_index(sample) else inputs[0]
+        given = inputs if is_index(sample) else inputs[1:]
+        return nn.functional_call(module, dict(zip(names, given, strict=True)), x)
+
+    inputs = values if is_index(sample) else [ss.tensor(point), *values]
+    if sample.name == "PReLU":  # bends at 0 of the input only
+        inputs[0] = ss.tensor(np.where(abs(point) < 0.05, 0.5, point))
+    ss.check_gradients(output, *inputs, order=order)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_float32_stays_float32(sample):
+    module = build(sample).float()
+    x = ss.tensor(sample.x if is_index(sample) else sample.x.astype(np.float32))
+    y = module(x)
+    assert y.dtype == np.float32
+    assert np.isfinite(y.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["Sigmoid", "LogSigmoid", "Tanh", "Softplus", "GELU", "SiLU", "Mish", "ELU", "SELU"]
+)
+@pytest.mark.parametrize("value", [-1e4, -100.0, 0.0, 100.0, 1e4])
+def test_extreme_inputs_give_finite_values_and_derivatives(name, value):
+    x = ss.tensor(np.array([value], np.float32), requires_grad=True)
+    y = getattr(nn, name)()(x)
+    y.sum().backward()
+    assert np.isfinite(y.numpy()).all()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"), [("Softplus", 0.5, 0.25), ("LogSigmoid", 0.5, -0.25)]
+)
+def test_smooth_functions_are_smooth_at_zero(name, first, second):
+    layer = getattr(nn, name)()
+    slope = ss.grad(lambda x: layer(x).sum())
+    zero = ss.tensor(np.zeros(1))
+    assert slope(zero).item() == first
+    assert ss.grad(lambda x: slope(x).sum())(zero).item() == second
+
+
+def test_dropout_keeps_the_mean_and_draws_anew():
+    ss.manual_seed(0)
+    layer = nn.Dropout(0.25)
+    x = ss.ones((100, 100))
+    first, second = layer(x).numpy(), layer(x).numpy()
+    assert set(np.unique(first)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert abs((first == 0).mean() - 0.25) < 0.02
+    assert (first != second).any()
+    ss.manual_seed(0)
+    assert (layer(x).numpy() == first).all()
+    assert (nn.Dropout(1.0)(x).numpy() == 0).all()
+
+
+def test_dropouts_gradient_is_its_mask():
+    layer = nn.Dropout(0.5)
+    x = ss.tensor(normal(4, 5), requires_grad=True)
+    y = layer(x)
+    y.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), y.numpy() / x.numpy(), rtol=1e-12)
+
+
+def test_batch_norm_without_momentum_keeps_the_mean_over_batches():
+    layer = nn.BatchNorm1d(2, momentum=None).double()
+    batches = [normal(5, 2), normal(6, 2), normal(7, 2)]
+    for batch in batches:
+        layer(ss.tensor(batch))
+    expected = np.mean([b.mean(0) for b in batches], axis=0)
+    np.testing.assert_allclose(layer.running_mean.numpy(), expected, rtol=1e-12)
+    assert layer.num_batches_tracked.item() == 3
+
+
+def test_padding_row_gets_no_gradient():
+    layer = nn.Embedding(3, 2, padding_idx=1)
+    layer(ss.tensor([0, 1, 1])).sum().backward()
+    assert layer.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0]]
+
+
+MISTAKES = [
+    (
+        lambda: nn.Linear(784, 10)(ss.ones((32, 28, 28))),
+        ValueError,
+        "Linear: expected x of shape (..., 784), got (32, 28, 28); flatten it first.",
+    ),
+    (
+        lambda: nn.Linear(4, 1)(ss.ones((4, 3))),
+        ValueError,
+        "Linear: expected x of shape (..., 4), got (4, 3); the last two axes look exchanged, "
+        "transpose it.",
+    ),
+    (
+        lambda: nn.Linear(1, 1)(ss.ones((32, 5))),
+        ValueError,
+        "Linear: expected x of shape (..., 1), got (32, 5); add an axis of length 1 with "
+        "x.unsqueeze(-1).",
+    ),
+    (
+        lambda: nn.Linear(2, 1)(ss.ones((2,), dtype=ss.float64)),
+        TypeError,
+        "Linear: expected x of dtype float32 like the weights, got float64; convert it with "
+        "x.astype(schuss.float32) or the network with model.astype(schuss.float64).",
+    ),
+    (lambda: nn.Linear(0, 1), ValueError, "got 0 and 1"),
+    (
+        lambda: nn.LayerNorm(4)(ss.ones((2, 3))),
+        ValueError,
+        "LayerNorm: expected x of shape (..., 4), got (2, 3)",
+    ),
+    (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: expected normalized_shape of lengths >= 1"),
+    (
+        lambda: nn.BatchNorm1d(4)(ss.ones((1, 4))),
+        ValueError,
+        "BatchNorm: expected more than 1 value per channel when training, got (1, 4)",
+    ),
+    (
+        lambda: nn.BatchNorm1d(4)(ss.ones((2, 3))),
+        ValueError,
+        "BatchNorm1d: expected x of shape (batch, 4) or (batch, 4, length), got (2, 3)",
+    ),
+    (
+        lambda: nn.Embedding(3, 2)(ss.tensor([0, 3])),
+        IndexError,
+        "Embedding: expected x from 0 to 2, got 3 at x[1]",
+    ),
+    (lambda: nn.Embedding(3, 2)(ss.tensor([-1])), IndexError, "got -1 at x[0]"),
+    (
+        lambda: nn.Embedding(3, 2)(ss.tensor([0.5])),
+        TypeError,
+        "Embedding: expected x of dtype int64 or int32, got float32",
+    ),
+    (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx from -3 to 2, got 3"),
+    (lambda: nn.Dropout(1.5), ValueError, "Dropout: expected p from 0 to 1, got 1.5."),
+    (lambda: nn.Flatten(1)(ss.ones((3,))), ValueError, "Flatten: expected x with axes 1 to -1"),
+    (lambda: nn.GELU("fast")(ss.ones((3,))), ValueError, "gelu: expected approximate to be"),
+    (lambda: nn.PReLU(3)(ss.ones((3, 2))), ValueError, "weight of shape (1,) or (2,), got (3,)"),
+    (lambda: nn.Softmax()(ss.tensor([1, 2])), TypeError, "softmax: expected input of dtype float"),
+    (lambda: nn.Linear(2, 1, dtype=ss.int64), TypeError, "expected float32 or float64 for a"),
+    (lambda: nn.Hardtanh(1.0, 1.0)(ss.ones((1,))), ValueError, "expected min_val below max_val"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "text"), MISTAKES)
+def test_mistakes_are_named(call, kind, text):
+    with pytest.raises(kind) as caught:
+        call()
+    assert text in str(caught.value)

@@ -1,0 +1,299 @@
+"""Every loss: against PyTorch and central differences, in one table that must be complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss import nn
+
+F = nn.functional
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+def shares(*shape: int) -> np.ndarray:
+    values = np.random.default_rng(sum(shape)).random(size=shape)
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def log(x: np.ndarray) -> np.ndarray:
+    return np.log(x)
+
+
+@dataclass
+class Sample:
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    options: dict[str, Any] = field(default_factory=dict)
+    kinked: bool = False
+
+    def __str__(self) -> str:
+        shown = [f"{k}={np.shape(v) or v}" for k, v in self.options.items()]
+        return f"{self.name}({','.join(shown)}){'x'.join(map(str, self.x.shape))}"
+
+
+LOGITS = normal(6, 3) * 3
+CLASSES = np.array([0, 2, 1, 1, 0, 2])
+DEEP = normal(2, 3, 4)
+DEEP_CLASSES = np.array([[0, 1, 2, 0], [2, 2, 1, 0]])
+FACTORS = np.array([0.5, 2.0, 1.25])
+IGNORED = np.array([0, -100, 1, -100, 0, 2])
+EXTREME = np.array([[1e4, 0.0, -1e4], [-800.0, 800.0, 0.0], [0.0, 0.0, 0.0]])
+ERRORS = np.array([[-5.0, -1.0, -0.4, 0.0], [0.3, 1.0, 1.2, 9.0]])
+TARGETS = np.array([[0.0, 1.0, 0.3, 1.0], [0.0, 0.5, 1.0, 0.0]])
+PROBABILITIES = np.array([[0.2, 0.9, 1e-9, 0.0], [1.0, 0.5, 0.999, 0.4]])
+AWAY = np.array([[-5.0, -1.3, -0.4, 0.1], [0.3, 0.7, 1.2, 9.0]])  # from every kink
+
+SAMPLES = [
+    Sample("CrossEntropyLoss", LOGITS, CLASSES),
+    Sample("CrossEntropyLoss", LOGITS[0], CLASSES[0]),
+    Sample("CrossEntropyLoss", LOGITS, CLASSES.astype(np.int32)),
+    Sample("CrossEntropyLoss", LOGITS, CLASSES, {"weight": FACTORS}),
+    Sample("CrossEntropyLoss", LOGITS, CLASSES, {"label_smoothing": 0.1}),
+    Sample("CrossEntropyLoss", LOGITS, CLASSES, {"weight": FACTORS, "label_smoothing": 0.3}),
+    Sample("CrossEntropyLoss", LOGITS, IGNORED),
+    Sample("CrossEntropyLoss", LOGITS, CLASSES, {"ignore_index": 2}),
+    Sample("CrossEntropyLoss", LOGITS, IGNORED, {"weight": FACTORS, "label_smoothing": 0.3}),
+    Sample("CrossEntropyLoss", LOGITS, shares(6, 3)),
+    Sample("CrossEntropyLoss", LOGITS[0], shares(6, 3)[0]),
+    Sample("CrossEntropyLoss", LOGITS, shares(6, 3), {"weight": FACTORS, "label_smoothing": 0.2}),
+    Sample("CrossEntropyLoss", DEEP, DEEP_CLASSES, {"weight": FACTORS, "label_smoothing": 0.2}),
+    Sample("CrossEntropyLoss", DEEP, shares(2, 3, 4), {"weight": FACTORS}),
+    Sample("CrossEntropyLoss", EXTREME, np.array([0, 0, 1]), kinked=True),
+    Sample("NLLLoss", log(shares(6, 3)), CLASSES),
+    Sample("NLLLoss", log(shares(6, 3))[0], CLASSES[0]),
+    Sample("NLLLoss", log(shares(6, 3)), IGNORED, {"weight": FACTORS}),
+    Sample("NLLLoss", log(shares(2, 3, 4)), DEEP_CLASSES, {"weight": FACTORS}),
+    Sample("BCEWithLogitsLoss", ERRORS, TARGETS),
+    Sample("BCEWithLogitsLoss", ERRORS * 300, TARGETS, kinked=True),
+    Sample("BCEWithLogitsLoss", ERRORS, TARGETS, {"pos_weight": np.array([1.0, 2.0, 0.5, 3.0])}),
+    Sample("BCEWithLogitsLoss", ERRORS, TARGETS, {"weight": np.array([[2.0], [0.5]])}),
+    Sample("BCELoss", PROBABILITIES, TARGETS, kinked=True),
+    Sample("BCELoss", np.clip(PROBABILITIES, 0.1, 0.9), TARGETS, {"weight": FACTORS[:2, None]}),
+    Sample("MSELoss", ERRORS, TARGETS),
+    Sample("L1Loss", ERRORS, np.zeros((2, 4)), kinked=True),
+    Sample("L1Loss", AWAY, np.zeros((2, 4))),
+    Sample("HuberLoss", ERRORS, np.zeros((2, 4)), kinked=True),
+    Sample("HuberLoss", AWAY, np.zeros((2, 4)), {"delta": 0.5}),
+    Sample("SmoothL1Loss", ERRORS, np.zeros((2, 4)), kinked=True),
+    Sample("SmoothL1Loss", AWAY, np.zeros((2, 4)), {"beta": 2.0}),
+    Sample("SmoothL1Loss", AWAY, np.zeros((2, 4)), {"beta": 0.0}),
+    Sample("KLDivLoss", log(shares(6, 3)), shares(3, 3, 3)[0][[0, 1, 2, 0, 1, 2]]),
+    Sample("KLDivLoss", log(shares(6, 3)), np.eye(3)[CLASSES]),
+    Sample("KLDivLoss", log(shares(6, 3)), log(shares(6, 3)) * 1.1, {"log_target": True}),
+]
+
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def tensors(options: dict[str, Any], make: Any) -> dict[str, Any]:
+    return {k: make(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+
+
+def build(sample: Sample, **more: Any) -> nn.Module:
+    return getattr(nn, sample.name)(**tensors(sample.options, ss.tensor), **more)
+
+
+def test_every_public_loss_has_a_sample():
+    public = {name for name in nn.__all__ if name.endswith("Loss")}
+    assert public - {sample.name for sample in SAMPLES} == set()
+
+
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_value_and_gradient_equal_pytorchs(sample, reduction):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.nn, sample.name)(
+        **tensors(sample.options, torch.tensor), reduction=reduction
+    )
+    y = sample.y.astype(np.int64) if sample.y.dtype.kind == "i" else sample.y
+    x_torch = torch.tensor(sample.x, requires_grad=True)
+    with_warning = sample.name == "KLDivLoss" and reduction == "mean"
+    with pytest.warns(UserWarning) if with_warning else nothing():
+        expected = theirs(x_torch, torch.tensor(y))
+    x = ss.tensor(sample.x, requires_grad=True)
+    loss = build(sample, reduction=reduction)(x, ss.tensor(sample.y))
+    np.testing.assert_allclose(loss.numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-13)
+    expected.sum().backward()
+    loss.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), x_torch.grad.numpy(), rtol=1e-8, atol=1e-13)
+
+
+class nothing:  # noqa: N801
+    def __enter__(self) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.kinked], ids=str)
+def test_gradients_equal_central_differences(sample):
+    loss = build(sample)
+    ss.check_gradients(lambda x: loss(x, ss.tensor(sample.y)), ss.tensor(sample.x), order=2)
+
+
+@pytest.mark.parametrize("name", ["CrossEntropyLoss", "BCEWithLogitsLoss", "MSELoss", "KLDivLoss"])
+def test_gradients_of_soft_targets_equal_central_differences(name):
+    loss = getattr(nn, name)()
+    ss.check_gradients(loss, ss.tensor(LOGITS), ss.tensor(shares(6, 3)), order=2)
+
+
+def test_tied_logits_have_exact_second_derivatives():
+    # With equal logits every subtraction of a maximum is at its kink.
+    x = ss.tensor(np.zeros((2, 3)))
+    ss.check_gradients(lambda x: F.cross_entropy(x, ss.tensor([0, 2])), x, order=3)
+    zeros = ss.tensor(np.zeros(4))
+    target = ss.tensor(np.array([0.0, 1.0, 0.5, 1.0]))
+    ss.check_gradients(
+        lambda x: F.binary_cross_entropy_with_logits(x, target), zeros, order=3
+    )
+    ss.check_gradients(lambda x: F.huber_loss(x, ss.tensor(np.zeros(4))), zeros, order=2)
+
+
+def test_extreme_logits_in_float32():
+    x = ss.tensor(np.array([[1e4, 0.0], [-1e30, 1e30], [100.0, -100.0]], np.float32))
+    x.requires_grad_()
+    loss = F.cross_entropy(x, ss.tensor([1, 1, 0]), reduction="none")
+    assert loss.tolist() == [1e4, 0.0, 0.0]
+    loss.sum().backward()
+    assert x.grad.tolist() == [[1.0, -1.0], [0.0, 0.0], [0.0, 0.0]]
+    x = ss.tensor([-1e4, 1e4, -1e4, 1e4], requires_grad=True)
+    y = ss.tensor([0.0, 1.0, 1.0, 0.0])
+    loss = F.binary_cross_entropy_with_logits(x, y, reduction="none")
+    assert loss.tolist() == [0.0, 0.0, 1e4, 1e4]
+    loss.sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0, -1.0, 1.0]
+
+
+def test_small_losses_keep_their_digits():
+    x = ss.tensor(np.array([30.0, -30.0], np.float32))
+    y = ss.tensor([1.0, 0.0])
+    small = F.binary_cross_entropy_with_logits(x, y, reduction="none").numpy()
+    np.testing.assert_allclose(small, np.log1p(np.exp(-30.0)), rtol=1e-6)
+
+
+def test_masked_logits_of_minus_infinity():
+    x = ss.tensor(np.array([[0.0, -np.inf, 0.0]]), requires_grad=True)
+    loss = F.cross_entropy(x, ss.tensor([0]))
+    assert loss.item() == pytest.approx(np.log(2))
+    loss.backward()
+    assert x.grad.tolist() == [[-0.5, 0.0, 0.5]]
+
+
+def test_all_ignored_is_not_a_number_as_in_pytorch():
+    x = ss.tensor(LOGITS)
+    with np.errstate(invalid="ignore"):
+        loss = F.cross_entropy(x, ss.tensor(np.full(6, -100)))
+    assert np.isnan(loss.item())
+
+
+def test_element_weights_equal_pytorchs():
+    torch = pytest.importorskip("torch")
+    x, y, w = ERRORS, TARGETS, np.abs(AWAY)
+    for name in ("mse_loss", "l1_loss", "huber_loss"):
+        ours = getattr(F, name)(ss.tensor(x), ss.tensor(y), weight=ss.tensor(w))
+        theirs = getattr(torch.nn.functional, name)(
+            torch.tensor(x), torch.tensor(y), weight=torch.tensor(w)
+        )
+        assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
+
+
+def test_integer_targets_of_regression_take_the_inputs_dtype():
+    loss = F.mse_loss(ss.tensor([1.0, 2.0]), ss.tensor([1, 4]))
+    assert loss.item() == 2.0
+    assert loss.dtype == np.float32
+
+
+def test_class_weights_are_state_and_follow_the_dtype():
+    loss = nn.CrossEntropyLoss(weight=ss.tensor(FACTORS)).float()
+    assert loss.weight.dtype == np.float32
+    assert list(loss.state_dict()) == ["weight"]
+
+
+X = ss.tensor(LOGITS.astype(np.float32))
+MISTAKES = [
+    (
+        lambda: F.cross_entropy(X, ss.tensor([0, 1, 2, 3, 0, 0])),
+        IndexError,
+        "cross_entropy: expected target from 0 to 2, got 3 at target[3]; give the network as "
+        "many outputs (or rows) as there are classes, counted from 0.",
+    ),
+    (lambda: F.cross_entropy(X, ss.tensor([0, 1, 2, -1, 0, 0])), IndexError, "got -1 at target[3]"),
+    (
+        lambda: F.cross_entropy(X, ss.tensor([0, 1])),
+        ValueError,
+        "cross_entropy: expected target of shape (6,) for input of shape (6, 3), got (2,)",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor(CLASSES).reshape(6, 1)),
+        ValueError,
+        "got (6, 1); use target.reshape(6).",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor([0.0, 1.0, 2.0, 0.0, 1.0, 2.0])),
+        ValueError,
+        "expected target of shape (6, 3) like the input, got (6,)",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor(np.eye(3, dtype=np.int64)[CLASSES])),
+        ValueError,
+        "make one-hot rows floats",
+    ),
+    (
+        lambda: F.cross_entropy(ss.tensor([[1, 2]]), ss.tensor([0])),
+        TypeError,
+        "cross_entropy: expected input of dtype float32 or float64, got int64",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor(CLASSES), ss.tensor([1.0, 2.0])),
+        ValueError,
+        "cross_entropy: expected weight of shape (3,), got (2,); give one factor a class.",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor(CLASSES), label_smoothing=1.5),
+        ValueError,
+        "expected label_smoothing from 0 to 1, got 1.5",
+    ),
+    (
+        lambda: F.cross_entropy(X, ss.tensor(CLASSES), reduction="average"),
+        ValueError,
+        "expected reduction to be one of 'none', 'mean', 'sum', got 'average'",
+    ),
+    (
+        lambda: F.nll_loss(X, ss.tensor(np.array([True] * 6))),
+        TypeError,
+        "nll_loss: expected target of dtype int64 or int32, got bool",
+    ),
+    (
+        lambda: F.mse_loss(ss.ones((4, 1)), ss.ones((4,))),
+        ValueError,
+        "mse_loss: expected target of shape (4, 1) like the input, got (4,); use "
+        "target.reshape(4, 1).",
+    ),
+    (
+        lambda: F.mse_loss(ss.ones((4,)), ss.ones((4,), dtype=ss.float64)),
+        TypeError,
+        "mse_loss: expected target of dtype float32",
+    ),
+    (
+        lambda: F.binary_cross_entropy(ss.tensor([1.5]), ss.tensor([1.0])),
+        ValueError,
+        "binary_cross_entropy: expected input from 0 to 1, got values from 1.5 to 1.5",
+    ),
+    (lambda: F.huber_loss(X, X, delta=0.0), ValueError, "expected delta above 0, got 0.0"),
+    (lambda: F.smooth_l1_loss(X, X, beta=-1.0), ValueError, "expected beta >= 0, got -1.0"),
+    (lambda: nn.MSELoss(reduction="batchmean"), ValueError, "MSELoss: expected reduction"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "text"), MISTAKES)
+def test_mistakes_are_named(call, kind, text):
+    with pytest.raises(kind) as caught:
+        call()
+    assert text in str(caught.value)
