@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from schuss.cli.parser import COMMANDS, parse
-from schuss.errors import DataError, UsageError
+from schuss.errors import DataError, SchussError, UsageError
 
 __all__ = ["main"]
 
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILURE
     except (UsageError, DataError) as problem:
         return _say(name, str(problem), BAD_INPUT)
+    except SchussError as problem:
+        return _say(name, str(problem), FAILURE)
     except OSError as problem:
         place = f": {problem.filename}" if problem.filename else ""
         return _say(name, f"{problem.strerror or problem}{place}", FAILURE)

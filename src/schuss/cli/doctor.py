@@ -22,7 +22,7 @@ examples:
   schuss doctor
   schuss doctor --json"""
 
-CORE = ("numpy", "safetensors", "rich")
+CORE = ("numpy", "rich", "safetensors", "threadpoolctl")
 OPTIONAL = ("pyarrow", "pandas", "polars")
 
 
