@@ -192,6 +192,7 @@ def test_float32_stays_float32(sample):
     assert np.isfinite(y.numpy()).all()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     "name", ["Sigmoid", "LogSigmoid", "Tanh", "Softplus", "GELU", "SiLU", "Mish", "ELU", "SELU"]
 )

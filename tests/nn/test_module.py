@@ -239,7 +239,7 @@ def test_lookup_by_name():
     assert net.get_parameter("first.bias") is net.first.bias
     with pytest.raises(AttributeError, match=r"got 'frist' \(did you mean first\?\)"):
         net.get_submodule("frist")
-    with pytest.raises(AttributeError, match="did you mean first.bias"):
+    with pytest.raises(AttributeError, match=r"did you mean first\.bias"):
         net.get_parameter("first.bais")
 
 

@@ -1,0 +1,246 @@
+"""Every scheduler: PyTorch's learning rates over 100 steps, resuming, mistakes."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss import optim
+from schuss.optim import lr_scheduler, schedules
+
+STEPS = 100
+SCHEDULERS = [
+    ("LambdaLR", {"lr_lambda": lambda step: 0.95**step / (step + 1)}),
+    ("StepLR", {"step_size": 7}),
+    ("StepLR", {"step_size": 1, "gamma": 0.9}),
+    ("MultiStepLR", {"milestones": [30, 10, 60], "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": [10, 10, 20]}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 40}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.01, "end_factor": 0.7, "total_iters": 33}),
+    ("ExponentialLR", {"gamma": 0.97}),
+    ("PolynomialLR", {"total_iters": 60, "power": 2.0}),
+    ("CosineAnnealingLR", {"T_max": 99}),
+    ("CosineAnnealingLR", {"T_max": 30, "eta_min": 0.01}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 9}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.001}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS + 1}),
+    ("OneCycleLR", {"max_lr": [0.3, 0.1], "total_steps": 120, "anneal_strategy": "linear"}),
+    ("OneCycleLR", {"max_lr": 0.3, "epochs": 11, "steps_per_epoch": 10, "three_phase": True}),
+    (
+        "OneCycleLR",
+        {
+            "max_lr": 0.3,
+            "total_steps": 101,
+            "pct_start": 0.5,
+            "div_factor": 5,
+            "base_momentum": 0.7,
+        },
+    ),
+]
+
+
+def optimizer_of(module, make, rule="SGD"):
+    groups = [
+        {"params": [make(np.array([1.0]), requires_grad=True)]},
+        {"params": [make(np.array([1.0]), requires_grad=True)], "lr": 0.02},
+    ]
+    options = {"momentum": 0.9} if rule == "SGD" else {}
+    return getattr(module, rule)(groups, lr=0.1, **options)
+
+
+def ours(rule="SGD"):
+    return optimizer_of(optim, ss.tensor, rule)
+
+
+def pair(rule="SGD"):
+    torch = pytest.importorskip("torch")
+    return ours(rule), optimizer_of(torch.optim, torch.tensor, rule), torch.optim.lr_scheduler
+
+
+def sequence(optimizer, scheduler, step=lambda scheduler, number: scheduler.step()):
+    found = []
+    for number in range(STEPS):
+        group = optimizer.param_groups
+        extra = [g.get("betas", (g.get("momentum"),))[0] for g in group]
+        found.append([*(g["lr"] for g in group), *extra, *scheduler.get_last_lr()])
+        optimizer.step()
+        step(scheduler, number)
+    return np.array(found)
+
+
+def test_every_public_scheduler_is_in_a_test():
+    tested = {name for name, _ in SCHEDULERS} | {"LRScheduler", "SequentialLR", "ReduceLROnPlateau"}
+    assert set(lr_scheduler.__all__) - tested == set()
+
+
+@pytest.mark.parametrize("rule", ["SGD", "Adam"])
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS)
+def test_learning_rates_equal_pytorchs(name, options, rule):
+    optimizer, other, theirs = pair(rule)
+    expected = sequence(other, getattr(theirs, name)(other, **options))
+    found = sequence(optimizer, getattr(lr_scheduler, name)(optimizer, **options))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-15)
+
+
+def test_sequences_equal_pytorchs():
+    def build(module, optimizer):
+        return module.SequentialLR(
+            optimizer,
+            [
+                module.LinearLR(optimizer, start_factor=0.1, total_iters=10),
+                module.CosineAnnealingLR(optimizer, T_max=50, eta_min=0.01),
+                module.ExponentialLR(optimizer, gamma=0.9),
+            ],
+            [10, 60],
+        )
+
+    optimizer, other, theirs = pair()
+    expected = sequence(other, build(theirs, other))
+    found = sequence(optimizer, build(lr_scheduler, optimizer))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def wave(number):
+    number = min(number, 60)
+    return math.exp(-number / 20) + 0.1 * math.sin(number * 1.7) + (5 if number == 50 else 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"patience": 2, "factor": 0.5},
+        {"patience": 1, "cooldown": 3, "min_lr": 0.001},
+        {"patience": 0, "threshold": 0.05, "threshold_mode": "abs", "min_lr": [0.01, 0.001]},
+        {"mode": "max", "patience": 3, "factor": 0.9},
+        {"mode": "max", "patience": 3, "threshold_mode": "abs", "eps": 1e-3},
+    ],
+)
+def test_plateaus_equal_pytorchs(options):
+    optimizer, other, theirs = pair()
+
+    def step(scheduler, number):
+        scheduler.step(wave(number))
+
+    expected = sequence(other, theirs.ReduceLROnPlateau(other, **options), step)
+    found = sequence(optimizer, lr_scheduler.ReduceLROnPlateau(optimizer, **options), step)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert expected[-1, 0] < expected[0, 0]
+
+
+def test_plateau_takes_tensors_and_counts_nan_as_bad():
+    optimizer = ours()
+    scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, factor=0.5)
+    scheduler.step(ss.tensor(1.0))
+    scheduler.step(ss.tensor(float("nan")))
+    assert scheduler.get_last_lr() == [0.05, 0.01]
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS)
+def test_a_resumed_schedule_goes_on(name, options):
+    optimizer = ours()
+    expected = sequence(optimizer, getattr(lr_scheduler, name)(optimizer, **options))
+    first = ours()
+    scheduler = getattr(lr_scheduler, name)(first, **options)
+    for _ in range(40):
+        scheduler.step()
+    saved = json.loads(json.dumps([scheduler.state_dict(), first.state_dict()["param_groups"]]))
+    second = ours()
+    again = getattr(lr_scheduler, name)(second, **options)
+    second.load_state_dict({"state": {}, "param_groups": saved[1]})
+    again.load_state_dict(saved[0])
+    for row in expected[40:]:
+        found = [g["lr"] for g in second.param_groups]
+        assert found == list(row[:2])
+        assert found == again.get_last_lr()
+        assert [g["momentum"] for g in second.param_groups] == list(row[2:4])
+        if again.last_epoch < STEPS - 1:
+            again.step()
+
+
+def test_a_resumed_sequence_and_plateau_go_on():
+    def build(optimizer):
+        warm = lr_scheduler.LinearLR(optimizer, start_factor=0.1, total_iters=10)
+        rest = lr_scheduler.CosineAnnealingLR(optimizer, T_max=50)
+        return lr_scheduler.SequentialLR(optimizer, [warm, rest], [10])
+
+    optimizer = ours()
+    expected = sequence(optimizer, build(optimizer))
+    first = build(ours())
+    for _ in range(7):
+        first.step()
+    second = build(ours())
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    for row in expected[7:]:
+        assert second.get_last_lr() == list(row[:2])
+        second.step()
+
+    plateau = lr_scheduler.ReduceLROnPlateau(ours(), patience=2)
+    for number in range(30):
+        plateau.step(wave(number))
+    other = lr_scheduler.ReduceLROnPlateau(ours(), patience=2)
+    other.load_state_dict(json.loads(json.dumps(plateau.state_dict())))
+    for number in range(30, 60):
+        plateau.step(wave(number))
+        other.step(wave(number))
+        assert other.get_last_lr() == plateau.get_last_lr()
+
+
+def test_restarts_begin_exactly_where_they_should():
+    for first in (1, 2, 3, 7, 10):
+        for growth in (2, 3, 5, 10):
+            begun, length = 0, first
+            for _ in range(8):
+                value = schedules.cosine_restarts(begun, 1.0, first=first, growth=growth)
+                assert value == 1.0, (first, growth, begun)
+                last = begun + length - 1
+                if length > 1:
+                    expected = schedules.cosine(length - 1, 1.0, total=length)
+                    value = schedules.cosine_restarts(last, 1.0, first=first, growth=growth)
+                    assert value == expected, (first, growth, last)
+                begun, length = begun + length, length * growth
+
+
+def test_a_warm_up_goes_in_front_of_any_schedule():
+    schedule = schedules.warm_up(
+        lambda step: schedules.exponential(step, 0.8, gamma=0.5), steps=4, start=0.0
+    )
+    assert [schedule(step) for step in range(7)] == pytest.approx(
+        [0.0, 0.2, 0.4, 0.6, 0.8, 0.4, 0.2]
+    )
+
+
+def test_mistakes_are_named():
+    optimizer = ours()
+    scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=2)
+    scheduler.step()
+    with pytest.raises(ValueError, match="OneCycleLR: expected at most 2 steps, got step 3"):
+        scheduler.step()
+    with pytest.raises(ValueError, match="expected total_steps, or epochs and steps_per_epoch"):
+        lr_scheduler.OneCycleLR(optimizer, max_lr=1.0)
+    with pytest.raises(ValueError, match="expected 2 values of max_lr, got 1"):
+        lr_scheduler.OneCycleLR(optimizer, max_lr=[1.0], total_steps=2)
+    with pytest.raises(ValueError, match="expected an optimizer with momentum or betas, got Adagr"):
+        lr_scheduler.OneCycleLR(ours("Adagrad"), max_lr=1.0, total_steps=2)
+    with pytest.raises(ValueError, match="StepLR: expected step_size >= 1, got 0"):
+        lr_scheduler.StepLR(optimizer, step_size=0)
+    with pytest.raises(ValueError, match=r"LinearLR: expected start_factor in \(0, 1\]"):
+        lr_scheduler.LinearLR(optimizer, start_factor=0.0)
+    with pytest.raises(ValueError, match="expected 2 functions, got 1"):
+        lr_scheduler.LambdaLR(optimizer, [lambda step: 1.0])
+    with pytest.raises(TypeError, match="StepLR: expected an optimizer, got int"):
+        lr_scheduler.StepLR(3, step_size=1)
+    with pytest.raises(ValueError, match="expected 'initial_lr' in group 0 to go on"):
+        lr_scheduler.StepLR(ours(), step_size=1, last_epoch=5)
+    steps = [lr_scheduler.StepLR(optimizer, 1), lr_scheduler.StepLR(optimizer, 1)]
+    with pytest.raises(ValueError, match="expected 1 milestones in ascending order for 2"):
+        lr_scheduler.SequentialLR(optimizer, steps, [3, 4])
+    with pytest.raises(ValueError, match=r"expected factor in \[0, 1\), got 1.0"):
+        lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
