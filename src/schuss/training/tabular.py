@@ -73,6 +73,7 @@ class TabularRecipe:
         dropout: share of the hidden neurons left out at the start.
         hidden: widths of the hidden layers.
         activation: name for `ParametricActivation`.
+        baseline: whether the network learns what a `LinearBaseline` leaves over.
         metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
         schedules: factors by hyperparameter: "lr", "weight_decay" and "dropout".
     """
@@ -87,6 +88,7 @@ class TabularRecipe:
     dropout: float = 0.15
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
+    baseline: bool = False
     metric: str = "accuracy"
     schedules: Mapping[str, Schedule] = field(
         default_factory=lambda: {
@@ -123,6 +125,7 @@ class TabularRecipe:
             hidden=self.hidden,
             activation=self.activation,
             dropout=self.dropout,
+            baseline=self.baseline,
         )
 
     def param_groups(self, model: Module) -> list[dict[str, Any]]:
@@ -230,7 +233,8 @@ def tabular_recipe(task: str, **changes: Any) -> TabularRecipe:
     if task == "classification":
         recipe: dict[str, Any] = {}
     elif task == "regression":
-        recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse", "label_smoothing": 0.0}
+        recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse"}
+        recipe |= {"label_smoothing": 0.0, "baseline": True}
     else:
         raise ValueError(
             f"tabular_recipe: expected task classification or regression, got {task!r}."

@@ -1,0 +1,64 @@
+"""Code of the user's own that runs while training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schuss.training.loop import Loop
+
+__all__ = ["Callback", "as_callbacks"]
+
+
+class Callback:
+    """Base of callbacks; override what is needed.
+
+    Each method gets the running loop: its `model`, `epoch` and `step` (from 0), `history`, and
+    `stop()`, which ends training after the epoch.
+
+    >>> class Count(Callback):
+    ...     epochs = 0
+    ...     def on_epoch(self, loop):
+    ...         self.epochs += 1
+    """
+
+    def on_begin(self, loop: Loop) -> None:
+        """Training starts or goes on."""
+
+    def on_step(self, loop: Loop) -> None:
+        """A step is done."""
+
+    def on_epoch(self, loop: Loop) -> None:
+        """An epoch is done; its figures are the last of `loop.history`."""
+
+    def on_end(self, loop: Loop) -> None:
+        """Training is over, and the best weights are back in the model."""
+
+
+class _Function(Callback):
+    def __init__(self, function: Callable[[dict[str, Any]], object]) -> None:
+        self.function = function
+
+    def on_epoch(self, loop: Loop) -> None:
+        self.function(dict(loop.history[-1]))
+
+
+def as_callbacks(given: Iterable[Any]) -> list[Callback]:
+    """Return callbacks; a plain function is called with each epoch's figures.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    found: list[Callback] = []
+    for one in given:
+        if isinstance(one, Callback):
+            found.append(one)
+        elif callable(one):
+            found.append(_Function(one))
+        else:
+            raise TypeError(
+                f"Trainer: expected callbacks to be functions or schuss.training.Callback, got "
+                f"{type(one).__name__}."
+            )
+    return found

@@ -1,0 +1,122 @@
+"""A model's outputs and its figures on rows that it does not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.nn.module import Module
+from schuss.tensor import no_grad
+from schuss.training.examples import Examples
+from schuss.training.metrics import CLASS_METRICS, Metric, measure
+from schuss.training.objective import Objective
+
+__all__ = ["evaluate", "outputs", "probabilities", "softmax"]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+BATCH_ROWS = 2048
+
+
+def softmax(logits: Array) -> Array:
+    """Return exp(x) / sum(exp(x)) along the last axis, float64.
+
+    >>> softmax(np.array([0.0, 0.0])).tolist()
+    [0.5, 0.5]
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    raised = np.exp(shifted)
+    found: Array = raised / raised.sum(axis=-1, keepdims=True)
+    return found
+
+
+def probabilities(output: Array) -> Array:
+    """Turn logits (rows, classes), or one logit a row for two classes, into probabilities.
+
+    >>> probabilities(np.array([0.0])).tolist()
+    [[0.5, 0.5]]
+    """
+    if output.ndim == 2 and output.shape[1] > 1:
+        return softmax(output)
+    one = output.reshape(len(output)).astype(np.float64)
+    return softmax(np.stack([np.zeros_like(one), one], axis=1))
+
+
+def outputs(model: Module, examples: Examples, batch_rows: int = BATCH_ROWS) -> Array:
+    """Return the model's outputs on all rows, in evaluation mode, without a graph.
+
+    Args:
+        model: called with each batch's inputs; left in the mode that it was in.
+        examples: rows, of which the inputs are used.
+        batch_rows: rows at a time.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            parts = [model(*inputs).array for inputs, _, _ in examples.batches(batch_rows)]
+    finally:
+        model.train(was_training)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def evaluate(
+    model: Module,
+    objective: Objective,
+    examples: Examples,
+    metrics: Mapping[str, Metric],
+    batch_rows: int = BATCH_ROWS,
+) -> dict[str, float | None]:
+    """Return the loss and each metric on some rows.
+
+    Args:
+        model: left in the mode that it was in.
+        objective: gives the loss.
+        examples: rows; with weights, every figure is weighted.
+        metrics: functions by name. Those of classes in `schuss.training.metrics` get
+            probabilities, others the model's output.
+        batch_rows: rows at a time.
+    """
+    was_training = model.training
+    model.eval()
+    total = counted = 0.0
+    parts = []
+    try:
+        with no_grad():
+            for inputs, y, weight in examples.batches(batch_rows):
+                output = model(*inputs)
+                rows = y.shape[0]
+                total += objective(output, y, weight).item() * rows
+                counted += rows if weight is None else float(weight.array.sum(dtype=np.float64))
+                if metrics:
+                    parts.append(output.array)
+    finally:
+        model.train(was_training)
+    loss = total / counted if counted else np.nan
+    found: dict[str, float | None] = {"loss": loss if np.isfinite(loss) else None}
+    if metrics:
+        output = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        found |= _measured(metrics, examples, output)
+    return found
+
+
+def _measured(
+    metrics: Mapping[str, Metric], examples: Examples, output: Array
+) -> dict[str, float | None]:
+    if not np.isfinite(output).all():
+        return dict.fromkeys(metrics)
+    y, weight = examples.y, examples.weight
+    if output.ndim == 2 and output.shape[1] == 1 and y.ndim == 1:
+        output = output[:, 0]
+    of_classes = {n: m for n, m in metrics.items() if CLASS_METRICS.get(n) is m}
+    others = {n: m for n, m in metrics.items() if n not in of_classes}
+    found = {}
+    if of_classes:
+        classes = y if y.dtype.kind in "iu" else y.astype(np.int64)
+        found = measure(of_classes, classes, probabilities(output), weight)
+    if others:
+        found |= measure(others, y, output, weight)
+    return {name: found[name] for name in metrics}

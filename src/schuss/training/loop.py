@@ -1,0 +1,409 @@
+"""The running of a training: epochs of steps, validation, the best weights, checkpoints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from schuss import random
+from schuss.errors import FileFormatError, SchussError
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
+from schuss.tensor import Tensor, enable_grad, leaf
+from schuss.training import state
+from schuss.training.callbacks import Callback
+from schuss.training.evaluation import evaluate
+from schuss.training.examples import Examples, epoch_order
+from schuss.training.folder import RunFolder
+from schuss.training.interrupt import Interrupted, Requests
+from schuss.training.metrics import Metric
+from schuss.training.objective import Objective
+from schuss.training.progress import Display
+from schuss.training.schedule import Descent
+from schuss.training.step import Step, settle
+
+__all__ = ["DivergenceError", "Fit", "Loop", "Plan"]
+
+_COST_SHARE = 20.0
+
+
+class DivergenceError(SchussError):
+    """The loss became infinite or not a number before anything was learned."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a loop does, decided before it starts.
+
+    Args:
+        epochs: passes over the training rows, at most.
+        batch_size: rows in a step.
+        drop_last: whether a last, smaller batch of an epoch is left out.
+        seed: decides the order of the rows and the dropout.
+        metrics: functions by name, measured on the validation rows.
+        monitor: figure on the validation rows that chooses the best epoch.
+        higher: whether more of it is better.
+        last_of_ties: whether of equal epochs the last one is best, not the first.
+        patience: epochs without a better one after which training stops, or None.
+        checkpoint_seconds: least time between checkpoints.
+    """
+
+    epochs: int
+    batch_size: int
+    drop_last: bool
+    seed: int
+    metrics: Mapping[str, Metric]
+    monitor: str
+    higher: bool
+    last_of_ties: bool
+    patience: int | None
+    checkpoint_seconds: float
+
+
+@dataclass
+class Fit:
+    """What came of a training.
+
+    Args:
+        epochs: epochs done.
+        best_epoch: number of the epoch whose weights were kept, from 1; 0 for none.
+        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, validation_...
+        seconds: time spent, over all parts of a resumed run.
+        stopped: why it ended: "epochs", "patience", "diverged" or "callback".
+        notes: what the user should know.
+    """
+
+    epochs: int
+    best_epoch: int
+    history: list[dict[str, Any]]
+    seconds: float
+    stopped: str
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The figures of the best epoch."""
+        return dict(self.history[self.best_epoch - 1]) if self.best_epoch else {}
+
+
+class Loop:
+    """One training while it runs; its attributes are all that decides the rest of it.
+
+    Args:
+        plan: what to do.
+        model: what is trained.
+        objective: the loss.
+        optimizer: over the model's parameters.
+        descent: the schedules.
+        take_step: one step, from `make_step`.
+        training: rows to learn from.
+        validation: rows to choose the best epoch by, or None for the last.
+        folder: the run's folder, or None.
+        display: shows the progress.
+        callbacks: of the user's own.
+        requests: tells of Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: Module,
+        objective: Objective,
+        optimizer: Optimizer,
+        descent: Descent,
+        take_step: Step,
+        training: Examples,
+        validation: Examples | None,
+        *,
+        folder: RunFolder | None,
+        display: Display,
+        callbacks: Sequence[Callback],
+        requests: Requests,
+    ) -> None:
+        self.plan = plan
+        self.model = model
+        self.optimizer = optimizer
+        self.history: list[dict[str, Any]] = []
+        self.notes: list[str] = []
+        self.epoch = self.batch = self.step = 0
+        self.best_epoch = self.waited = 0
+        self.best_value: float | None = None
+        self.best: dict[str, Tensor] = {}
+        self.stopped = ""
+        self._objective = objective
+        self._descent = descent
+        self._take_step = take_step
+        self._training = training
+        self._validation = validation
+        self._folder = folder
+        self._display = display
+        self._callbacks = callbacks
+        self._requests = requests
+        self._loss_sum = self._loss_rows = 0.0
+        self._seconds = 0.0
+        self._begun = perf_counter()
+        self._due = 0.0
+        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        self._bounds = _bounds(len(training), plan.batch_size, plan.drop_last)
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, in earlier parts of a resumed run too."""
+        return self._seconds + perf_counter() - self._begun
+
+    def stop(self) -> None:
+        """End training after this epoch."""
+        self.stopped = "callback"
+
+    # The loop.
+
+    def run(self, *, resume: bool = False) -> Fit:
+        """Train, from the start or from the newest checkpoint, and return what came of it.
+
+        Raises:
+            Interrupted: after Ctrl-C, when a checkpoint has been saved.
+            DivergenceError: if the loss is not finite and no epoch was complete.
+        """
+        random.manual_seed(self.plan.seed)
+        found = self._restore() if resume else False
+        if self._folder is not None and not found:
+            self._folder.begin_metrics(0)
+        for callback in self._callbacks:
+            callback.on_begin(self)
+        self._display.begin(self.plan.epochs, self.epoch, len(self._bounds))
+        for note in self.notes:
+            self._display.note(note)
+        self._due = perf_counter() + self.plan.checkpoint_seconds
+        self.model.train()
+        with enable_grad():
+            while not self._over():
+                self._run_epoch()
+        return self._finish()
+
+    def _over(self) -> bool:
+        if not self.stopped and self.plan.patience is not None and self.waited >= self.plan.patience:
+            self.stopped = "patience"
+        if not self.stopped and self.epoch >= self.plan.epochs:
+            self.stopped = "epochs"
+        return bool(self.stopped)
+
+    def _run_epoch(self) -> None:
+        order = epoch_order(len(self._training), self.plan.seed, self.epoch)
+        total = self.plan.epochs * len(self._bounds)
+        for start, end in self._bounds[self.batch :]:
+            inputs, y, weight = self._training.batch(order[start:end])
+            self._descent.before_step(self.step / total)
+            loss = self._take_step(inputs, y, weight).item()
+            self.step += 1
+            self.batch += 1
+            if not math.isfinite(loss):
+                self._diverged(loss)
+                return
+            settle(self._parameters)
+            self._descent.after_step()
+            self._loss_sum += loss * (end - start)
+            self._loss_rows += end - start
+            for callback in self._callbacks:
+                callback.on_step(self)
+            self._display.step(self.epoch, self.batch - 1)
+            if self._requests.stop or perf_counter() >= self._due:
+                self._pause()
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        record: dict[str, Any] = {
+            "epoch": self.epoch + 1,
+            "step": self.step,
+            "seconds": round(self.seconds, 4),
+            "lr": self._descent.lr,
+            "train_loss": self._loss_sum / self._loss_rows,
+        }
+        monitored = None
+        if self._validation is not None:
+            figures = evaluate(self.model, self._objective, self._validation, self.plan.metrics)
+            record |= {f"validation_{name}": value for name, value in figures.items()}
+            monitored = figures[self.plan.monitor]
+        self.history.append(record)
+        self.epoch += 1
+        self.batch = 0
+        self._loss_sum = self._loss_rows = 0.0
+        self._choose(monitored)
+        self._descent.after_epoch(monitored)
+        if self._folder is not None:
+            self._folder.append_metrics(record)
+        for callback in self._callbacks:
+            callback.on_epoch(self)
+        self._display.epoch(record)
+        if self.epoch == 1:
+            self._save()
+
+    def _choose(self, value: float | None) -> None:
+        """Keep the weights if this epoch is the best so far."""
+        if self._validation is not None and self.best_epoch and not self._is_better(value):
+            self.waited += 1
+            return
+        # A tie that counts as better does not count as progress.
+        tied = self.best_epoch > 0 and value is not None and value == self.best_value
+        self.waited = self.waited + 1 if tied else 0
+        self.best_value = value
+        self.best_epoch = self.epoch
+        self.best = state.copy_of(self.model) if self._validation is not None else {}
+
+    def _is_better(self, value: float | None) -> bool:
+        if value is None or self.best_value is None:
+            return value is not None
+        if value == self.best_value:
+            return self.plan.last_of_ties
+        return (value > self.best_value) == self.plan.higher
+
+    def _diverged(self, loss: float) -> None:
+        what = (
+            f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
+            f"rate of {self._descent.lr:.3g}"
+        )
+        way_out = "lower lr, clip the gradients with clip_norm=1.0, or scale the inputs"
+        if not self.best or not self.best_epoch:
+            raise DivergenceError(f"Trainer: {what}; {way_out}.")
+        note = f"{what}; the weights of epoch {self.best_epoch} are kept. To avoid it, {way_out}."
+        self.notes.append(note)
+        self._display.note(note)
+        self.stopped = "diverged"
+
+    def _finish(self) -> Fit:
+        if self._folder is not None:
+            self._save()
+        if self.best:
+            self.model.load_state_dict(self.best)
+        self._descent.finish()
+        if self._folder is not None:
+            self._folder.write_optimizer(
+                state.optimizer_tensors(self.optimizer), state.optimizer_header(self.optimizer)
+            )
+            self._folder.end_metrics()
+        for callback in self._callbacks:
+            callback.on_end(self)
+        return Fit(
+            self.epoch, self.best_epoch, self.history, self.seconds, self.stopped, self.notes
+        )
+
+    # Checkpoints.
+
+    def _pause(self) -> None:
+        """Save between two steps; stop there if Ctrl-C was pressed."""
+        self._save()
+        if not self._requests.stop:
+            return
+        where = f"stopped in epoch {min(self.epoch + 1, self.plan.epochs)} of {self.plan.epochs}"
+        place: Path | None = None
+        if self._folder is not None:
+            place = self._folder.path
+            self._folder.end_metrics()
+            where += f"; go on with: schuss resume {place}"
+        raise Interrupted(where, place)
+
+    def _save(self) -> None:
+        if self._folder is None:
+            self._due = math.inf
+            return
+        before = perf_counter()
+        tensors = {
+            **state.with_prefix("model", self.model.state_dict()),
+            **state.with_prefix("best", self.best),
+            **state.with_prefix("optimizer", state.optimizer_tensors(self.optimizer)),
+            "random": leaf(random.get_state()),
+        }
+        self._folder.write_checkpoint(self.step, tensors, self._header())
+        if self.best_epoch:
+            best = self.best or self.model.state_dict()
+            self._folder.write_model(best, {"epoch": self.best_epoch, "finished": False})
+        now = perf_counter()
+        self._due = now + max(self.plan.checkpoint_seconds, _COST_SHARE * (now - before))
+
+    def _header(self) -> dict[str, Any]:
+        return {
+            "layout": self._layout(),
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "step": self.step,
+            "loss_sum": self._loss_sum,
+            "loss_rows": self._loss_rows,
+            "best_epoch": self.best_epoch,
+            "best_value": self.best_value,
+            "waited": self.waited,
+            "stopped": self.stopped,
+            "seconds": self.seconds,
+            "history": len(self.history),
+            "notes": self.notes,
+            "optimizer": state.optimizer_header(self.optimizer),
+            "schedule": self._descent.state_dict(),
+        }
+
+    def _layout(self) -> dict[str, int]:
+        """Return what must be the same for a checkpoint to fit."""
+        held = 0 if self._validation is None else len(self._validation)
+        return {
+            "training_rows": len(self._training),
+            "validation_rows": held,
+            "epochs": self.plan.epochs,
+            "batch_size": self.plan.batch_size,
+            "seed": self.plan.seed,
+        }
+
+    def _restore(self) -> bool:
+        """Go back to the newest checkpoint; False where there is none."""
+        assert self._folder is not None
+        self._folder.remove_leftovers()
+        found, notes = self._folder.read_checkpoint()
+        self.notes += notes
+        if found is None:
+            return False
+        arrays, header = found
+        if header["layout"] != self._layout():
+            differing = [k for k, v in self._layout().items() if header["layout"].get(k) != v]
+            raise FileFormatError(
+                f"{self._folder.path}: the checkpoint was made with other {', '.join(differing)}; "
+                "resume with the same data and options."
+            )
+        try:
+            self.model.load_state_dict(state.part("model", arrays))
+        except ValueError as error:
+            raise FileFormatError(
+                f"{self._folder.path}: the checkpoint is of another network ({error})."
+            ) from None
+        state.restore_optimizer(
+            self.optimizer, state.part("optimizer", arrays), header["optimizer"]
+        )
+        self.best = state.part("best", arrays)
+        random.set_state(np.array(arrays["random"]))
+        self._descent.load_state_dict(header["schedule"])
+        self.epoch, self.batch, self.step = header["epoch"], header["batch"], header["step"]
+        self._loss_sum, self._loss_rows = header["loss_sum"], header["loss_rows"]
+        self.best_epoch, self.best_value = header["best_epoch"], header["best_value"]
+        self.waited, self.stopped = header["waited"], header["stopped"]
+        self._seconds = header["seconds"]
+        self.notes = [*header["notes"], *notes]
+        self.history = self._folder.read_metrics(header["history"])
+        self._folder.begin_metrics(header["history"])
+        return True
+
+
+def _bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:
+    """Return where each batch of an epoch starts and ends."""
+    if rows <= batch_size:
+        return [(0, rows)]
+    whole = rows // batch_size
+    bounds = [(k * batch_size, (k + 1) * batch_size) for k in range(whole)]
+    rest = rows - whole * batch_size
+    if rest and not drop_last:
+        if rest == 1:
+            # A batch of one row has no variance to normalise by: it joins the one before.
+            bounds[-1] = (bounds[-1][0], rows)
+        else:
+            bounds.append((whole * batch_size, rows))
+    return bounds

@@ -1,0 +1,155 @@
+"""What changes while training: hyperparameters as functions of the progress, or schedulers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from schuss.data.table import did_you_mean
+from schuss.errors import UsageError
+from schuss.nn.dropout import Dropout
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
+
+__all__ = ["SCHEDULES", "Curve", "Descent"]
+
+Curve: TypeAlias = Callable[[float], float]
+
+
+def _one_cycle(progress: float) -> float:
+    """Rise from 1/25 to 1 in the first 30 %, then fall to almost 0 (Smith, arXiv 1708.07120)."""
+    low, end, rise = 1.0 / 25.0, 1e-4 / 25.0, 0.3
+    if progress < rise:
+        return low + (1.0 - low) * (1.0 - math.cos(math.pi * progress / rise)) / 2.0
+    return end + (1.0 - end) * (1.0 + math.cos(math.pi * (progress - rise) / (1.0 - rise))) / 2.0
+
+
+def _warm_cosine(progress: float) -> float:
+    """Rise straight in the first 5 %, then fall like a half cosine wave."""
+    rise = 0.05
+    if progress < rise:
+        return progress / rise
+    return (1.0 + math.cos(math.pi * (progress - rise) / (1.0 - rise))) / 2.0
+
+
+SCHEDULES: dict[str, Curve] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: 1.0 - progress,
+    "cosine": lambda progress: (1.0 + math.cos(math.pi * progress)) / 2.0,
+    "warm_cosine": _warm_cosine,
+    "one_cycle": _one_cycle,
+}
+
+
+def _curve(given: Any) -> Curve:
+    if isinstance(given, str):
+        if given not in SCHEDULES:
+            hint = did_you_mean(given, SCHEDULES).replace("the columns are", "there are")
+            raise UsageError(f"Trainer: there is no schedule {given!r}; {hint}")
+        return SCHEDULES[given]
+    if not callable(given):
+        raise UsageError(
+            f"Trainer: expected a schedule's name, a function of the progress from 0 to 1, or a "
+            f"scheduler of schuss.optim, got {type(given).__name__}."
+        )
+    curve: Curve = given
+    return curve
+
+
+class Descent:
+    """Sets the optimizer's hyperparameters and the dropout before each step.
+
+    Before a step at the progress t in [0, 1), group[name] = group["initial_" + name] * curve(t)
+    for each curve, and p of each dropout layer is its p at the start times the curve "dropout".
+
+    Args:
+        schedule: None; a name or function of the progress for the learning rate; such by
+            hyperparameter's name ("lr", "weight_decay", "dropout", ...); or a scheduler of
+            `schuss.optim.lr_scheduler`.
+        every: "epoch" or "step": when a scheduler of `schuss.optim` steps.
+        optimizer: whose groups to set.
+        model: whose dropout layers to set.
+
+    Raises:
+        UsageError: if the schedule is none of these, or names what the optimizer does not have.
+    """
+
+    def __init__(
+        self, schedule: Any, optimizer: Optimizer, model: Module, *, every: str = "epoch"
+    ) -> None:
+        if every not in ("epoch", "step"):
+            raise UsageError(f"Trainer: expected schedule_every 'epoch' or 'step', got {every!r}.")
+        self.optimizer = optimizer
+        self.every = every
+        self.scheduler: Any = None
+        self.curves: dict[str, Curve] = {}
+        if hasattr(schedule, "step") and hasattr(schedule, "state_dict"):
+            if getattr(schedule, "optimizer", optimizer) is not optimizer:
+                raise UsageError(
+                    "Trainer: expected the scheduler to belong to the optimizer given, got one "
+                    "of another; give the same optimizer to both."
+                )
+            self.scheduler = schedule
+        elif isinstance(schedule, Mapping):
+            self.curves = {name: _curve(given) for name, given in schedule.items()}
+        elif schedule is not None:
+            self.curves = {"lr": _curve(schedule)}
+        self._dropout = self.curves.pop("dropout", None)
+        self._layers = [
+            (m, m.p) for m in model.modules() if self._dropout and isinstance(m, Dropout)
+        ]
+        for name in self.curves:
+            for group in optimizer.param_groups:
+                if not isinstance(group.get(name), (int, float)):
+                    known = [k for k, v in group.items() if isinstance(v, float)]
+                    raise UsageError(
+                        f"Trainer: the schedule names {name!r}, which "
+                        f"{type(optimizer).__name__} does not have; there are {', '.join(known)}."
+                    )
+                group.setdefault(f"initial_{name}", group[name])
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the first group."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def before_step(self, progress: float) -> None:
+        """Set everything for a step at this progress, in [0, 1)."""
+        for name, curve in self.curves.items():
+            factor = curve(progress)
+            for group in self.optimizer.param_groups:
+                group[name] = group[f"initial_{name}"] * factor
+        if self._dropout:
+            factor = self._dropout(progress)
+            for layer, p in self._layers:
+                layer.p = p * factor
+
+    def after_step(self) -> None:
+        """Let a scheduler that counts steps go on."""
+        if self.scheduler is not None and self.every == "step":
+            self.scheduler.step()
+
+    def after_epoch(self, monitored: float | None) -> None:
+        """Let a scheduler that counts epochs go on; one that waits for a plateau gets the figure."""
+        if self.scheduler is None or self.every != "epoch":
+            return
+        if hasattr(self.scheduler, "num_bad_epochs"):
+            if monitored is not None:
+                self.scheduler.step(monitored)
+        else:
+            self.scheduler.step()
+
+    def finish(self) -> None:
+        """Put dropout back to what it was before."""
+        for layer, p in self._layers:
+            layer.p = p
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return a scheduler's state, as JSON can hold it; functions of the progress have none."""
+        return {} if self.scheduler is None else dict(self.scheduler.state_dict())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state)

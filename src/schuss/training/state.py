@@ -1,0 +1,81 @@
+"""Everything that decides the rest of a training, packed into named tensors and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.errors import FileFormatError
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
+from schuss.tensor import Tensor, leaf
+
+__all__ = ["copy_of", "optimizer_header", "optimizer_tensors", "restore_optimizer", "with_prefix"]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+def copy_of(model: Module) -> dict[str, Tensor]:
+    """Return a copy of a model's state that later steps do not change."""
+    return {name: leaf(value.array.copy()) for name, value in model.state_dict().items()}
+
+
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a prefix before each name."""
+    return {f"{prefix}.{name}": value for name, value in tensors.items()}
+
+
+def part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
+    """Return what `with_prefix` put together, without the prefix."""
+    start = f"{prefix}."
+    return {
+        name.removeprefix(start): leaf(np.array(array))
+        for name, array in arrays.items()
+        if name.startswith(start)
+    }
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state as tensors named NUMBER.NAME."""
+    state = optimizer.state_dict()["state"]
+    return {f"{k}.{name}": value for k, held in state.items() for name, value in held.items()}
+
+
+def optimizer_header(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the rule's name and its groups' hyperparameters, as JSON can hold them."""
+    groups = []
+    for group in optimizer.state_dict()["param_groups"]:
+        groups.append({name: _plain(value) for name, value in group.items()})
+    return {"rule": type(optimizer).__name__, "groups": groups}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def restore_optimizer(
+    optimizer: Optimizer, arrays: Mapping[str, Tensor], header: Mapping[str, Any]
+) -> None:
+    """Put the optimizer into the state that the two functions above returned.
+
+    Raises:
+        FileFormatError: if it was another rule, or other parameters.
+    """
+    rule = type(optimizer).__name__
+    if header.get("rule") != rule:
+        raise FileFormatError(
+            f"{rule}: the checkpoint was made with {header.get('rule')}; build the same optimizer."
+        )
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in arrays.items():
+        number, _, what = name.partition(".")
+        state.setdefault(int(number), {})[what] = value
+    try:
+        optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
+    except (ValueError, KeyError) as error:
+        raise FileFormatError(f"{rule}: the checkpoint does not fit ({error}).") from None
