@@ -250,7 +250,8 @@ class TablePreprocessor:
         for name, (columns, values) in quantities.items():
             center, factor = _scale(values)
             derived = columns != (name,)
-            if factor == 0.0 or (derived and _repeats(values, stamp_values)):
+            part = derived and len(columns) == 1
+            if factor == 0.0 or (part and _repeats(values, stamp_values)):
                 if not derived:
                     plan.notes[name] = "the same in all training rows, left out"
                 continue
