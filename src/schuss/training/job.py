@@ -15,7 +15,7 @@ import numpy as np
 import schuss
 from schuss import random
 from schuss.data import PreparedTable, Share, Table, permutation, prepare_table, read_table
-from schuss.errors import DataError, FileFormatError, UsageError
+from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.tensor import leaf
 from schuss.training import state
@@ -145,7 +145,9 @@ def train(
     )
     sources = {
         "data": describe_source(data, table),
-        "validation": None if job.validation is None else describe_source(validation, job.validation),
+        "validation": None
+        if job.validation is None
+        else describe_source(validation, job.validation),
         "test": None if job.test is None else describe_source(test, job.test),
     }
     model = job.network()
@@ -202,7 +204,9 @@ def resume(
     """
     place = run.folder if isinstance(run, Run) else Path(run).expanduser()
     if place is None:
-        raise UsageError("resume: expected a run folder, got a single file; there is nothing to go on.")
+        raise UsageError(
+            "resume: expected a run folder, got a single file; there is nothing to go on."
+        )
     if place.is_file():
         raise UsageError(f"resume: expected a run folder, got the file {place}.")
     folder = RunFolder(place)
@@ -309,7 +313,9 @@ class _Job:
             model = build_network(self.description())
             rows = permutation(len(self.prepared.train), self.options["seed"])[:_START_ROWS]
             inputs = _inputs(self.prepared.train)
-            model.start_from(*(leaf(np.ascontiguousarray(x[np.sort(rows)])) for x in inputs))
+            rows.sort()
+            start = [leaf(np.ascontiguousarray(x[rows])) for x in inputs]
+            model.start_from(*start, target=leaf(self.prepared.train.y[rows]))
         finally:
             random.set_state(outer)
         return model
@@ -325,6 +331,7 @@ class _Job:
             "hidden": list(self.recipe.hidden),
             "activation": self.recipe.activation,
             "dropout": self.recipe.dropout,
+            "baseline": self.recipe.baseline,
         }
 
     def learned(self) -> dict[str, Any]:
@@ -492,8 +499,9 @@ def _result(run: Run, job: _Job, fit: Fit) -> dict[str, Any]:
             if undefined:
                 notes.append(
                     f"{', '.join(undefined)} of the {name} rows: undefined, since they do not "
-                    "hold every class" if job.prepared.target.task == "classification" else
-                    f"{', '.join(undefined)} of the {name} rows: undefined, since their target "
+                    "hold every class"
+                    if job.prepared.target.task == "classification"
+                    else f"{', '.join(undefined)} of the {name} rows: undefined, since their target "
                     "does not vary"
                 )
     return {

@@ -8,12 +8,11 @@ the start ("initial_lr" for "lr") times its schedule, before each step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from schuss.nn import functional
-from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module
 from schuss.nn.tabular import (
     FeatureScale,
@@ -183,24 +182,6 @@ class TabularRecipe:
         if weights is None:
             return each.mean()
         return (each * weights).sum() / weights.sum()
-
-    def set_progress(
-        self, model: Module, groups: Iterable[dict[str, Any]], progress: float
-    ) -> None:
-        """Set learning rate, weight decay and dropout to their values at a point of training.
-
-        Args:
-            model: the network, whose dropout layers are set.
-            groups: the optimizer's `param_groups`.
-            progress: share of the steps that is done, in [0, 1].
-        """
-        for group in groups:
-            for name in ("lr", "weight_decay"):
-                group[name] = group[f"initial_{name}"] * self.schedules[name](progress)
-        p = self.dropout * self.schedules["dropout"](progress)
-        for module in model.modules():
-            if isinstance(module, Dropout):
-                module.p = p
 
 
 def _factors(owner: Module, name: str) -> tuple[float, float]:
