@@ -171,7 +171,7 @@ def _test_run() -> str | None:
     from schuss.training import load, train
 
     with TemporaryDirectory() as folder:
-        trained = train("iris", epochs=2, run=Path(folder) / "run", quiet=True)
+        trained = train("iris", epochs=2, out=Path(folder) / "run", quiet=True)
         rows = np.array([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])
         before = trained.predict_proba(rows)
         after = load(Path(folder) / "run").predict_proba(rows)

@@ -90,7 +90,9 @@ def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[
             yield write
         return
     packed: Any = (
-        gzip.GzipFile(fileobj=file, mode="wb", mtime=0) if suffix.endswith(".gz") else file
+        gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+        if suffix.endswith(".gz")
+        else file
     )
     text = io.TextIOWrapper(packed, encoding="utf-8", newline="", write_through=False)
     if suffix.startswith(".jsonl"):

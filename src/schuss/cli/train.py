@@ -109,6 +109,7 @@ def _add_descent(read: argparse.ArgumentParser) -> None:
         "--seed",
         metavar="N",
         type=count(0),
+        default=0,
         help="the same seed gives the same numbers, to the last bit (0)",
     )
 
@@ -126,5 +127,36 @@ def _add_output(read: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="end with the result as one JSON object")
 
 
-def run(a):
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and print what came of it."""
+    from schuss.cli.summary import show_result, show_start
+    from schuss.training import train
+
+    found = train(
+        arguments.data,
+        arguments.target,
+        task=arguments.task,
+        exclude=arguments.exclude,
+        kinds=dict(arguments.kind),
+        test=arguments.test,
+        test_share=arguments.test_share,
+        validation=arguments.validation,
+        validation_share=arguments.validation_share,
+        class_weight=arguments.class_weight,
+        sample_weight=arguments.sample_weight,
+        group=arguments.group,
+        time=arguments.time,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        lr=arguments.lr,
+        weight_decay=arguments.weight_decay,
+        patience=arguments.patience,
+        optimizer=arguments.optimizer,
+        hidden=arguments.hidden,
+        seed=arguments.seed,
+        out=arguments.out,
+        quiet=arguments.quiet,
+        on_start=None if arguments.quiet else show_start,
+    )
+    show_result(found, quiet=arguments.quiet, as_json=arguments.json)
     return 0

@@ -1,0 +1,37 @@
+"""`schuss evaluate`: how good a trained network is on rows that have the answer."""
+
+from __future__ import annotations
+
+import argparse
+
+from schuss.cli.parser import CommandParser
+from schuss.cli.summary import figures_table, print_json
+
+EXAMPLES = """\
+examples:
+  schuss evaluate runs/iris-1 test.csv
+  schuss evaluate runs/iris-1 iris --json"""
+
+
+def parser() -> CommandParser:
+    """Return the reader of this command's options."""
+    read = CommandParser(
+        "schuss evaluate", "RUN FILE [--json]", "Measure a run on rows with the answer.", EXAMPLES
+    )
+    read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
+    read.add_argument("file", metavar="FILE", help="a table that has the target's column")
+    read.add_argument("--json", action="store_true", help="end with the result as one JSON object")
+    return read
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the figures."""
+    from schuss.training import load
+
+    trained = load(arguments.run)
+    figures = trained.evaluate(arguments.file)
+    print(figures_table({arguments.file: figures}))
+    if arguments.json:
+        result = {"run": arguments.run, "task": trained.task, "data": arguments.file}
+        print_json({**result, "figures": figures})
+    return 0

@@ -1,0 +1,99 @@
+"""`schuss predict`: what a trained network says about new rows, beside their columns."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schuss.cli.output import check_output, open_output
+from schuss.cli.parser import CommandParser
+from schuss.errors import UsageError
+
+if TYPE_CHECKING:
+    from schuss.data import Table
+    from schuss.training import Run
+
+EXAMPLES = """\
+examples:
+  schuss predict runs/iris-1 new.csv -o out.csv
+  schuss predict runs/people-1 new.parquet -o out.jsonl.gz
+  schuss predict model.schuss new.csv | head"""
+
+
+def parser() -> CommandParser:
+    """Return the reader of this command's options."""
+    read = CommandParser(
+        "schuss predict",
+        "RUN FILE [-o OUT]",
+        "Write each row's columns with the classes' probabilities, or the value, beside them.\n"
+        "Rows stream through, so a file larger than memory works.",
+        EXAMPLES,
+    )
+    read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
+    read.add_argument(
+        "file",
+        metavar="FILE",
+        help="a .csv, .tsv, .jsonl (each also .gz) or .parquet file; more columns do no harm",
+    )
+    read.add_argument(
+        "-o",
+        "--out",
+        metavar="OUT",
+        default="-",
+        help="a file of any of these formats; - for standard output as CSV (the default)",
+    )
+    read.add_argument("--quiet", action="store_true", help="no word about what was written")
+    return read
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Predict chunk by chunk."""
+    check_output(arguments.out)
+    if arguments.out != "-" and _same(arguments.out, arguments.file):
+        raise UsageError(f"{arguments.out}: is the input itself; give another name.")
+    from schuss.training import load
+
+    trained = load(arguments.run)
+    kinds = trained.preprocessor.kinds
+    numeric = [name for name, kind in kinds.items() if kind.kind == "numeric"]
+    names: list[str] = []
+    rows = 0
+    with open_output(arguments.out, numeric=numeric) as write:
+        for chunk in trained.chunks(arguments.file):
+            names = names or _new_names(trained, chunk.names)
+            new = zip(names, _columns(trained, chunk), strict=True)
+            write({**chunk.columns, **dict(new)})
+            rows += chunk.rows
+    if not arguments.quiet and arguments.out != "-":
+        print(f"{rows:,} predictions: {arguments.out}", file=sys.stderr)
+    return 0
+
+
+def _same(one: str, other: str) -> bool:
+    return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
+
+
+def _columns(trained: Run, chunk: Table) -> Iterable[Any]:
+    """Return the columns that are added: the class and each class's probability, or the value."""
+    found = trained.predict_table(chunk)
+    return [found.labels, *(() if found.probabilities is None else found.probabilities.T)]
+
+
+def _new_names(trained: Run, taken: Collection[str]) -> list[str]:
+    """Return the names of the added columns, none of which the input has."""
+    wanted = ["prediction"]
+    if trained.task == "classification":
+        wanted += [f"probability_{label}" for label in trained.classes]
+    found: list[str] = []
+    for name in wanted:
+        free, number = name, 2
+        while free in taken or free in found:
+            free, number = f"{name}_{number}", number + 1
+        if free != name:
+            note = f"schuss predict: there is a column {name!r} already; the new one is {free!r}."
+            print(note, file=sys.stderr)
+        found.append(free)
+    return found

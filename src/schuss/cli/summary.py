@@ -1,0 +1,112 @@
+"""What the commands say about a run: its columns before, its figures after, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from schuss.training import Run
+
+__all__ = ["figures_table", "print_json", "result_json", "show_result", "show_start"]
+
+_MOST_COLUMNS = 40
+_MOST_CLASSES = 6
+
+
+def show_start(run: Run) -> None:
+    """Print what was inferred, on standard error: the columns, the target, the shares."""
+    shown = [(c["column"], c["kind"], c["note"]) for c in run.columns[:_MOST_COLUMNS]]
+    shown.append((run.target.name, "target", _target(run)))
+    print(_aligned(shown), file=sys.stderr)
+    if len(run.columns) > _MOST_COLUMNS:
+        print(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns", file=sys.stderr)
+    for note in run.notes:
+        print(f"note: {note}", file=sys.stderr)
+    shares = run.shares
+    parts = [f"{shares['train']:,} rows to learn from"]
+    if shares["validation"]:
+        parts.append(f"{shares['validation']:,} to choose the best epoch by")
+    if shares["test"]:
+        parts.append(f"{shares['test']:,} for the final figures")
+    print("; ".join(parts), file=sys.stderr, flush=True)
+
+
+def _target(run: Run) -> str:
+    if run.task == "regression":
+        return "a number (regression)"
+    labels = [str(label) for label in run.classes[:_MOST_CLASSES]]
+    more = ", ..." if len(run.classes) > _MOST_CLASSES else ""
+    return f"{len(run.classes):,} classes: {', '.join(labels)}{more}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Put rows of words below each other, all but the last word of a row padded."""
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    lines = []
+    for *first, last in rows:
+        padded = [f"{word:<{width}}" for word, width in zip(first, widths, strict=True)]
+        lines.append("  " + "  ".join([*padded, last]).rstrip())
+    return "\n".join(lines)
+
+
+def show_result(run: Run, *, quiet: bool = False, as_json: bool = False) -> None:
+    """Print the final figures, where the run is, and what can be done with it."""
+    shares = {"validation": run.validation, "test": run.test}
+    if not (quiet and as_json):
+        print(figures_table({name: figures for name, figures in shares.items() if figures}))
+        print(f"\nrun: {run.folder}")
+    if not quiet and not as_json:
+        print(f"next: schuss predict {run.folder} new.csv -o out.csv")
+        print(f"      schuss evaluate {run.folder} test.csv")
+    if as_json:
+        print_json(result_json(run))
+
+
+def result_json(run: Run) -> dict[str, Any]:
+    """Return what came of a training, as JSON can hold it."""
+    return {
+        "run": str(run.folder),
+        "task": run.task,
+        "target": run.target.name,
+        "seconds": round(run.seconds, 3),
+        "epochs": run.epochs,
+        "best_epoch": run.best_epoch,
+        "rows": run.shares,
+        "validation": run.validation or None,
+        "test": run.test or None,
+    }
+
+
+def figures_table(shares: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Return figures by name, a column for each share of the rows.
+
+    >>> print(figures_table({"test": {"accuracy": 0.93333, "auc": None}}))
+                test
+    accuracy  0.9333
+    auc            -
+    """
+    names = list(dict.fromkeys(name for figures in shares.values() for name in figures))
+    cells = {
+        title: [_figure(figures.get(name)) for name in names] for title, figures in shares.items()
+    }
+    first = max(map(len, names), default=0)
+    widths = {title: max(map(len, [title, *texts])) for title, texts in cells.items()}
+    lines = [" " * first + "".join(f"  {title:>{width}}" for title, width in widths.items())]
+    for row, name in enumerate(names):
+        values = "".join(f"  {cells[title][row]:>{width}}" for title, width in widths.items())
+        lines.append(f"{name.replace('_', ' '):<{first}}{values}")
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if abs(value) >= 1000 or 0 < abs(value) < 0.001 else f"{value:.4f}"
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line, as the last line of standard output."""
+    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+
+import pytest
+
+from schuss.cli.options import count, names, number, one_of, pairs, share, sizes
+from schuss.cli.parser import nearest
+
+
+def test_good_values() -> None:
+    assert count(1)("12") == 12
+    assert number(above=0.0)("1e-3") == 0.001
+    assert number(least=0.0)("0") == 0.0
+    assert share("0") == 0.0
+    assert names("a, b,,c d") == ["a", "b", "c d"]
+    assert sizes("64,8") == [64, 8]
+    assert pairs("a=b=category") == ("a=b", "category")
+    assert one_of(("x", "y"))("y") == "y"
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (count(1), "0"),
+        (count(1), "1.5"),
+        (count(0), "-1"),
+        (number(above=0.0), "0"),
+        (number(above=0.0), "inf"),
+        (number(least=0.0), "nan"),
+        (share, "1.0"),
+        (share, "-0.1"),
+        (share, "nan"),
+        (sizes, "8,-1"),
+        (pairs, "category"),
+        (pairs, "a="),
+        (one_of(("x", "y")), "z"),
+    ],
+)
+def test_wrong_values_say_what_was_expected(read, text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=rf"expected .*, got '{text.split(',')[-1]}'"):
+        read(text)
+
+
+def test_nearest() -> None:
+    assert nearest("trian", ["train", "predict"]) == "; did you mean train?"
+    assert nearest("xyz", ["train", "predict"]) == ""
