@@ -127,7 +127,12 @@ def fit_schuss(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int)
 
     with tempfile.TemporaryDirectory() as folder:
         run = schuss.train(
-            train, target=table.target, seed=seed, test_share=0.0, out=Path(folder) / "run", quiet=True
+            train,
+            target=table.target,
+            seed=seed,
+            test_share=0.0,
+            out=Path(folder) / "run",
+            quiet=True,
         )
         return run.predict(test.drop(columns=[table.target]))
 
@@ -163,7 +168,9 @@ def sklearn_variants(table: Table, inputs: pd.DataFrame, seed: int) -> list[Any]
 
     numeric = list(inputs.select_dtypes("number").columns)
     others = [name for name in inputs.columns if name not in set(numeric)]
-    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    numbers = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
+    )
     categories = make_pipeline(
         SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
         OneHotEncoder(handle_unknown="ignore"),
@@ -181,7 +188,8 @@ def sklearn_variants(table: Table, inputs: pd.DataFrame, seed: int) -> list[Any]
         return [make_pipeline(encode, MLPClassifier(random_state=seed, **o)) for o in options]
     return [
         TransformedTargetRegressor(
-            make_pipeline(encode, MLPRegressor(random_state=seed, **o)), transformer=StandardScaler()
+            make_pipeline(encode, MLPRegressor(random_state=seed, **o)),
+            transformer=StandardScaler(),
         )
         for o in options
     ]
@@ -200,7 +208,8 @@ def fit_sklearn(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int
         figures = []
         for variant in variants:
             model = clone(variant).fit(
-                peer_columns(part, table), part[table.target].astype(str if table.classes else float)
+                peer_columns(part, table),
+                part[table.target].astype(str if table.classes else float),
             )
             figure = score(
                 table, validation[table.target], model.predict(peer_columns(validation, table))
