@@ -71,10 +71,8 @@ def require_indices(
     array = values(indices)
     if array is None:
         return ignored is not None
-    if array.size == 0:
-        return False
-    low, high = int(array.min()), int(array.max())
-    if low >= 0 and high < count:
+    # Read as unsigned, negative numbers are large ones: one pass sees both ends.
+    if array.size == 0 or array.view(f"u{array.itemsize}").max() < count:
         return ignored is not None and 0 <= ignored < count
     wrong = (array < 0) | (array >= count)
     if ignored is not None:

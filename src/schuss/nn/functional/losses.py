@@ -16,6 +16,7 @@ from schuss.nn.functional._checks import (
     require_same_shape,
     values,
 )
+from schuss.nn.functional.activations import softplus_parts
 from schuss.tensor import Tensor, leaf
 
 
@@ -247,14 +248,11 @@ def binary_cross_entropy_with_logits(
     """
     owner = "binary_cross_entropy_with_logits"
     target = _check_pair(owner, input, target)
-    positive = input > 0
-    tail = ops.log1p(ops.exp(ops.where(positive, -input, input)))
+    negative, positive, tail = softplus_parts(input)
     if pos_weight is None:
-        loss = (ops.astype(positive, input.dtype) - target) * input + tail
+        loss = (positive - input * target) + tail
     else:
-        drawn = pos_weight * target
-        rest = 1.0 - target
-        loss = ops.where(positive, rest, -drawn) * input + (drawn + rest) * tail
+        loss = pos_weight * target * (tail - negative) + (1.0 - target) * (positive + tail)
     return reduced(owner, loss if weight is None else loss * weight, reduction)
 
 
