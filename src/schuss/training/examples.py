@@ -141,8 +141,10 @@ def _collated(data: Any) -> tuple[Any, ...]:
             f"Trainer: expected each item of {type(data).__name__} to be a pair (x, y); "
             "give (X, y) instead."
         )
-    return tuple(np.stack([np.asarray(to_array(part)) for part in column]) for column in
-                 zip(*pairs, strict=True))
+    return tuple(
+        np.stack([np.asarray(to_array(part)) for part in column])
+        for column in zip(*pairs, strict=True)
+    )
 
 
 def _column(values: Any, dtype: Any, what: str) -> Any:
@@ -206,10 +208,11 @@ def class_factors(class_weight: Any, y: Array, owner: str = "Trainer") -> Array:
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise UsageError(
-                f"{owner}: expected class_weight to be 'balanced' or numbers, got "
-                f"{class_weight!r}."
+                f"{owner}: expected class_weight to be 'balanced' or numbers, got {class_weight!r}."
             )
-        return np.where(counts == 0, 1.0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+        return np.where(
+            counts == 0, 1.0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        )
     factors = np.ones(max(len(counts), len(class_weight)))
     if isinstance(class_weight, Mapping):
         factors = np.ones(max(len(counts), *(int(k) + 1 for k in class_weight)))
@@ -243,4 +246,3 @@ def hold_out(
     if not len(held):
         return examples, None
     return examples.take(learn), examples.take(held)
-

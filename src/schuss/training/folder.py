@@ -14,8 +14,8 @@ from typing import Any
 
 import schuss
 from schuss.errors import DataError, FileFormatError, UsageError
-from schuss.nn.serialization import save_safetensors, write_atomically
 from schuss.nn.serialization import _read as read_safetensors
+from schuss.nn.serialization import save_safetensors, write_atomically
 from schuss.tensor import Array, Tensor
 
 __all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
@@ -261,7 +261,10 @@ class RunFolder:
         os.fsync(self._metrics.fileno())
         (self.path / "checkpoints").mkdir(exist_ok=True)
         write_bundle(
-            self.path / "checkpoints" / f"step-{step:09d}.safetensors", tensors, "checkpoint", header
+            self.path / "checkpoints" / f"step-{step:09d}.safetensors",
+            tensors,
+            "checkpoint",
+            header,
         )
         for old in self._checkpoints()[_KEPT:]:
             old.unlink(missing_ok=True)

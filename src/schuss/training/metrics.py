@@ -261,7 +261,9 @@ def measure(
     >>> measure(["mae", "r2"], np.array([1.0, 1.0]), np.array([1.0, 2.0]))
     {'mae': 0.5, 'r2': None}
     """
-    functions = metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+    functions = (
+        metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+    )
     found: dict[str, float | None] = {}
     for name, function in functions.items():
         value = function(y, predicted, weight)

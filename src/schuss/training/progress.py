@@ -170,9 +170,7 @@ class Bar:
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Show the newest figures."""
-        self._bar.update(
-            self._task, epoch=record["epoch"], figures=figures(record, self.monitor)
-        )
+        self._bar.update(self._task, epoch=record["epoch"], figures=figures(record, self.monitor))
 
     def note(self, text: str) -> None:
         """Print it above the bar."""
