@@ -106,7 +106,7 @@ def peer_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
             if stamps.notna().mean() > 0.9:
                 columns[f"{name} seconds"] = (stamps - pd.Timestamp(0)).dt.total_seconds()
                 columns[f"{name} day"] = stamps.dt.day.astype(float)
-                columns[f"{name} weekday"] = stamps.dt.weekday.astype(float)
+                columns[f"{name} weekday"] = stamps.dt.dayofweek.astype(float)
                 columns[f"{name} hour"] = stamps.dt.hour + stamps.dt.minute / 60.0
             else:
                 columns[name] = column.astype(object).where(column.notna(), None)
@@ -139,8 +139,12 @@ def fit_schuss(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int)
 
 def fit_realmlp(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Any:
     """Train pytabkit's RealMLP_TD with its defaults; missing numbers get the training median."""
+    import logging
+
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
 
+    for logger in ("lightning", "lightning.pytorch", "pytorch_lightning"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     inputs, held_out = peer_columns(train, table), peer_columns(test, table)
     numeric = inputs.select_dtypes("number").columns
     medians = inputs[numeric].median()
@@ -201,19 +205,17 @@ def fit_sklearn(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int
 
     part, validation = split(train, table, seed + 1000)
     inputs, held_out = peer_columns(train, table), peer_columns(test, table)
-    target = train[table.target].astype(str if table.classes else float)
+    kind = str if table.classes else float
+    target = train[table.target].astype(kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         variants = sklearn_variants(table, inputs, seed)
         figures = []
         for variant in variants:
-            model = clone(variant).fit(
-                peer_columns(part, table),
-                part[table.target].astype(str if table.classes else float),
-            )
-            figure = score(
-                table, validation[table.target], model.predict(peer_columns(validation, table))
-            )
+            model = clone(variant)
+            model.fit(peer_columns(part, table), part[table.target].astype(kind))
+            predicted = model.predict(peer_columns(validation, table))
+            figure = score(table, validation[table.target], predicted)
             figures.append(figure if table.classes else -figure)
         return variants[int(np.argmax(figures))].fit(inputs, target).predict(held_out)
 
