@@ -200,9 +200,8 @@ def prepare_table(
     notes += [f"{kind.name}: {kind.reason}" for kind in column_kinds.values() if not kind.used]
 
     check_values(features, column_kinds)
-    codes, present = encoder.encode(table)
-    rows = np.flatnonzero(present).astype(np.int64)
-    classes = codes if encoder.task == "classification" else None
+    rows = np.flatnonzero(encoder.present(table)).astype(np.int64)
+    classes = encoder.encode(table)[0] if encoder.task == "classification" else None
     groups = None if group is None else _groups(table, group)
     moments = None if time is None else _moments(table, time)
     weights = None if weight is None else weight_column(table, weight)
@@ -230,8 +229,7 @@ def prepare_table(
             if chosen is None or not len(chosen):
                 return None
             return share(table, chosen, weights)
-        _, there = encoder.encode(source)
-        kept = np.flatnonzero(there).astype(np.int64)
+        kept = np.flatnonzero(encoder.present(source)).astype(np.int64)
         if not len(kept):
             raise DataError(
                 f"{source.source}: the target {target!r} is missing in every row of the {what} "

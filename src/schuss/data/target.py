@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of
 from schuss.data.parsing import TEXT, NumberFormat, number_format
-from schuss.data.table import Table, did_you_mean
+from schuss.data.table import Table, did_you_mean, shown
 from schuss.errors import DataError, FileFormatError, UsageError
 
 __all__ = ["TargetEncoder", "Task"]
@@ -69,8 +70,8 @@ def _label(value: float, whole: bool) -> Label:
 class TargetEncoder:
     """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
 
-    Which of the two it is follows from the column: words, true or false, and whole numbers with
-    at most ten different values are classes; other numbers are a quantity. For a quantity,
+    Which of the two it is follows from the column: words, true or false, and whole numbers that
+    repeat and have at most ten different values are classes; other numbers are a quantity. For a quantity,
     y = (value - mean) / standard deviation, with mean and deviation of the training rows.
 
     Make one with `infer`, then call `fit` with the training rows.
@@ -181,7 +182,7 @@ class TargetEncoder:
             present = numbers[~values.missing & ~values.bad]
             distinct = np.unique(present)
             whole = bool(np.all(distinct == np.floor(distinct)))
-            few = len(distinct) <= _MOST_NUMBER_CLASSES
+            few = len(distinct) <= _MOST_NUMBER_CLASSES and len(distinct) < len(present)
             if task == "regression":
                 return cls(
                     name, "regression", reason="as you said", style=values.style, whole=whole
@@ -206,15 +207,17 @@ class TargetEncoder:
         if self.task == "regression":
             numbers = cast("npt.NDArray[np.float64]", values.numbers)[~values.missing]
             if bool(np.all(numbers == numbers[0])):
-                shown = _label(float(numbers[0]), True)
+                value = _label(float(numbers[0]), True)
                 raise DataError(
-                    f"{table.source}: the target {self.name!r} is {shown} in all {present:,} rows; "
+                    f"{table.source}: the target {self.name!r} is {value} in all {present:,} rows; "
                     "choose a column that varies."
                 )
             return
         if len(self.classes) == 1:
+            label = self.classes[0]
+            only = shown(label) if isinstance(label, str) else repr(label)
             raise DataError(
-                f"{table.source}: the target {self.name!r} is {self.classes[0]!r} in all "
+                f"{table.source}: the target {self.name!r} is {only} in all "
                 f"{present:,} rows (one class); choose a column that varies."
             )
         k = len(self.classes)
@@ -230,10 +233,10 @@ class TargetEncoder:
         counts = np.bincount(codes[codes >= 0], minlength=k)
         single = [str(self.classes[c]) for c in np.flatnonzero(counts == 1).tolist()]
         if single:
-            shown = ", ".join(repr(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
+            some = ", ".join(shown(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
             self.notes.append(
                 f"{len(single)} class{'' if len(single) == 1 else 'es'} of {self.name!r} "
-                f"with a single row ({shown}): learned from, but never tested"
+                f"with a single row ({some}): learned from, but never tested"
             )
 
     def fit(self, table: Table) -> TargetEncoder:
@@ -251,14 +254,30 @@ class TargetEncoder:
         if self.task == "regression":
             raw, keep = self.values(table)
             present = raw[keep]
-            if not len(present) or bool(np.all(present == present[0])):
+            unit = _power_of_two(float(np.abs(present).max(initial=0.0)))
+            # In units of a power of two nothing is rounded, and no square overflows or vanishes.
+            self.std = float(np.std(present / unit)) * unit if len(present) else 0.0
+            if self.std == 0.0 or bool(np.all(present == present[0])):
                 raise DataError(
                     f"{table.source}: the target {self.name!r} does not vary in the training rows; "
                     "add rows, or hold out fewer."
                 )
-            self.mean = float(np.mean(present))
-            self.std = float(np.std(present))
+            self.mean = float(np.mean(present / unit)) * unit
         return self
+
+    def present(self, table: Table) -> npt.NDArray[np.bool_]:
+        """Tell in which rows the target is there.
+
+        Args:
+            table: Rows that have the target's column.
+
+        Returns:
+            Mask of shape (rows,).
+
+        Raises:
+            DataError: If the column is missing, or a value cannot be used.
+        """
+        return self.values(table)[1] if self.task == "regression" else self.encode(table)[1]
 
     def values(self, table: Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Read a quantity in its own unit.
@@ -302,18 +321,21 @@ class TargetEncoder:
         self._check_there(table)
         if self.task == "regression":
             raw, keep = self.values(table)
-            return ((raw - self.mean) / self.std).astype(np.float32), keep
+            unit = _power_of_two(self.std)
+            y = (raw / unit - self.mean / unit) / (self.std / unit)
+            limit = float(np.finfo(np.float32).max)
+            return np.clip(y, -limit, limit).astype(np.float32), keep
         labels, codes = labels_of(table, ColumnKind(self.name, "category", "", True))
         known = {_key(label): code for code, label in enumerate(self.classes)}
         renumber = [known.get(_key(label), -2) for label in labels]
         renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
         if bool((renumbered == -2).any()):
             row = int(np.argmax(renumbered == -2))
-            shown = ", ".join(str(label) for label in self.classes[:8])
+            some = ", ".join(str(label) for label in self.classes[:8])
             raise DataError(
                 f"{table.source}, {table.where(row)}, column {self.name!r}: expected one of the "
-                f"classes learned ({shown}{', ...' if self.n_classes > 8 else ''}), got "
-                f"{str(table[self.name][row])!r}; leave the row out, or train with this class."
+                f"classes learned ({some}{', ...' if self.n_classes > 8 else ''}), got "
+                f"{shown(table[self.name][row])}; leave the row out, or train with this class."
             )
         return renumbered, renumbered >= 0
 
@@ -392,6 +414,11 @@ class TargetEncoder:
             ) from None
 
 
+def _power_of_two(size: float) -> float:
+    """Return the largest power of two that is not above size; 1 for 0."""
+    return math.ldexp(1.0, math.frexp(size)[1] - 1) if size > 0.0 else 1.0
+
+
 def _key(label: Label) -> str:
     """Return the text under which a class is found again, whatever type its column has."""
     if isinstance(label, float) and label.is_integer():
@@ -428,14 +455,14 @@ def _refuse_infinite(table: Table, name: str, values: _Values) -> None:
     row = int(np.argmax(np.isinf(values.numbers)))
     raise DataError(
         f"{table.source}, {table.where(row)}, column {name!r}: expected a finite target, got "
-        f"{str(table[name][row])!r}; correct it, or leave it empty to leave the row out."
+        f"{shown(table[name][row])}; correct it, or leave it empty to leave the row out."
     )
 
 
 def _not_a_number(table: Table, name: str, row: int) -> DataError:
     return DataError(
         f"{table.source}, {table.where(row)}, column {name!r}: expected a number as target, got "
-        f"{str(table[name][row])!r}; correct it, leave it empty to leave the row out, or give "
+        f"{shown(table[name][row])}; correct it, leave it empty to leave the row out, or give "
         'task="classification".'
     )
 
