@@ -164,7 +164,9 @@ class NTKLinear(Module):
     (1, 3)
     """
 
-    def __init__(self, in_features: int, out_features: int, *, dtype: npt.DTypeLike | None = None) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, *, dtype: npt.DTypeLike | None = None
+    ) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
