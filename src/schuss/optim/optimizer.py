@@ -125,23 +125,23 @@ class Optimizer:
     def _step_group(self, group: Group) -> None:
         # Parameters that always step together share one count, so that what depends on the count
         # is computed once; one that is left out keeps its count, and the others get a new one.
-        moving = [p for p in group["params"] if p.grad is not None]
-        counts: dict[int | None, Tensor] = {}
-        kept = {
-            id(self.state[p]["step"])
-            for p in (group["params"] if len(moving) < len(group["params"]) else ())
-            if p.grad is None and p in self.state
-        }
+        moving, kept = [], set()
+        begun = leaf(np.array(0.0))
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                moving.append(parameter)
+                if parameter not in self.state:
+                    self.state[parameter] = {"step": begun, **self.init(parameter, group)}
+            elif parameter in self.state:
+                kept.add(id(self.state[parameter]["step"]))
+        counts: dict[int, Tensor] = {}
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:
-            state = self.state.get(parameter)
-            old = None if state is None else state["step"]
-            key = None if old is None else id(old)
+            state = self.state[parameter]
+            key = id(state["step"])
             step = counts.get(key)
             if step is None:
-                step = counts[key] = _advanced(old, key in kept)
-            if state is None:
-                state = self.state[parameter] = {"step": step, **self.init(parameter, group)}
+                step = counts[key] = _advanced(state["step"], key in kept)
             state["step"] = step
             place = (id(step), parameter.dtype)
             found = cast.get(place)
@@ -171,8 +171,7 @@ class Optimizer:
         """Add parameters with hyperparameters of their own.
 
         Raises:
-            ValueError: on a parameter that is already there, an unknown hyperparameter, or one
-                out of range.
+            ValueError: on a parameter that is already there, or a hyperparameter out of range.
             TypeError: if a parameter is not a tensor.
         """
         owner = self._owner
@@ -277,6 +276,11 @@ class Optimizer:
         counts: dict[tuple[int, float], Tensor] = {}
         group_of = {id(p): i for i, g in enumerate(self.param_groups) for p in g["params"]}
         for number, held in state_dict["state"].items():
+            if int(number) not in by_number:
+                raise ValueError(
+                    f"{owner}: expected state of {len(by_number)} parameters, got one of number "
+                    f"{number}; build the optimizer as it was saved."
+                )
             parameter = by_number[int(number)]
             state[parameter] = self._loaded(parameter, group_of[id(parameter)], held, counts)
         self.state = state
@@ -321,13 +325,9 @@ class Optimizer:
         return "\n".join(lines)
 
 
-def _advanced(step: Tensor | None, kept: bool) -> Tensor:
+def _advanced(step: Tensor, kept: bool) -> Tensor:
     """Return the count of steps plus one: in place, unless others keep the old one."""
-    if step is None:
-        return leaf(np.array(1.0))
-    if kept:
-        return (step + 1.0).detach()
-    return step.assign(step + 1.0)
+    return step + 1.0 if kept else step.assign(step + 1.0)
 
 
 def zeros(parameter: Tensor) -> Tensor:
