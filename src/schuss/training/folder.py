@@ -14,8 +14,7 @@ from typing import Any
 
 import schuss
 from schuss.errors import DataError, FileFormatError, UsageError
-from schuss.nn.serialization import _read as read_safetensors
-from schuss.nn.serialization import save_safetensors, write_atomically
+from schuss.nn.serialization import read_safetensors, save_safetensors, write_atomically
 from schuss.tensor import Array, Tensor
 
 __all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
