@@ -17,6 +17,7 @@ from schuss.data.columns import (
     stamps_of,
 )
 from schuss.data.inference import infer_kinds
+from schuss.data.leaks import telling_columns
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.splits import split_rows
 from schuss.data.table import Table, did_you_mean
@@ -216,6 +217,13 @@ def prepare_table(
     encoder.fit(train_table)
     _check_training(train_table, encoder)
     preprocessor = TablePreprocessor().fit(train_table, column_kinds)
+    is_classes = encoder.task == "classification"
+    y, _ = encoder.encode(train_table)
+    goes = "each of its values goes with one value of" if is_classes else "it runs along with"
+    notes += [
+        f"{name}: {goes} {target!r}; exclude it if it is not known before"
+        for name in telling_columns(train_table, column_kinds, y, classes=is_classes)
+    ]
 
     def share(source: Table, chosen: Rows, source_weights: Any) -> Share:
         part = source.take(chosen)

@@ -71,8 +71,8 @@ class TargetEncoder:
     """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
 
     Which of the two it is follows from the column: words, true or false, and whole numbers that
-    repeat and have at most ten different values are classes; other numbers are a quantity. For a quantity,
-    y = (value - mean) / standard deviation, with mean and deviation of the training rows.
+    repeat and have at most ten different values are classes; other numbers are a quantity. For a
+    quantity, y = (value - mean) / standard deviation, both of the training rows.
 
     Make one with `infer`, then call `fit` with the training rows.
 
