@@ -23,8 +23,10 @@ def show_start(run: Run) -> None:
     print(_aligned(shown), file=sys.stderr)
     if len(run.columns) > _MOST_COLUMNS:
         print(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns", file=sys.stderr)
+    said = {f"{c['column']}: {c['note']}" for c in run.columns[:_MOST_COLUMNS]}
     for note in run.notes:
-        print(f"note: {note}", file=sys.stderr)
+        if note not in said:
+            print(f"note: {note}", file=sys.stderr)
     shares = run.shares
     parts = [f"{shares['train']:,} rows to learn from"]
     if shares["validation"]:
