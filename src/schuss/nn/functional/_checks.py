@@ -104,3 +104,14 @@ def require_reduction(
     if reduction not in allowed:
         names = ", ".join(repr(name) for name in allowed)
         raise ValueError(f"{owner}: expected reduction to be one of {names}, got {reduction!r}.")
+
+
+def check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
+    """Check prediction and target against each other; return the target in the input's dtype."""
+    require_floating(owner, "input", x)
+    require_same_shape(owner, x, target)
+    if target.dtype == x.dtype:
+        return target
+    if target.dtype.kind == "f":
+        require_same_dtype(owner, "target", target, x)
+    return ops.astype(target, x.dtype)
