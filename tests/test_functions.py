@@ -17,8 +17,6 @@ from schuss.backprop import vjp
 from schuss.gradcheck import check_gradients
 from schuss.tensor import TRACER, Tensor, leaf, tensor
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
 
 @dataclass
 class Case:

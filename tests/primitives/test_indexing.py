@@ -42,9 +42,9 @@ INDICES: list[Any] = [
     # Masks.
     MASK1, MASK2, MASK3, [True, False, True, False], tensor(MASK1), tensor(MASK2),
     (MASK1, 0), (MASK1, slice(0, 2)), (slice(None), A([True, False, True])),
-    (..., X[0, 0] > 0), (MASK2, slice(1, 3)), (MASK2, 1), (MASK1, [0, 1, 2]), (MASK1, ..., [0, 1, 2]),
-    (None, MASK1), (MASK1, None, 2), np.zeros(4, bool), np.zeros((4, 3, 5), bool),
-    (slice(None), np.zeros(3, bool)), (0, A([True, True, False])),
+    (..., X[0, 0] > 0), (MASK2, slice(1, 3)), (MASK2, 1), (MASK1, [0, 1, 2]),
+    (MASK1, ..., [0, 1, 2]), (None, MASK1), (MASK1, None, 2), np.zeros(4, bool),
+    np.zeros((4, 3, 5), bool), (slice(None), np.zeros(3, bool)), (0, A([True, True, False])),
 ]  # fmt: skip
 IDS = [str(i).replace("\n", "") for i in INDICES]
 
@@ -127,7 +127,8 @@ def test_repeated_rows_accumulate() -> None:
         ((0, 0, 0, 0), "too many indices"), ((..., ...), "single ellipsis"),
         (1.0, "expected integers or booleans, got float"), ("a", "expected integers, slices"),
         ([0.5], "expected integers or booleans"), (([0, 1], [0, 1, 2]), "broadcast"),
-        (True, "one boolean; use where"), (np.array([True, False]), r"mask of shape \(4,\).*\(2,\)"),
+        (True, "one boolean; use where"),
+        (np.array([True, False]), r"mask of shape \(4,\).*\(2,\)"),
         ((slice(None), MASK1), r"mask of shape \(3,\) from axis 1 on, got \(4,\)"),
         ((..., MASK1), r"mask of shape \(5,\) from axis 2"), (MASK2.T, r"got \(3, 4\)"),
         (np.ones((4, 3, 5, 1), bool), "mask"),
