@@ -54,6 +54,8 @@ def test_parameters_are_checked():
         optim.SGD([1.0])
     with pytest.raises(TypeError, match="expected an iterable of parameters or groups, got Tensor"):
         optim.SGD(p)
+    with pytest.raises(TypeError, match=r"got Linear; use model\.parameters\(\)"):
+        optim.SGD(nn.Linear(2, 1))
     with pytest.raises(TypeError, match="expected groups to be dictionaries with 'params'"):
         optim.SGD([{"lr": 1.0}])
 

@@ -18,6 +18,16 @@ def values(x: Tensor) -> Array | None:
     return None if TRACER.get() is not None else x.array
 
 
+def require_tensors(owner: str, **given: object) -> None:
+    """Raise TypeError unless every argument is a tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{owner}: expected {name} to be a tensor, got {type(value).__name__}; "
+                f"use schuss.tensor({name})."
+            )
+
+
 def require_floating(owner: str, name: str, x: Tensor) -> None:
     """Raise TypeError unless `x` is float32 or float64."""
     if x.dtype.kind != "f":
@@ -108,6 +118,7 @@ def require_reduction(
 
 def check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
     """Check prediction and target against each other; return the target in the input's dtype."""
+    require_tensors(owner, input=x, target=target)
     require_floating(owner, "input", x)
     require_same_shape(owner, x, target)
     if target.dtype == x.dtype:

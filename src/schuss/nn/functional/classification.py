@@ -15,6 +15,7 @@ from schuss.nn.functional._checks import (
     require_reduction,
     require_same_dtype,
     require_same_shape,
+    require_tensors,
     values,
 )
 from schuss.nn.functional.activations import softplus_parts
@@ -56,6 +57,7 @@ def cross_entropy(
     0.3466
     """
     owner = "cross_entropy"
+    require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -153,6 +155,7 @@ def nll_loss(
     2.5
     """
     owner = "nll_loss"
+    require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     axis = _class_axis(owner, input)
