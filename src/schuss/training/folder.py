@@ -50,7 +50,8 @@ def write_bundle(
     path: Path, tensors: Mapping[str, Tensor], kind: str, header: Mapping[str, Any]
 ) -> None:
     """Write tensors with a description into one safetensors file, all or nothing."""
-    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header}, allow_nan=False)
+    # A scheduler's state may hold an infinity, which Python's JSON reads back.
+    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header})
     save_safetensors(tensors, path, {_HEADER: text})
 
 

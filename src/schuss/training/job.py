@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -211,7 +212,8 @@ def resume(
         validation=open_source(sources["validation"], validation, "validation"),
         test=open_source(sources["test"], test, "test"),
     )
-    if job.learned() != {name: config[name] for name in job.learned()}:
+    learned = json.loads(json.dumps(job.learned()))
+    if learned != {name: config.get(name) for name in learned}:
         raise DataError(
             f"{place}: the table is prepared differently now than when the run began (with Schuss "
             f"{config['versions']['schuss']}, this is {schuss.__version__}); train anew."
