@@ -296,13 +296,13 @@ class Optimizer:
         held: Mapping[str, Any],
         counts: dict[tuple[int, float], Tensor],
     ) -> State:
-        state: State = {}
+        # PyTorch's SGD counts no steps; with a state, at least one was done.
+        count = float(held.get("step", 1.0))
+        state: State = {"step": counts.setdefault((group, count), leaf(np.array(count)))}
         for name, value in held.items():
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            if name == "step":
-                count = float(array)
-                state[name] = counts.setdefault((group, count), leaf(np.array(count)))
+            if name == "step" or value is None:
                 continue
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
             if array.shape not in (parameter.shape, ()):
                 raise ValueError(
                     f"{self._owner}: expected state {name!r} of shape {parameter.shape}, got "
