@@ -26,7 +26,17 @@ _CLIP = 3.0
 _MIN_LEVEL_COUNT = 2
 #: With more columns of dates than this, the times between them are left out.
 _MAX_PAIRED_STAMPS = 4
-_SAME = 0.9999
+#: Parts of dates whose correlation is higher than this say the same.
+_SAME = 0.9
+#: Days that the training rows must span for a part of a date to mean more than its one turn.
+_NEEDED_SPAN = {
+    "year": 366.0,
+    "month": 180.0,
+    "sine of the year": 180.0,
+    "cosine of the year": 180.0,
+    "day of month": 60.0,
+    "day of week": 14.0,
+}
 
 #: Values by name, with the table's columns that they come from.
 _Numbers = dict[str, tuple[tuple[str, ...], Floats]]
@@ -88,6 +98,14 @@ def _apply(values: Floats, scaled: _Scaled) -> npt.NDArray[np.float32]:
     return (x / np.sqrt(1.0 + (x / _CLIP) ** 2)).astype(np.float32)
 
 
+def _span(stamps: npt.NDArray[np.datetime64]) -> float:
+    """Return the days from the first moment to the last."""
+    present = stamps[~np.isnat(stamps)]
+    if not len(present):
+        return 0.0
+    return float((present.max() - present.min()) / np.timedelta64(1, "D"))
+
+
 def _one_hot(codes: npt.NDArray[np.int64], levels: _Levels) -> dict[str, Floats]:
     """Encode codes: one level or two as a single column of -1, 0, 1; more as 0 and 1 each."""
     name, count = levels.column, len(levels.levels)
@@ -107,7 +125,8 @@ class TablePreprocessor:
     - Numbers, and the parts of dates, are centred on the median and scaled by the range between
       the quartiles, x = (v - median) / (q75 - q25), then clipped smoothly,
       x / sqrt(1 + (x / 3)^2). A missing number becomes the median, and an indicator column says
-      so where numbers were missing in training.
+      so where numbers were missing in training. Of a date, those parts are taken that its span
+      lets mean something and that do not repeat one another; of two dates, the time between them.
     - Categories of up to eight levels are one-hot (two levels share one column of -1 and 1; all
       are 0 where the value is missing or was never seen), then scaled and clipped likewise.
     - Larger categories become codes for an embedding; 0 is missing, never seen, or seen in one
@@ -191,11 +210,11 @@ class TablePreprocessor:
             elif kind.kind == "timestamp":
                 stamps[kind.name] = stamps_of(table, kind)
         for name, moments in stamps.items():
-            magnitudes, turns = stamp_features(moments)
-            for part, values in magnitudes.items():
-                quantities[f"{name}: {part}"] = ((name,), values)
-            for part, values in turns.items():
-                circles[f"{name}: {part}"] = ((name,), values)
+            for parts, found in zip(stamp_features(moments), (quantities, circles), strict=True):
+                span = 0.0 if self._fitted else _span(moments)
+                for part, values in parts.items():
+                    if self._fitted or span >= _NEEDED_SPAN.get(part, 0.0):
+                        found[f"{name}: {part}"] = ((name,), values)
         names = list(stamps)
         if len(names) <= _MAX_PAIRED_STAMPS:
             for k, first in enumerate(names):
@@ -289,6 +308,16 @@ class TablePreprocessor:
                     plan.notes[kind.name] = (
                         "missing values become the median, and a column says where"
                     )
+        for kind in kinds.values():
+            if kind.used and kind.kind == "timestamp":
+                parts = [
+                    scaled.name.removeprefix(f"{kind.name}: ")
+                    for scaled in (*continuous, *plain)
+                    if kind.name in scaled.columns
+                ]
+                plan.notes[kind.name] = (
+                    f"taken as {', '.join(parts) or 'nothing: it varies too little'}"
+                )
         plan.continuous, plan.plain, plan.categories = continuous, plain, categories
         if not self._fitted:
             left_out = "; ".join(f"{k.name}: {k.reason}" for k in list(kinds.values())[:3])
