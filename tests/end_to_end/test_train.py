@@ -36,7 +36,7 @@ def test_iris_says_how_good_it_is_and_what_to_do_next(schuss, tmp_path: Path) ->
         "      schuss evaluate runs/iris-1 test.csv",
     ]
     assert "species       target   3 classes: setosa, versicolor, virginica" in done.err
-    assert "96 rows to learn from; 24 to choose the best epoch by; 30 for the" in done.err
+    assert "rows: 96 to learn from, 24 to choose the best epoch by, 30 to test" in done.err
     assert "\x1b" not in done.err + done.out
     names = {path.name for path in (tmp_path / "runs" / "iris-1").iterdir()}
     assert names >= {"config.json", "model.safetensors", "optimizer.safetensors", "metrics.jsonl"}
@@ -82,10 +82,10 @@ def test_the_same_seed_gives_the_same_bits(schuss, tmp_path: Path) -> None:
 def test_regression_and_every_option(schuss, shared_data: Path, tmp_path: Path) -> None:
     mpg = shared_data / "tables" / "mpg.csv"
     done = schuss(
-        "train", mpg, "--target", "mpg", "--exclude", "name,origin",
-        "--kind", "cylinders=category", "--task", "regression", "--test-share", 0.1, "--validation-share", 0.3, "--epochs", 4,
-        "--batch-size", 64, "--lr", 0.01, "--weight-decay", 0.1, "--patience", 3,
-        "--hidden", "16,8", "--optimizer", "adam", "--seed", 3, "--json",
+        "train", mpg, "--target", "mpg", "--exclude", "name,origin", "--kind",
+        "cylinders=category", "--task", "regression", "--test-share", 0.1, "--validation-share",
+        0.3, "--epochs", 4, "--batch-size", 64, "--lr", 0.01, "--weight-decay", 0.1, "--patience",
+        3, "--hidden", "16,8", "--optimizer", "adam", "--seed", 3, "--json",
     )  # fmt: skip
     assert done.status == 0, done.err
     found = done.json

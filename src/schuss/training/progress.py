@@ -126,7 +126,7 @@ class Lines:
 
 
 class Bar:
-    """A bar by rich, with losses, the metric, time gone and time left.
+    """A bar by rich, with losses, the metric and the time left.
 
     Args:
         stream: the terminal.
@@ -139,7 +139,6 @@ class Bar:
             BarColumn,
             Progress,
             TextColumn,
-            TimeElapsedColumn,
             TimeRemainingColumn,
         )
 
@@ -148,7 +147,6 @@ class Bar:
             TextColumn("epoch {task.fields[epoch]} of {task.fields[epochs]}"),
             BarColumn(),
             TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(file=stream),
             transient=True,
