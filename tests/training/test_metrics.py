@@ -95,5 +95,5 @@ def test_wrong_arguments_are_named() -> None:
         metrics.log_loss(np.array([2]), chances)
     with pytest.raises(ValueError, match="rmse: expected y and predictions of the same shape"):
         metrics.rmse(np.zeros(2), np.zeros((2, 1)))
-    with pytest.raises(UsageError, match="no metric 'acuracy'; did you mean 'accuracy'?"):
+    with pytest.raises(UsageError, match="no metric 'acuracy'; did you mean 'accuracy'"):
         metrics.metric("acuracy")

@@ -54,7 +54,7 @@ def test_one_output_meets_targets_without_an_axis() -> None:
 
 
 def test_wrong_losses_are_named() -> None:
-    with pytest.raises(UsageError, match="no loss 'mes'; did you mean 'mse'?"):
+    with pytest.raises(UsageError, match="no loss 'mes'; did you mean 'mse'"):
         Objective("mes")
     with pytest.raises(UsageError, match="got int"):
         Objective(3)  # type: ignore[arg-type]

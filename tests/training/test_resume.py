@@ -22,7 +22,7 @@ from schuss.training import Callback, Interrupted, Trainer, load, resume, train
 OPTIONS: dict[str, Any] = {"hidden": [16], "epochs": 12, "batch_size": 16, "quiet": True}
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -35,11 +35,11 @@ class KillAt(Callback):
 
     def on_step(self, loop: Any) -> None:
         if loop.step == self.at_step:
-            raise Killed
+            raise KilledError
 
     def on_epoch(self, loop: Any) -> None:
         if loop.epoch == self.at_epoch:
-            raise Killed
+            raise KilledError
 
 
 def _arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -76,13 +76,13 @@ def test_a_run_killed_at_any_step_ends_like_the_unbroken_one(
     for number, step in enumerate([1, *draw.sample(range(2, 72), 3)]):
         place = tmp_path / f"run-{number}"
         options = OPTIONS | {"checkpoint_seconds": checkpoint_seconds, "out": place}
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train("iris", callbacks=[KillAt(step)], **options)
         assert not load(place).finished
-        # Killed a second time on the way.
+        # KilledError a second time on the way.
         again = draw.randrange(step + 1, 73)
         if again < 72:
-            with pytest.raises(Killed):
+            with pytest.raises(KilledError):
                 resume(place, quiet=True, callbacks=[KillAt(again)])
         run = resume(place, quiet=True)
         assert run.finished
@@ -92,7 +92,7 @@ def test_a_run_killed_at_any_step_ends_like_the_unbroken_one(
 
 def test_a_kill_between_figures_and_checkpoint_repeats_no_line(tmp_path: Path, whole: Path) -> None:
     place = tmp_path / "run"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train("iris", out=place, callbacks=[KillAt(epoch=5)], **OPTIONS)
     assert len(load(place).history) == 5
     resume(place, quiet=True)
@@ -136,8 +136,7 @@ def test_kill_9_at_random_moments_leaves_what_loads_and_goes_on(
         assert load(place).predict([5.1, 3.5, 1.4, 0.2]).shape == (1,)
         resume(place, quiet=True)
         _assert_same(place, whole)
-        leftovers = [p for p in place.rglob(".*")]
-        assert not leftovers
+        assert not list(place.rglob(".*"))
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, whole: Path) -> None:
@@ -171,7 +170,7 @@ def test_a_finished_run_comes_back_as_it_is(whole: Path) -> None:
 
 
 def _stopped(place: Path, data: Any = "iris", **options: Any) -> Path:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(
             data,
             out=place,
@@ -237,7 +236,7 @@ def test_changed_or_missing_data_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has changed since the run began \(60 rows then, 60 now"):
         resume(place, quiet=True)
     file.unlink()
-    with pytest.raises(DataError, match="the run's data cannot be read again: .*table.csv"):
+    with pytest.raises(DataError, match=r"the run's data cannot be read again: .*table.csv"):
         resume(place, quiet=True)
     moved = tmp_path / "moved.csv"
     moved.write_text(whole)
@@ -262,7 +261,7 @@ def test_what_cannot_be_resumed_is_said(tmp_path: Path, whole: Path) -> None:
     with pytest.raises(DataError, match="there is no such run"):
         resume(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="not a run, it has no config.json"):
+    with pytest.raises(DataError, match=r"not a run, it has no config.json"):
         resume(tmp_path / "empty")
     saved = tmp_path / "iris.schuss"
     load(whole).save(saved)
@@ -275,7 +274,7 @@ def test_what_cannot_be_resumed_is_said(tmp_path: Path, whole: Path) -> None:
     Trainer(nn.Linear(2, 1), "mse", epochs=1, folder=own, progress=False).fit((x, x[:, 0]))
     with pytest.raises(UsageError, match="made by a Trainer"):
         resume(own)
-    with pytest.raises(UsageError, match="a Trainer; load its model.safetensors"):
+    with pytest.raises(UsageError, match=r"a Trainer; load its model.safetensors"):
         load(own)
 
 
@@ -310,7 +309,7 @@ def test_a_trainers_own_run_goes_on_with_schedulers_and_buffers(tmp_path: Path) 
     unbroken = trainer(tmp_path / "whole")
     expected = unbroken.fit((x, y))
     assert len({record["lr"] for record in expected.history}) > 1
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         trainer(tmp_path / "run", KillAt(23)).fit((x, y))
     resumed = trainer(tmp_path / "run")
     found = resumed.fit((x, y), resume=True)
@@ -318,7 +317,7 @@ def test_a_trainers_own_run_goes_on_with_schedulers_and_buffers(tmp_path: Path) 
     other = resumed.model.state_dict()
     for name, value in unbroken.model.state_dict().items():
         assert np.array_equal(value.array, other[name].array)
+    wrong = trainer(tmp_path / "run")
+    wrong.plan = type(wrong.plan)(**{**vars(wrong.plan), "epochs": 9})
     with pytest.raises(FileFormatError, match="with other epochs"):
-        wrong = trainer(tmp_path / "run")
-        wrong.plan = type(wrong.plan)(**{**vars(wrong.plan), "epochs": 9})
         wrong.fit((x, y), resume=True)

@@ -81,7 +81,7 @@ def test_a_plateau_is_told_by_the_monitored_figure() -> None:
 
 def test_wrong_schedules_are_named() -> None:
     model, optimizer = _pair()
-    with pytest.raises(UsageError, match="no schedule 'cosin'; did you mean 'cosine'?"):
+    with pytest.raises(UsageError, match="no schedule 'cosin'; did you mean 'cosine'"):
         Descent("cosin", optimizer, model)
     with pytest.raises(UsageError, match="names 'momentum', which AdamW does not have"):
         Descent({"momentum": "cosine"}, optimizer, model)

@@ -28,7 +28,7 @@ class Display(Protocol):
         """Something the user should know."""
 
     def end(self, summary: str) -> None:
-        """Training is over."""
+        """Training is over; an empty summary where it broke off."""
 
 
 class Silent:
@@ -122,7 +122,8 @@ class Lines:
 
     def end(self, summary: str) -> None:
         """Print it."""
-        self._print(summary)
+        if summary:
+            self._print(summary)
 
 
 class Bar:
@@ -177,7 +178,8 @@ class Bar:
     def end(self, summary: str) -> None:
         """Take the bar away and print the summary."""
         self._bar.stop()
-        self._bar.console.print(summary, highlight=False, markup=False)
+        if summary:
+            self._bar.console.print(summary, highlight=False, markup=False)
 
 
 def make_display(progress: bool | Display, monitor: str = "loss") -> Display:
