@@ -99,7 +99,7 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
         numbers, bad = table.numbers(kind.name, kind.number_format)
         if bad.any() and not kind.tolerant:
             raise _refuse(table, kind.name, int(np.argmax(bad)), "a number")
-    elif values.dtype.kind == "M":
+    elif values.dtype.kind == "M" and table.rows:
         raise _refuse(table, kind.name, 0, "a number")
     else:
         numbers = values.astype(np.float64)

@@ -4,67 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of
-from schuss.data.parsing import TEXT, NumberFormat, number_format
+from schuss.data.parsing import NumberFormat
 from schuss.data.table import Table, did_you_mean, shown
+from schuss.data.target_values import (
+    Label,
+    TargetValues,
+    class_labels,
+    not_a_number,
+    number_label,
+    read_target,
+    refuse_counter,
+    refuse_infinite,
+)
 from schuss.errors import DataError, FileFormatError, UsageError
 
 __all__ = ["TargetEncoder", "Task"]
 
 FORMAT_VERSION = 1
 Task = Literal["classification", "regression"]
-Label = str | int | float | bool
 Array = npt.NDArray[Any]
 
 #: Whole numbers with at most so many different values are classes.
 _MOST_NUMBER_CLASSES = 10
 _MOST_CLASSES_OF_FEW_ROWS = 20
-
-
-@dataclass
-class _Values:
-    """The target as it was read: numbers (NaN where missing), or None where it is words."""
-
-    numbers: npt.NDArray[np.float64] | None
-    style: NumberFormat
-    bad: npt.NDArray[np.bool_]
-    missing: npt.NDArray[np.bool_]
-
-
-def _read(table: Table, name: str, style: NumberFormat | None = None) -> _Values:
-    """Read the target as numbers if it is that, and find what is missing."""
-    values = table[name]
-    rows = table.rows
-    if values.dtype.kind == "b":
-        none = np.zeros(rows, dtype=np.bool_)
-        return _Values(None, "plain", none, none)
-    if values.dtype.kind == "M":
-        return _Values(None, "plain", ~np.isnat(values), np.isnat(values))
-    if values.dtype != TEXT:
-        numbers = values.astype(np.float64)
-        return _Values(numbers, "plain", np.zeros(rows, dtype=np.bool_), np.isnan(numbers))
-    if style is None:
-        numbers, bad = table.numbers(name)
-        style = "plain"
-        if bad.any():
-            words, _ = table.factors(name)
-            style = number_format(words, decimal_comma=table.decimal_comma)
-    numbers, bad = table.numbers(name, style)
-    missing = np.isnan(numbers) & ~bad
-    present = rows - int(missing.sum())
-    if not present or int(bad.sum()) > 0.5 * present:
-        return _Values(None, "plain", bad, missing)
-    return _Values(numbers, style, bad, missing)
-
-
-def _label(value: float, whole: bool) -> Label:
-    return int(value) if whole and value.is_integer() else float(value)
 
 
 class TargetEncoder:
@@ -146,14 +114,14 @@ class TargetEncoder:
             raise DataError(
                 f"{table.source}: expected at least 2 rows to learn from, got 1; add rows."
             )
-        values = _read(table, name)
+        values = read_target(table, name)
         present = table.rows - int(values.missing.sum())
         if present == 0:
             raise DataError(
                 f"{table.source}: the target {name!r} is missing in every row; choose another "
                 "column, or fill it in."
             )
-        _refuse_infinite(table, name, values)
+        refuse_infinite(table, name, values)
         encoder = cls._quantity_or_classes(table, name, values, task)
         dropped = table.rows - present
         if dropped:
@@ -172,12 +140,12 @@ class TargetEncoder:
 
     @classmethod
     def _quantity_or_classes(
-        cls, table: Table, name: str, values: _Values, task: str | None
+        cls, table: Table, name: str, values: TargetValues, task: str | None
     ) -> TargetEncoder:
         numbers = values.numbers
         if task == "regression" and (numbers is None or values.bad.any()):
             row = int(np.argmax(values.bad)) if values.bad.any() else 0
-            raise _not_a_number(table, name, row)
+            raise not_a_number(table, name, row)
         if numbers is not None and task != "classification":
             present = numbers[~values.missing & ~values.bad]
             distinct = np.unique(present)
@@ -189,25 +157,25 @@ class TargetEncoder:
                 )
             if not (whole and few):
                 if values.bad.any():
-                    raise _not_a_number(table, name, int(np.argmax(values.bad)))
+                    raise not_a_number(table, name, int(np.argmax(values.bad)))
                 reason = (
                     f"whole numbers with {len(distinct):,} different values"
                     if whole
                     else "numbers with fractions"
                 )
                 if len(distinct) == len(present) > _MOST_CLASSES_OF_FEW_ROWS and whole:
-                    _refuse_counter(table, name, distinct)
+                    refuse_counter(table, name, distinct)
                 return cls(name, "regression", reason=reason, style=values.style, whole=whole)
-        classes = _classes(table, name, values)
+        classes = class_labels(table, name, values)
         reason = "as you said" if task else f"{len(classes)} different values"
         return cls(name, "classification", classes=classes, reason=reason)
 
-    def _check_variety(self, table: Table, values: _Values, present: int) -> None:
+    def _check_variety(self, table: Table, values: TargetValues, present: int) -> None:
         """Refuse a target that does not vary or is different in every row."""
         if self.task == "regression":
             numbers = cast("npt.NDArray[np.float64]", values.numbers)[~values.missing]
             if bool(np.all(numbers == numbers[0])):
-                value = _label(float(numbers[0]), True)
+                value = number_label(float(numbers[0]), True)
                 raise DataError(
                     f"{table.source}: the target {self.name!r} is {value} in all {present:,} rows; "
                     "choose a column that varies."
@@ -293,13 +261,13 @@ class TargetEncoder:
             DataError: If a value is infinite or not a number.
         """
         self._check_there(table)
-        read = _read(table, self.name, self.style)
+        read = read_target(table, self.name, self.style)
         if read.bad.any() or read.numbers is None:
             if not (read.numbers is None and bool(read.missing.all())):
                 row = int(np.argmax(read.bad)) if read.bad.any() else 0
-                raise _not_a_number(table, self.name, row)
+                raise not_a_number(table, self.name, row)
             return np.full(table.rows, np.nan), ~read.missing
-        _refuse_infinite(table, self.name, read)
+        refuse_infinite(table, self.name, read)
         return read.numbers, ~read.missing
 
     def encode(
@@ -424,54 +392,3 @@ def _key(label: Label) -> str:
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return str(label)
-
-
-def _classes(table: Table, name: str, values: _Values) -> list[Label]:
-    """List the classes in order: numbers by size, words by the alphabet."""
-    column = table[name]
-    labels, _ = labels_of(table, ColumnKind(name, "category", "", True))
-    if column.dtype.kind == "b" or set(labels) == {"False", "True"}:
-        return [label == "True" for label in sorted(labels)]
-    numbers = values.numbers
-    if numbers is None or values.bad.any() or values.style != "plain":
-        return sorted(labels)
-    try:
-        if column.dtype.kind != "f" and all(_is_plain_integer(label) for label in labels):
-            return sorted(int(label) for label in labels)
-        if column.dtype.kind == "f":
-            return sorted(float(label) for label in labels)
-    except ValueError:
-        pass
-    return sorted(labels)
-
-
-def _is_plain_integer(label: str) -> bool:
-    return label == "0" or (label.lstrip("-").isdecimal() and str(int(label)) == label)
-
-
-def _refuse_infinite(table: Table, name: str, values: _Values) -> None:
-    if values.numbers is None or not bool(np.isinf(values.numbers).any()):
-        return
-    row = int(np.argmax(np.isinf(values.numbers)))
-    raise DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a finite target, got "
-        f"{shown(table[name][row])}; correct it, or leave it empty to leave the row out."
-    )
-
-
-def _not_a_number(table: Table, name: str, row: int) -> DataError:
-    return DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a number as target, got "
-        f"{shown(table[name][row])}; correct it, leave it empty to leave the row out, or give "
-        'task="classification".'
-    )
-
-
-def _refuse_counter(table: Table, name: str, distinct: npt.NDArray[np.float64]) -> None:
-    """Refuse the numbers from 0 or 1 on, each once: they count the rows, they measure nothing."""
-    if distinct[0] in (0.0, 1.0) and distinct[-1] - distinct[0] == len(distinct) - 1:
-        raise DataError(
-            f"{table.source}: the target {name!r} is each number from {distinct[0]:.0f} to "
-            f"{distinct[-1]:.0f} once, so it looks like an identifier; "
-            'give task="regression" if it is a quantity, or choose another column.'
-        )
