@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,9 @@ __all__ = [
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)")
 
 Rule: TypeAlias = Callable[..., Tensor]
+Unary: TypeAlias = Callable[[TensorLike], Tensor]
+Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
+Function = TypeVar("Function", bound=Callable[..., Tensor])
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
 
@@ -102,7 +105,7 @@ class Primitive:
     def rule(self, position: int) -> Rule | None:
         """Return the derivative's rule for one input."""
         if self.variadic:
-            return partial(self.derivative, position)  # type: ignore[arg-type]  # one rule for all
+            return partial(self.derivative, position)  # type: ignore[arg-type, misc]  # one rule
         return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
 
 
@@ -214,13 +217,13 @@ def unary(
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = True,
     doc: str,
-) -> Callable[[TensorLike], Tensor]:
+) -> Unary:
     """Define an elementwise primitive of one input, and return the function that applies it."""
     rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
     primitive = Primitive(name, value=value, shape=shape, derivative=rules)
     differentiable = primitive.differentiable
 
-    def function(x: TensorLike) -> Tensor:
+    def function(x: Any) -> Tensor:
         if not isinstance(x, Tensor):
             x = as_tensor(x)
         if floats_only and x.array.dtype.kind != "f":
@@ -255,7 +258,7 @@ def binary(
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = False,
     doc: str,
-) -> Callable[[TensorLike, TensorLike], Tensor]:
+) -> Binary:
     """Define an elementwise primitive of two inputs, and return the function that applies it."""
     primitive = Primitive(name, value=value, shape=shape, derivative=derivative)
     differentiable = primitive.differentiable
@@ -335,8 +338,8 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
     return error
 
 
-def _named(function: Any, primitive: Primitive, doc: str) -> Any:
+def _named(function: Function, primitive: Primitive, doc: str) -> Function:
     function.__name__ = function.__qualname__ = primitive.name
     function.__doc__ = doc
-    function.primitive = primitive
+    function.primitive = primitive  # type: ignore[attr-defined]
     return function

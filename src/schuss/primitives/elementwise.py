@@ -11,8 +11,10 @@ import numpy as np
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
+    Binary,
     Primitive,
     Spec,
+    Unary,
     apply,
     as_tensor,
     binary,
@@ -40,14 +42,14 @@ subtract = binary(
     doc="x - y",
 )
 
-multiply = binary(
+multiply: Binary = binary(
     "multiply",
     value=np.multiply,
     derivative=(lambda g, z, x, y: multiply(g, y), lambda g, z, x, y: multiply(g, x)),
     doc="x * y",
 )
 
-divide = binary(
+divide: Binary = binary(
     "divide",
     value=np.true_divide,
     derivative=(
@@ -125,7 +127,7 @@ minimum = binary(
     doc="The smaller of x and y",
 )
 
-negative = unary(
+negative: Unary = unary(
     "negative",
     value=np.negative,
     derivative=lambda g, y, x: negative(g),
@@ -141,7 +143,7 @@ abs = unary(
     doc="|x|",
 )
 
-sign = unary(
+sign: Unary = unary(
     "sign", value=np.sign, derivative=NOT_DIFFERENTIABLE, floats_only=False, doc="-1, 0 or 1"
 )
 
@@ -164,7 +166,7 @@ def _rounding(name: str, value: Callable[[Array], Array], doc: str) -> Any:
     )
 
 
-floor = _rounding("floor", np.floor, "Largest integer <= x")
+floor: Unary = _rounding("floor", np.floor, "Largest integer <= x")
 ceil = _rounding("ceil", np.ceil, "Smallest integer >= x")
 round = _rounding("round", np.rint, "Nearest integer, halves to even")
 
@@ -199,7 +201,7 @@ sqrt = unary(
 
 sin = unary("sin", value=np.sin, derivative=lambda g, y, x: multiply(g, cos(x)), doc="Sine")
 
-cos = unary(
+cos: Unary = unary(
     "cos",
     value=np.cos,
     derivative=lambda g, y, x: negative(multiply(g, sin(x))),
@@ -230,7 +232,8 @@ def _sigmoid(x: Array) -> Array:
     out = np.asarray(np.negative(x))
     np.exp(out, out)
     np.add(out, 1, out)
-    return np.reciprocal(out, out)
+    np.reciprocal(out, out)
+    return out
 
 
 sigmoid = unary(
@@ -289,7 +292,7 @@ equal = _predicate("equal", np.equal, "x == y")
 not_equal = _predicate("not_equal", np.not_equal, "x != y")
 less = _predicate("less", np.less, "x < y")
 less_equal = _predicate("less_equal", np.less_equal, "x <= y")
-greater = _predicate("greater", np.greater, "x > y")
+greater: Binary = _predicate("greater", np.greater, "x > y")
 greater_equal = _predicate("greater_equal", np.greater_equal, "x >= y")
 bitwise_and = binary(
     "bitwise_and", value=np.bitwise_and, derivative=NOT_DIFFERENTIABLE, doc="x & y"
@@ -344,7 +347,8 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
         return apply(_where, (condition, x, y), NO_ATTRIBUTES)
     except ValueError:
         raise ValueError(
-            f"where: expected shapes that broadcast, got {condition.shape}, {x.shape}, {y.shape}."
+            f"where: expected shapes that broadcast, got {condition.shape}, {np.shape(x)}, "
+            f"{np.shape(y)}."
         ) from None
 
 
@@ -360,6 +364,7 @@ def _reflected(function: Any) -> Any:
     return lambda self, other: function(other, self)
 
 
+_function: Any
 for _name, _function in {
     "add": add, "sub": subtract, "mul": multiply, "truediv": divide, "floordiv": floor_divide,
     "mod": remainder, "pow": pow, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,

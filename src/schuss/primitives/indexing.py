@@ -61,7 +61,7 @@ _slice = Primitive(
     ),
 )
 
-_unslice = Primitive(
+_unslice: Primitive = Primitive(
     "unslice",
     value=_unslice_value,
     shape=lambda g, *, template, shape: (shape, g[1]),
@@ -101,7 +101,7 @@ _gather = Primitive(
     ),
 )
 
-_scatter_add = Primitive(
+_scatter_add: Primitive = Primitive(
     "scatter_add",
     value=_scatter_add_value,
     shape=lambda g, *indices, template, shape: (shape, g[1]),

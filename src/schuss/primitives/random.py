@@ -11,7 +11,7 @@ from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 from schuss.tensor import Array, Tensor, float32, supported_dtype
 
 
-def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     seed, draw = (int(n) & (2**64 - 1) for n in key)
     # As uint64: in a list of Python integers the large ones would pass through floats.
