@@ -105,7 +105,8 @@ class Primitive:
     def rule(self, position: int) -> Rule | None:
         """Return the derivative's rule for one input."""
         if self.variadic:
-            return partial(self.derivative, position)  # type: ignore[arg-type, misc]  # one rule
+            whole: Any = self.derivative
+            return partial(whole, position)
         return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
 
 
