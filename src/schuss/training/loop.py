@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -318,7 +319,7 @@ class Loop:
         if self._folder is not None:
             place = self._folder.path
             self._folder.end_metrics()
-            where += f"; go on with: schuss resume {place}"
+            where += f"; go on with: schuss resume {shlex.quote(str(place))}"
         raise Interrupted(where, place)
 
     def _save(self) -> None:

@@ -266,6 +266,8 @@ def measure(
     )
     found: dict[str, float | None] = {}
     for name, function in functions.items():
-        value = function(y, predicted, weight)
+        # Squares of values beyond 1e154 overflow; the figure is None then.
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = function(y, predicted, weight)
         found[name] = None if value is None or not math.isfinite(value) else float(value)
     return found
