@@ -1,8 +1,8 @@
 """The value of the error function, which NumPy lacks.
 
 erf(x) = x P(x^2) up to 1; beyond it 1 - exp(-x^2) Q(t) with t = (x - 5/2) / (x + 5/2), up to 6,
-where erf rounds to 1. P and Q interpolate at Chebyshev nodes (computed with 50 digits), with as many
-terms as the dtype's precision needs.
+where erf rounds to 1. P and Q interpolate at Chebyshev nodes (computed with 50 digits), with as
+many terms as the dtype's precision needs.
 """
 
 from __future__ import annotations
