@@ -222,6 +222,16 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        from schuss import array_api
+
+        if api_version not in (None, array_api.__array_api_version__):
+            raise ValueError(
+                f"array namespace: expected version {array_api.__array_api_version__}, got "
+                f"{api_version}; leave it out."
+            )
+        return array_api
+
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
 

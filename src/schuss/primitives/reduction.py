@@ -108,6 +108,9 @@ def sum(
         axis, keepdims = torch_axis(axis, keepdims, names, "sum")
     if dtype is not None:
         x = astype(x, dtype)
+        if x.dtype.kind != "f" and x.dtype != int64:
+            # NumPy sums them in int64 all the same.
+            return astype(sum(x, axis, keepdims), dtype)
     elif x.array.dtype.kind != "f":
         x = astype(x, int64)
     axes = tuple(range(x.array.ndim)) if axis is None else normalize_axes(axis, x.ndim, "sum")
