@@ -89,7 +89,7 @@ class CommandParser(argparse.ArgumentParser):
         if word.startswith("-"):
             hint = nearest(word, self._option_string_actions)
             raise UsageError(f"no option {word}{hint or f'; {self.prog} --help lists them.'}")
-        self.error(f"expected no further word, got {word!r}")
+        self.error(f"expected no further word, got {word!r} (lists take commas: a,b)")
 
 
 def command_name() -> str:
