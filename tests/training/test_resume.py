@@ -321,3 +321,19 @@ def test_a_trainers_own_run_goes_on_with_schedulers_and_buffers(tmp_path: Path) 
     wrong.plan = type(wrong.plan)(**{**vars(wrong.plan), "epochs": 9})
     with pytest.raises(FileFormatError, match="with other epochs"):
         wrong.fit((x, y), resume=True)
+
+
+def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    process = _started(place, "0")
+    try:
+        while not place.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        time.sleep(0.2)
+        with pytest.raises(UsageError, match="another process is training this run"):
+            resume(place, quiet=True)
+    finally:
+        process.kill()
+        process.wait()
+    assert resume(place, quiet=True).finished
