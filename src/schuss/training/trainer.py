@@ -23,9 +23,10 @@ from schuss.training.examples import Examples, class_factors, hold_out
 from schuss.training.folder import RunFolder
 from schuss.training.interrupt import catch_interrupts
 from schuss.training.lock import only_process
-from schuss.training.loop import Fit, Loop, Plan
+from schuss.training.loop import Loop
 from schuss.training.metrics import HIGHER_IS_BETTER, Metric, metric
 from schuss.training.objective import Loss, Objective
+from schuss.training.plan import Fit, Plan
 from schuss.training.progress import Display, clock, make_display
 from schuss.training.schedule import Descent
 from schuss.training.step import make_step
