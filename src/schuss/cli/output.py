@@ -140,7 +140,8 @@ def _texts(values: npt.NDArray[Any]) -> list[str]:
     if values.dtype.kind == "M":
         stamps = np.datetime_as_string(values, unit="auto").tolist() if len(values) else []
         return ["" if value == "NaT" else value for value in stamps]
-    return list(map(str, values.tolist()))
+    plain: list[Any] = values.tolist()
+    return plain if values.dtype.kind == "T" else list(map(str, plain))
 
 
 def _json_lines(stream: IO[str], numeric: Collection[str]) -> Write:
