@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -479,9 +479,16 @@ class _GradMode:
     """Set whether operations are recorded, as a context manager or a decorator."""
 
     enabled: bool
+    _tokens: list[Token[bool]]
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Return the mode, or with a function given, as by `@no_grad`, that function in it."""
+        mode = super().__new__(cls)
+        mode._tokens = []
+        return mode if function is None else mode(function)
 
     def __enter__(self) -> None:
-        self._token = RECORDING.set(self.enabled)
+        self._tokens.append(RECORDING.set(self.enabled))
 
     def __exit__(
         self,
@@ -489,7 +496,7 @@ class _GradMode:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        RECORDING.reset(self._token)
+        RECORDING.reset(self._tokens.pop())
 
     def __call__(self, function: Any) -> Any:
         from functools import wraps
