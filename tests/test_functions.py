@@ -556,6 +556,8 @@ def test_special_points_as_pytorch(name: str, call: Any, theirs: Any, inputs: An
         (F.asinh, ([0.0],)),
         (F.sinh, ([0.0],)),
         (F.atan2, ([0.0, 0.0], [1.0, 1e-3])),
+        (F.pow, ([2.0, 3.0, 0.5], [0.0, 1.0, 2.0])),
+        (lambda x: F.pow(x, tensor([2.0, 3.0], "float64")), ([0.0, 0.0],)),
         (lambda x: x**3, ([0.0],)),
         (lambda x: x**2, ([0.0],)),
         (F.prod, ([0.0, 0.0, 2.0],)),
