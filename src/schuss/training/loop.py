@@ -11,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from schuss import random
 from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
@@ -126,7 +128,8 @@ class Loop:
             self._display.note(note)
         self._due = perf_counter() + self.plan.checkpoint_seconds
         self.model.train()
-        with enable_grad():
+        # What is not finite is noticed in the loss, and said once.
+        with enable_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             while not self._over():
                 self._run_epoch()
         return self._finish()
@@ -217,7 +220,7 @@ class Loop:
             f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
             f"rate of {self._descent.lr:.3g}"
         )
-        way_out = "lower lr, clip the gradients with clip_norm=1.0, or scale the inputs"
+        way_out = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
         if not self.best or not self.at.best_epoch:
             raise DivergenceError(f"Trainer: {what}; {way_out}.")
         note = (

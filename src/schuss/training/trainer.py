@@ -352,7 +352,7 @@ def _check(
 
 def _summary(fit: Fit, plan: Plan) -> str:
     """Return the line that ends the progress."""
-    text = f"trained {fit.epochs} epochs in {clock(fit.seconds)}"
+    text = f"trained {fit.epochs} epoch{'' if fit.epochs == 1 else 's'} in {clock(fit.seconds)}"
     if fit.stopped == "patience":
         text += f" (no better epoch in the last {plan.patience})"
     if fit.best_epoch and fit.best_epoch != fit.epochs:
