@@ -608,6 +608,16 @@ def test_float32_means_over_ten_million_numbers(axis: int | None) -> None:
         )
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (1, 2), (0, 2), (2, 1, 0)])
+def test_float32_sums_keep_their_digits_along_every_axis(axis: Any) -> None:
+    x = np.random.default_rng(0).random((230, 500, 97), dtype=np.float32) + np.float32(1)
+    for array in (x, x.transpose(2, 0, 1), x[::2, ::-1, 1::3], x[:, :3], x[:3], x[..., :2]):
+        got = F.sum(leaf(array), axis, True)
+        right = array.sum(axis, dtype=np.float64, keepdims=True)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got.array, right, rtol=9e-7)
+
+
 def test_float32_cumulative_sum_and_variance_keep_their_digits() -> None:
     x = np.random.default_rng(0).random(10**6, dtype=np.float32) + np.float32(1)
     right = np.cumsum(x, dtype=np.float64)
