@@ -75,6 +75,11 @@ class TableJob:
                 f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
                 'or give task="classification".'
             )
+        if options["patience"] is not None and prepared.validation is None:
+            raise UsageError(
+                "train: patience needs validation rows to tell better from worse; give a "
+                "validation share, or leave patience out."
+            )
         chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
         changes = {name: options[name] for name in chosen}
         hidden = options["hidden"]

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import schuss
@@ -146,8 +147,8 @@ class Trainer:
             model, self.objective, self.optimizer, clip_norm=clip_norm, clip_value=clip_value
         )
         self.plan = Plan(
-            epochs=epochs,
-            batch_size=batch_size,
+            epochs=int(epochs),
+            batch_size=int(batch_size),
             drop_last=drop_last,
             seed=seed_for(seed, "steps"),
             metrics=dict(named),
@@ -333,7 +334,7 @@ def _check(
     """Refuse options out of range, all of them at once."""
     problems = []
     for name, count in (("batch_size", batch_size), ("epochs", epochs), ("patience", patience)):
-        if count is not None and not (isinstance(count, int) and count >= 1):
+        if count is not None and not (isinstance(count, Integral) and count >= 1):
             problems.append(f"{name} a whole number of at least 1, got {count!r}")
     for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if limit is not None and not limit > 0:
