@@ -267,7 +267,7 @@ def _descend(
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         patience=job.options["patience"],
-        metrics=job.metrics(),
+        metrics=job.metrics(model),
         monitor=job.monitor(),
         ties="last",
         drop_last=True,
