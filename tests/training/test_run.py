@@ -195,6 +195,8 @@ def test_arrays_and_frames_and_targets_of_their_own(tmp_path: Path) -> None:
         assert np.array_equal(run.predict_proba(x), runs[0].predict_proba(x))
     assert runs[0].evaluate((x, y)) == pytest.approx(runs[2].evaluate(frame.assign(y=y)))
     assert runs[2].evaluate((x, y)) == pytest.approx(runs[0].evaluate((x, y)))
+    named = pandas.Series(y, name="y")
+    assert runs[2].evaluate((x, named)) == pytest.approx(runs[0].evaluate((x, y)))
 
 
 def test_options_of_the_split_and_of_weights(tmp_path: Path) -> None:
