@@ -120,11 +120,12 @@ def _started(place: Path, seconds: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(place), seconds], env=environment)
 
 
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_kill_9_at_random_moments_leaves_what_loads_and_goes_on(
-    tmp_path: Path, whole: Path
+    tmp_path: Path, whole: Path, kills: int
 ) -> None:
-    draw = random.Random(0)
-    for number in range(4):
+    draw = random.Random(kills)
+    for number in range(kills):
         place = tmp_path / f"run-{number}"
         process = _started(place, ["0", "1000"][number % 2])
         while not place.exists():
