@@ -270,6 +270,7 @@ def _descend(
         metrics=job.metrics(model),
         monitor=job.monitor(),
         ties="last",
+        average_epochs=recipe.average_epochs,
         drop_last=True,
         seed=job.options["seed"],
         callbacks=callbacks,

@@ -86,6 +86,8 @@ class Trainer:
         folder: a path for the run's files, or None to keep nothing on disk.
         overwrite: whether a run in that folder is replaced.
         checkpoint_seconds: least time between checkpoints; the result does not depend on it.
+        average_epochs: validate and keep the average of the weights over about so many epochs,
+            which is steadier than the weights of one; None for these.
         progress: whether to show it on standard error.
 
     Raises:
@@ -127,6 +129,7 @@ class Trainer:
         folder: str | os.PathLike[str] | RunFolder | None = None,
         overwrite: bool = False,
         checkpoint_seconds: float = 5.0,
+        average_epochs: int | None = None,
         progress: bool | Display = True,
     ) -> None:
         named = (
@@ -157,6 +160,7 @@ class Trainer:
             last_of_ties=ties == "last",
             patience=patience,
             checkpoint_seconds=checkpoint_seconds,
+            average_epochs=average_epochs,
         )
 
     def fit(
