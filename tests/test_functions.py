@@ -329,6 +329,9 @@ CASES: dict[str, list[Case]] = {
             ("bqhd,bkhd->bhqk", (numbers(2, 3, 2, 4), numbers(2, 5, 2, 4, seed=5))),
             ("ij,ik->jk", (X, Y)), ("ijk,k", (X3, numbers(4))), ("ij,kl->jl", (X, Y)),
             ("iij,ji->i", (numbers(3, 3, 4), X.T.copy())),
+            ("...ij->...ji", (X3,)), ("...ij,...jk->...ik", (X3, numbers(2, 4, 5))),
+            ("...j,j", (X3, numbers(4))), ("b...,b...->...", (X3, numbers(2, 3, 4, seed=7))),
+            ("...ij,jk->...ik", (X, SQUARE)), ("i...->...", (X3,)),
         )
     ],
     # Creation.
@@ -646,6 +649,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.einsum("ij->k", np.ones((2, 2))), ValueError, "einsum: expected letters"),
     (lambda: F.einsum("ijk->i", np.ones((2, 2))), ValueError, r"einsum: expected 3 axes"),
     (lambda: F.einsum("i,i", np.ones(2), np.ones(3)), ValueError, "einsum: expected one length"),
+    (lambda: F.einsum("...ij->i", np.ones(1)), ValueError, r"einsum: .* shapes \(1,\)"),
     (lambda: F.tensordot(np.ones((2, 3)), np.ones((2, 3)), 1), ValueError, "tensordot: expected"),
     (lambda: F.searchsorted(V, 1.0, side="middle"), ValueError, "searchsorted: .*'middle'"),
     (lambda: F.cumulative_prod(X), ValueError, "cumulative_prod: expected axis="),
