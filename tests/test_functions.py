@@ -630,11 +630,12 @@ def test_float32_cumulative_sum_and_variance_keep_their_digits() -> None:
 
 def test_pytorch_names_for_axis_and_keepdims() -> None:
     x = leaf(X3)
-    for name in ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp", "any", "all"):
+    for name in ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp", "any", "all",
+                 "norm", "count_nonzero"):  # fmt: skip
         f = getattr(F, name)
         ours, theirs = f(x, axis=1, keepdims=True), f(x, dim=1, keepdim=True)
         np.testing.assert_array_equal(ours.array, theirs.array)
-    for name in ("softmax", "log_softmax", "cumulative_sum", "argmax"):
+    for name in ("softmax", "log_softmax", "cumulative_sum", "argmax", "sort", "argsort", "median"):
         f = getattr(F, name)
         np.testing.assert_array_equal(f(x, axis=0).array, f(x, dim=0).array)
 
@@ -659,6 +660,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.median(np.ones(0)), ValueError, "median: expected at least one element"),
     (lambda: F.mean(X, axis=2), ValueError, "expected an axis from -2 to 1, got 2"),
     (lambda: F.logsumexp(X, dims=1), TypeError, "unexpected argument 'dims'"),
+    (lambda: F.repeat(X, 2, 2), ValueError, "repeat: expected an axis from -2 to 1, got 2"),
     (lambda: F.zeros((2,), dtype="float16"), TypeError, "float16"),
     (lambda: F.gather(X, 0, np.array([0])), ValueError, "take_along_axis: expected"),
 ]  # fmt: skip
