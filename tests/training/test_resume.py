@@ -99,6 +99,21 @@ def test_a_kill_between_figures_and_checkpoint_repeats_no_line(tmp_path: Path, w
     _assert_same(place, whole)
 
 
+def test_a_kill_after_the_last_epoch_leaves_only_the_figures_to_do(
+    tmp_path: Path, whole: Path
+) -> None:
+    class KillAtTheEnd(Callback):
+        def on_end(self, loop: Any) -> None:
+            raise KilledError
+
+    place = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train("iris", out=place, callbacks=[KillAtTheEnd()], **OPTIONS)
+    assert not load(place).finished
+    resume(place, quiet=True, callbacks=[KillAt(step=72)])
+    _assert_same(place, whole)
+
+
 SCRIPT = """
 import sys
 import schuss as ss

@@ -183,6 +183,28 @@ def test_patience_stops_and_keeps_the_best() -> None:
     assert (fit.epochs, fit.best_epoch, fit.stopped) == (5, 4, "patience")
 
 
+def test_an_average_of_the_weights_is_validated_and_kept() -> None:
+    kept: list[dict[str, np.ndarray]] = []
+
+    class Keep(Callback):
+        def on_epoch(self, loop: Any) -> None:
+            kept.append(_weights(loop.model))
+
+    for validation in (None, _line(9, seed=4)):
+        kept.clear()
+        model = _linear()
+        fit = _fit(model, _line(), validation, epochs=3, average_epochs=3, callbacks=[Keep()])
+        assert fit.best_epoch == 3
+        mean = np.mean([weights["weight"] for weights in kept], axis=0)
+        assert _weights(model)["weight"] == pytest.approx(mean, rel=1e-5)
+        if validation is not None:
+            x, y = validation
+            expected = F.mse_loss(model(Tensor(x)), Tensor(y[:, None])).item()
+            assert fit.best["validation_loss"] == pytest.approx(expected, rel=1e-5)
+    with pytest.raises(UsageError, match="average_epochs a whole number of at least 1, got 0"):
+        _fit(_linear(), _line(), average_epochs=0)
+
+
 def test_without_validation_the_last_epoch_counts() -> None:
     model = _linear()
     fit = _fit(model, _line(), None)

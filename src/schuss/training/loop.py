@@ -210,8 +210,11 @@ class Loop:
         self.at.waited = self.at.waited + 1 if tied else 0
         self.at.best_value = value
         self.at.best_epoch = self.epoch
+        if self._validation is None and not self.plan.average_epochs:
+            # The last epoch's weights are the ones to keep, and the model has them.
+            return
         with self._average.in_place():
-            self.best = state.copy_of(self.model) if self._validation is not None else {}
+            self.best = state.copy_of(self.model)
 
     def _is_better(self, value: float | None) -> bool:
         if value is None or self.at.best_value is None:

@@ -135,7 +135,14 @@ class Trainer:
         named = (
             metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
         )
-        _check(batch_size, epochs, patience, clip_norm, clip_value, monitor, mode, ties, named)
+        counts = {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "patience": patience,
+            "average_epochs": average_epochs,
+        }
+        limits = {"clip_norm": clip_norm, "clip_value": clip_value}
+        _check(counts, limits, monitor, mode, ties, named)
         self.model = model
         self.objective = Objective(loss)
         self.optimizer = _optimizer(optimizer, model, lr, weight_decay)
@@ -325,24 +332,24 @@ def _optimizer(
 
 
 def _check(
-    batch_size: int,
-    epochs: int,
-    patience: int | None,
-    clip_norm: float | None,
-    clip_value: float | None,
+    counts: Mapping[str, int | None],
+    limits: Mapping[str, float | None],
     monitor: str,
     mode: str | None,
     ties: str,
     metrics: Mapping[str, Metric],
 ) -> None:
     """Refuse options out of range, all of them at once."""
-    problems = []
-    for name, count in (("batch_size", batch_size), ("epochs", epochs), ("patience", patience)):
-        if count is not None and not (isinstance(count, Integral) and count >= 1):
-            problems.append(f"{name} a whole number of at least 1, got {count!r}")
-    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-        if limit is not None and not limit > 0:
-            problems.append(f"{name} above 0, got {limit!r}")
+    problems = [
+        f"{name} a whole number of at least 1, got {count!r}"
+        for name, count in counts.items()
+        if count is not None and not (isinstance(count, Integral) and count >= 1)
+    ]
+    problems += [
+        f"{name} above 0, got {limit!r}"
+        for name, limit in limits.items()
+        if limit is not None and not limit > 0
+    ]
     if monitor != "loss" and monitor not in metrics:
         problems.append(
             f"monitor 'loss' or one of the metrics ({', '.join(metrics)}), got {monitor!r}"
