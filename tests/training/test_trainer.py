@@ -131,6 +131,23 @@ def test_the_random_key_outside_is_left_alone() -> None:
     assert np.array_equal(before, random.get_state())
 
 
+@pytest.mark.parametrize(("finer", "best"), [([3, 5, 1, 9], 3), ([1, 5, 1, 0], 1)])
+def test_ties_can_be_broken_by_another_figure(finer: list[float], best: int) -> None:
+    coarse, fine = iter([1.0, 1.0, 1.0, 2.0]), iter(finer)
+    fit = _fit(
+        _linear(),
+        _line(),
+        metrics={
+            "coarse": lambda y, output, weight: next(coarse),
+            "fine": lambda y, output, weight: next(fine),
+        },
+        monitor="coarse",
+        ties="fine",
+        epochs=4,
+    )
+    assert fit.best_epoch == best
+
+
 @pytest.mark.parametrize("ties", ["first", "last"])
 def test_the_best_epochs_weights_come_back(ties: str) -> None:
     # Which figure an epoch has is decided here; the weights of each epoch are kept beside.

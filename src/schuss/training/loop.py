@@ -25,6 +25,7 @@ from schuss.training.evaluation import evaluate
 from schuss.training.examples import Examples, epoch_order
 from schuss.training.folder import RunFolder
 from schuss.training.interrupt import Interrupted, Requests
+from schuss.training.metrics import HIGHER_IS_BETTER
 from schuss.training.objective import Objective
 from schuss.training.plan import DivergenceError, Fit, Plan
 from schuss.training.progress import Display
@@ -220,8 +221,17 @@ class Loop:
         if value is None or self.at.best_value is None:
             return value is not None
         if value == self.at.best_value:
-            return self.plan.last_of_ties
+            return self._wins_tie()
         return (value > self.at.best_value) == self.plan.higher
+
+    def _wins_tie(self) -> bool:
+        if self.plan.ties in ("first", "last"):
+            return self.plan.ties == "last"
+        name = f"validation_{self.plan.ties}"
+        now, best = self.history[-1][name], self.history[self.at.best_epoch - 1][name]
+        if now is None or best is None:
+            return now is not None
+        return bool((now > best) == (self.plan.ties in HIGHER_IS_BETTER) and now != best)
 
     def _diverged(self, loss: float) -> None:
         what = (

@@ -28,7 +28,8 @@ class Plan:
         metrics: functions by name, measured on the validation rows.
         monitor: figure on the validation rows that chooses the best epoch.
         higher: whether more of it is better.
-        last_of_ties: whether of equal epochs the last one is best, not the first.
+        ties: which of equal epochs is best: "first", "last", or the one that another figure on the
+            validation rows prefers.
         patience: epochs without a better one after which training stops, or None.
         checkpoint_seconds: least time between checkpoints.
         average_epochs: length of the average of the weights that is validated and kept, or None.
@@ -41,7 +42,7 @@ class Plan:
     metrics: Mapping[str, Metric]
     monitor: str
     higher: bool
-    last_of_ties: bool
+    ties: str
     patience: int | None
     checkpoint_seconds: float
     average_epochs: int | None = None

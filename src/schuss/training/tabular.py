@@ -89,7 +89,7 @@ class TabularRecipe:
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
     baseline: bool = False
-    average_epochs: int | None = None
+    average_epochs: int | None = 10
     metric: str = "accuracy"
     schedules: Mapping[str, Schedule] = field(
         default_factory=lambda: {
@@ -217,7 +217,7 @@ def tabular_recipe(task: str, **changes: Any) -> TabularRecipe:
         recipe: dict[str, Any] = {}
     elif task == "regression":
         recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse"}
-        recipe |= {"label_smoothing": 0.0, "baseline": True, "average_epochs": 5}
+        recipe |= {"label_smoothing": 0.0, "baseline": True}
     else:
         raise ValueError(
             f"tabular_recipe: expected task classification or regression, got {task!r}."

@@ -79,7 +79,8 @@ class Trainer:
         metrics: names from `schuss.training.metrics`, or functions of (y, output, weight) by name.
         monitor: figure on the validation rows that chooses the best epoch: "loss" or a metric.
         mode: "min" or "max" of it; None where its name says so.
-        ties: which of equally good epochs is the best: "first" or "last".
+        ties: which of equally good epochs is the best: "first", "last", or the one that another
+            figure ("loss" or a metric) prefers.
         drop_last: whether a last, smaller batch of an epoch is left out.
         seed: decides the validation share, the order of the rows and the dropout.
         callbacks: functions of an epoch's figures, or `Callback`s.
@@ -164,7 +165,7 @@ class Trainer:
             metrics=dict(named),
             monitor=monitor,
             higher=mode == "max" if mode else monitor in HIGHER_IS_BETTER,
-            last_of_ties=ties == "last",
+            ties=ties,
             patience=patience,
             checkpoint_seconds=checkpoint_seconds,
             average_epochs=average_epochs,
@@ -356,8 +357,8 @@ def _check(
         )
     if mode not in (None, "min", "max"):
         problems.append(f"mode 'min' or 'max', got {mode!r}")
-    if ties not in ("first", "last"):
-        problems.append(f"ties 'first' or 'last', got {ties!r}")
+    if ties not in ("first", "last", "loss", *metrics):
+        problems.append(f"ties 'first', 'last', 'loss' or one of its metrics, got {ties!r}")
     if problems:
         raise UsageError(f"Trainer: expected {'; '.join(problems)}.")
 
