@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from schuss.compiler.faces import Kernel
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -44,6 +45,7 @@ _matmul = Primitive(
         lambda g, z, x, y: matmul(g, matrix_transpose(y)),
         lambda g, z, x, y: matmul(matrix_transpose(x), g),
     ),
+    lower=Kernel("matmul"),
 )
 
 
