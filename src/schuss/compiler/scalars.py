@@ -18,10 +18,6 @@ _DTYPES = {F32: np.float32, F64: np.float64, I64: np.int64, I32: np.int32, BOOL:
 _BITS = {I64: 64, I32: 32, BOOL: 1}
 _SUFFIX = {F32: "f32", F64: "f64", I64: "i64", I32: "i32"}
 
-# `contract` lets a product and a sum become one fused operation; nothing else is relaxed, so that
-# nan, infinities and the order of sums stay as written.
-_ARITHMETIC = " contract"
-
 
 def kind_of(dtype: Any) -> str:
     """Return LLVM's type for an element of `dtype`."""
@@ -78,17 +74,17 @@ class Scalar:
     def __add__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("or", other)
-        return self.op("fadd", other, _ARITHMETIC) if self.is_float else self.op("add", other)
+        return self.op("fadd", other, self.f.arithmetic) if self.is_float else self.op("add", other)
 
     def __sub__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("xor", other)
-        return self.op("fsub", other, _ARITHMETIC) if self.is_float else self.op("sub", other)
+        return self.op("fsub", other, self.f.arithmetic) if self.is_float else self.op("sub", other)
 
     def __mul__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("and", other)
-        return self.op("fmul", other, _ARITHMETIC) if self.is_float else self.op("mul", other)
+        return self.op("fmul", other, self.f.arithmetic) if self.is_float else self.op("mul", other)
 
     def __truediv__(self, other: Any) -> Scalar:
         return self.op("fdiv", other)
@@ -262,6 +258,9 @@ class Function:
         self.reserved: list[str] = []
         self.declared: dict[str, str] = {}
         self.block = "entry"
+        # `contract` lets a product and a sum become one fused operation; nothing else is relaxed,
+        # so that nan, infinities and the order of sums stay as written.
+        self.arithmetic = " contract"
         self._count = 0
 
     def fresh(self, stem: str = "v") -> str:

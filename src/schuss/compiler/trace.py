@@ -18,6 +18,7 @@ from schuss.tensor import (
     Array,
     Tensor,
     float64,
+    leaf,
     new_object,
     next_stamp,
 )
@@ -178,6 +179,8 @@ class Tracer:
         self._made: list[weakref.ref[Tensor]] = []
         self._numbers: dict[int, tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        # The gradients that tensors had before: id -> (tensor, its gradient).
+        self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
 
     # Values in and out.
 
@@ -214,6 +217,7 @@ class Tracer:
         if found is None:
             place = len(self._held)
             found = Node("state", (), {}, array.shape, array.dtype, place=place)
+            self.sees(x)
             self._held[id(x)] = (x, found)
             self._now[id(x)] = found
         return found
@@ -316,52 +320,96 @@ class Tracer:
         self._groups[id(group)] = (group, traced)
         return traced
 
+    def sees(self, tensor: Tensor) -> None:
+        """Note the gradient that a tensor has before the function changes it."""
+        self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
+
     def called(self, module: Any) -> None:
         """Note that the function goes through a module: its mode decides what is traced."""
         self.guards.append((lambda: module.training, module.training))
 
     # The end.
 
-    def finish(self, outputs: list[Tensor]) -> list[Tensor]:
+    def restore(self) -> None:
+        """Give tensors back the gradients that they had."""
+        for tensor, gradient in self._gradients.values():
+            tensor.grad = gradient
+
+    def finish(self, outputs: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
         """Close the graph: tensors that live on are states, others were constants.
 
         Returns:
-            The leaves whose `.grad` the function left behind, in the order of the graph's last
-            outputs.
+            The tensors whose `.grad` the function changes, with what it becomes.
         """
         self.graph.outputs = [self.read(x) for x in outputs]
+        changes = self._collect_gradients()
+        self.restore()
+        self._gradients.clear()
         for made in self._made:
             tensor = made()
             if tensor is not None:
                 tensor.node = None
-        left = self._collect_gradients()
-        self._settle()
-        return left
+        return changes
 
-    def _collect_gradients(self) -> list[Tensor]:
-        left = []
-        arguments = [t for t in (made() for made in self._made) if t is not None]
-        for tensor in [*[held for held, _ in self._held.values()], *arguments]:
-            gradient = tensor.grad
-            if gradient is not None and type(gradient.array) is Abstract:
-                left.append(tensor)
-                self.graph.outputs.append(self.read(gradient))
-        return left
+    def _collect_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
+        changes: list[tuple[Tensor, Tensor | None]] = []
+        for tensor, before in list(self._gradients.values()):
+            after = tensor.grad
+            if before is not None and id(before) in self._held:
+                self.guards.append((_is_same(tensor, before), True))
+            elif tensor.requires_grad:
+                self.guards.append((_has_gradient(tensor), before is not None))
+            if after is before:
+                continue
+            if after is None:
+                changes.append((tensor, None))
+                continue
+            target = before if before is not None and id(before) in self._held else None
+            if target is None:
+                target = gradient_of(tensor)
+            node = self.read(after)
+            self.read(target)
+            self._now[id(target)] = node
+            changes.append((tensor, target))
+        return changes
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Tell states from constants: what nothing but this tracer holds ends with the trace."""
         watched = []
         for key, (tensor, node) in self._held.items():
             watched.append((weakref.ref(tensor), tensor.array, node, self._now[key]))
-        del tensor, key  # type: ignore[possibly-undefined]  # else they keep the last one alive
+        if watched:
+            del tensor  # else it keeps the last one alive
         self._held.clear()
         self._now.clear()
         self._groups.clear()
         self._numbers.clear()
         for reference, array, node, now in watched:
-            tensor_now = reference()
-            if tensor_now is None:
+            alive = reference()
+            if alive is None:
                 node.op, node.array, node.place = "constant", array, -1
             else:
                 node.place = len(self.graph.states)
-                self.graph.states.append(State(tensor_now, node, None if now is node else now))
+                self.graph.states.append(State(alive, node, None if now is node else now))
+
+
+def _is_same(tensor: Tensor, gradient: Tensor) -> Callable[[], bool]:
+    return lambda: tensor.grad is gradient
+
+
+def _has_gradient(tensor: Tensor) -> Callable[[], bool]:
+    return lambda: tensor.grad is not None
+
+
+# The tensor that compiled programs leave in `.grad`, by the id of its owner.
+_GRADIENTS: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
+
+
+def gradient_of(tensor: Tensor) -> Tensor:
+    """Return the tensor that compiled programs leave in the `.grad` of `tensor`."""
+    key = id(tensor)
+    held = _GRADIENTS.get(key)
+    if held is None or held[0]() is not tensor or held[1].shape != tensor.shape:
+        reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
+        held = _GRADIENTS[key] = (reference, leaf(np.zeros(tensor.shape, tensor.dtype)))
+    return held[1]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from schuss.tensor import Tensor, enable_grad, leaf, no_grad
+from schuss.tensor import TRACER, Tensor, enable_grad, leaf, no_grad
 
 __all__ = ["Group", "Optimizer", "Params", "Range", "State"]
 
@@ -118,15 +118,18 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         with no_grad():
+            tracer = TRACER.get()
             for group in self.param_groups:
-                self._step_group(group)
+                # A compiled step reads the hyperparameters anew each time it runs.
+                self._step_group(group if tracer is None else tracer.options(group))
         return loss
 
     def _step_group(self, group: Group) -> None:
         # Parameters that always step together share one count, so that what depends on the count
         # is computed once; one that is left out keeps its count, and the others get a new one.
         moving = [p for p in group["params"] if p.grad is not None]
-        counts: dict[int | None, Tensor] = {}
+        counts: dict[int, Tensor] = {}
+        fresh = leaf(np.zeros(()))
         kept = {
             id(self.state[p]["step"])
             for p in (group["params"] if len(moving) < len(group["params"]) else ())
@@ -135,13 +138,12 @@ class Optimizer:
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:
             state = self.state.get(parameter)
-            old = None if state is None else state["step"]
-            key = None if old is None else id(old)
-            step = counts.get(key)
-            if step is None:
-                step = counts[key] = _advanced(old, key in kept)
             if state is None:
-                state = self.state[parameter] = {"step": step, **self.init(parameter, group)}
+                state = self.state[parameter] = {"step": fresh, **self.init(parameter, group)}
+            old = state["step"]
+            step = counts.get(id(old))
+            if step is None:
+                step = counts[id(old)] = _advanced(old, id(old) in kept)
             state["step"] = step
             place = (id(step), parameter.dtype)
             found = cast.get(place)
@@ -160,8 +162,11 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every parameter (or set them to zero)."""
+        tracer = TRACER.get()
         for group in self.param_groups:
             for parameter in group["params"]:
+                if tracer is not None:
+                    tracer.sees(parameter)
                 if set_to_none:
                     parameter.grad = None
                 elif parameter.grad is not None:
@@ -321,12 +326,10 @@ class Optimizer:
         return "\n".join(lines)
 
 
-def _advanced(step: Tensor | None, kept: bool) -> Tensor:
+def _advanced(step: Tensor, kept: bool) -> Tensor:
     """Return the count of steps plus one: in place, unless others keep the old one."""
-    if step is None:
-        return leaf(np.array(1.0))
     if kept:
-        return (step + 1.0).detach()
+        step = leaf(np.array(step.array))
     return step.assign(step + 1.0)
 
 

@@ -1,0 +1,93 @@
+"""Matrix products: BLAS for what is large, generated loops for the rest."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from schuss.compiler.graph import Node
+from schuss.compiler.layout import Strided
+from schuss.compiler.scalars import F32, F64, Scalar, kind_of
+
+if TYPE_CHECKING:
+    from schuss.compiler.kernels import Special
+
+__all__ = ["extent_of_product", "is_matrix", "write_product"]
+
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
+
+
+def is_matrix(view: Strided) -> bool:
+    """Whether the last two axes are a matrix as BLAS takes it, or one transposed."""
+    return leading(view) is not None
+
+
+def leading(view: Strided) -> tuple[bool, int] | None:
+    """Return (transposed, distance between rows), or None for other strides."""
+    rows, columns = view.shape[-2:]
+    down, along = view.strides[-2:]
+    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
+        return False, max(down, columns, 1)
+    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
+        return True, max(along, rows, 1)
+    return None
+
+
+def extent_of_product(node: Node) -> int:
+    """Return how many shares a product can be split into."""
+    return 1
+
+
+def write_product(k: Special) -> None:
+    """Write x @ y over all leading axes."""
+    shape = k.node.shape
+    batch = shape[:-2]
+    x = k.view(0).broadcast((*batch, *k.node.inputs[0].shape[-2:]))
+    y = k.view(1).broadcast((*batch, *k.node.inputs[1].shape[-2:]))
+    if k.node.size == 0:
+        return
+    with k.loops(batch) as index:
+        if kind_of(k.node.dtype) in (F32, F64) and x.shape[-1]:
+            _call_blas(k, x, y, index)
+        else:
+            _plain(k, x, y, index)
+
+
+def _call_blas(k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
+    from schuss.compiler.kernels import place_of
+
+    f, kind = k.f, kind_of(k.node.dtype)
+    m, n, inner = x.shape[-2], y.shape[-1], x.shape[-1]
+    zero = [f.number(0)] * 2
+    sides = []
+    for view in (x, y):
+        found = leading(view)
+        assert found is not None  # legalise made sure
+        place = place_of(view, [*index, *zero])
+        sides.append((f.address(k.pointer(view.root), place, kind), *found))
+    (a, a_turned, lda), (b, b_turned, ldb) = sides
+    c = f.address(k.pointer(k.node), place_of(k.out, [*index, *zero]), kind)
+    name = "@scipy_cblas_sgemm" if kind == F32 else "@scipy_cblas_dgemm"
+    kinds = ["i32"] * 6 + [kind, "ptr", "i32", "ptr", "i32", kind, "ptr", "i32"]
+    f.declare(name, "void", kinds)
+    one, nil = f.number(1, kind).name, f.number(0, kind).name
+    values = [
+        _ROW_MAJOR, _TRANSPOSED if a_turned else _PLAIN, _TRANSPOSED if b_turned else _PLAIN,
+        m, n, inner, one, a, lda, b, ldb, nil, c, n,
+    ]  # fmt: skip
+    arguments = ", ".join(f"{t} {v}" for t, v in zip(kinds, values, strict=True))
+    f.emit(f"call void {name}({arguments})")
+
+
+def _plain(k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
+    """Three loops, for integers and for products over nothing."""
+    f, kind = k.f, kind_of(k.node.dtype)
+    total = f.reserve(kind)
+    with ExitStack() as stack:
+        i = stack.enter_context(f.loop(0, x.shape[-2]))
+        j = stack.enter_context(f.loop(0, y.shape[-1]))
+        f.store(f.number(0, kind), total, 0)
+        with f.loop(0, x.shape[-1]) as q:
+            term = k.load(x, [*index, i, q]).to(kind) * k.load(y, [*index, q, j]).to(kind)
+            f.store(f.load(total, 0, kind) + term, total, 0)
+        k.store(f.load(total, 0, kind), k.out, [*index, i, j])
