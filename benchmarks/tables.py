@@ -106,7 +106,7 @@ def peer_columns(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
             if stamps.notna().mean() > 0.9:
                 columns[f"{name} seconds"] = (stamps - pd.Timestamp(0)).dt.total_seconds()
                 columns[f"{name} day"] = stamps.dt.day.astype(float)
-                columns[f"{name} weekday"] = stamps.dt.weekday.astype(float)
+                columns[f"{name} weekday"] = stamps.dt.dayofweek.astype(float)
                 columns[f"{name} hour"] = stamps.dt.hour + stamps.dt.minute / 60.0
             else:
                 columns[name] = column.astype(object).where(column.notna(), None)
@@ -127,15 +127,24 @@ def fit_schuss(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int)
 
     with tempfile.TemporaryDirectory() as folder:
         run = schuss.train(
-            train, target=table.target, seed=seed, test_share=0.0, out=Path(folder) / "run", quiet=True
+            train,
+            target=table.target,
+            seed=seed,
+            test_share=0.0,
+            out=Path(folder) / "run",
+            quiet=True,
         )
         return run.predict(test.drop(columns=[table.target]))
 
 
 def fit_realmlp(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Any:
     """Train pytabkit's RealMLP_TD with its defaults; missing numbers get the training median."""
+    import logging
+
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
 
+    for logger in ("lightning", "lightning.pytorch", "pytorch_lightning"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     inputs, held_out = peer_columns(train, table), peer_columns(test, table)
     numeric = inputs.select_dtypes("number").columns
     medians = inputs[numeric].median()
@@ -163,7 +172,9 @@ def sklearn_variants(table: Table, inputs: pd.DataFrame, seed: int) -> list[Any]
 
     numeric = list(inputs.select_dtypes("number").columns)
     others = [name for name in inputs.columns if name not in set(numeric)]
-    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    numbers = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
+    )
     categories = make_pipeline(
         SimpleImputer(strategy="constant", fill_value="missing", missing_values=None),
         OneHotEncoder(handle_unknown="ignore"),
@@ -181,7 +192,8 @@ def sklearn_variants(table: Table, inputs: pd.DataFrame, seed: int) -> list[Any]
         return [make_pipeline(encode, MLPClassifier(random_state=seed, **o)) for o in options]
     return [
         TransformedTargetRegressor(
-            make_pipeline(encode, MLPRegressor(random_state=seed, **o)), transformer=StandardScaler()
+            make_pipeline(encode, MLPRegressor(random_state=seed, **o)),
+            transformer=StandardScaler(),
         )
         for o in options
     ]
@@ -193,18 +205,17 @@ def fit_sklearn(table: Table, train: pd.DataFrame, test: pd.DataFrame, seed: int
 
     part, validation = split(train, table, seed + 1000)
     inputs, held_out = peer_columns(train, table), peer_columns(test, table)
-    target = train[table.target].astype(str if table.classes else float)
+    kind = str if table.classes else float
+    target = train[table.target].astype(kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         variants = sklearn_variants(table, inputs, seed)
         figures = []
         for variant in variants:
-            model = clone(variant).fit(
-                peer_columns(part, table), part[table.target].astype(str if table.classes else float)
-            )
-            figure = score(
-                table, validation[table.target], model.predict(peer_columns(validation, table))
-            )
+            model = clone(variant)
+            model.fit(peer_columns(part, table), part[table.target].astype(kind))
+            predicted = model.predict(peer_columns(validation, table))
+            figure = score(table, validation[table.target], predicted)
             figures.append(figure if table.classes else -figure)
         return variants[int(np.argmax(figures))].fit(inputs, target).predict(held_out)
 

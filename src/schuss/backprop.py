@@ -165,7 +165,8 @@ def backward(
     try:
         error = _initial_error(root, gradient)
         for x, g in _reverse([root], [error], retain_graph=retain_graph).items():
-            x.grad = g if x.grad is None else x.grad + g
+            # A tensor of its own: the same error may have arrived at several leaves.
+            x.grad = leaf(g.array) if x.grad is None else x.grad + g
     finally:
         RECORDING.reset(token)
 

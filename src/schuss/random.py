@@ -60,7 +60,10 @@ def set_state(state: TensorLike) -> None:
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    return tuple(operator.index(n) for n in shape)
+    sizes = tuple(operator.index(n) for n in shape)
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"rand: expected lengths of axes of at least 0, got {sizes}.")
+    return sizes
 
 
 def rand(*shape: Any, dtype: Any = None) -> Tensor:

@@ -122,24 +122,36 @@ def test_columns_that_do_not_vary_in_training_are_left_out_and_said():
 
 def test_dates_and_the_time_between_them():
     start = np.datetime64("2019-03-01T00:00", "us") + np.arange(200) * np.timedelta64(7, "h")
-    end = start + np.arange(200) * np.timedelta64(1, "m")
+    end = start + np.arange(200) * np.timedelta64(1, "s")
     made = fit({"start": start, "end": end})
     names = made.feature_names
-    assert "hours from start to end" in names
-    assert "start: days" in names
-    assert "start: hour" in names
-    assert "start: year" not in names
-    # The end says nothing new about the day in the long run.
-    assert "end: days" not in names
+    # 58 days say nothing about years and months, and the end hardly differs from the start.
+    assert names == [
+        "start: days",
+        "start: day of week",
+        "start: hour",
+        "hours from start to end",
+        "start: sine of the day",
+        "start: cosine of the day",
+    ]
+    assert made.describe()[1]["note"] == (
+        "dates from 2019-03-01 to 2019-04-28; taken as hours from start to end"
+    )
     k = names.index("hours from start to end")
     numeric, _ = made.transform(Table({"start": start, "end": end}))
-    minutes = np.arange(200.0)
-    expected = clip(
-        (minutes - np.median(minutes)) / np.subtract(*np.quantile(minutes, [0.75, 0.25]))
-    )
+    expected = clip((np.arange(200.0) - 99.5) / 99.5)
     np.testing.assert_allclose(numeric[:, k], expected, atol=1e-6)
     numeric, _ = made.transform(Table({"start": [None], "end": ["2019-03-01"]}))
     assert np.isfinite(numeric).all()
+
+
+def test_the_parts_of_a_date_follow_from_its_span():
+    day = np.timedelta64(1, "D")
+    for days, parts in ((10, {"days"}), (1500, {"days", "month", "day of month", "day of week"})):
+        dates = np.datetime64("2015-01-01", "us") + np.arange(days) * day
+        names = fit({"d": dates}).feature_names
+        assert {n.removeprefix("d: ") for n in names if "sine" not in n} == parts
+        assert ("d: sine of the year" in names) == (days > 180)
 
 
 def test_a_day_past_the_dates_learned_is_fine():

@@ -61,6 +61,7 @@ def test_labels_come_back_in_their_type():
         (["1.5", "2", "NA"], "numbers with fractions"),
         ([k % 11 for k in range(100)], "whole numbers with 11 different values"),
         (["$1,500", "$2,500.5", "$900"], "numbers with fractions"),
+        ([3, 1, 2], "whole numbers with 3 different values"),
     ],
 )
 def test_quantities(values, reason):
@@ -250,3 +251,11 @@ def test_a_quantity_that_does_not_vary_in_training():
 def test_configs_that_cannot_be_used(config, message):
     with pytest.raises(FileFormatError, match=f"^{re.escape(message)}"):
         TargetEncoder.from_config(config)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e307])
+def test_targets_of_any_size_are_standardised(scale):
+    values = np.array([1.5, 2.0, 2.5, 7.0])
+    table = Table({"y": values * scale})
+    y, _ = TargetEncoder.infer(table, "y").fit(table).encode(table)
+    np.testing.assert_allclose(y, (values - values.mean()) / values.std(), rtol=1e-6)

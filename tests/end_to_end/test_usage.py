@@ -23,7 +23,7 @@ def test_help_names_every_command(schuss) -> None:
     done = schuss("--help")
     assert done.status == 0
     for command in COMMANDS:
-        assert f"schuss {command}" in done.out
+        assert f"\n  {command} " in done.out
 
 
 def test_version(schuss) -> None:

@@ -277,13 +277,22 @@ MISTAKES = [
         "Linear: expected x of dtype float32 like the weights, got float64; convert it with "
         "x.astype(schuss.float32) or the network with model.astype(schuss.float64).",
     ),
-    (lambda: nn.Linear(0, 1), ValueError, "got 0 and 1"),
+    (lambda: nn.Linear(0, -1), ValueError, "in_features >= 1, got 0; out_features >= 1, got -1."),
+    (lambda: nn.Linear(2.5, 1), TypeError, "in_features to be a whole number, got 2.5"),
+    (
+        lambda: nn.Linear(2, 1)([[1.0, 2.0]]),
+        TypeError,
+        "Linear: expected x to be a tensor, got list; use schuss.tensor(x).",
+    ),
+    (lambda: nn.LayerNorm(2)(np.ones((1, 2))), TypeError, "LayerNorm: expected x to be a tensor"),
+    (lambda: nn.BatchNorm1d(0), ValueError, "BatchNorm1d: expected num_features >= 1, got 0"),
+    (lambda: nn.Embedding(0, 1), ValueError, "Embedding: expected num_embeddings >= 1, got 0"),
     (
         lambda: nn.LayerNorm(4)(ss.ones((2, 3))),
         ValueError,
         "LayerNorm: expected x of shape (..., 4), got (2, 3)",
     ),
-    (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: expected normalized_shape of lengths >= 1"),
+    (lambda: nn.LayerNorm(0), ValueError, "LayerNorm: expected normalized_shape >= 1, got 0"),
     (
         lambda: nn.BatchNorm1d(4)(ss.ones((1, 4))),
         ValueError,

@@ -211,6 +211,17 @@ def test_class_weights_are_state_and_follow_the_dtype():
 X = ss.tensor(LOGITS.astype(np.float32))
 MISTAKES = [
     (
+        lambda: F.cross_entropy(X, [0, 1, 2, 0, 1, 2]),
+        TypeError,
+        "cross_entropy: expected target to be a tensor, got list; use schuss.tensor(target).",
+    ),
+    (lambda: F.mse_loss(X, np.ones((6, 3))), TypeError, "mse_loss: expected target to be a tensor"),
+    (
+        lambda: nn.CrossEntropyLoss(weight=[1.0, 2.0]),
+        TypeError,
+        "CrossEntropyLoss: expected a Tensor or None for buffer 'weight', got list",
+    ),
+    (
         lambda: F.cross_entropy(X, ss.tensor([0, 1, 2, 3, 0, 0])),
         IndexError,
         "cross_entropy: expected target from 0 to 2, got 3 at target[3]; give the network as "

@@ -100,6 +100,11 @@ def test_loading_names_every_difference_and_changes_nothing():
         assert (tensor == before.state_dict()[name]).all(), name
 
 
+def test_loading_something_else_is_named():
+    with pytest.raises(TypeError, match="load_state_dict: expected a dictionary, got int"):
+        Net().load_state_dict(5)
+
+
 def test_loading_parts_only():
     net = Net()
     result = net.load_state_dict({"scale": [4.0], "other": [1.0]}, strict=False)

@@ -48,6 +48,13 @@ def test_small_norms_are_left_alone_to_the_last_bit():
     assert (parameters[0].grad.numpy() == GRADIENTS[0]).all()
 
 
+def test_a_gradient_that_two_parameters_share_is_scaled_once():
+    x, y = (ss.tensor([0.0, 0.0], requires_grad=True) for _ in range(2))
+    (x + y).sum().backward()
+    assert optim.clip_grad_norm_([x, y], 1.0).item() == 2.0
+    np.testing.assert_allclose([x.grad.numpy(), y.grad.numpy()], 0.5, rtol=1e-6)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.5, 3.5, 100.0])
 def test_values_equal_pytorchs(value):
     torch = pytest.importorskip("torch")

@@ -54,6 +54,8 @@ def test_parameters_are_checked():
         optim.SGD([1.0])
     with pytest.raises(TypeError, match="expected an iterable of parameters or groups, got Tensor"):
         optim.SGD(p)
+    with pytest.raises(TypeError, match=r"got Linear; use model\.parameters\(\)"):
+        optim.SGD(nn.Linear(2, 1))
     with pytest.raises(TypeError, match="expected groups to be dictionaries with 'params'"):
         optim.SGD([{"lr": 1.0}])
 
@@ -139,10 +141,21 @@ def test_state_has_pytorchs_layout():
         np.testing.assert_allclose(state["state"][0][key].numpy(), value.numpy(), rtol=1e-6)
 
 
-def test_pytorchs_state_can_be_loaded():
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {}),
+        ("SGD", {"momentum": 0.9, "dampening": 0.5}),
+        ("Adagrad", {}),
+        ("RMSprop", {"centered": True}),
+        ("Adam", {"amsgrad": True}),
+    ],
+)
+def test_pytorchs_state_can_be_loaded(name, options):
     torch = pytest.importorskip("torch")
     p, q = parameter(1.0, 2.0), torch.tensor([1.0, 2.0], requires_grad=True)
-    ours, theirs = optim.Adam([p], lr=0.1), torch.optim.Adam([q], lr=0.01)
+    ours = getattr(optim, name)([p], lr=0.1, **options)
+    theirs = getattr(torch.optim, name)([q], lr=0.01, **options)
     for _ in range(3):
         q.grad = torch.tensor([0.5, -0.5])
         theirs.step()

@@ -22,8 +22,6 @@ from schuss.primitives.indexing import ARRAY
 from schuss.primitives.random import random_uniform
 from schuss.tensor import TRACER, Tensor, leaf
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
 FLOATS = ("float32", "float64")
 NUMBERS = (*FLOATS, "int32", "int64")
 EVERY = (*NUMBERS, "bool")
@@ -255,12 +253,13 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "flip": [
         Sample(lambda x, a=a: F.flip(x, axis=a), lambda x, a=a: np.flip(x, a), (X234,),
-               torch=lambda T, x, a=a: T.flip(x, (0, 1, 2) if a is None else np.atleast_1d(a).tolist()),
+               torch=lambda T, x, t=t: T.flip(x, t),
                dtypes=EVERY, odd=(np.zeros((0, 2, 3)),))
-        for a in (None, 0, -1, (0, 2))
+        for a, t in ((None, (0, 1, 2)), (0, (0,)), (-1, (-1,)), ((0, 2), (0, 2)))
     ],
     "pad": [
-        Sample(lambda x, w=w, v=v: F.pad(x, w, v), lambda x, w=w, v=v: np.pad(x, w, constant_values=v),
+        Sample(lambda x, w=w, v=v: F.pad(x, w, v),
+               lambda x, w=w, v=v: np.pad(x, w, constant_values=v),
                (X34,), torch=lambda T, x, w=w, v=v: T.nn.functional.pad(x, (*w[1], *w[0]), value=v),
                dtypes=NUMBERS, odd=(np.zeros((0, 2)), X34.T))
         for w, v in ((((1, 2), (0, 3)), 0), (((0, 0), (1, 1)), 7))
@@ -347,11 +346,10 @@ class Verifier:
     def apply(self, primitive: Primitive, inputs: Any, attributes: dict[str, Any]) -> Tensor:
         self.seen.add(primitive.name)
         dtypes = [x.dtype for x in inputs if isinstance(x, Tensor)]
-        specs = [
-            (x.shape, x.dtype) if isinstance(x, Tensor) else ((), dtypes[0]) for x in inputs
-        ]
+        specs = [(x.shape, x.dtype) if isinstance(x, Tensor) else ((), dtypes[0]) for x in inputs]
         arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
-        value = np.asarray(primitive.value(*arrays, **attributes))
+        with np.errstate(all="ignore"):
+            value = np.asarray(primitive.value(*arrays, **attributes))
         shape, dtype = primitive.shape(*specs, **attributes)
         assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive.name
         return leaf(value)
@@ -421,7 +419,8 @@ ODD_CASES = [
 def test_odd_inputs(sample: Sample, odd: Any) -> None:
     for dtype in (d for d in sample.dtypes if d in FLOATS):
         arrays = cast(sample, odd if isinstance(odd, tuple) else (odd,), dtype)
-        expected = np.asarray(sample.numpy(*arrays))
+        with np.errstate(all="ignore"):
+            expected = np.asarray(sample.numpy(*arrays))
         got = sample.call(*[leaf(x) for x in arrays])
         agree(got, expected, dtype)
         assert got.dtype == expected.dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,14 @@ from schuss.errors import DataError, SchussError, UsageError
 __all__ = ["main"]
 
 BAD_INPUT, FAILURE, INTERRUPTED = 2, 1, 130
+
+# Messages name arguments as Python has them; here they are the command's options.
+_OPTIONS = (
+    (re.compile(r"^(train|resume|prepare_table|infer_kinds|TargetEncoder|Trainer): "), ""),
+    (re.compile(r'task="(\w+)"'), r"--task \1"),
+    (re.compile(r"kinds=\{'([^']+)': '(\w+)'\}"), r"--kind \1=\2"),
+    (re.compile(r"^expected the target, the column to predict;"), "expected --target COLUMN;"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     name = f"schuss {words[0]}" if words[:1] and words[0] in COMMANDS else "schuss"
     try:
-        arguments = parse(words)
-        status = int(arguments.run(arguments))
+        command, arguments = parse(words)
+        status = command(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         return _say(name, str(stop) or "stopped by Ctrl-C.", INTERRUPTED)
@@ -56,5 +65,7 @@ def _say(name: str, message: str, status: int) -> int:
         import traceback
 
         traceback.print_exc()
+    for words, option in _OPTIONS:
+        message = words.sub(option, message)
     print(f"{name}:", " ".join(message.split()), file=sys.stderr)
     return status

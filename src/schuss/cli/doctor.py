@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import schuss
@@ -64,6 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _versions() -> dict[str, str]:
+    import platform
+    from importlib import metadata
+
     found = {"schuss": schuss.__version__, "python": platform.python_version()}
     for name in CORE + OPTIONAL:
         try:
@@ -74,6 +74,8 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> dict[str, str]:
+    import platform
+
     limits = [
         f"{name}={os.environ[name]}"
         for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
@@ -93,6 +95,8 @@ def _usable_cores() -> int:
 
 
 def _processor() -> str:
+    import platform
+
     described = Path("/proc/cpuinfo")
     if described.exists():
         for line in described.read_text("utf-8", "replace").splitlines():
@@ -166,6 +170,8 @@ def _test_network() -> str | None:
 
 def _test_run() -> str | None:
     """Train for a moment, read the run back, and compare predictions bit for bit."""
+    from tempfile import TemporaryDirectory
+
     import numpy as np
 
     from schuss.training import load, train

@@ -16,10 +16,11 @@ examples:
 def parser() -> CommandParser:
     """Return the reader of this command's options."""
     read = CommandParser(
-        "schuss evaluate", "RUN FILE [--json]", "Measure a run on rows with the answer.", EXAMPLES
+        "schuss evaluate", "RUN FILE [options]", "Measure a run on rows with the answer.", EXAMPLES
     )
     read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
     read.add_argument("file", metavar="FILE", help="a table that has the target's column")
+    read.add_argument("--quiet", action="store_true", help="with --json, print nothing else")
     read.add_argument("--json", action="store_true", help="end with the result as one JSON object")
     return read
 
@@ -30,8 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     trained = load(arguments.run)
     figures = trained.evaluate(arguments.file)
-    print(figures_table({arguments.file: figures}))
+    if not (arguments.quiet and arguments.json):
+        print(figures_table({arguments.file: figures}))
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}
-        print_json({**result, "figures": figures})
+        print_json({**result, "test": figures})
     return 0

@@ -5,19 +5,31 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import schuss
 from schuss.errors import UsageError
 
 __all__ = ["CommandParser", "nearest", "parse"]
 
-COMMANDS = ("train", "predict", "evaluate", "resume", "doctor")
+Command: TypeAlias = Callable[[argparse.Namespace], int]
 
+COMMANDS = {
+    "train": "train a network on a table, and say how good it is",
+    "predict": "write a run's predictions beside the columns of a table",
+    "evaluate": "measure a run on rows with the answer",
+    "resume": "go on with a run that was stopped",
+    "doctor": "show versions, processor and threads, and test that all is well",
+}
+
+_LIST = "\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items())
 DESCRIPTION = "Train neural networks by backpropagation and gradient descent."
-EXAMPLES = """\
+EXAMPLES = f"""\
+commands:
+{_LIST}
+
 examples:
   schuss train iris                                 a bundled data set
   schuss train people.csv --target income           a table of your own
@@ -78,20 +90,18 @@ class CommandParser(argparse.ArgumentParser):
         self.error(f"expected no further word, got {word!r}")
 
 
-def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Return a command's arguments, with the function to call as `run`."""
+def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
+    """Return a command's function and the arguments to call it with."""
     command = words[0] if words else ""
     if command in COMMANDS:
         module = import_module(f"schuss.cli.{command}")
-        arguments: argparse.Namespace = module.parser().parse(words[1:])
-        arguments.run = module.run
-        return arguments
+        return module.run, module.parser().parse(words[1:])
     one_of = f"expected one of {', '.join(COMMANDS)}."
     if command and not command.startswith("-"):
         raise UsageError(f"no command {command!r}{nearest(command, COMMANDS) or f'; {one_of}'}")
     top = CommandParser("schuss", "COMMAND ...", DESCRIPTION, EXAMPLES)
     top.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
-    top.add_argument("command", metavar="COMMAND", help=", ".join(COMMANDS))
+    top.add_argument("command", help=argparse.SUPPRESS)
     if not words:
         top.print_help(sys.stderr)
         raise UsageError(f"no command given; {one_of}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from schuss.cli.output import check_output, open_output
 from schuss.cli.parser import CommandParser
+from schuss.cli.summary import print_json
 from schuss.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def parser() -> CommandParser:
     """Return the reader of this command's options."""
     read = CommandParser(
         "schuss predict",
-        "RUN FILE [-o OUT]",
+        "RUN FILE [-o OUT] [options]",
         "Write each row's columns with the classes' probabilities, or the value, beside them.\n"
         "Rows stream through, so a file larger than memory works.",
         EXAMPLES,
@@ -46,6 +47,7 @@ def parser() -> CommandParser:
         help="a file of any of these formats; - for standard output as CSV (the default)",
     )
     read.add_argument("--quiet", action="store_true", help="no word about what was written")
+    read.add_argument("--json", action="store_true", help="end with what was written, as JSON")
     return read
 
 
@@ -54,6 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     if arguments.out != "-" and _same(arguments.out, arguments.file):
         raise UsageError(f"{arguments.out}: is the input itself; give another name.")
+    if arguments.json and arguments.out == "-":
+        raise UsageError("--json: the predictions go to standard output; give -o a file.")
     from schuss.training import load
 
     trained = load(arguments.run)
@@ -69,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
             rows += chunk.rows
     if not arguments.quiet and arguments.out != "-":
         print(f"{rows:,} predictions: {arguments.out}", file=sys.stderr)
+    if arguments.json:
+        print_json({"run": arguments.run, "out": arguments.out, "rows": rows, "columns": names})
     return 0
 
 

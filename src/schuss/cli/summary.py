@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +25,17 @@ def show_start(run: Run) -> None:
     print(_aligned(shown), file=sys.stderr)
     if len(run.columns) > _MOST_COLUMNS:
         print(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns", file=sys.stderr)
+    said = {f"{c['column']}: {c['note']}" for c in run.columns[:_MOST_COLUMNS]}
     for note in run.notes:
-        print(f"note: {note}", file=sys.stderr)
+        if note not in said:
+            print(f"note: {note}", file=sys.stderr)
     shares = run.shares
-    parts = [f"{shares['train']:,} rows to learn from"]
+    parts = [f"rows: {shares['train']:,} to learn from"]
     if shares["validation"]:
         parts.append(f"{shares['validation']:,} to choose the best epoch by")
     if shares["test"]:
-        parts.append(f"{shares['test']:,} for the final figures")
-    print("; ".join(parts), file=sys.stderr, flush=True)
+        parts.append(f"{shares['test']:,} to test")
+    print(", ".join(parts), file=sys.stderr, flush=True)
 
 
 def _target(run: Run) -> str:
@@ -43,12 +47,17 @@ def _target(run: Run) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Put rows of words below each other, all but the last word of a row padded."""
+    """Put rows of words below each other, the last word wrapped to the terminal's width."""
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    edge = sum(widths) + 2 * len(widths) + 2
+    whole = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
     lines = []
     for *first, last in rows:
         padded = [f"{word:<{width}}" for word, width in zip(first, widths, strict=True)]
-        lines.append("  " + "  ".join([*padded, last]).rstrip())
+        line = "  " + "  ".join([*padded, last])
+        if whole is not None and len(line) > whole > edge + 20:
+            line = textwrap.fill(line, whole, subsequent_indent=" " * edge)
+        lines.append(line.rstrip())
     return "\n".join(lines)
 
 

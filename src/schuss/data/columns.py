@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
-from schuss.data.table import Table
+from schuss.data.table import Table, shown
 from schuss.data.timestamps import (
     NUMBER_FORMATS,
     TimeFormat,
@@ -71,9 +71,9 @@ class ColumnKind:
 
 
 def _refuse(table: Table, name: str, row: int, what: str) -> DataError:
-    got = str(table[name][row])
+    got = shown(table[name][row])
     return DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected {what}, got {got!r}; "
+        f"{table.source}, {table.where(row)}, column {name!r}: expected {what}, got {got}; "
         "correct it, or leave it empty if it is missing."
     )
 
@@ -99,7 +99,7 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
         numbers, bad = table.numbers(kind.name, kind.number_format)
         if bad.any() and not kind.tolerant:
             raise _refuse(table, kind.name, int(np.argmax(bad)), "a number")
-    elif values.dtype.kind == "M":
+    elif values.dtype.kind == "M" and table.rows:
         raise _refuse(table, kind.name, 0, "a number")
     else:
         numbers = values.astype(np.float64)
@@ -108,7 +108,7 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
         row = int(np.argmax(infinite))
         raise DataError(
             f"{table.source}, {table.where(row)}, column {kind.name!r}: expected a finite number, "
-            f"got {str(values[row])!r}; correct it, or leave it empty if it is missing."
+            f"got {shown(values[row])}; correct it, or leave it empty if it is missing."
         )
     return numbers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -29,8 +30,15 @@ _SAMPLE = 1 << 16
 _END = "\x00end"
 _FRACTION = re.compile(r"^-?\d+\.\d+$")
 
-# A field may be a whole document; the module's own limit of 128 KiB is for hostile input.
-csv.field_size_limit(1 << 30)
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let a field be a whole document; `csv` has one limit, of 128 KiB, for the whole process."""
+    before = csv.field_size_limit(1 << 30)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def sniff_delimiter(sample: str) -> str:
@@ -49,7 +57,8 @@ def sniff_delimiter(sample: str) -> str:
     best, best_score = ",", (0.0, 0)
     for delimiter in _DELIMITERS:
         records = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        widths = [len(record) for record in itertools.islice(records, 100) if record]
+        with _long_fields():
+            widths = [len(record) for record in itertools.islice(records, 100) if record]
         if not widths or widths[0] < 2:
             continue
         agree = sum(width == widths[0] for width in widths) / len(widths)
@@ -145,42 +154,64 @@ class _Parser:
         return _Block([fields[:, k] for k in range(self.width)], numbers)
 
     def _quoted(self, text: str, last: bool) -> _Block | None:
+        """Read records with `csv`; None where a quoted field is still open at the end."""
         ended = text if text.endswith(("\n", "\r")) else text + "\n"
         stream = io.StringIO(ended + _END, newline="")
         reader = csv.reader(stream, delimiter=self.delimiter, skipinitialspace=self.spaced)
+        with _long_fields():
+            records = list(reader)
+        closed = records.pop() == [_END]
+        # Where each record is a line of the right width, there is nothing to look at closer.
+        if (
+            closed
+            and reader.line_num == len(records) + 1
+            and set(map(len, records)) == {self.width}
+        ):
+            lines = np.arange(self.line, self.line + len(records), dtype=np.int64)
+            self.line += len(records)
+            return self._block(records, lines)
+        return self._one_by_one(ended, last)
+
+    def _one_by_one(self, text: str, last: bool) -> _Block | None:
+        """Read records with `csv`, following the line of each."""
+        stream = io.StringIO(text + _END, newline="")
+        reader = csv.reader(stream, delimiter=self.delimiter, skipinitialspace=self.spaced)
         records: list[list[str]] = []
         starts: list[int] = []
-        line, closed = self.line, False
-        for record in reader:
-            start, line = line, self.line + reader.line_num
-            if record == [_END]:
-                line, closed = start, True
-                break
-            if not record or (len(record) == 1 < self.width and not record[0].strip()):
-                continue
-            if len(record) != self.width:
-                if _END in record[-1]:
+        start = line = self.line
+        closed = False
+        with _long_fields():
+            for record in reader:
+                start, line = line, self.line + reader.line_num
+                if record == [_END]:
+                    line, closed = start, True
                     break
-                raise self._ragged(record, start)
-            records.append(record)
-            starts.append(start)
+                if not record or (len(record) == 1 < self.width and not record[0].strip()):
+                    continue
+                if len(record) != self.width:
+                    if _END in record[-1]:
+                        break
+                    raise self._ragged(record, start)
+                records.append(record)
+                starts.append(start)
         if not closed:
             if not last:
                 return None
-            opened = start
             raise DataError(
-                f"{self.path}, line {opened}: a quotation mark opens a field that never ends; "
+                f"{self.path}, line {start}: a quotation mark opens a field that never ends; "
                 "close it, or double the quotation marks inside fields."
             )
         self.line = line
+        return self._block(records, np.array(starts, dtype=np.int64))
+
+    def _block(self, records: list[list[str]], lines: npt.NDArray[np.int64]) -> _Block:
         fields = zip(*records, strict=True) if records else [()] * self.width
-        return _Block(
-            [np.array(column, dtype=TEXT) for column in fields], np.array(starts, dtype=np.int64)
-        )
+        return _Block([np.array(column, dtype=TEXT) for column in fields], lines)
 
     def _ragged(self, record: list[str], line: int) -> DataError:
         got, expected = len(record), self.width
-        what = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}[self.delimiter]
+        names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+        what = names.get(self.delimiter, repr(self.delimiter))
         remedy = (
             f"quote a field that holds a {what}, or take the extra one out"
             if got > expected
@@ -196,16 +227,18 @@ def _blanks_before_quotes(sample: str, delimiter: str) -> bool:
     if re.search(re.escape(delimiter) + ' +"', sample) is None:
         return False
     records = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-    fields = (field for record in itertools.islice(records, 100) for field in record)
+    with _long_fields():
+        fields = [field for record in itertools.islice(records, 100) for field in record]
     return any(field.startswith(" ") and field.lstrip(" ").startswith('"') for field in fields)
 
 
 def _first_record(text: str, delimiter: str, spaced: bool) -> tuple[list[str], int]:
     """Read the column names from the beginning of a file, and count the lines up to their end."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=spaced)
-    for record in reader:
-        if record and any(field.strip() for field in record):
-            return record, reader.line_num
+    with _long_fields():
+        for record in reader:
+            if record and any(field.strip() for field in record):
+                return record, reader.line_num
     return [], reader.line_num
 
 

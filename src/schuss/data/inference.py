@@ -18,7 +18,7 @@ from schuss.data.parsing import (
     truth_pair,
     truth_value,
 )
-from schuss.data.table import Table, did_you_mean
+from schuss.data.table import Table, did_you_mean, shown
 from schuss.data.timestamps import TimeFormat, number_time_format, time_format
 from schuss.errors import DataError, UsageError
 
@@ -52,7 +52,7 @@ def _other(table: Table, bad: npt.NDArray[np.bool_], values: Array, what: str) -
     said = f"is no {what} and counts" if count == 1 else f"are no {what}s and count"
     return (
         f"; {_plural(count, 'value')} {said} as missing "
-        f"(such as {str(values[row])!r} in {table.where(row)})"
+        f"(such as {shown(values[row])} in {table.where(row)})"
     )
 
 
@@ -114,9 +114,8 @@ def _words(
     present = int(counts.sum())
     k = len(distinct)
     if k == 1 and present == rows:
-        shown = distinct[0] if len(distinct[0]) <= 40 else distinct[0][:37] + "..."
         return ColumnKind(
-            name, "constant", f"the same value in every row ({shown!r}), left out", False
+            name, "constant", f"the same value in every row ({shown(distinct[0])}), left out", False
         )
     missing = _missing_note(rows - present, rows)
     mean_length = float(np.dot(counts, [len(v) for v in distinct])) / present
@@ -253,7 +252,7 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
         if bool(np.all(np.isnan(read) if kind == "numeric" else np.isnat(read))):
             raise DataError(
                 f"{table.source}, {table.where(row)}, column {name!r}: expected a {what}, got "
-                f"{str(values[row])!r}; no value of the column is one: leave out "
+                f"{shown(values[row])}; no value of the column is one: leave out "
                 f"kinds={{{name!r}: {kind!r}}}."
             )
         reason += _other(table, bad, values, what)

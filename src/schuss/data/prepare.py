@@ -17,6 +17,7 @@ from schuss.data.columns import (
     stamps_of,
 )
 from schuss.data.inference import infer_kinds
+from schuss.data.leaks import telling_columns
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.splits import split_rows
 from schuss.data.table import Table, did_you_mean
@@ -200,9 +201,8 @@ def prepare_table(
     notes += [f"{kind.name}: {kind.reason}" for kind in column_kinds.values() if not kind.used]
 
     check_values(features, column_kinds)
-    codes, present = encoder.encode(table)
-    rows = np.flatnonzero(present).astype(np.int64)
-    classes = codes if encoder.task == "classification" else None
+    rows = np.flatnonzero(encoder.present(table)).astype(np.int64)
+    classes = encoder.encode(table)[0] if encoder.task == "classification" else None
     groups = None if group is None else _groups(table, group)
     moments = None if time is None else _moments(table, time)
     weights = None if weight is None else weight_column(table, weight)
@@ -217,6 +217,13 @@ def prepare_table(
     encoder.fit(train_table)
     _check_training(train_table, encoder)
     preprocessor = TablePreprocessor().fit(train_table, column_kinds)
+    is_classes = encoder.task == "classification"
+    y, _ = encoder.encode(train_table)
+    goes = "each of its values goes with one value of" if is_classes else "it runs along with"
+    notes += [
+        f"{name}: {goes} {target!r}; exclude it if it is not known before"
+        for name in telling_columns(train_table, column_kinds, y, classes=is_classes)
+    ]
 
     def share(source: Table, chosen: Rows, source_weights: Any) -> Share:
         part = source.take(chosen)
@@ -230,8 +237,7 @@ def prepare_table(
             if chosen is None or not len(chosen):
                 return None
             return share(table, chosen, weights)
-        _, there = encoder.encode(source)
-        kept = np.flatnonzero(there).astype(np.int64)
+        kept = np.flatnonzero(encoder.present(source)).astype(np.int64)
         if not len(kept):
             raise DataError(
                 f"{source.source}: the target {target!r} is missing in every row of the {what} "

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.scaling import Levels, Scaled, one_hot, repeats, robust_scale, scaled_column
 from schuss.data.table import Table, did_you_mean
 from schuss.data.timestamps import stamp_features
 from schuss.errors import DataError, FileFormatError
@@ -21,34 +22,30 @@ Floats = npt.NDArray[np.float64]
 
 #: Categories of up to this size (with one place for a missing value) are one-hot.
 _MAX_ONE_HOT = 9
-_CLIP = 3.0
 #: A level seen so often has an embedding of its own; rarer ones share that of the unknown.
 _MIN_LEVEL_COUNT = 2
 #: With more columns of dates than this, the times between them are left out.
 _MAX_PAIRED_STAMPS = 4
-_SAME = 0.9999
+#: Days that the training rows must span for a part of a date to mean more than its one turn.
+_NEEDED_SPAN = {
+    "year": 366.0,
+    "month": 180.0,
+    "sine of the year": 180.0,
+    "cosine of the year": 180.0,
+    "day of month": 60.0,
+    "day of week": 14.0,
+}
 
 #: Values by name, with the table's columns that they come from.
 _Numbers = dict[str, tuple[tuple[str, ...], Floats]]
 
 
-@dataclass(frozen=True)
-class _Scaled:
-    """One input column: the table's columns that it comes from, and its centre and factor."""
-
-    name: str
-    columns: tuple[str, ...]
-    center: float
-    factor: float
-
-
-@dataclass(frozen=True)
-class _Levels:
-    """A category's levels; level k has the code k + 1, and 0 is missing or unknown."""
-
-    column: str
-    levels: list[str]
-    one_hot: bool
+def _span(stamps: npt.NDArray[np.datetime64]) -> float:
+    """Return the days from the first moment to the last."""
+    present = stamps[~np.isnat(stamps)]
+    if not len(present):
+        return 0.0
+    return float((present.max() - present.min()) / np.timedelta64(1, "D"))
 
 
 @dataclass
@@ -56,49 +53,11 @@ class _Plan:
     """All that was learned."""
 
     kinds: dict[str, ColumnKind] = field(default_factory=dict)
-    continuous: list[_Scaled] = field(default_factory=list)
-    plain: list[_Scaled] = field(default_factory=list)
-    categories: list[_Levels] = field(default_factory=list)
+    continuous: list[Scaled] = field(default_factory=list)
+    plain: list[Scaled] = field(default_factory=list)
+    categories: list[Levels] = field(default_factory=list)
     indicators: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
-
-
-def _scale(values: Floats) -> tuple[float, float]:
-    """Return centre and factor of robust scaling; a factor of 0 means that nothing varies.
-
-    The factor is 1 over the range between the quartiles; where that is zero, 2 over the
-    whole range. Missing values are left out.
-    """
-    present = values[~np.isnan(values)]
-    if not len(present):
-        return 0.0, 0.0
-    low, center, high = np.quantile(present, [0.25, 0.5, 0.75]).tolist()
-    spread = high - low
-    if spread == 0.0:
-        spread = 0.5 * float(present.max() - present.min())
-    # A range that a float64 can barely hold would make the factor infinite.
-    return float(center), (1.0 / spread if spread > 1e-300 else 0.0)
-
-
-def _apply(values: Floats, scaled: _Scaled) -> npt.NDArray[np.float32]:
-    """Scale, clip smoothly to (-3, 3), and put the median in the place of missing values."""
-    with np.errstate(over="ignore"):
-        x = np.clip((values - scaled.center) * scaled.factor, -1e100, 1e100)
-    x = np.where(np.isnan(x), 0.0, x)
-    return (x / np.sqrt(1.0 + (x / _CLIP) ** 2)).astype(np.float32)
-
-
-def _one_hot(codes: npt.NDArray[np.int64], levels: _Levels) -> dict[str, Floats]:
-    """Encode codes: one level or two as a single column of -1, 0, 1; more as 0 and 1 each."""
-    name, count = levels.column, len(levels.levels)
-    if count == 1:
-        return {f"{name} = {levels.levels[0]}": np.where(codes == 1, 1.0, -1.0)}
-    if count == 2:
-        return {f"{name} = {levels.levels[0]}": np.array([0.0, 1.0, -1.0])[codes]}
-    return {
-        f"{name} = {level}": (codes == k).astype(np.float64)
-        for k, level in enumerate(levels.levels, start=1)
-    }
 
 
 class TablePreprocessor:
@@ -107,7 +66,8 @@ class TablePreprocessor:
     - Numbers, and the parts of dates, are centred on the median and scaled by the range between
       the quartiles, x = (v - median) / (q75 - q25), then clipped smoothly,
       x / sqrt(1 + (x / 3)^2). A missing number becomes the median, and an indicator column says
-      so where numbers were missing in training.
+      so where numbers were missing in training. Of a date, those parts are taken that its span
+      lets mean something and that do not repeat one another; of two dates, the time between them.
     - Categories of up to eight levels are one-hot (two levels share one column of -1 and 1; all
       are 0 where the value is missing or was never seen), then scaled and clipped likewise.
     - Larger categories become codes for an embedding; 0 is missing, never seen, or seen in one
@@ -191,11 +151,11 @@ class TablePreprocessor:
             elif kind.kind == "timestamp":
                 stamps[kind.name] = stamps_of(table, kind)
         for name, moments in stamps.items():
-            magnitudes, turns = stamp_features(moments)
-            for part, values in magnitudes.items():
-                quantities[f"{name}: {part}"] = ((name,), values)
-            for part, values in turns.items():
-                circles[f"{name}: {part}"] = ((name,), values)
+            for parts, found in zip(stamp_features(moments), (quantities, circles), strict=True):
+                span = 0.0 if self._fitted else _span(moments)
+                for part, values in parts.items():
+                    if self._fitted or span >= _NEEDED_SPAN.get(part, 0.0):
+                        found.setdefault(f"{name}: {part}", ((name,), values))
         names = list(stamps)
         if len(names) <= _MAX_PAIRED_STAMPS:
             for k, first in enumerate(names):
@@ -216,7 +176,7 @@ class TablePreprocessor:
         _, codes = labels_of(table, kind)
         return codes < 0
 
-    def _codes(self, table: Table, levels: _Levels) -> npt.NDArray[np.int64]:
+    def _codes(self, table: Table, levels: Levels) -> npt.NDArray[np.int64]:
         labels, codes = labels_of(table, self._plan.kinds[levels.column])
         known = {level: k for k, level in enumerate(levels.levels, start=1)}
         # The last entry serves the code -1 of a missing value.
@@ -244,52 +204,23 @@ class TablePreprocessor:
             DataError: If a value is infinite or unreadable, or no column is left to learn from.
         """
         plan = self._plan = _Plan(kinds=dict(kinds))
-        quantities, circles = self._quantities(table)
-        continuous: list[_Scaled] = []
-        stamp_values: list[Floats] = []
-        for name, (columns, values) in quantities.items():
-            center, factor = _scale(values)
-            derived = columns != (name,)
-            part = derived and len(columns) == 1
-            if factor == 0.0 or (part and _repeats(values, stamp_values)):
-                if not derived:
-                    plan.notes[name] = "the same in all training rows, left out"
-                continue
-            if derived:
-                stamp_values.append(values)
-            continuous.append(_Scaled(name, columns, center, factor))
-        plain: list[_Scaled] = []
-        for name, (columns, values) in circles.items():
-            center, factor = _scale(values)
-            if factor != 0.0 and not _repeats(values, stamp_values):
-                stamp_values.append(values)
-                plain.append(_Scaled(name, columns, center, factor))
+        continuous, circles = self._learn_quantities(table)
         categories = [
             levels
             for kind in kinds.values()
             if kind.used and kind.kind in ("category", "boolean")
             for levels in self._learn_levels(table, kind)
         ]
-        for levels in categories:
-            if levels.one_hot:
-                for name, values in _one_hot(self._codes(table, levels), levels).items():
-                    center, factor = _scale(values)
-                    plain.append(_Scaled(name, (levels.column,), center, factor))
-        for kind in kinds.values():
-            if kind.kind not in ("numeric", "timestamp", "text", "identifier"):
-                continue
-            if not (kind.used or kind.missing_used):
-                continue
-            gone = self._missing(table, kind.name)
-            if gone.any() and not gone.all():
-                plan.indicators.append(kind.name)
-                center, factor = _scale(np.where(gone, 1.0, -1.0))
-                plain.append(_Scaled(f"{kind.name} is missing", (kind.name,), center, factor))
-                if kind.used:
-                    plan.notes[kind.name] = (
-                        "missing values become the median, and a column says where"
-                    )
-        plan.continuous, plan.plain, plan.categories = continuous, plain, categories
+        hot = [
+            Scaled(name, (levels.column,), *robust_scale(values))
+            for levels in categories
+            if levels.one_hot
+            for name, values in one_hot(self._codes(table, levels), levels).items()
+        ]
+        indicators = self._learn_indicators(table)
+        plan.continuous, plan.plain = continuous, [*circles, *hot, *indicators]
+        plan.categories = categories
+        self._note_dates()
         if not self._fitted:
             left_out = "; ".join(f"{k.name}: {k.reason}" for k in list(kinds.values())[:3])
             raise DataError(
@@ -298,7 +229,64 @@ class TablePreprocessor:
             )
         return self
 
-    def _learn_levels(self, table: Table, kind: ColumnKind) -> list[_Levels]:
+    def _learn_quantities(self, table: Table) -> tuple[list[Scaled], list[Scaled]]:
+        """Scale numbers and dates, leaving out what does not vary and what repeats another."""
+        quantities, circles = self._quantities(table)
+        parts: list[Floats] = []
+        learned: tuple[list[Scaled], list[Scaled]] = ([], [])
+        for numbers, found in zip((quantities, circles), learned, strict=True):
+            for name, (columns, values) in numbers.items():
+                scaled = Scaled(name, columns, *robust_scale(values))
+                number = columns == (name,)
+                if scaled.factor == 0.0:
+                    if number:
+                        self._plan.notes[name] = "the same in all training rows, left out"
+                    continue
+                if not number:
+                    if len(columns) == 1 and repeats(values, parts):
+                        continue
+                    parts.append(values)
+                found.append(scaled)
+        return learned
+
+    def _learn_indicators(self, table: Table) -> list[Scaled]:
+        """Find the columns that lack values in some of the training rows."""
+        plan = self._plan
+        for kind in plan.kinds.values():
+            coded = kind.kind in ("category", "boolean")
+            if coded or not (kind.used or kind.missing_used):
+                continue
+            gone = self._missing(table, kind.name)
+            if gone.any() and not gone.all():
+                plan.indicators.append(kind.name)
+                if kind.used:
+                    plan.notes[kind.name] = (
+                        "missing values become the median, and a column says where"
+                    )
+        return [
+            Scaled(
+                f"{name} is missing",
+                (name,),
+                *robust_scale(np.where(self._missing(table, name), 1.0, -1.0)),
+            )
+            for name in plan.indicators
+        ]
+
+    def _note_dates(self) -> None:
+        """Say which numbers came of each date."""
+        plan = self._plan
+        for kind in plan.kinds.values():
+            if not (kind.used and kind.kind == "timestamp"):
+                continue
+            parts = [
+                scaled.name.removeprefix(f"{kind.name}: ")
+                for scaled in (*plan.continuous, *plan.plain)
+                if kind.name in scaled.columns
+            ]
+            taken = ", ".join(parts) or "nothing, since it varies too little"
+            plan.notes[kind.name] = f"taken as {taken}"
+
+    def _learn_levels(self, table: Table, kind: ColumnKind) -> list[Levels]:
         labels, codes = labels_of(table, kind)
         counts = np.bincount(codes[codes >= 0], minlength=len(labels))
         order = sorted(np.flatnonzero(counts).tolist(), key=lambda k: labels[k])
@@ -309,13 +297,13 @@ class TablePreprocessor:
         if len(order) + 1 <= _MAX_ONE_HOT:
             how = "one column" if len(order) <= 2 else f"{len(order)} columns, one for each"
             self._plan.notes[kind.name] = how
-            return [_Levels(kind.name, [labels[k] for k in order], True)]
+            return [Levels(kind.name, [labels[k] for k in order], True)]
         kept = [labels[k] for k in order if counts[k] >= _MIN_LEVEL_COUNT]
         rare = len(order) - len(kept)
         self._plan.notes[kind.name] = f"embedding of {len(kept)} levels" + (
             f" ({rare} more, seen once, count as unknown)" if rare else ""
         )
-        return [_Levels(kind.name, kept, False)]
+        return [Levels(kind.name, kept, False)]
 
     # Applying.
 
@@ -337,15 +325,17 @@ class TablePreprocessor:
         plan = self._plan
         numeric = np.empty((table.rows, self.n_numeric), dtype=np.float32)
         quantities, circles = self._quantities(table)
-        sources = {name: values for name, (_, values) in (*quantities.items(), *circles.items())}
         coded = {c.column: self._codes(table, c) for c in plan.categories}
+        plain = {name: values for name, (_, values) in circles.items()}
         for levels in plan.categories:
             if levels.one_hot:
-                sources |= _one_hot(coded[levels.column], levels)
+                plain |= one_hot(coded[levels.column], levels)
         for name in plan.indicators:
-            sources[f"{name} is missing"] = np.where(self._missing(table, name), 1.0, -1.0)
-        for k, scaled in enumerate((*plan.continuous, *plan.plain)):
-            numeric[:, k] = _apply(sources[scaled.name], scaled)
+            plain[f"{name} is missing"] = np.where(self._missing(table, name), 1.0, -1.0)
+        for k, scaled in enumerate(plan.continuous):
+            numeric[:, k] = scaled_column(quantities[scaled.name][1], scaled)
+        for k, scaled in enumerate(plan.plain, start=self.n_continuous):
+            numeric[:, k] = scaled_column(plain[scaled.name], scaled)
         embedded = [coded[c.column] for c in plan.categories if not c.one_hot]
         if not embedded:
             return numeric, np.empty((table.rows, 0), dtype=np.int64)
@@ -397,9 +387,9 @@ class TablePreprocessor:
             kinds = [ColumnKind.from_config(kind) for kind in config["kinds"]]
             made._plan = _Plan(
                 kinds={kind.name: kind for kind in kinds},
-                continuous=[_scaled(s) for s in config["continuous"]],
-                plain=[_scaled(s) for s in config["plain"]],
-                categories=[_Levels(**c) for c in config["categories"]],
+                continuous=[Scaled.from_config(s) for s in config["continuous"]],
+                plain=[Scaled.from_config(s) for s in config["plain"]],
+                categories=[Levels(**c) for c in config["categories"]],
                 indicators=list(config["indicators"]),
                 notes=dict(config["notes"]),
             )
@@ -409,26 +399,3 @@ class TablePreprocessor:
                 "train again."
             ) from None
         return made
-
-
-def _scaled(config: Mapping[str, Any]) -> _Scaled:
-    return _Scaled(
-        str(config["name"]),
-        tuple(config["columns"]),
-        float(config["center"]),
-        float(config["factor"]),
-    )
-
-
-def _repeats(values: Floats, others: list[Floats]) -> bool:
-    """Tell whether a part of a date says the same as one that is there already."""
-    for other in others:
-        both = ~(np.isnan(values) | np.isnan(other))
-        a, b = values[both], other[both]
-        if len(a) < 3:
-            continue
-        a, b = a - a.mean(), b - b.mean()
-        norm = float(np.sqrt((a @ a) * (b @ b)))
-        if norm > 0.0 and abs(float(a @ b)) > _SAME * norm:
-            return True
-    return False

@@ -22,7 +22,7 @@ def permutation(n: int, seed: int) -> Rows:
 
     Args:
         n: How many, from 0.
-        seed: Any integer from 0.
+        seed: Any integer.
 
     Returns:
         int64 array of shape (n,).
@@ -30,7 +30,7 @@ def permutation(n: int, seed: int) -> Rows:
     >>> sorted(permutation(3, seed=0).tolist())
     [0, 1, 2]
     """
-    bits = np.random.Philox(key=seed).random_raw(n)
+    bits = np.random.Philox(key=seed % 2**64).random_raw(n)
     return np.argsort(np.asarray(bits), kind="stable").astype(np.int64)
 
 

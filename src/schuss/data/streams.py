@@ -44,9 +44,13 @@ def existing_file(path: Path) -> Path:
         DataError: If it does not exist (with the nearest name in its folder), is a folder, cannot
             be read, or is empty.
     """
-    if path.is_dir():
+    try:
+        is_folder, there = path.is_dir(), path.exists()
+    except OSError:  # a name that is too long, say
+        is_folder = there = False
+    if is_folder:
         raise DataError(f"{path}: expected a file, got a folder; name the file inside it.")
-    if not path.exists():
+    if not there:
         raise DataError(f"{path}: there is no such file; {_nearby(path)}")
     if not path.is_file():
         raise DataError(f"{path}: expected a file, got something else; copy it to a file first.")
@@ -63,9 +67,9 @@ def existing_file(path: Path) -> Path:
 
 def _nearby(path: Path) -> str:
     folder = path.parent
-    if not folder.is_dir():
-        return f"nor is there a folder {folder}; check the path."
     try:
+        if not folder.is_dir():
+            return f"nor is there a folder {folder}; check the path."
         names = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
     except OSError:
         return "check the path."

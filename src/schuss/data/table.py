@@ -16,7 +16,7 @@ from schuss.data.parsing import TEXT, NumberFormat, factorise, parse_numbers
 from schuss.data.timestamps import TimeFormat, parse_stamps
 from schuss.errors import DataError
 
-__all__ = ["Table", "as_column", "did_you_mean"]
+__all__ = ["Table", "as_column", "did_you_mean", "shown"]
 
 Array = npt.NDArray[Any]
 _LARGEST_EXACT = 2**53
@@ -35,6 +35,16 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
         return f"did you mean {lower[near[0]]!r}?"
     listed = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
     return f"the columns are {listed}" if known else "there are no columns"
+
+
+def shown(value: object) -> str:
+    """Quote a value for a message, on one line and not longer than that needs.
+
+    >>> shown("abc"), len(shown("long " * 100))
+    ("'abc'", 40)
+    """
+    quoted = repr(str(value))
+    return quoted if len(quoted) <= 40 else quoted[:36] + "..." + quoted[-1]
 
 
 def _is_missing_object(value: object) -> bool:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of
-from schuss.data.parsing import TEXT, NumberFormat, number_format
-from schuss.data.table import Table, did_you_mean
+from schuss.data.parsing import NumberFormat
+from schuss.data.table import Table, did_you_mean, shown
+from schuss.data.target_values import (
+    Label,
+    TargetValues,
+    class_labels,
+    not_a_number,
+    number_label,
+    read_target,
+    refuse_counter,
+    refuse_infinite,
+)
 from schuss.errors import DataError, FileFormatError, UsageError
 
 __all__ = ["TargetEncoder", "Task"]
 
 FORMAT_VERSION = 1
 Task = Literal["classification", "regression"]
-Label = str | int | float | bool
 Array = npt.NDArray[Any]
 
 #: Whole numbers with at most so many different values are classes.
@@ -26,52 +35,12 @@ _MOST_NUMBER_CLASSES = 10
 _MOST_CLASSES_OF_FEW_ROWS = 20
 
 
-@dataclass
-class _Values:
-    """The target as it was read: numbers (NaN where missing), or None where it is words."""
-
-    numbers: npt.NDArray[np.float64] | None
-    style: NumberFormat
-    bad: npt.NDArray[np.bool_]
-    missing: npt.NDArray[np.bool_]
-
-
-def _read(table: Table, name: str, style: NumberFormat | None = None) -> _Values:
-    """Read the target as numbers if it is that, and find what is missing."""
-    values = table[name]
-    rows = table.rows
-    if values.dtype.kind == "b":
-        none = np.zeros(rows, dtype=np.bool_)
-        return _Values(None, "plain", none, none)
-    if values.dtype.kind == "M":
-        return _Values(None, "plain", ~np.isnat(values), np.isnat(values))
-    if values.dtype != TEXT:
-        numbers = values.astype(np.float64)
-        return _Values(numbers, "plain", np.zeros(rows, dtype=np.bool_), np.isnan(numbers))
-    if style is None:
-        numbers, bad = table.numbers(name)
-        style = "plain"
-        if bad.any():
-            words, _ = table.factors(name)
-            style = number_format(words, decimal_comma=table.decimal_comma)
-    numbers, bad = table.numbers(name, style)
-    missing = np.isnan(numbers) & ~bad
-    present = rows - int(missing.sum())
-    if not present or int(bad.sum()) > 0.5 * present:
-        return _Values(None, "plain", bad, missing)
-    return _Values(numbers, style, bad, missing)
-
-
-def _label(value: float, whole: bool) -> Label:
-    return int(value) if whole and value.is_integer() else float(value)
-
-
 class TargetEncoder:
     """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
 
-    Which of the two it is follows from the column: words, true or false, and whole numbers with
-    at most ten different values are classes; other numbers are a quantity. For a quantity,
-    y = (value - mean) / standard deviation, with mean and deviation of the training rows.
+    Which of the two it is follows from the column: words, true or false, and whole numbers that
+    repeat and have at most ten different values are classes; other numbers are a quantity. For a
+    quantity, y = (value - mean) / standard deviation, both of the training rows.
 
     Make one with `infer`, then call `fit` with the training rows.
 
@@ -145,14 +114,14 @@ class TargetEncoder:
             raise DataError(
                 f"{table.source}: expected at least 2 rows to learn from, got 1; add rows."
             )
-        values = _read(table, name)
+        values = read_target(table, name)
         present = table.rows - int(values.missing.sum())
         if present == 0:
             raise DataError(
                 f"{table.source}: the target {name!r} is missing in every row; choose another "
                 "column, or fill it in."
             )
-        _refuse_infinite(table, name, values)
+        refuse_infinite(table, name, values)
         encoder = cls._quantity_or_classes(table, name, values, task)
         dropped = table.rows - present
         if dropped:
@@ -171,50 +140,52 @@ class TargetEncoder:
 
     @classmethod
     def _quantity_or_classes(
-        cls, table: Table, name: str, values: _Values, task: str | None
+        cls, table: Table, name: str, values: TargetValues, task: str | None
     ) -> TargetEncoder:
         numbers = values.numbers
         if task == "regression" and (numbers is None or values.bad.any()):
             row = int(np.argmax(values.bad)) if values.bad.any() else 0
-            raise _not_a_number(table, name, row)
+            raise not_a_number(table, name, row)
         if numbers is not None and task != "classification":
             present = numbers[~values.missing & ~values.bad]
             distinct = np.unique(present)
             whole = bool(np.all(distinct == np.floor(distinct)))
-            few = len(distinct) <= _MOST_NUMBER_CLASSES
+            few = len(distinct) <= _MOST_NUMBER_CLASSES and len(distinct) < len(present)
             if task == "regression":
                 return cls(
                     name, "regression", reason="as you said", style=values.style, whole=whole
                 )
             if not (whole and few):
                 if values.bad.any():
-                    raise _not_a_number(table, name, int(np.argmax(values.bad)))
+                    raise not_a_number(table, name, int(np.argmax(values.bad)))
                 reason = (
                     f"whole numbers with {len(distinct):,} different values"
                     if whole
                     else "numbers with fractions"
                 )
                 if len(distinct) == len(present) > _MOST_CLASSES_OF_FEW_ROWS and whole:
-                    _refuse_counter(table, name, distinct)
+                    refuse_counter(table, name, distinct)
                 return cls(name, "regression", reason=reason, style=values.style, whole=whole)
-        classes = _classes(table, name, values)
+        classes = class_labels(table, name, values)
         reason = "as you said" if task else f"{len(classes)} different values"
         return cls(name, "classification", classes=classes, reason=reason)
 
-    def _check_variety(self, table: Table, values: _Values, present: int) -> None:
+    def _check_variety(self, table: Table, values: TargetValues, present: int) -> None:
         """Refuse a target that does not vary or is different in every row."""
         if self.task == "regression":
             numbers = cast("npt.NDArray[np.float64]", values.numbers)[~values.missing]
             if bool(np.all(numbers == numbers[0])):
-                shown = _label(float(numbers[0]), True)
+                value = number_label(float(numbers[0]), True)
                 raise DataError(
-                    f"{table.source}: the target {self.name!r} is {shown} in all {present:,} rows; "
+                    f"{table.source}: the target {self.name!r} is {value} in all {present:,} rows; "
                     "choose a column that varies."
                 )
             return
         if len(self.classes) == 1:
+            label = self.classes[0]
+            only = shown(label) if isinstance(label, str) else repr(label)
             raise DataError(
-                f"{table.source}: the target {self.name!r} is {self.classes[0]!r} in all "
+                f"{table.source}: the target {self.name!r} is {only} in all "
                 f"{present:,} rows (one class); choose a column that varies."
             )
         k = len(self.classes)
@@ -230,10 +201,10 @@ class TargetEncoder:
         counts = np.bincount(codes[codes >= 0], minlength=k)
         single = [str(self.classes[c]) for c in np.flatnonzero(counts == 1).tolist()]
         if single:
-            shown = ", ".join(repr(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
+            some = ", ".join(shown(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
             self.notes.append(
                 f"{len(single)} class{'' if len(single) == 1 else 'es'} of {self.name!r} "
-                f"with a single row ({shown}): learned from, but never tested"
+                f"with a single row ({some}): learned from, but never tested"
             )
 
     def fit(self, table: Table) -> TargetEncoder:
@@ -251,14 +222,30 @@ class TargetEncoder:
         if self.task == "regression":
             raw, keep = self.values(table)
             present = raw[keep]
-            if not len(present) or bool(np.all(present == present[0])):
+            unit = _power_of_two(float(np.abs(present).max(initial=0.0)))
+            # In units of a power of two nothing is rounded, and no square overflows or vanishes.
+            self.std = float(np.std(present / unit)) * unit if len(present) else 0.0
+            if self.std == 0.0 or bool(np.all(present == present[0])):
                 raise DataError(
                     f"{table.source}: the target {self.name!r} does not vary in the training rows; "
                     "add rows, or hold out fewer."
                 )
-            self.mean = float(np.mean(present))
-            self.std = float(np.std(present))
+            self.mean = float(np.mean(present / unit)) * unit
         return self
+
+    def present(self, table: Table) -> npt.NDArray[np.bool_]:
+        """Tell in which rows the target is there.
+
+        Args:
+            table: Rows that have the target's column.
+
+        Returns:
+            Mask of shape (rows,).
+
+        Raises:
+            DataError: If the column is missing, or a value cannot be used.
+        """
+        return self.values(table)[1] if self.task == "regression" else self.encode(table)[1]
 
     def values(self, table: Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """Read a quantity in its own unit.
@@ -274,13 +261,13 @@ class TargetEncoder:
             DataError: If a value is infinite or not a number.
         """
         self._check_there(table)
-        read = _read(table, self.name, self.style)
+        read = read_target(table, self.name, self.style)
         if read.bad.any() or read.numbers is None:
             if not (read.numbers is None and bool(read.missing.all())):
                 row = int(np.argmax(read.bad)) if read.bad.any() else 0
-                raise _not_a_number(table, self.name, row)
+                raise not_a_number(table, self.name, row)
             return np.full(table.rows, np.nan), ~read.missing
-        _refuse_infinite(table, self.name, read)
+        refuse_infinite(table, self.name, read)
         return read.numbers, ~read.missing
 
     def encode(
@@ -302,18 +289,21 @@ class TargetEncoder:
         self._check_there(table)
         if self.task == "regression":
             raw, keep = self.values(table)
-            return ((raw - self.mean) / self.std).astype(np.float32), keep
+            unit = _power_of_two(self.std)
+            y = (raw / unit - self.mean / unit) / (self.std / unit)
+            limit = float(np.finfo(np.float32).max)
+            return np.clip(y, -limit, limit).astype(np.float32), keep
         labels, codes = labels_of(table, ColumnKind(self.name, "category", "", True))
         known = {_key(label): code for code, label in enumerate(self.classes)}
         renumber = [known.get(_key(label), -2) for label in labels]
         renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
         if bool((renumbered == -2).any()):
             row = int(np.argmax(renumbered == -2))
-            shown = ", ".join(str(label) for label in self.classes[:8])
+            some = ", ".join(str(label) for label in self.classes[:8])
             raise DataError(
                 f"{table.source}, {table.where(row)}, column {self.name!r}: expected one of the "
-                f"classes learned ({shown}{', ...' if self.n_classes > 8 else ''}), got "
-                f"{str(table[self.name][row])!r}; leave the row out, or train with this class."
+                f"classes learned ({some}{', ...' if self.n_classes > 8 else ''}), got "
+                f"{shown(table[self.name][row])}; leave the row out, or train with this class."
             )
         return renumbered, renumbered >= 0
 
@@ -392,59 +382,13 @@ class TargetEncoder:
             ) from None
 
 
+def _power_of_two(size: float) -> float:
+    """Return the largest power of two that is not above size; 1 for 0."""
+    return math.ldexp(1.0, math.frexp(size)[1] - 1) if size > 0.0 else 1.0
+
+
 def _key(label: Label) -> str:
     """Return the text under which a class is found again, whatever type its column has."""
     if isinstance(label, float) and label.is_integer():
         return str(int(label))
     return str(label)
-
-
-def _classes(table: Table, name: str, values: _Values) -> list[Label]:
-    """List the classes in order: numbers by size, words by the alphabet."""
-    column = table[name]
-    labels, _ = labels_of(table, ColumnKind(name, "category", "", True))
-    if column.dtype.kind == "b" or set(labels) == {"False", "True"}:
-        return [label == "True" for label in sorted(labels)]
-    numbers = values.numbers
-    if numbers is None or values.bad.any() or values.style != "plain":
-        return sorted(labels)
-    try:
-        if column.dtype.kind != "f" and all(_is_plain_integer(label) for label in labels):
-            return sorted(int(label) for label in labels)
-        if column.dtype.kind == "f":
-            return sorted(float(label) for label in labels)
-    except ValueError:
-        pass
-    return sorted(labels)
-
-
-def _is_plain_integer(label: str) -> bool:
-    return label == "0" or (label.lstrip("-").isdecimal() and str(int(label)) == label)
-
-
-def _refuse_infinite(table: Table, name: str, values: _Values) -> None:
-    if values.numbers is None or not bool(np.isinf(values.numbers).any()):
-        return
-    row = int(np.argmax(np.isinf(values.numbers)))
-    raise DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a finite target, got "
-        f"{str(table[name][row])!r}; correct it, or leave it empty to leave the row out."
-    )
-
-
-def _not_a_number(table: Table, name: str, row: int) -> DataError:
-    return DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a number as target, got "
-        f"{str(table[name][row])!r}; correct it, leave it empty to leave the row out, or give "
-        'task="classification".'
-    )
-
-
-def _refuse_counter(table: Table, name: str, distinct: npt.NDArray[np.float64]) -> None:
-    """Refuse the numbers from 0 or 1 on, each once: they count the rows, they measure nothing."""
-    if distinct[0] in (0.0, 1.0) and distinct[-1] - distinct[0] == len(distinct) - 1:
-        raise DataError(
-            f"{table.source}: the target {name!r} is each number from {distinct[0]:.0f} to "
-            f"{distinct[-1]:.0f} once, so it looks like an identifier; "
-            'give task="regression" if it is a quantity, or choose another column.'
-        )

@@ -255,15 +255,15 @@ def stamps_from_numbers(
 def stamp_features(
     stamps: npt.NDArray[np.datetime64],
 ) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
-    """Turn moments into numbers: where in time, and where in the year, the week and the day.
+    """Turn moments into numbers: where in time, and where in the year and in the day.
 
     Args:
         stamps: datetime64 values of shape (rows,).
 
     Returns:
         Magnitudes (days since 1970, year, month, day of month, day of week from Monday = 0, hour
-        as a fraction) and positions on the circles of the year, the week and the day
-        (sine and cosine), each float64 of shape (rows,), NaN where the moment is missing.
+        as a fraction) and positions on the circles of the year and the day (sine
+        and cosine), each float64 of shape (rows,), NaN where the moment is missing.
 
     >>> magnitudes, circles = stamp_features(np.array(["2020-01-06T12:00"], dtype="M8[us]"))
     >>> float(magnitudes["hour"][0]), float(magnitudes["day of week"][0])
@@ -289,7 +289,7 @@ def stamp_features(
         "hour": hour,
     }
     circles = {}
-    for name, turn in (("year", of_year), ("week", week_day / 7.0), ("day", hour / 24.0)):
+    for name, turn in (("year", of_year), ("day", hour / 24.0)):
         circles[f"sine of the {name}"] = np.sin(2.0 * np.pi * turn)
         circles[f"cosine of the {name}"] = np.cos(2.0 * np.pi * turn)
     for features in (magnitudes, circles):

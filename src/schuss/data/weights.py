@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, numbers_of
 from schuss.data.parsing import TEXT, number_format
-from schuss.data.table import Table
+from schuss.data.table import Table, shown
 from schuss.errors import DataError
 
 __all__ = ["class_weights", "weight_column"]
@@ -57,7 +57,7 @@ def weight_column(table: Table, name: str) -> npt.NDArray[np.float32]:
         row = int(np.argmax(wrong))
         raise DataError(
             f"{table.source}, {table.where(row)}, column {name!r}: expected a weight of 0 or "
-            f"more, got {str(values[row])!r}; correct it, or give 0 to leave the row out."
+            f"more, got {shown(values[row])}; correct it, or give 0 to leave the row out."
         )
     if not weights.any():
         raise DataError(

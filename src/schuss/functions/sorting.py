@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from schuss.functions.creation import (
@@ -79,7 +81,8 @@ def searchsorted(x: TensorLike, values: TensorLike, *, side: str = "left") -> Te
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
     if TRACER.get() is None:
-        return leaf(np.searchsorted(as_tensor(x).array, as_tensor(values).array, side=side))
+        search: Any = np.searchsorted
+        return leaf(search(as_tensor(x).array, as_tensor(values).array, side))
     x, values = as_tensor(x), expand_dims(values, -1)
     before = less(x, values) if side == "left" else less_equal(x, values)
     return sum(before, -1)

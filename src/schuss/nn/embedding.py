@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.nn import functional, init
+from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
 from schuss.tensor import Tensor
 
@@ -46,11 +47,7 @@ class Embedding(Module):
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
-        if num_embeddings < 1 or embedding_dim < 1:
-            raise ValueError(
-                "Embedding: expected num_embeddings and embedding_dim of at least 1, got "
-                f"{num_embeddings} and {embedding_dim}."
-            )
+        require_counts("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from schuss import functions as ops
 from schuss.nn import init
+from schuss.nn.arguments import require_counts
 from schuss.nn.functional import linear
 from schuss.nn.module import Module, Parameter
 from schuss.tensor import Tensor
@@ -50,11 +51,7 @@ class Linear(Module):
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
-        if in_features < 1 or out_features < 1:
-            raise ValueError(
-                "Linear: expected in_features and out_features of at least 1, got "
-                f"{in_features} and {out_features}."
-            )
+        require_counts("Linear", in_features=in_features, out_features=out_features)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(init.empty((out_features, in_features), dtype))

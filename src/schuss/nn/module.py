@@ -136,7 +136,8 @@ class Module:
             self._refuse_name(name)
         if not (tensor is None or isinstance(tensor, Tensor)):
             raise TypeError(
-                f"register_buffer: expected a Tensor or None, got {type(tensor).__name__}."
+                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
+                f"{type(tensor).__name__}; use schuss.tensor(...)."
             )
         self.__dict__["_buffers"] = {**self._buffers, name: persistent}
         self.__dict__[name] = tensor
@@ -310,6 +311,7 @@ class Module:
             The names missing in `state_dict` and those that nothing here has.
 
         Raises:
+            TypeError: if `state_dict` is no dictionary.
             ValueError: on missing or unexpected names (when strict) and on other shapes; it
                 lists them all, with the nearest names, and nothing has been changed.
 
@@ -320,6 +322,11 @@ class Module:
         >>> bool((a.weight == b.weight).all())
         True
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict: expected a dictionary, got {type(state_dict).__name__}; "
+                "give what state_dict() or load_safetensors() returned."
+            )
         own = dict(self._named_state())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.nn import functional, init
+from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
 from schuss.tensor import Tensor, no_grad
 
@@ -15,10 +16,12 @@ __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 
 
 def _lengths(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
-    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not lengths or any(length < 1 for length in lengths):
-        raise ValueError(f"{owner}: expected normalized_shape of lengths >= 1, got {shape}.")
-    return lengths
+    lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not lengths:
+        raise ValueError(f"{owner}: expected normalized_shape of one length or more, got {shape}.")
+    for length in lengths:
+        require_counts(owner, normalized_shape=length)
+    return tuple(int(length) for length in lengths)
 
 
 class LayerNorm(Module):
@@ -179,8 +182,7 @@ class BatchNorm1d(Module):
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
-        if num_features < 1:
-            raise ValueError(f"BatchNorm1d: expected num_features >= 1, got {num_features}.")
+        require_counts("BatchNorm1d", num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum

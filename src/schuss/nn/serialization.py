@@ -15,7 +15,13 @@ import numpy as np
 from schuss.errors import DataError, FileFormatError
 from schuss.tensor import Array, Tensor, leaf
 
-__all__ = ["load_metadata", "load_safetensors", "save_safetensors", "write_atomically"]
+__all__ = [
+    "load_metadata",
+    "load_safetensors",
+    "read_safetensors",
+    "save_safetensors",
+    "write_atomically",
+]
 
 # safetensors has no checksum of its own; ours goes into the metadata, which others pass over.
 _DIGEST = "schuss.sha256"
@@ -79,7 +85,7 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     Traceback (most recent call last):
     schuss.errors.DataError: nowhere.safetensors: no such file; check the path.
     """
-    arrays, _ = _read(path)
+    arrays, _ = read_safetensors(path)
     return {name: leaf(array) for name, array in arrays.items()}
 
 
@@ -90,7 +96,7 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         DataError: if there is no such file.
         FileFormatError: if it is no safetensors file, or is truncated or altered.
     """
-    _, metadata = _read(path)
+    _, metadata = read_safetensors(path)
     return metadata
 
 
@@ -132,7 +138,15 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
+def read_safetensors(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """Return the arrays and the metadata of a safetensors file, in one reading.
+
+    Raises:
+        DataError: if there is no such file.
+        FileFormatError: if it is no safetensors file, or is truncated or altered.
+    """
     import safetensors
 
     file = Path(path)

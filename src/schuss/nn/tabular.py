@@ -15,15 +15,15 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from schuss import functions as F  # noqa: N812 (the field's name)
+from schuss import functions as F
 from schuss import random
+from schuss.nn.baseline import LinearBaseline
 from schuss.nn.containers import ModuleList
 from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module, Parameter
 from schuss.tensor import Tensor, no_grad, tensor
 
 ACTIVATIONS = ("selu", "mish")
-Array = npt.NDArray[np.float64]
 
 
 class FeatureScale(Module):
@@ -39,7 +39,7 @@ class FeatureScale(Module):
     [[3.0, 4.0]]
     """
 
-    def __init__(self, features: int, *, dtype: object = None) -> None:
+    def __init__(self, features: int, *, dtype: npt.DTypeLike | None = None) -> None:
         super().__init__()
         self.features = features
         self.scale = Parameter(F.ones((features,), dtype=dtype))
@@ -81,7 +81,7 @@ class PeriodicEmbedding(Module):
         waves: int = 16,
         size: int = 4,
         sigma: float = 0.1,
-        dtype: object = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.features = features
@@ -126,7 +126,7 @@ class CategoryEmbedding(Module):
     """
 
     def __init__(
-        self, cardinalities: Sequence[int], size: int = 8, *, dtype: object = None
+        self, cardinalities: Sequence[int], size: int = 8, *, dtype: npt.DTypeLike | None = None
     ) -> None:
         super().__init__()
         self.cardinalities = tuple(cardinalities)
@@ -164,7 +164,9 @@ class NTKLinear(Module):
     (1, 3)
     """
 
-    def __init__(self, in_features: int, out_features: int, *, dtype: object = None) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, *, dtype: npt.DTypeLike | None = None
+    ) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
@@ -173,7 +175,8 @@ class NTKLinear(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's outputs, (batch, in_features) to (batch, out_features)."""
-        return (x @ self.weight.mT) * (1.0 / math.sqrt(self.in_features)) + self.bias
+        products: Tensor = x @ self.weight.mT
+        return products * (1.0 / math.sqrt(self.in_features)) + self.bias
 
     def start_from(self, x: Tensor, *, rows: int = 5) -> None:
         """Draw weights and biases that fit the inputs x.
@@ -221,7 +224,9 @@ class ParametricActivation(Module):
     [[0.0]]
     """
 
-    def __init__(self, features: int, activation: str = "selu", *, dtype: object = None) -> None:
+    def __init__(
+        self, features: int, activation: str = "selu", *, dtype: npt.DTypeLike | None = None
+    ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(
@@ -258,96 +263,6 @@ def _mish_bend(x: Tensor) -> Tensor:
     # Beyond 20 the quotient is 0 in both dtypes; without the bound the square overflows.
     growth = F.exp(F.minimum(x, 20.0)) + 1.0
     return x * -2.0 / (growth * growth + 1.0)
-
-
-class LinearBaseline(Module):
-    r"""A ridge regression beside the network, which then learns what the line leaves over.
-
-    .. math:: y = z w + b, \qquad z = x / \sqrt{1 - (x / 3)^2}
-
-    Numbers come clipped smoothly to (-3, 3), which hides how far out an outlier lies; z is the
-    number before that. Where a target follows its inputs in proportion, far out too, a line is
-    what extrapolates. Beyond the training rows z is held at their range.
-
-    Args:
-        features: columns of numbers.
-        dtype: float32 (default) or float64.
-
-    >>> LinearBaseline(2)(tensor([[0.0, 1.0]])).tolist()
-    [[0.0]]
-    """
-
-    def __init__(self, features: int, *, dtype: object = None) -> None:
-        super().__init__()
-        self.features = features
-        self.register_buffer("weight", F.zeros((features, 1), dtype=dtype))
-        self.register_buffer("bias", F.zeros((1,), dtype=dtype))
-        self.register_buffer("low", F.zeros((features,), dtype=dtype))
-        self.register_buffer("high", F.zeros((features,), dtype=dtype))
-        self.register_buffer("remainder", F.ones((), dtype=dtype))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the line's values at x, (batch, features) to (batch, 1)."""
-        inside = F.minimum(F.maximum(_unclip(x), self.low), self.high)
-        return inside @ self.weight + self.bias
-
-    def fit(self, x: Tensor, target: Tensor) -> None:
-        """Fit the line, with the penalty that predicts each row best from all the others.
-
-        A line that leaves over more than a tenth of the target's variance is dropped.
-
-        Args:
-            x: numbers, (rows, features).
-            target: standardised values, (rows,).
-        """
-        z = _unclip(x).array.astype(np.float64)
-        low, high = z.min(axis=0), z.max(axis=0)
-        center, spread = z.mean(axis=0), z.std(axis=0)
-        spread = np.where(spread > 1e-9, spread, 1.0)
-        y = target.array.astype(np.float64)
-        weight, error = _ridge((z - center) / spread, y - y.mean())
-        if error > MOST_LEFT_OVER * y.var():
-            return
-        dtype = self.weight.dtype
-        weight = weight / spread
-        self.weight.assign(weight[:, None].astype(dtype))
-        self.bias.assign(np.array([y.mean() - center @ weight], dtype))
-        self.low.assign(low.astype(dtype))
-        self.high.assign(high.astype(dtype))
-        self.remainder.assign(np.array(max(math.sqrt(error), 1e-3), dtype))
-
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.features}"
-
-
-# The line is kept where it leaves over at most this share of the target's variance. Where it
-# explains less, the network does as well without it.
-MOST_LEFT_OVER = 0.1
-
-
-def _unclip(x: Tensor) -> Tensor:
-    """Undo the preprocessing's smooth clip, up to about 95 times the quartiles' distance."""
-    return x / F.sqrt(F.maximum(1.0 - x * x * (1.0 / 9.0), 1e-3))
-
-
-def _ridge(x: Array, y: Array) -> tuple[Array, float]:
-    """Return the weights of a ridge regression and its mean squared leave-one-out error.
-
-    With the singular values s of x = U s V', each penalty's fit is U h U' y, h = s^2 / (s^2 + p),
-    and row i predicted without itself is off by its residual over 1 - 1/n - U_i h U_i'.
-    """
-    rows = len(y)
-    u, s, v = np.linalg.svd(x, full_matrices=False)
-    shares = u.T @ y
-    weight, least = np.zeros(x.shape[1]), math.inf
-    for penalty in rows * np.logspace(-7.0, 2.0, 28):
-        h = s * s / (s * s + penalty)
-        room = np.maximum(1.0 - 1.0 / rows - (u * u) @ h, 1e-3)
-        error = float(np.mean(((y - u @ (h * shares)) / room) ** 2))
-        if error < least:
-            weight, least = v.T @ (s / (s * s + penalty) * shares), error
-    return weight, least
 
 
 class TabularMLP(Module):
@@ -389,7 +304,7 @@ class TabularMLP(Module):
         dropout: float = 0.15,
         embedding_size: int = 8,
         baseline: bool = False,
-        dtype: object = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
         embedded = numeric_features if embedded is None else embedded
@@ -443,17 +358,18 @@ class TabularMLP(Module):
             parts.append(numeric)
         if self.categories is not None:
             parts.append(self.categories(categories))
-        return self.scale(parts[0] if len(parts) == 1 else F.concat(parts, axis=1))
+        x: Tensor = self.scale(parts[0] if len(parts) == 1 else F.concat(parts, axis=1))
+        return x
 
     def forward(self, numeric: Tensor, categories: Tensor | None = None) -> Tensor:
         """Return the logits or values, (batch, out_features); the arguments are those of inputs."""
         x = self.inputs(numeric, categories)
         for linear, activation in zip(self.linears, self.activations, strict=True):
             x = self.dropout(activation(linear(x)))
-        y = self.head(x)
-        if self.baseline is None:
-            return y
-        return y * self.baseline.remainder + self.baseline(numeric)
+        y: Tensor = self.head(x)
+        if self.baseline is not None:
+            y = y * self.baseline.remainder + self.baseline(numeric)
+        return y
 
     def start_from(
         self, numeric: Tensor, categories: Tensor | None = None, target: Tensor | None = None

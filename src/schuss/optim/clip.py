@@ -11,9 +11,9 @@ from schuss.tensor import Tensor, no_grad
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
     given = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad for p in given if p.grad is not None]
+    return [(p, p.grad) for p in given if p.grad is not None]
 
 
 def clip_grad_norm_(
@@ -22,7 +22,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> Tensor:
-    """Scale all gradients, in place, by min(1, max_norm / (norm + 1e-6)).
+    """Scale all gradients by min(1, max_norm / (norm + 1e-6)).
 
     The norm is that of all gradients joined into one vector. Pascanu, Mikolov and Bengio, 2013,
     arXiv 1211.5063.
@@ -49,19 +49,20 @@ def clip_grad_norm_(
     """
     if not max_norm >= 0:
         raise ValueError(f"clip_grad_norm_: expected max_norm >= 0, got {max_norm}.")
-    gradients = _gradients(parameters)
+    pairs = _with_gradients(parameters)
     with no_grad():
-        if not gradients:
+        if not pairs:
             return ops.zeros(())
-        total = _total_norm(gradients, float(norm_type))
+        total = _total_norm([gradient for _, gradient in pairs], float(norm_type))
         if error_if_nonfinite and not math.isfinite(total.item()):
             raise ValueError(
                 f"clip_grad_norm_: expected a finite norm of the gradients, got {total.item()}; "
                 "lower the learning rate, or look for infinities in the data."
             )
         factor = ops.minimum(max_norm / (total + 1e-6), 1.0)
-        for gradient in gradients:
-            gradient.assign(gradient * factor.astype(gradient.dtype))
+        for parameter, gradient in pairs:
+            # Not assigned in place: two parameters may have one and the same gradient.
+            parameter.grad = gradient * ops.astype(factor, gradient.dtype)
     return total
 
 
@@ -82,7 +83,7 @@ def _sum(parts: list[Tensor]) -> Tensor:
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Limit every element of the gradients, in place, to [-clip_value, clip_value].
+    """Limit every element of the gradients to [-clip_value, clip_value].
 
     Args:
         parameters: whose gradients to limit.
@@ -101,5 +102,5 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     if not clip_value >= 0:
         raise ValueError(f"clip_grad_value_: expected clip_value >= 0, got {clip_value}.")
     with no_grad():
-        for gradient in _gradients(parameters):
-            gradient.assign(ops.clip(gradient, -clip_value, clip_value))
+        for parameter, gradient in _with_gradients(parameters):
+            parameter.grad = ops.clip(gradient, -clip_value, clip_value)

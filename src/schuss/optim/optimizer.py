@@ -44,7 +44,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}
-        if isinstance(params, (Tensor, Mapping)):
+        if isinstance(params, (Tensor, Mapping)) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{self._owner}: expected an iterable of parameters or groups, got "
                 f"{type(params).__name__}; use model.parameters()."
@@ -127,23 +127,23 @@ class Optimizer:
     def _step_group(self, group: Group) -> None:
         # Parameters that always step together share one count, so that what depends on the count
         # is computed once; one that is left out keeps its count, and the others get a new one.
-        moving = [p for p in group["params"] if p.grad is not None]
+        moving, kept = [], set()
+        begun = leaf(np.array(0.0))
+        for parameter in group["params"]:
+            if parameter.grad is not None:
+                moving.append(parameter)
+                if parameter not in self.state:
+                    self.state[parameter] = {"step": begun, **self.init(parameter, group)}
+            elif parameter in self.state:
+                kept.add(id(self.state[parameter]["step"]))
         counts: dict[int, Tensor] = {}
-        fresh = leaf(np.zeros(()))
-        kept = {
-            id(self.state[p]["step"])
-            for p in (group["params"] if len(moving) < len(group["params"]) else ())
-            if p.grad is None and p in self.state
-        }
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:
-            state = self.state.get(parameter)
-            if state is None:
-                state = self.state[parameter] = {"step": fresh, **self.init(parameter, group)}
-            old = state["step"]
-            step = counts.get(id(old))
+            state = self.state[parameter]
+            key = id(state["step"])
+            step = counts.get(key)
             if step is None:
-                step = counts[id(old)] = _advanced(old, id(old) in kept)
+                step = counts[key] = _advanced(state["step"], key in kept)
             state["step"] = step
             place = (id(step), parameter.dtype)
             found = cast.get(place)
@@ -176,8 +176,7 @@ class Optimizer:
         """Add parameters with hyperparameters of their own.
 
         Raises:
-            ValueError: on a parameter that is already there, an unknown hyperparameter, or one
-                out of range.
+            ValueError: on a parameter that is already there, or a hyperparameter out of range.
             TypeError: if a parameter is not a tensor.
         """
         owner = self._owner
@@ -282,6 +281,11 @@ class Optimizer:
         counts: dict[tuple[int, float], Tensor] = {}
         group_of = {id(p): i for i, g in enumerate(self.param_groups) for p in g["params"]}
         for number, held in state_dict["state"].items():
+            if int(number) not in by_number:
+                raise ValueError(
+                    f"{owner}: expected state of {len(by_number)} parameters, got one of number "
+                    f"{number}; build the optimizer as it was saved."
+                )
             parameter = by_number[int(number)]
             state[parameter] = self._loaded(parameter, group_of[id(parameter)], held, counts)
         self.state = state
@@ -297,13 +301,13 @@ class Optimizer:
         held: Mapping[str, Any],
         counts: dict[tuple[int, float], Tensor],
     ) -> State:
-        state: State = {}
+        # PyTorch's SGD counts no steps; with a state, at least one was done.
+        count = float(held.get("step", 1.0))
+        state: State = {"step": counts.setdefault((group, count), leaf(np.array(count)))}
         for name, value in held.items():
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            if name == "step":
-                count = float(array)
-                state[name] = counts.setdefault((group, count), leaf(np.array(count)))
+            if name == "step" or value is None:
                 continue
+            array = value.array if isinstance(value, Tensor) else np.asarray(value)
             if array.shape not in (parameter.shape, ()):
                 raise ValueError(
                     f"{self._owner}: expected state {name!r} of shape {parameter.shape}, got "

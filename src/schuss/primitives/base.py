@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -41,6 +41,9 @@ __all__ = [
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)")
 
 Rule: TypeAlias = Callable[..., Tensor]
+Unary: TypeAlias = Callable[[TensorLike], Tensor]
+Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
+Function = TypeVar("Function", bound=Callable[..., Tensor])
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
 
@@ -107,7 +110,8 @@ class Primitive:
     def rule(self, position: int) -> Rule | None:
         """Return the derivative's rule for one input."""
         if self.variadic:
-            return partial(self.derivative, position)  # type: ignore[arg-type]  # one rule for all
+            whole: Any = self.derivative
+            return partial(whole, position)
         return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
 
 
@@ -222,14 +226,14 @@ def unary(
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = True,
     doc: str,
-) -> Callable[[TensorLike], Tensor]:
+) -> Unary:
     """Define an elementwise primitive of one input, and return the function that applies it."""
     rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
     face = Elementwise(lower, cost=cost)
     primitive = Primitive(name, value=value, shape=shape, derivative=rules, lower=face)
     differentiable = primitive.differentiable
 
-    def function(x: TensorLike) -> Tensor:
+    def function(x: Any) -> Tensor:
         if not isinstance(x, Tensor):
             x = as_tensor(x)
         if floats_only and x.array.dtype.kind != "f":
@@ -266,7 +270,7 @@ def binary(
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = False,
     doc: str,
-) -> Callable[[TensorLike, TensorLike], Tensor]:
+) -> Binary:
     """Define an elementwise primitive of two inputs, and return the function that applies it."""
     face = Elementwise(lower, cost=cost)
     primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=face)
@@ -347,8 +351,8 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
     return error
 
 
-def _named(function: Any, primitive: Primitive, doc: str) -> Any:
+def _named(function: Function, primitive: Primitive, doc: str) -> Function:
     function.__name__ = function.__qualname__ = primitive.name
     function.__doc__ = doc
-    function.primitive = primitive
+    function.primitive = primitive  # type: ignore[attr-defined]
     return function

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from schuss.compiler.faces import Kernel
@@ -11,6 +13,7 @@ from schuss.primitives.base import (
     Spec,
     apply,
     as_tensor,
+    astype,
     promote,
 )
 from schuss.primitives.movement import permute_dims, reshape
@@ -27,7 +30,7 @@ def matrix_transpose(x: TensorLike) -> Tensor:
     return permute_dims(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-def _product(x: Array, y: Array) -> Array:
+def _product(x: Array, y: Array) -> Any:
     # For two matrices `dot` is the same product with half of matmul's overhead.
     return x.dot(y) if x.ndim == 2 and y.ndim == 2 else np.matmul(x, y)
 
@@ -64,9 +67,9 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     """
     x, y = as_tensor(x), as_tensor(y)
     if x.array.dtype is not y.array.dtype:
-        x, y = promote(x, y)
+        x, y = map(as_tensor, promote(x, y))
     if x.array.dtype.kind == "b":
-        x, y = x.astype(int64), y.astype(int64)
+        x, y = astype(x, int64), astype(y, int64)
     a, b = x.array.shape, y.array.shape
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
         raise ValueError(

@@ -13,8 +13,10 @@ from schuss.compiler.faces import Elementwise
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
+    Binary,
     Primitive,
     Spec,
+    Unary,
     apply,
     as_tensor,
     binary,
@@ -44,7 +46,7 @@ subtract = binary(
     doc="x - y",
 )
 
-multiply = binary(
+multiply: Binary = binary(
     "multiply",
     value=np.multiply,
     derivative=(lambda g, z, x, y: multiply(g, y), lambda g, z, x, y: multiply(g, x)),
@@ -52,7 +54,7 @@ multiply = binary(
     doc="x * y",
 )
 
-divide = binary(
+divide: Binary = binary(
     "divide",
     value=np.true_divide,
     derivative=(
@@ -143,7 +145,7 @@ minimum = binary(
     doc="The smaller of x and y",
 )
 
-negative = unary(
+negative: Unary = unary(
     "negative",
     value=np.negative,
     derivative=lambda g, y, x: negative(g),
@@ -161,7 +163,7 @@ abs = unary(
     doc="|x|",
 )
 
-sign = unary(
+sign: Unary = unary(
     "sign",
     value=np.sign,
     derivative=NOT_DIFFERENTIABLE,
@@ -191,7 +193,7 @@ def _rounding(name: str, value: Callable[[Array], Array], native: str, doc: str)
     )
 
 
-floor = _rounding("floor", np.floor, "floor", "Largest integer <= x")
+floor: Unary = _rounding("floor", np.floor, "floor", "Largest integer <= x")
 ceil = _rounding("ceil", np.ceil, "ceil", "Smallest integer >= x")
 round = _rounding("round", np.rint, "rint", "Nearest integer, halves to even")
 
@@ -253,7 +255,7 @@ sin = unary(
     doc="Sine",
 )
 
-cos = unary(
+cos: Unary = unary(
     "cos",
     value=np.cos,
     derivative=lambda g, y, x: negative(multiply(g, sin(x))),
@@ -290,7 +292,8 @@ def _sigmoid(x: Array) -> Array:
     out = np.asarray(np.negative(x))
     np.exp(out, out)
     np.add(out, 1, out)
-    return np.reciprocal(out, out)
+    np.reciprocal(out, out)
+    return out
 
 
 sigmoid = unary(
@@ -362,7 +365,7 @@ equal = _predicate("equal", np.equal, lambda x, y: x.eq(y), "x == y")
 not_equal = _predicate("not_equal", np.not_equal, lambda x, y: x.ne(y), "x != y")
 less = _predicate("less", np.less, lambda x, y: x.lt(y), "x < y")
 less_equal = _predicate("less_equal", np.less_equal, lambda x, y: x.le(y), "x <= y")
-greater = _predicate("greater", np.greater, lambda x, y: x.gt(y), "x > y")
+greater: Binary = _predicate("greater", np.greater, lambda x, y: x.gt(y), "x > y")
 greater_equal = _predicate("greater_equal", np.greater_equal, lambda x, y: x.ge(y), "x >= y")
 bitwise_and = binary(
     "bitwise_and",
@@ -433,7 +436,8 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
         return apply(_where, (condition, x, y), NO_ATTRIBUTES)
     except ValueError:
         raise ValueError(
-            f"where: expected shapes that broadcast, got {condition.shape}, {x.shape}, {y.shape}."
+            f"where: expected shapes that broadcast, got {condition.shape}, {np.shape(x)}, "
+            f"{np.shape(y)}."
         ) from None
 
 
@@ -449,6 +453,7 @@ def _reflected(function: Any) -> Any:
     return lambda self, other: function(other, self)
 
 
+_function: Any
 for _name, _function in {
     "add": add, "sub": subtract, "mul": multiply, "truediv": divide, "floordiv": floor_divide,
     "mod": remainder, "pow": pow, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,

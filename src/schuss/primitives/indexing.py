@@ -63,7 +63,7 @@ _slice = Primitive(
     lower=VIEW,
 )
 
-_unslice = Primitive(
+_unslice: Primitive = Primitive(
     "unslice",
     value=_unslice_value,
     shape=lambda g, *, template, shape: (shape, g[1]),
@@ -105,7 +105,7 @@ _gather = Primitive(
     lower=Kernel("gather"),
 )
 
-_scatter_add = Primitive(
+_scatter_add: Primitive = Primitive(
     "scatter_add",
     value=_scatter_add_value,
     shape=lambda g, *indices, template, shape: (shape, g[1]),

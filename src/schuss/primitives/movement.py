@@ -180,8 +180,9 @@ def concat(
     return apply(_concat, tuple(astype(x, dtype) for x in parts), {"axis": axis})
 
 
+_function: Any
 for _function, _primitive in (
     (reshape, _reshape), (permute_dims, _permute_dims), (flip, _flip), (pad, _pad),
     (concat, _concat),
 ):  # fmt: skip
-    _function.primitive = _primitive  # type: ignore[attr-defined]
+    _function.primitive = _primitive

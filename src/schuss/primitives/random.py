@@ -12,10 +12,12 @@ from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 from schuss.tensor import Array, Tensor, float32, supported_dtype
 
 
-def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     seed, draw = (int(n) & (2**64 - 1) for n in key)
-    bits = np.random.Philox(key=[seed, 0], counter=[0, draw, 0, 0])
+    # As uint64: in a list of Python integers the large ones would pass through floats.
+    words = np.array([seed, 0, 0, draw, 0, 0], np.uint64)
+    bits = np.random.Philox(key=words[:2], counter=words[2:])
     size = math.prod(shape)
     if dtype == float32:
         halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]

@@ -25,6 +25,8 @@ Axis = int | tuple[int, ...] | list[int] | None
 # NumPy adds pairwise along contiguous memory only; from this count on, float32 sums are
 # accumulated in float64, so that a mean over 10**7 numbers keeps its digits.
 _WIDE_SUM = 1024
+# Its stubs ask for a literal keepdims.
+_add: Any = np.add.reduce
 
 
 def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
@@ -83,9 +85,9 @@ def _sum_value(x: Array, *, axes: tuple[int, ...], keepdims: bool) -> Any:
     if x.size >= _WIDE_SUM and x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= _WIDE_SUM:
-            wide = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float64)
+            wide: Any = _add(x, axes, np.float64, None, keepdims)
             return np.asarray(wide, float32)
-    return np.add.reduce(x, axes, None, None, keepdims)
+    return _add(x, axes, None, None, keepdims)
 
 
 _sum = Primitive(
@@ -234,7 +236,7 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
             axis, keepdims = torch_axis(axis, keepdims, names, name)
         shape = x.shape
         if axis is None:
-            x, axes = reshape(x, (x.size,)), (0,)
+            x, axes = reshape(x, (x.size,)), normalize_axes(0, 1, name)
             kept = (1,) * len(shape)
         else:
             axes = normalize_axes(axis, x.ndim, name)
@@ -262,7 +264,7 @@ def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
     return np.flip(total, axis) if reverse else total
 
 
-_cumulative_sum = Primitive(
+_cumulative_sum: Primitive = Primitive(
     "cumulative_sum",
     value=_cumulative_value,
     shape=lambda x, *, axis, reverse: x,

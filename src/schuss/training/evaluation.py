@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,15 +11,33 @@ import numpy.typing as npt
 
 from schuss.nn.module import Module
 from schuss.tensor import no_grad
+from schuss.threads import limit_threads
 from schuss.training.examples import Examples
 from schuss.training.metrics import CLASS_METRICS, Metric, measure
 from schuss.training.objective import Objective
 
-__all__ = ["evaluate", "outputs", "probabilities", "softmax"]
+__all__ = ["evaluate", "few_threads", "outputs", "probabilities", "softmax"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
 BATCH_ROWS = 2048
+
+
+# Multiplications of a layer on a batch; below so many, threads wait longer than they help.
+_WORTH_THREADS = 2**26
+
+
+def few_threads(model: Module, rows: int) -> AbstractContextManager[Any]:
+    """Keep matrix products on one thread where the layers are small.
+
+    It depends on the network and the batch alone, so that a resumed run does the same sums.
+
+    Args:
+        model: whose layers count.
+        rows: rows of a batch.
+    """
+    largest = max((p.size for p in model.parameters()), default=0)
+    return limit_threads(1) if largest * rows < _WORTH_THREADS else nullcontext()
 
 
 def softmax(logits: Array) -> Array:
@@ -56,7 +75,7 @@ def outputs(model: Module, examples: Examples, batch_rows: int = BATCH_ROWS) -> 
     was_training = model.training
     model.eval()
     try:
-        with no_grad():
+        with no_grad(), few_threads(model, min(batch_rows, len(examples))):
             parts = [model(*inputs).array for inputs, _, _ in examples.batches(batch_rows)]
     finally:
         model.train(was_training)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.splits import permutation, split_rows
+from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
 from schuss.tensor import Tensor, leaf, to_array
 
@@ -33,8 +33,10 @@ def epoch_order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     >>> sorted(epoch_order(4, seed=0, epoch=0).tolist())
     [0, 1, 2, 3]
     """
-    # The generator's key has 128 bits: the epoch above, the seed below.
-    return permutation(rows, ((epoch + 1) << 64) | (seed & _MASK))
+    # Raw bits, whose stream no version of NumPy changes; the key is the seed and the epoch.
+    key = np.array([seed & _MASK, epoch + 1], dtype=np.uint64)
+    bits = np.asarray(np.random.Philox(key=key).random_raw(rows))
+    return np.argsort(bits, kind="stable").astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -141,8 +143,10 @@ def _collated(data: Any) -> tuple[Any, ...]:
             f"Trainer: expected each item of {type(data).__name__} to be a pair (x, y); "
             "give (X, y) instead."
         )
-    return tuple(np.stack([np.asarray(to_array(part)) for part in column]) for column in
-                 zip(*pairs, strict=True))
+    return tuple(
+        np.stack([np.asarray(to_array(part)) for part in column])
+        for column in zip(*pairs, strict=True)
+    )
 
 
 def _column(values: Any, dtype: Any, what: str) -> Any:
@@ -206,10 +210,11 @@ def class_factors(class_weight: Any, y: Array, owner: str = "Trainer") -> Array:
     if isinstance(class_weight, str):
         if class_weight != "balanced":
             raise UsageError(
-                f"{owner}: expected class_weight to be 'balanced' or numbers, got "
-                f"{class_weight!r}."
+                f"{owner}: expected class_weight to be 'balanced' or numbers, got {class_weight!r}."
             )
-        return np.where(counts == 0, 1.0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+        return np.where(
+            counts == 0, 1.0, len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        )
     factors = np.ones(max(len(counts), len(class_weight)))
     if isinstance(class_weight, Mapping):
         factors = np.ones(max(len(counts), *(int(k) + 1 for k in class_weight)))
@@ -243,4 +248,3 @@ def hold_out(
     if not len(held):
         return examples, None
     return examples.take(learn), examples.take(held)
-

@@ -6,16 +6,17 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import schuss
 from schuss.errors import DataError, FileFormatError, UsageError
-from schuss.nn.serialization import save_safetensors, write_atomically
-from schuss.nn.serialization import _read as read_safetensors
+from schuss.nn.serialization import read_safetensors, save_safetensors, write_atomically
 from schuss.tensor import Array, Tensor
 
 __all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
@@ -23,6 +24,7 @@ __all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
 FORMAT_VERSION = 1
 _KEPT = 2
 _HEADER = "schuss"
+_BEGINNING = ".new-run-"
 _CHECKPOINT = re.compile(r"step-(\d+)\.safetensors")
 
 Json = dict[str, Any]
@@ -51,7 +53,8 @@ def write_bundle(
     path: Path, tensors: Mapping[str, Tensor], kind: str, header: Mapping[str, Any]
 ) -> None:
     """Write tensors with a description into one safetensors file, all or nothing."""
-    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header}, allow_nan=False)
+    # A scheduler's state may hold an infinity, which Python's JSON reads back.
+    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header})
     save_safetensors(tensors, path, {_HEADER: text})
 
 
@@ -133,7 +136,8 @@ class RunFolder:
             check_free(target, overwrite)
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix=".new-run-", dir=parent))
+            _remove_old_beginnings(parent)
+            made = Path(tempfile.mkdtemp(prefix=_BEGINNING, dir=parent))
         except OSError as error:
             raise DataError(
                 f"{parent}: no run can be made there ({error.strerror}); give another folder."
@@ -261,7 +265,10 @@ class RunFolder:
         os.fsync(self._metrics.fileno())
         (self.path / "checkpoints").mkdir(exist_ok=True)
         write_bundle(
-            self.path / "checkpoints" / f"step-{step:09d}.safetensors", tensors, "checkpoint", header
+            self.path / "checkpoints" / f"step-{step:09d}.safetensors",
+            tensors,
+            "checkpoint",
+            header,
         )
         for old in self._checkpoints()[_KEPT:]:
             old.unlink(missing_ok=True)
@@ -315,7 +322,7 @@ def check_free(path: Path, overwrite: bool = False) -> None:
     if is_run:
         raise UsageError(
             f"{path}: there is a run already; give another folder, or resume it with "
-            f"schuss resume {path}"
+            f"schuss resume {shlex.quote(str(path))}"
         )
     raise UsageError(f"{path}: something else is there; give another folder for the run.")
 
@@ -347,6 +354,13 @@ def _moved(made: Path, target: Path) -> bool:
             return False
         raise
     return True
+
+
+def _remove_old_beginnings(parent: Path) -> None:
+    """Remove runs that a process killed an hour ago or more was about to make."""
+    for path in parent.glob(f"{_BEGINNING}*"):
+        if path.stat().st_mtime < time.time() - 3600.0:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _replace(made: Path, target: Path) -> None:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import schuss
-from schuss import random
-from schuss.data import PreparedTable, Share, Table, permutation, prepare_table, read_table
+from schuss.data import read_table
 from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
-from schuss.tensor import leaf
 from schuss.training import state
-from schuss.training.examples import class_factors
 from schuss.training.folder import NewerFormatError, RunFolder, check_free
 from schuss.training.loop import Fit
-from schuss.training.metrics import CLASS_METRICS, VALUE_METRICS, Metric
-from schuss.training.run import Run, build_network, load, network_inputs
+from schuss.training.options import check_options, class_weight_pairs
+from schuss.training.run import Run, load
 from schuss.training.sources import (
     describe_source,
     open_source,
     read_training_table,
     run_name,
 )
-from schuss.training.tabular import TabularRecipe, tabular_recipe
-from schuss.training.trainer import OPTIMIZERS, Trainer, seed_for
+from schuss.training.table_job import TableJob
+from schuss.training.trainer import Trainer
 
 __all__ = ["resume", "train"]
-
-_START_ROWS = 10_000
 
 
 def train(
@@ -130,27 +122,20 @@ def train(
         "dropout": dropout,
         "seed": seed,
     }
-    _check_options(options)
-    if isinstance(class_weight, Mapping):
-        options["class_weight"] = [[_plain(k), float(v)] for k, v in class_weight.items()]
+    check_options(options)
+    options["class_weight"] = class_weight_pairs(class_weight)
     if out is not None:
         check_free(Path(out), overwrite)
     table, name, data = read_training_table(data, target)
-    job = _Job.prepare(
-        table,
-        name,
-        options,
-        validation=None if validation is None else read_table(validation),
-        test=None if test is None else read_table(test),
-    )
+    held = None if validation is None else read_table(validation)
+    tested = None if test is None else read_table(test)
+    job = TableJob.prepare(table, name, options, validation=held, test=tested)
+    model = job.network()
     sources = {
         "data": describe_source(data, table),
-        "validation": None
-        if job.validation is None
-        else describe_source(validation, job.validation),
-        "test": None if job.test is None else describe_source(test, job.test),
+        "validation": None if held is None else describe_source(validation, held),
+        "test": None if tested is None else describe_source(test, tested),
     }
-    model = job.network()
     folder = RunFolder.create(
         job.config(model, sources),
         state.copy_of(model),
@@ -218,19 +203,17 @@ def resume(
     if _is_finished(folder):
         return load(place)
     sources = config["sources"]
-    if isinstance(data, tuple) or data is None or isinstance(data, (str, os.PathLike)):
-        table = open_source(sources["data"], data, "data")
-    else:
-        table = open_source(sources["data"], data, "data")
+    table = open_source(sources["data"], data, "data")
     assert table is not None
-    job = _Job.prepare(
+    job = TableJob.prepare(
         table,
         config["target"],
         config["options"],
         validation=open_source(sources["validation"], validation, "validation"),
         test=open_source(sources["test"], test, "test"),
     )
-    if job.learned() != {name: config[name] for name in job.learned()}:
+    learned = json.loads(json.dumps(job.learned()))
+    if learned != {name: config.get(name) for name in learned}:
         raise DataError(
             f"{place}: the table is prepared differently now than when the run began (with Schuss "
             f"{config['versions']['schuss']}, this is {schuss.__version__}); train anew."
@@ -257,183 +240,8 @@ def _is_finished(folder: RunFolder) -> bool:
         return False
 
 
-@dataclass
-class _Job:
-    """A table made ready, with the recipe to learn from it."""
-
-    prepared: PreparedTable
-    recipe: TabularRecipe
-    options: dict[str, Any]
-    target: str
-    validation: Table | None
-    test: Table | None
-
-    @classmethod
-    def prepare(
-        cls,
-        table: Table,
-        target: str,
-        options: dict[str, Any],
-        *,
-        validation: Table | None,
-        test: Table | None,
-    ) -> _Job:
-        prepared = prepare_table(
-            table,
-            target,
-            task=options["task"],
-            exclude=options["exclude"],
-            kinds=options["kinds"],
-            weight=options["sample_weight"],
-            group=options["group"],
-            time=options["time"],
-            test=test,
-            test_share=options["test_share"],
-            validation=validation,
-            validation_share=options["validation_share"],
-            seed=options["seed"],
-        )
-        task = prepared.target.task
-        if options["class_weight"] is not None and task != "classification":
-            raise UsageError(
-                f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
-                'or give task="classification".'
-            )
-        chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
-        changes = {name: options[name] for name in chosen}
-        hidden = options["hidden"]
-        recipe = tabular_recipe(task, hidden=None if hidden is None else tuple(hidden), **changes)
-        return cls(prepared, recipe, options, target, validation, test)
-
-    def network(self) -> TabularMLP:
-        """Make the network, with weights that fit the training rows."""
-        outer = random.get_state()
-        random.manual_seed(seed_for(self.options["seed"], "weights"))
-        try:
-            model = build_network(self.description())
-            rows = permutation(len(self.prepared.train), self.options["seed"])[:_START_ROWS]
-            inputs = _inputs(self.prepared.train)
-            rows.sort()
-            start = [leaf(np.ascontiguousarray(x[rows])) for x in inputs]
-            model.start_from(*start, target=leaf(self.prepared.train.y[rows]))
-        finally:
-            random.set_state(outer)
-        return model
-
-    def description(self) -> dict[str, Any]:
-        """Return what `build_network` makes the network from."""
-        preprocessor = self.prepared.preprocessor
-        return {
-            "numeric_features": preprocessor.n_numeric,
-            "out_features": self.prepared.target.n_outputs,
-            "cardinalities": list(preprocessor.category_sizes),
-            "embedded": preprocessor.n_continuous,
-            "hidden": list(self.recipe.hidden),
-            "activation": self.recipe.activation,
-            "dropout": self.recipe.dropout,
-            "baseline": self.recipe.baseline,
-        }
-
-    def learned(self) -> dict[str, Any]:
-        """Return what was learned from the training rows, which a resumed run must find again."""
-        return {
-            "preprocessing": self.prepared.preprocessor.to_config(),
-            "target_encoding": self.prepared.target.to_config(),
-            "network": self.description(),
-            "shares": {
-                name: 0 if share is None else len(share)
-                for name, share in (
-                    ("train", self.prepared.train),
-                    ("validation", self.prepared.validation),
-                    ("test", self.prepared.test),
-                )
-            },
-        }
-
-    def config(self, model: TabularMLP, sources: Mapping[str, Any]) -> dict[str, Any]:
-        """Return everything that rebuilds the run."""
-        return {
-            "kind": "table",
-            "versions": {
-                "schuss": schuss.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-            "task": self.prepared.target.task,
-            "target": self.target,
-            "sources": sources,
-            "options": self.options,
-            "notes": self.prepared.notes,
-            "parameters": sum(p.size for p in model.parameters()),
-            "loss": {"label_smoothing": self.recipe.label_smoothing},
-            "range": self.range(),
-            **self.learned(),
-        }
-
-    def range(self) -> list[float] | None:
-        """Return the least and the greatest target of the training rows, for a quantity."""
-        if self.prepared.target.task == "classification":
-            return None
-        values, there = self.prepared.target.values(self.prepared.train.table)
-        return [float(values[there].min()), float(values[there].max())]
-
-    def metrics(self) -> dict[str, Metric]:
-        """Return what is measured after each epoch; values in the target's own unit."""
-        if self.prepared.target.task == "classification":
-            return dict(CLASS_METRICS)
-        decode = self.prepared.target.decode
-        low, high = self.range() or (-np.inf, np.inf)
-
-        def in_unit(metric: Metric) -> Metric:
-            return lambda y, output, weight: metric(
-                decode(y), np.clip(decode(output), low, high), weight
-            )
-
-        return {name: in_unit(metric) for name, metric in VALUE_METRICS.items()}
-
-    def monitor(self) -> str:
-        """Return the figure that chooses the best epoch."""
-        if self.prepared.validation is None:
-            return "loss"
-        if self.options["class_weight"] is not None:
-            return "balanced_accuracy"
-        return self.recipe.metric
-
-    def class_factors(self) -> Any:
-        """Return a factor for each class, or None."""
-        given = self.options["class_weight"]
-        y = self.prepared.train.y
-        if given is None or isinstance(given, str):
-            return None if given is None else class_factors(given, y, "train")
-        classes = self.prepared.target.classes
-        factors = np.ones(len(classes))
-        for label, factor in given:
-            found = [k for k, c in enumerate(classes) if c == label or str(c) == str(label)]
-            if not found:
-                shown = ", ".join(str(c) for c in classes[:8])
-                raise UsageError(f"train: class_weight names {label!r}; the classes are {shown}.")
-            factors[found[0]] = factor
-        return factors
-
-    def optimizer(self) -> Callable[..., Any]:
-        """Return what makes the optimizer of the parameters."""
-        name = self.options["optimizer"]
-        recipe = self.recipe
-
-        def make(parameters: Any, model: TabularMLP) -> Any:
-            if name is None:
-                return recipe.optimizer(model)
-            return OPTIMIZERS[name](recipe.param_groups(model), lr=recipe.lr)
-
-        return make
-
-
-def _inputs(share: Share) -> tuple[Any, ...]:
-    return network_inputs(share.numeric, share.categories)
-
-
 def _descend(
-    job: _Job,
+    job: TableJob,
     model: TabularMLP,
     folder: RunFolder,
     *,
@@ -450,20 +258,17 @@ def _descend(
     elif not quiet:
         for note in run.notes:
             print(note, file=sys.stderr)
-    prepared = job.prepared
     recipe = job.recipe
     trainer = Trainer(
         model,
         recipe.loss,
-        optimizer=job.optimizer()(None, model),
+        optimizer=job.optimizer(model),
         schedule=recipe.schedules,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         patience=job.options["patience"],
-        class_weight=job.class_factors(),
         metrics=job.metrics(),
         monitor=job.monitor(),
-        mode=None,
         ties="last",
         drop_last=True,
         seed=job.options["seed"],
@@ -472,14 +277,7 @@ def _descend(
         checkpoint_seconds=checkpoint_seconds,
         progress=not quiet,
     )
-    train = prepared.train
-    held = prepared.validation
-    fit = trainer.fit(
-        (_inputs(train), train.y),
-        None if held is None else (_inputs(held), held.y, held.weight),
-        sample_weight=train.weight,
-        resume=resume,
-    )
+    fit = trainer.fit(job.training, job.held, resume=resume)
     model.eval()
     run.history = fit.history
     run.result = _result(run, job, fit)
@@ -487,23 +285,20 @@ def _descend(
     return run
 
 
-def _result(run: Run, job: _Job, fit: Fit) -> dict[str, Any]:
+def _result(run: Run, job: TableJob, fit: Fit) -> dict[str, Any]:
     """Return what came of the training, with the final figures."""
     notes = list(fit.notes)
     figures: dict[str, Any] = {}
+    why = (
+        "since some class has no rows there"
+        if run.task == "classification"
+        else "since the target does not vary there"
+    )
     for name, share in (("validation", job.prepared.validation), ("test", job.prepared.test)):
-        figures[name] = None
-        if share is not None:
-            figures[name] = found = run.figures(share.table)
-            undefined = [key for key, value in found.items() if value is None]
-            if undefined:
-                notes.append(
-                    f"{', '.join(undefined)} of the {name} rows: undefined, since they do not "
-                    "hold every class"
-                    if job.prepared.target.task == "classification"
-                    else f"{', '.join(undefined)} of the {name} rows: undefined, since their target "
-                    "does not vary"
-                )
+        found = figures[name] = None if share is None else run.figures(share.table)
+        undefined = [key for key, value in (found or {}).items() if value is None]
+        if undefined:
+            notes.append(f"{', '.join(undefined)} of the {name} rows: undefined, {why}")
     return {
         "epoch": fit.best_epoch,
         "epochs": fit.epochs,
@@ -513,39 +308,3 @@ def _result(run: Run, job: _Job, fit: Fit) -> dict[str, Any]:
         "notes": notes,
         **figures,
     }
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options out of range, all of them at once."""
-    problems = []
-    for name in ("epochs", "batch_size", "patience"):
-        value = options[name]
-        if value is not None and not (isinstance(value, int) and value >= 1):
-            problems.append(f"{name} a whole number of at least 1, got {value!r}")
-    for name in ("test_share", "validation_share", "dropout"):
-        value = options[name]
-        if value is not None and not (isinstance(value, (int, float)) and 0.0 <= value < 1.0):
-            problems.append(f"{name} in [0, 1), got {value!r}")
-    if options["lr"] is not None and not 0.0 < options["lr"] < np.inf:
-        problems.append(f"lr above 0, got {options['lr']!r}")
-    if options["weight_decay"] is not None and not 0.0 <= options["weight_decay"] < np.inf:
-        problems.append(f"weight_decay of at least 0, got {options['weight_decay']!r}")
-    if options["optimizer"] is not None and options["optimizer"] not in OPTIMIZERS:
-        problems.append(f"optimizer one of {', '.join(OPTIMIZERS)}, got {options['optimizer']!r}")
-    hidden = options["hidden"]
-    if hidden is not None and not all(isinstance(n, int) and n >= 1 for n in hidden):
-        problems.append(f"hidden to be widths of at least 1, got {hidden!r}")
-    if not isinstance(options["seed"], int) or options["seed"] < 0:
-        problems.append(f"seed a whole number from 0, got {options['seed']!r}")
-    weight = options["class_weight"]
-    if isinstance(weight, str) and weight != "balanced":
-        problems.append(f"class_weight 'balanced' or factors by class, got {weight!r}")
-    for name in ("sample_weight", "group", "time"):
-        if options[name] is not None and not isinstance(options[name], str):
-            problems.append(f"{name} to name a column, got {type(options[name]).__name__}")
-    if problems:
-        raise UsageError(f"train: expected {'; '.join(problems)}.")

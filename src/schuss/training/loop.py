@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-
-import numpy as np
 
 from schuss import random
 from schuss.errors import FileFormatError, SchussError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.tensor import Tensor, enable_grad, leaf
+from schuss.tensor import Tensor, enable_grad
 from schuss.training import state
 from schuss.training.callbacks import Callback
 from schuss.training.evaluation import evaluate
@@ -130,12 +129,8 @@ class Loop:
         self.model = model
         self.optimizer = optimizer
         self.history: list[dict[str, Any]] = []
-        self.notes: list[str] = []
-        self.epoch = self.batch = self.step = 0
-        self.best_epoch = self.waited = 0
-        self.best_value: float | None = None
+        self.at = state.Position()
         self.best: dict[str, Tensor] = {}
-        self.stopped = ""
         self._objective = objective
         self._descent = descent
         self._take_step = take_step
@@ -145,21 +140,29 @@ class Loop:
         self._display = display
         self._callbacks = callbacks
         self._requests = requests
-        self._loss_sum = self._loss_rows = 0.0
-        self._seconds = 0.0
         self._begun = perf_counter()
         self._due = 0.0
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._bounds = _bounds(len(training), plan.batch_size, plan.drop_last)
 
     @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self.at.epoch
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.at.step
+
+    @property
     def seconds(self) -> float:
         """Time spent so far, in earlier parts of a resumed run too."""
-        return self._seconds + perf_counter() - self._begun
+        return self.at.seconds + perf_counter() - self._begun
 
     def stop(self) -> None:
         """End training after this epoch."""
-        self.stopped = "callback"
+        self.at.stopped = "callback"
 
     # The loop.
 
@@ -177,7 +180,7 @@ class Loop:
         for callback in self._callbacks:
             callback.on_begin(self)
         self._display.begin(self.plan.epochs, self.epoch, len(self._bounds))
-        for note in self.notes:
+        for note in self.at.notes:
             self._display.note(note)
         self._due = perf_counter() + self.plan.checkpoint_seconds
         self.model.train()
@@ -187,31 +190,35 @@ class Loop:
         return self._finish()
 
     def _over(self) -> bool:
-        if not self.stopped and self.plan.patience is not None and self.waited >= self.plan.patience:
-            self.stopped = "patience"
-        if not self.stopped and self.epoch >= self.plan.epochs:
-            self.stopped = "epochs"
-        return bool(self.stopped)
+        if (
+            not self.at.stopped
+            and self.plan.patience is not None
+            and self.at.waited >= self.plan.patience
+        ):
+            self.at.stopped = "patience"
+        if not self.at.stopped and self.epoch >= self.plan.epochs:
+            self.at.stopped = "epochs"
+        return bool(self.at.stopped)
 
     def _run_epoch(self) -> None:
         order = epoch_order(len(self._training), self.plan.seed, self.epoch)
         total = self.plan.epochs * len(self._bounds)
-        for start, end in self._bounds[self.batch :]:
+        for start, end in self._bounds[self.at.batch :]:
             inputs, y, weight = self._training.batch(order[start:end])
             self._descent.before_step(self.step / total)
             loss = self._take_step(inputs, y, weight).item()
-            self.step += 1
-            self.batch += 1
+            self.at.step += 1
+            self.at.batch += 1
             if not math.isfinite(loss):
                 self._diverged(loss)
                 return
             settle(self._parameters)
             self._descent.after_step()
-            self._loss_sum += loss * (end - start)
-            self._loss_rows += end - start
+            self.at.loss_sum += loss * (end - start)
+            self.at.loss_rows += end - start
             for callback in self._callbacks:
                 callback.on_step(self)
-            self._display.step(self.epoch, self.batch - 1)
+            self._display.step(self.epoch, self.at.batch - 1)
             if self._requests.stop or perf_counter() >= self._due:
                 self._pause()
         self._end_epoch()
@@ -222,7 +229,7 @@ class Loop:
             "step": self.step,
             "seconds": round(self.seconds, 4),
             "lr": self._descent.lr,
-            "train_loss": self._loss_sum / self._loss_rows,
+            "train_loss": self.at.loss_sum / self.at.loss_rows,
         }
         monitored = None
         if self._validation is not None:
@@ -230,9 +237,10 @@ class Loop:
             record |= {f"validation_{name}": value for name, value in figures.items()}
             monitored = figures[self.plan.monitor]
         self.history.append(record)
-        self.epoch += 1
-        self.batch = 0
-        self._loss_sum = self._loss_rows = 0.0
+        self.at.history += 1
+        self.at.epoch += 1
+        self.at.batch = 0
+        self.at.loss_sum, self.at.loss_rows = 0.0, 0
         self._choose(monitored)
         self._descent.after_epoch(monitored)
         if self._folder is not None:
@@ -245,22 +253,22 @@ class Loop:
 
     def _choose(self, value: float | None) -> None:
         """Keep the weights if this epoch is the best so far."""
-        if self._validation is not None and self.best_epoch and not self._is_better(value):
-            self.waited += 1
+        if self._validation is not None and self.at.best_epoch and not self._is_better(value):
+            self.at.waited += 1
             return
         # A tie that counts as better does not count as progress.
-        tied = self.best_epoch > 0 and value is not None and value == self.best_value
-        self.waited = self.waited + 1 if tied else 0
-        self.best_value = value
-        self.best_epoch = self.epoch
+        tied = self.at.best_epoch > 0 and value is not None and value == self.at.best_value
+        self.at.waited = self.at.waited + 1 if tied else 0
+        self.at.best_value = value
+        self.at.best_epoch = self.epoch
         self.best = state.copy_of(self.model) if self._validation is not None else {}
 
     def _is_better(self, value: float | None) -> bool:
-        if value is None or self.best_value is None:
+        if value is None or self.at.best_value is None:
             return value is not None
-        if value == self.best_value:
+        if value == self.at.best_value:
             return self.plan.last_of_ties
-        return (value > self.best_value) == self.plan.higher
+        return (value > self.at.best_value) == self.plan.higher
 
     def _diverged(self, loss: float) -> None:
         what = (
@@ -268,12 +276,14 @@ class Loop:
             f"rate of {self._descent.lr:.3g}"
         )
         way_out = "lower lr, clip the gradients with clip_norm=1.0, or scale the inputs"
-        if not self.best or not self.best_epoch:
+        if not self.best or not self.at.best_epoch:
             raise DivergenceError(f"Trainer: {what}; {way_out}.")
-        note = f"{what}; the weights of epoch {self.best_epoch} are kept. To avoid it, {way_out}."
-        self.notes.append(note)
+        note = (
+            f"{what}; the weights of epoch {self.at.best_epoch} are kept. To avoid it, {way_out}."
+        )
+        self.at.notes.append(note)
         self._display.note(note)
-        self.stopped = "diverged"
+        self.at.stopped = "diverged"
 
     def _finish(self) -> Fit:
         if self._folder is not None:
@@ -289,7 +299,12 @@ class Loop:
         for callback in self._callbacks:
             callback.on_end(self)
         return Fit(
-            self.epoch, self.best_epoch, self.history, self.seconds, self.stopped, self.notes
+            self.epoch,
+            self.at.best_epoch,
+            self.history,
+            self.seconds,
+            self.at.stopped,
+            self.at.notes,
         )
 
     # Checkpoints.
@@ -304,7 +319,7 @@ class Loop:
         if self._folder is not None:
             place = self._folder.path
             self._folder.end_metrics()
-            where += f"; go on with: schuss resume {place}"
+            where += f"; go on with: schuss resume {shlex.quote(str(place))}"
         raise Interrupted(where, place)
 
     def _save(self) -> None:
@@ -312,37 +327,20 @@ class Loop:
             self._due = math.inf
             return
         before = perf_counter()
-        tensors = {
-            **state.with_prefix("model", self.model.state_dict()),
-            **state.with_prefix("best", self.best),
-            **state.with_prefix("optimizer", state.optimizer_tensors(self.optimizer)),
-            "random": leaf(random.get_state()),
-        }
-        self._folder.write_checkpoint(self.step, tensors, self._header())
-        if self.best_epoch:
-            best = self.best or self.model.state_dict()
-            self._folder.write_model(best, {"epoch": self.best_epoch, "finished": False})
-        now = perf_counter()
-        self._due = now + max(self.plan.checkpoint_seconds, _COST_SHARE * (now - before))
-
-    def _header(self) -> dict[str, Any]:
-        return {
-            "layout": self._layout(),
-            "epoch": self.epoch,
-            "batch": self.batch,
-            "step": self.step,
-            "loss_sum": self._loss_sum,
-            "loss_rows": self._loss_rows,
-            "best_epoch": self.best_epoch,
-            "best_value": self.best_value,
-            "waited": self.waited,
-            "stopped": self.stopped,
+        header = {
+            **asdict(self.at),
             "seconds": self.seconds,
-            "history": len(self.history),
-            "notes": self.notes,
+            "layout": self._layout(),
             "optimizer": state.optimizer_header(self.optimizer),
             "schedule": self._descent.state_dict(),
         }
+        tensors = state.snapshot(self.model, self.best, self.optimizer)
+        self._folder.write_checkpoint(self.step, tensors, header)
+        if self.at.best_epoch:
+            best = self.best or self.model.state_dict()
+            self._folder.write_model(best, {"epoch": self.at.best_epoch, "finished": False})
+        now = perf_counter()
+        self._due = now + max(self.plan.checkpoint_seconds, _COST_SHARE * (now - before))
 
     def _layout(self) -> dict[str, int]:
         """Return what must be the same for a checkpoint to fit."""
@@ -360,7 +358,7 @@ class Loop:
         assert self._folder is not None
         self._folder.remove_leftovers()
         found, notes = self._folder.read_checkpoint()
-        self.notes += notes
+        self.at.notes += notes
         if found is None:
             return False
         arrays, header = found
@@ -371,25 +369,14 @@ class Loop:
                 "resume with the same data and options."
             )
         try:
-            self.model.load_state_dict(state.part("model", arrays))
-        except ValueError as error:
-            raise FileFormatError(
-                f"{self._folder.path}: the checkpoint is of another network ({error})."
-            ) from None
-        state.restore_optimizer(
-            self.optimizer, state.part("optimizer", arrays), header["optimizer"]
-        )
-        self.best = state.part("best", arrays)
-        random.set_state(np.array(arrays["random"]))
+            self.best = state.restore(arrays, header["optimizer"], self.model, self.optimizer)
+        except FileFormatError as error:
+            raise FileFormatError(f"{self._folder.path}: {error}") from None
         self._descent.load_state_dict(header["schedule"])
-        self.epoch, self.batch, self.step = header["epoch"], header["batch"], header["step"]
-        self._loss_sum, self._loss_rows = header["loss_sum"], header["loss_rows"]
-        self.best_epoch, self.best_value = header["best_epoch"], header["best_value"]
-        self.waited, self.stopped = header["waited"], header["stopped"]
-        self._seconds = header["seconds"]
-        self.notes = [*header["notes"], *notes]
-        self.history = self._folder.read_metrics(header["history"])
-        self._folder.begin_metrics(header["history"])
+        self.at = state.Position(**{f.name: header[f.name] for f in fields(state.Position)})
+        self.at.notes += notes
+        self.history = self._folder.read_metrics(self.at.history)
+        self._folder.begin_metrics(self.at.history)
         return True
 
 

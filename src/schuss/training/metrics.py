@@ -261,9 +261,13 @@ def measure(
     >>> measure(["mae", "r2"], np.array([1.0, 1.0]), np.array([1.0, 2.0]))
     {'mae': 0.5, 'r2': None}
     """
-    functions = metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+    functions = (
+        metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+    )
     found: dict[str, float | None] = {}
     for name, function in functions.items():
-        value = function(y, predicted, weight)
+        # Squares of values beyond 1e154 overflow; the figure is None then.
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = function(y, predicted, weight)
         found[name] = None if value is None or not math.isfinite(value) else float(value)
     return found

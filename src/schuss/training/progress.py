@@ -28,7 +28,7 @@ class Display(Protocol):
         """Something the user should know."""
 
     def end(self, summary: str) -> None:
-        """Training is over."""
+        """Training is over; an empty summary where it broke off."""
 
 
 class Silent:
@@ -122,11 +122,12 @@ class Lines:
 
     def end(self, summary: str) -> None:
         """Print it."""
-        self._print(summary)
+        if summary:
+            self._print(summary)
 
 
 class Bar:
-    """A bar by rich, with losses, the metric, time gone and time left.
+    """A bar by rich, with losses, the metric and the time left.
 
     Args:
         stream: the terminal.
@@ -139,7 +140,6 @@ class Bar:
             BarColumn,
             Progress,
             TextColumn,
-            TimeElapsedColumn,
             TimeRemainingColumn,
         )
 
@@ -148,7 +148,6 @@ class Bar:
             TextColumn("epoch {task.fields[epoch]} of {task.fields[epochs]}"),
             BarColumn(),
             TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=Console(file=stream),
             transient=True,
@@ -170,9 +169,7 @@ class Bar:
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Show the newest figures."""
-        self._bar.update(
-            self._task, epoch=record["epoch"], figures=figures(record, self.monitor)
-        )
+        self._bar.update(self._task, epoch=record["epoch"], figures=figures(record, self.monitor))
 
     def note(self, text: str) -> None:
         """Print it above the bar."""
@@ -181,7 +178,8 @@ class Bar:
     def end(self, summary: str) -> None:
         """Take the bar away and print the summary."""
         self._bar.stop()
-        self._bar.console.print(summary, highlight=False, markup=False)
+        if summary:
+            self._bar.console.print(summary, highlight=False, markup=False)
 
 
 def make_display(progress: bool | Display, monitor: str = "loss") -> Display:

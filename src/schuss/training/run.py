@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data import Table, TablePreprocessor, TargetEncoder, iter_table, read_table, weight_column
+from schuss.data import (
+    ColumnKind,
+    Table,
+    TablePreprocessor,
+    TargetEncoder,
+    iter_table,
+    read_table,
+    weight_column,
+)
 from schuss.data.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.tabular import TabularMLP
@@ -76,7 +83,7 @@ class Run:
 
     @property
     def task(self) -> Task:
-        """"classification" or "regression"."""
+        """What is learned: "classification" or "regression"."""
         return self.target.task
 
     @property
@@ -88,6 +95,11 @@ class Run:
     def notes(self) -> list[str]:
         """What was inferred and what the user should know, a sentence each."""
         return [*self.config["notes"], *self.result.get("notes", [])]
+
+    @property
+    def kinds(self) -> dict[str, ColumnKind]:
+        """What each column is, by name."""
+        return self.preprocessor.kinds
 
     @property
     def columns(self) -> list[dict[str, str]]:
@@ -133,9 +145,11 @@ class Run:
         where = f", folder={str(self.folder)!r}" if self.folder else ""
         figures = self.test or self.validation
         name = "accuracy" if self.task == "classification" else "rmse"
-        shown = f", {'test' if self.test else 'validation'} {name} {figures[name]:.4g}" if (
-            figures.get(name) is not None
-        ) else ""
+        shown = (
+            f", {'test' if self.test else 'validation'} {name} {figures[name]:.4g}"
+            if (figures.get(name) is not None)
+            else ""
+        )
         return f"Run({self.task} of {self.target.name!r}{shown}, epochs={self.epochs}{where})"
 
     # Using it.
@@ -223,7 +237,9 @@ class Run:
         target = Path(path)
         if target.is_dir():
             raise UsageError(f"save: expected a file, got the folder {target}; name a file in it.")
-        write_bundle(target, self.model.state_dict(), "model", {"config": self.config, **self.result})
+        write_bundle(
+            target, self.model.state_dict(), "model", {"config": self.config, **self.result}
+        )
 
     # How it does that.
 
@@ -309,6 +325,11 @@ def load(path: str | os.PathLike[str]) -> Run:
         opened = RunFolder(place)
         arrays, header = opened.read_model()
         history, folder = opened.read_metrics(), place
+        if header.get("finished") and len(history) not in (0, header.get("epochs")):
+            raise FileFormatError(
+                f"{place / 'metrics.jsonl'}: expected {header.get('epochs')} epochs, got "
+                f"{len(history)}; it was truncated or altered, take another copy of the run."
+            )
     else:
         if not place.exists():
             raise DataError(f"{place}: there is no such run or file; check the path.")
@@ -328,9 +349,3 @@ def load(path: str | os.PathLike[str]) -> Run:
         raise FileFormatError(f"{place}: {error}") from None
     model.eval()
     return Run(config, model, header, folder, history)
-
-
-def config_copy(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a config as it will be read from its file."""
-    copied: dict[str, Any] = json.loads(json.dumps(config))
-    return copied

@@ -131,7 +131,7 @@ class Descent:
             self.scheduler.step()
 
     def after_epoch(self, monitored: float | None) -> None:
-        """Let a scheduler that counts epochs go on; one that waits for a plateau gets the figure."""
+        """Let a scheduler that counts epochs go on; a plateau is told by the figure."""
         if self.scheduler is None or self.every != "epoch":
             return
         if hasattr(self.scheduler, "num_bad_epochs"):

@@ -27,8 +27,11 @@ def fingerprint(table: Table) -> str:
     for name, values in table.columns.items():
         sha.update(f"{name}\0{values.dtype}\0{len(values)}\0".encode())
         if values.dtype.kind in "bifM":
-            sha.update(np.ascontiguousarray(values).data.cast("B") if values.dtype.kind != "M"
-                       else np.ascontiguousarray(values.astype(np.int64)).data.cast("B"))
+            sha.update(
+                np.ascontiguousarray(values).data.cast("B")
+                if values.dtype.kind != "M"
+                else np.ascontiguousarray(values.astype(np.int64)).data.cast("B")
+            )
         else:
             sha.update("\0".join(table.text(name)).encode("utf-8", "surrogatepass"))
     return sha.hexdigest()
@@ -115,7 +118,7 @@ def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
         else:
             shown = ", ".join(table.names[:12]) + (", ..." if len(table.names) > 12 else "")
             raise UsageError(
-                f"train: expected the target, the column to predict; {table.source} has the columns "
-                f"{shown}."
+                f"train: expected the target, the column to predict; {table.source} has the "
+                f"columns {shown}."
             )
     return table, target, data

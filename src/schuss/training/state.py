@@ -3,19 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from schuss import random
 from schuss.errors import FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import Tensor, leaf
 
-__all__ = ["copy_of", "optimizer_header", "optimizer_tensors", "restore_optimizer", "with_prefix"]
+__all__ = [
+    "Position",
+    "copy_of",
+    "optimizer_header",
+    "optimizer_tensors",
+    "restore_optimizer",
+    "snapshot",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass
+class Position:
+    """Where a training is, and what it has found: plain numbers that a checkpoint holds.
+
+    Args:
+        epoch: epochs done.
+        batch: steps done of the epoch that runs.
+        step: steps done in all.
+        loss_sum: sum of the losses of the rows seen in the epoch that runs.
+        loss_rows: how many rows those are.
+        best_epoch: number of the best epoch, from 1; 0 for none.
+        best_value: the monitored figure there.
+        waited: epochs since then that were no better.
+        stopped: why training ended, or empty.
+        seconds: time spent.
+        history: epochs whose figures were written.
+        notes: what the user should know.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_rows: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    waited: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+    history: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def snapshot(model: Module, best: Mapping[str, Tensor], optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return all tensors that decide the rest: weights, best weights, optimizer, random key."""
+    return {
+        **_with_prefix("model", model.state_dict()),
+        **_with_prefix("best", best),
+        **_with_prefix("optimizer", optimizer_tensors(optimizer)),
+        "random": leaf(random.get_state()),
+    }
+
+
+def restore(
+    arrays: Mapping[str, Array], groups: Mapping[str, Any], model: Module, optimizer: Optimizer
+) -> dict[str, Tensor]:
+    """Put everything back to a snapshot, and return the best weights.
+
+    Args:
+        arrays: what `snapshot` returned, read back.
+        groups: what `optimizer_header` returned.
+        model: set in place.
+        optimizer: set in place.
+
+    Raises:
+        FileFormatError: if the snapshot is of another network or optimizer.
+    """
+    try:
+        model.load_state_dict(part("model", arrays))
+    except ValueError as error:
+        raise FileFormatError(f"the checkpoint is of another network ({error}).") from None
+    restore_optimizer(optimizer, part("optimizer", arrays), groups)
+    random.set_state(np.array(arrays["random"]))
+    return part("best", arrays)
 
 
 def copy_of(model: Module) -> dict[str, Tensor]:
@@ -23,13 +98,13 @@ def copy_of(model: Module) -> dict[str, Tensor]:
     return {name: leaf(value.array.copy()) for name, value in model.state_dict().items()}
 
 
-def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Put a prefix before each name."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
 def part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
-    """Return what `with_prefix` put together, without the prefix."""
+    """Return what `_with_prefix` put together, without the prefix."""
     start = f"{prefix}."
     return {
         name.removeprefix(start): leaf(np.array(array))
@@ -46,9 +121,10 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def optimizer_header(optimizer: Optimizer) -> dict[str, Any]:
     """Return the rule's name and its groups' hyperparameters, as JSON can hold them."""
-    groups = []
-    for group in optimizer.state_dict()["param_groups"]:
-        groups.append({name: _plain(value) for name, value in group.items()})
+    groups = [
+        {name: _plain(value) for name, value in group.items()}
+        for group in optimizer.state_dict()["param_groups"]
+    ]
     return {"rule": type(optimizer).__name__, "groups": groups}
 
 

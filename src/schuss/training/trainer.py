@@ -17,7 +17,7 @@ from schuss.optim import Optimizer
 from schuss.tensor import float32
 from schuss.training import state
 from schuss.training.callbacks import as_callbacks
-from schuss.training.evaluation import evaluate, outputs
+from schuss.training.evaluation import evaluate, few_threads, outputs
 from schuss.training.examples import Examples, class_factors, hold_out
 from schuss.training.folder import RunFolder
 from schuss.training.interrupt import catch_interrupts
@@ -125,7 +125,9 @@ class Trainer:
         checkpoint_seconds: float = 5.0,
         progress: bool | Display = True,
     ) -> None:
-        named = metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+        named = (
+            metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
+        )
         _check(batch_size, epochs, patience, clip_norm, clip_value, monitor, mode, ties, named)
         self.model = model
         self.objective = Objective(loss)
@@ -184,7 +186,8 @@ class Trainer:
         folder = self._open(resume)
         display = make_display(self.progress, self.plan.monitor)
         outer = random.get_state()
-        with catch_interrupts() as requests:
+        rows = min(self.plan.batch_size, len(training))
+        with catch_interrupts() as requests, few_threads(self.model, rows):
             loop = Loop(
                 self.plan,
                 self.model,
@@ -209,9 +212,7 @@ class Trainer:
                 if folder is not None:
                     folder.end_metrics()
         if isinstance(self._folder, (str, os.PathLike)) and folder is not None:
-            folder.write_model(
-                self.model.state_dict(), {"epoch": fit.best_epoch, "finished": True}
-            )
+            folder.write_model(self.model.state_dict(), {"epoch": fit.best_epoch, "finished": True})
         display.end(_summary(fit, self.plan))
         return fit
 
@@ -233,7 +234,9 @@ class Trainer:
         training = Examples.of(train, weight=sample_weight, dtype=dtype)
         held: Examples | None = None
         if isinstance(validation, (int, float)) and not isinstance(validation, bool):
-            training, held = hold_out(training, float(validation), seed_for(self.seed, "validation"))
+            training, held = hold_out(
+                training, float(validation), seed_for(self.seed, "validation")
+            )
         elif validation is not None:
             held = Examples.of(validation, dtype=dtype)
         if held is None and self.plan.patience is not None:
@@ -332,7 +335,9 @@ def _check(
         if limit is not None and not limit > 0:
             problems.append(f"{name} above 0, got {limit!r}")
     if monitor != "loss" and monitor not in metrics:
-        problems.append(f"monitor 'loss' or one of the metrics ({', '.join(metrics)}), got {monitor!r}")
+        problems.append(
+            f"monitor 'loss' or one of the metrics ({', '.join(metrics)}), got {monitor!r}"
+        )
     if mode not in (None, "min", "max"):
         problems.append(f"mode 'min' or 'max', got {mode!r}")
     if ties not in ("first", "last"):

@@ -22,6 +22,12 @@ from schuss.nn.functional.activations import (
     softsign,
     tanh,
 )
+from schuss.nn.functional.classification import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    nll_loss,
+)
 from schuss.nn.functional.layers import (
     batch_norm,
     dropout,
@@ -30,15 +36,11 @@ from schuss.nn.functional.layers import (
     linear,
     rms_norm,
 )
-from schuss.nn.functional.losses import (
-    binary_cross_entropy,
-    binary_cross_entropy_with_logits,
-    cross_entropy,
+from schuss.nn.functional.regression import (
     huber_loss,
     kl_div,
     l1_loss,
     mse_loss,
-    nll_loss,
     smooth_l1_loss,
 )
 

@@ -18,6 +18,16 @@ def values(x: Tensor) -> Array | None:
     return None if TRACER.get() is not None else x.array
 
 
+def require_tensors(owner: str, **given: object) -> None:
+    """Raise TypeError unless every argument is a tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{owner}: expected {name} to be a tensor, got {type(value).__name__}; "
+                f"use schuss.tensor({name})."
+            )
+
+
 def require_floating(owner: str, name: str, x: Tensor) -> None:
     """Raise TypeError unless `x` is float32 or float64."""
     if x.dtype.kind != "f":
@@ -71,10 +81,8 @@ def require_indices(
     array = values(indices)
     if array is None:
         return ignored is not None
-    if array.size == 0:
-        return False
-    low, high = int(array.min()), int(array.max())
-    if low >= 0 and high < count:
+    # Read as unsigned, negative numbers are large ones: one pass sees both ends.
+    if array.size == 0 or array.view(f"u{array.itemsize}").max() < count:
         return ignored is not None and 0 <= ignored < count
     wrong = (array < 0) | (array >= count)
     if ignored is not None:
@@ -106,3 +114,15 @@ def require_reduction(
     if reduction not in allowed:
         names = ", ".join(repr(name) for name in allowed)
         raise ValueError(f"{owner}: expected reduction to be one of {names}, got {reduction!r}.")
+
+
+def check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
+    """Check prediction and target against each other; return the target in the input's dtype."""
+    require_tensors(owner, input=x, target=target)
+    require_floating(owner, "input", x)
+    require_same_shape(owner, x, target)
+    if target.dtype == x.dtype:
+        return target
+    if target.dtype.kind == "f":
+        require_same_dtype(owner, "target", target, x)
+    return ops.astype(target, x.dtype)

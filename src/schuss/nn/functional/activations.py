@@ -13,14 +13,13 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def _negative_part(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where x > 0, and min(x, 0) with the derivative 1 at 0.
+# Pieces are put together from max(x, 0), whose derivative at 0 is 0, and min(x, 0), whose
+# derivative at 0 is 1: each x belongs to one piece. That is several times faster than a choice
+# by `where`, and no piece sees a number at which it overflows.
 
-    Branches of `where` that never see a large positive number cannot overflow, so no
-    inf * 0 = nan comes back through them.
-    """
-    positive = x > 0
-    return positive, ops.where(positive, 0.0, x)
+
+def _below_zero(x: Tensor) -> Tensor:
+    return ops.minimum(x, 0.0)
 
 
 def relu(input: Tensor) -> Tensor:
@@ -60,7 +59,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
     [-0.5, 2.0]
     """
-    return ops.where(input > 0, input, input * negative_slope)
+    return ops.relu(input) + _below_zero(input) * negative_slope
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -87,7 +86,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape((channels,) + (1,) * (input.ndim - 2))
     elif input.ndim == 0:
         weight = weight.reshape(())
-    return ops.where(input > 0, input, input * weight)
+    return ops.relu(input) + _below_zero(input) * weight
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -99,9 +98,8 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
     [-1.0, 2.0]
     """
-    positive, negative = _negative_part(input)
-    tail = ops.expm1(negative)
-    return ops.where(positive, input, tail if alpha == 1.0 else tail * alpha)
+    tail = ops.expm1(_below_zero(input))
+    return ops.relu(input) + (tail if alpha == 1.0 else tail * alpha)
 
 
 def selu(input: Tensor) -> Tensor:
@@ -130,8 +128,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: expected alpha other than 0, got 0.")
-    positive, negative = _negative_part(input)
-    return ops.where(positive, input, ops.expm1(negative * (1.0 / alpha)) * alpha)
+    return ops.relu(input) + ops.expm1(_below_zero(input) * (1.0 / alpha)) * alpha
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -174,7 +171,7 @@ def silu(input: Tensor) -> Tensor:
 
 
 def mish(input: Tensor) -> Tensor:
-    """Return x * tanh(softplus(x)).
+    """Return x * tanh(softplus(x)) = x * n / (n + 2), with n = e^x * (e^x + 2).
 
     Misra, 2019, arXiv 1908.08681.
 
@@ -182,7 +179,10 @@ def mish(input: Tensor) -> Tensor:
     >>> [round(v, 4) for v in mish(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.3034, 0.8651]
     """
-    return input * ops.tanh(_softplus(input))
+    # From 20 on the factor is 1 in every digit, and n need not grow further.
+    power = ops.exp(ops.minimum(input, 20.0))
+    n = power * (power + 2.0)
+    return input * (n / (n + 2.0))
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -200,9 +200,10 @@ def logsigmoid(input: Tensor) -> Tensor:
 
     >>> import schuss as ss
     >>> logsigmoid(ss.tensor([-1000.0, 1000.0])).tolist()
-    [-1000.0, -0.0]
+    [-1000.0, 0.0]
     """
-    return -_softplus(-input)
+    negative, _, tail = softplus_parts(input)
+    return negative - tail
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -271,21 +272,22 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     if beta == 0:
         raise ValueError("softplus: expected beta other than 0, got 0.")
     scaled = input if beta == 1.0 else input * beta
-    smooth = _softplus(scaled)
+    _, positive, tail = softplus_parts(scaled)
+    smooth = positive + tail
     if beta != 1.0:
         smooth = smooth * (1.0 / beta)
-    return ops.where(scaled > threshold, input, smooth)
+    # From 20 on the two differ by less than 1e-10 of the value.
+    return smooth if threshold >= 20.0 else ops.where(scaled > threshold, input, smooth)
 
 
-def _softplus(x: Tensor) -> Tensor:
-    """Return log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), exact in every derivative.
+def softplus_parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return min(x, 0), max(x, 0) and log1p(exp(-|x|)).
 
-    Written with `where` and not with max and abs, whose derivatives at their kinks would make
-    the (smooth) sum's derivative at 0 wrong.
+    log(1 + exp(x)) is the sum of the last two. -|x| is written as min(x, 0) - max(x, 0), with
+    the derivative 1 at 0, so that all derivatives of the sum are right at 0, too.
     """
-    positive = x > 0
-    shrinking = ops.where(positive, -x, x)
-    return ops.where(positive, x, 0.0) + ops.log1p(ops.exp(shrinking))
+    negative, positive = _below_zero(x), ops.relu(x)
+    return negative, positive, ops.log1p(ops.exp(negative - positive))
 
 
 def softsign(input: Tensor) -> Tensor:

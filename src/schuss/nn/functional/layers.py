@@ -8,7 +8,12 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss import random
-from schuss.nn.functional._checks import require_floating, require_indices, require_same_dtype
+from schuss.nn.functional._checks import (
+    require_floating,
+    require_indices,
+    require_same_dtype,
+    require_tensors,
+)
 from schuss.tensor import Tensor, no_grad
 
 if TYPE_CHECKING:
@@ -34,6 +39,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(ss.tensor([[1.0, 2.0]]), ss.tensor([[3.0, 4.0]]), ss.tensor([0.5])).tolist()
     [[11.5]]
     """
+    if not isinstance(input, Tensor):
+        require_tensors("Linear", x=input)
     features = weight.shape[-1]
     if input.ndim == 0 or input.shape[-1] != features:
         _refuse_features(input.shape, features)
@@ -72,6 +79,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     >>> embedding(ss.tensor([2, 0]), ss.tensor([[0.0], [1.0], [2.0]])).tolist()
     [[2.0], [0.0]]
     """
+    require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
     rows = ops.take(weight, input, axis=0)
@@ -151,6 +159,7 @@ def rms_norm(
 def _last_axes(
     owner: str, x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None
 ) -> tuple[int, ...]:
+    require_tensors(owner, x=x)
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not wanted or x.shape[-len(wanted) :] != wanted:
         inner = ", ".join(map(str, wanted))
@@ -247,6 +256,7 @@ def _check_batch(
     weight: Tensor | None,
     training: bool,
 ) -> None:
+    require_tensors("BatchNorm", x=x)
     known = next((t for t in (weight, running_mean, running_var) if t is not None), None)
     channels = known.shape[0] if known is not None else "channels"
     if x.ndim < 2 or (known is not None and x.shape[1] != channels):

@@ -1,4 +1,4 @@
-"""Loss functions."""
+"""Losses of classifiers: cross-entropy, likelihood, and their binary forms."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss.nn.functional._checks import (
+    check_pair,
     reduced,
     require_floating,
     require_indices,
     require_reduction,
     require_same_dtype,
     require_same_shape,
+    require_tensors,
     values,
 )
+from schuss.nn.functional.activations import softplus_parts
 from schuss.tensor import Tensor, leaf
 
 
@@ -54,6 +57,7 @@ def cross_entropy(
     0.3466
     """
     owner = "cross_entropy"
+    require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -151,6 +155,7 @@ def nll_loss(
     2.5
     """
     owner = "nll_loss"
+    require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     axis = _class_axis(owner, input)
@@ -246,15 +251,12 @@ def binary_cross_entropy_with_logits(
     [0.0, 1000.0, 0.6931471824645996]
     """
     owner = "binary_cross_entropy_with_logits"
-    target = _check_pair(owner, input, target)
-    positive = input > 0
-    tail = ops.log1p(ops.exp(ops.where(positive, -input, input)))
+    target = check_pair(owner, input, target)
+    negative, positive, tail = softplus_parts(input)
     if pos_weight is None:
-        loss = (ops.astype(positive, input.dtype) - target) * input + tail
+        loss = (positive - input * target) + tail
     else:
-        drawn = pos_weight * target
-        rest = 1.0 - target
-        loss = ops.where(positive, rest, -drawn) * input + (drawn + rest) * tail
+        loss = pos_weight * target * (tail - negative) + (1.0 - target) * (positive + tail)
     return reduced(owner, loss if weight is None else loss * weight, reduction)
 
 
@@ -279,7 +281,7 @@ def binary_cross_entropy(
     [0.6931471824645996, 100.0]
     """
     owner = "binary_cross_entropy"
-    target = _check_pair(owner, input, target)
+    target = check_pair(owner, input, target)
     array = values(input)
     if array is not None and array.size and not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(
@@ -297,172 +299,3 @@ def _limited_log(p: Tensor) -> Tensor:
     # The value -100 with a slope: a straight line through the point, whose offset is 0.
     line = (p - p.detach()) * 1e12 - 100.0
     return ops.where(tiny, line, ops.log(ops.where(tiny, 1.0, p)))
-
-
-def mse_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
-) -> Tensor:
-    """Return the squared error, (x - y)^2.
-
-    Args:
-        input: float tensor of any shape.
-        target: a tensor of the same shape.
-        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
-        weight: a factor for each element, broadcastable to the input, or None.
-
-    Raises:
-        ValueError: on another shape, or an unknown reduction.
-        TypeError: on other dtypes.
-
-    >>> import schuss as ss
-    >>> mse_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
-    2.0
-    """
-    error = input - _check_pair("mse_loss", input, target)
-    return _weighted("mse_loss", error * error, weight, reduction)
-
-
-def l1_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None
-) -> Tensor:
-    """Return the absolute error, |x - y|; its derivative at 0 is 0.
-
-    Args:
-        input: float tensor of any shape.
-        target: a tensor of the same shape.
-        reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
-        weight: a factor for each element, broadcastable to the input, or None.
-
-    Raises:
-        ValueError: on another shape, or an unknown reduction.
-        TypeError: on other dtypes.
-
-    >>> import schuss as ss
-    >>> l1_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
-    1.0
-    """
-    error = input - _check_pair("l1_loss", input, target)
-    return _weighted("l1_loss", ops.abs(error), weight, reduction)
-
-
-def huber_loss(
-    input: Tensor,
-    target: Tensor,
-    *,
-    reduction: str = "mean",
-    delta: float = 1.0,
-    weight: Tensor | None = None,
-) -> Tensor:
-    """Return e^2 / 2 where |e| <= delta, and delta * (|e| - delta / 2) elsewhere; e = x - y.
-
-    Huber, 1964.
-
-    Args:
-        input: float tensor of any shape.
-        target: a tensor of the same shape.
-        reduction: "mean", "sum" or "none".
-        delta: where the parabola becomes a straight line, above 0.
-        weight: a factor for each element, broadcastable to the input, or None.
-
-    Raises:
-        ValueError: on another shape, a delta that is not above 0, an unknown reduction.
-        TypeError: on other dtypes.
-
-    >>> import schuss as ss
-    >>> x, y = ss.tensor([0.5, 3.0]), ss.tensor([0.0, 0.0])
-    >>> huber_loss(x, y, reduction="none").tolist()
-    [0.125, 2.5]
-    """
-    if not delta > 0:
-        raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
-    error = input - _check_pair("huber_loss", input, target)
-    loss = _huber(error, delta)
-    return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
-
-
-def _huber(error: Tensor, delta: float) -> Tensor:
-    # Without |e|: its derivative 0 at 0 would lose the parabola's second derivative there.
-    near = ops.clip(error, -delta, delta)
-    return near * (error - near * 0.5)
-
-
-def smooth_l1_loss(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
-) -> Tensor:
-    """Return e^2 / (2 * beta) where |e| < beta, and |e| - beta / 2 elsewhere; e = x - y.
-
-    Girshick, 2015, arXiv 1504.08083.
-
-    Args:
-        input: float tensor of any shape.
-        target: a tensor of the same shape.
-        reduction: "mean", "sum" or "none".
-        beta: where the parabola becomes a straight line; 0 gives the absolute error.
-
-    Raises:
-        ValueError: on another shape, a negative beta, an unknown reduction.
-        TypeError: on other dtypes.
-
-    >>> import schuss as ss
-    >>> smooth_l1_loss(ss.tensor([3.0]), ss.tensor([0.0]), beta=2.0).item()
-    2.0
-    """
-    if beta < 0:
-        raise ValueError(f"smooth_l1_loss: expected beta >= 0, got {beta}.")
-    error = input - _check_pair("smooth_l1_loss", input, target)
-    loss = ops.abs(error) if beta == 0 else _huber(error, beta) * (1.0 / beta)
-    return reduced("smooth_l1_loss", loss, reduction)
-
-
-def kl_div(
-    input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
-) -> Tensor:
-    """Return the Kullback-Leibler divergence, y * (log(y) - x), with 0 where y is 0.
-
-    Args:
-        input: log-probabilities of any shape.
-        target: probabilities of the same shape, or their logarithms with `log_target`.
-        reduction: "batchmean" (the sum over the length of axis 0, the true divergence), "mean",
-            "sum" or "none".
-        log_target: whether the target holds logarithms.
-
-    Raises:
-        ValueError: on another shape, or an unknown reduction.
-        TypeError: on other dtypes.
-
-    >>> import schuss as ss
-    >>> same = ss.tensor([[0.5, 0.5]])
-    >>> kl_div(ss.functions.log(same), same, reduction="batchmean").item()
-    0.0
-    """
-    owner = "kl_div"
-    require_reduction(owner, reduction, ("none", "mean", "batchmean", "sum"))
-    target = _check_pair(owner, input, target)
-    if log_target:
-        loss = ops.exp(target) * (target - input)
-    else:
-        some = target > 0
-        loss = target * ops.log(ops.where(some, target, 1.0)) - target * input
-    if reduction == "batchmean":
-        return ops.sum(loss) / (input.shape[0] if input.ndim else 1)
-    return reduced(owner, loss, reduction)
-
-
-def _check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
-    """Check prediction and target against each other; return the target in the input's dtype."""
-    require_floating(owner, "input", x)
-    require_same_shape(owner, x, target)
-    if target.dtype == x.dtype:
-        return target
-    if target.dtype.kind == "f":
-        require_same_dtype(owner, "target", target, x)
-    return ops.astype(target, x.dtype)
-
-
-def _weighted(owner: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    if weight is None:
-        return reduced(owner, loss, reduction)
-    loss = loss * weight
-    if reduction == "mean":
-        return ops.sum(loss) / ops.sum(ops.broadcast_to(weight, loss.shape))
-    return reduced(owner, loss, reduction)

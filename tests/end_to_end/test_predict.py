@@ -1,0 +1,149 @@
+"""Predictions beside the input's columns, in any format, of files larger than memory."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schuss.data import read_table
+from schuss.training import load
+
+FLOWERS = """id,petal_width,note,petal_length,sepal_width,sepal_length
+007,0.20,"a, b",1.4,3.5,5.1
+008,1.8,,6.0,3.2,7.2
+009,,?,,2.8,
+"""
+PROBABILITIES = ["probability_setosa", "probability_versicolor", "probability_virginica"]
+
+
+@pytest.fixture
+def run(schuss, tmp_path: Path) -> Path:
+    assert schuss("train", "iris", "--epochs", 20, "--out", "run").status == 0
+    (tmp_path / "new.csv").write_text(FLOWERS)
+    return tmp_path / "run"
+
+
+def test_columns_stay_as_they_are(schuss, run: Path) -> None:
+    done = schuss("predict", "run", "new.csv", "-o", "out.csv")
+    assert (done.status, done.out) == (0, "")
+    assert done.err == "3 predictions: out.csv\n"
+    before = list(csv.reader(FLOWERS.splitlines()))
+    with (run.parent / "out.csv").open(newline="") as file:
+        after = list(csv.reader(file))
+    assert after[0] == [*before[0], "prediction", *PROBABILITIES]
+    assert [line[:6] for line in after[1:]] == before[1:]
+    assert [line[6] for line in after[1:3]] == ["setosa", "virginica"]
+    chances = np.array([line[7:] for line in after[1:]], float)
+    assert chances.sum(axis=1) == pytest.approx(1.0, abs=1e-6)
+    # What is written reads back as the very numbers.
+    assert chances.tolist() == load(run).predict_proba(run.parent / "new.csv").tolist()
+
+
+def test_standard_output_is_the_default(schuss, run: Path) -> None:
+    done = schuss("predict", "run", "new.csv")
+    schuss("predict", "run", "new.csv", "-o", "out.csv")
+    assert done.out == (run.parent / "out.csv").read_text()
+    assert done.err == ""
+
+
+def test_a_reader_that_stops_reading_is_no_error(run: Path) -> None:
+    lines = FLOWERS.splitlines()
+    (run.parent / "long.csv").write_text("\n".join([*lines, *lines[1:] * 3000]) + "\n")
+    command = [sys.executable, "-m", "schuss", "predict", "run", "long.csv"]
+    with subprocess.Popen(
+        command, cwd=run.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as started:
+        started.stdout.readline()
+        started.stdout.close()
+        assert started.stderr.read() == b""
+
+
+def test_other_formats_in_and_out(schuss, run: Path) -> None:
+    folder = run.parent
+    schuss("predict", "run", "new.csv", "-o", "a.jsonl.gz")
+    lines = gzip.decompress((folder / "a.jsonl.gz").read_bytes()).decode().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert records[0]["id"] == "007"
+    assert '"petal_width": 0.20,' in lines[0]
+    assert records[1]["note"] is None
+    assert records[2]["sepal_length"] is None
+    schuss("predict", "run", "a.jsonl.gz", "-o", "b.tsv")
+    again = read_table(folder / "b.tsv")
+    assert again.names[-4:] == ["prediction_2", *(f"{name}_2" for name in PROBABILITIES)]
+    assert again["prediction_2"].tolist() == again["prediction"].tolist()
+
+
+def test_parquet(schuss, run: Path) -> None:
+    pytest.importorskip("pyarrow")
+    schuss("predict", "run", "new.csv", "-o", "c.parquet")
+    done = schuss("predict", "run", "c.parquet", "-o", "d.csv", "--quiet")
+    assert done.err.count("already; the new one is") == 4
+    assert read_table(run.parent / "d.csv")["prediction_2"].tolist()[:2] == ["setosa", "virginica"]
+
+
+def test_values(schuss, tmp_path: Path) -> None:
+    lines = [f"{k % 17},{2.5 * (k % 17) + 0.25}" for k in range(100)]
+    (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
+    assert schuss("train", "t.csv", "--target", "y", "--epochs", 2, "--out", "run").status == 0
+    done = schuss("predict", "run", "t.csv", "-o", "out.csv", "--json")
+    assert done.json == {"run": "run", "out": "out.csv", "rows": 100, "columns": ["prediction"]}
+    found = read_table(tmp_path / "out.csv")
+    assert found.names == ["x", "y", "prediction"]
+    expected = load(tmp_path / "run").predict(tmp_path / "t.csv")
+    assert found["prediction"].astype(float).tolist() == expected.tolist()
+
+
+def test_a_saved_file_does_as_well(schuss, run: Path) -> None:
+    load(run).save(run.parent / "iris.schuss")
+    done = schuss("predict", "iris.schuss", "new.csv")
+    assert done.out == schuss("predict", "run", "new.csv").out
+
+
+def test_evaluate(schuss, run: Path) -> None:
+    done = schuss("evaluate", "run", "iris", "--json")
+    assert done.status == 0
+    assert done.json["test"] == load(run).evaluate("iris")
+    shown = f"accuracy           {done.json['test']['accuracy']:.4f}"
+    assert shown in done.out.splitlines()
+
+
+def repeated(path: Path, times: int) -> Path:
+    head, *lines = FLOWERS.splitlines()
+    with path.open("w") as file:
+        file.write(f"{head}\n")
+        for _ in range(times):
+            file.write("\n".join(lines) + "\n")
+    return path
+
+
+def test_chunks_are_joined(schuss, run: Path) -> None:
+    repeated(run.parent / "long.csv", 17_000)
+    assert schuss("predict", "run", "long.csv", "-o", "out.csv").status == 0
+    found = read_table(run.parent / "out.csv")
+    assert found.rows == 51_000
+    assert found["id"].tolist() == ["007", "008", "009"] * 17_000
+    assert found["prediction"].tolist() == found["prediction"].tolist()[:3] * 17_000
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(run: Path) -> None:
+    peaks = []
+    for times in (30_000, 600_000):
+        repeated(run.parent / "long.csv", times)
+        code = (
+            "import resource, schuss.cli; "
+            "schuss.cli.main(['predict', 'run', 'long.csv', '-o', 'out.csv', '--quiet']); "
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=run.parent, capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stdout) * (1 if sys.platform == "darwin" else 1024))
+    assert peaks[1] < peaks[0] + 20e6

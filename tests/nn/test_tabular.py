@@ -1,0 +1,251 @@
+"""The network for tables: each layer against its equation, and the whole against PyTorch."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss.gradcheck import check_gradients
+from schuss.nn.tabular import (
+    CategoryEmbedding,
+    FeatureScale,
+    NTKLinear,
+    ParametricActivation,
+    PeriodicEmbedding,
+    TabularMLP,
+)
+from schuss.tensor import no_grad
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    ss.manual_seed(0)
+
+
+def normal(*shape: int, seed: int = 0) -> ss.Tensor:
+    return ss.tensor(np.random.default_rng(seed).normal(size=shape))
+
+
+def clipped(z: np.ndarray) -> np.ndarray:
+    return z / np.sqrt(1.0 + (z / 3.0) ** 2)
+
+
+class TestPeriodicEmbedding:
+    def test_is_its_equation_column_by_column(self) -> None:
+        layer = PeriodicEmbedding(3, waves=5, size=4, dtype="float64")
+        x = normal(7, 3)
+        w, b = layer.frequency.array[:, 0], layer.phase.array[:, 0]
+        v, c = layer.weight.array, layer.bias.array[:, 0]
+        learned = [
+            np.cos(2 * np.pi * x.array[:, i : i + 1] * w[i] + b[i]) @ v[i] + c[i] for i in range(3)
+        ]
+        expected = np.concatenate([*learned, x.array], axis=1)
+        np.testing.assert_allclose(layer(x).array, expected, rtol=1e-12)
+
+    def test_starts_as_published(self) -> None:
+        layer = PeriodicEmbedding(2000)
+        assert layer.frequency.array.std() == pytest.approx(0.1, rel=0.02)
+        assert np.abs(layer.phase.array).max() <= np.float32(math.pi)
+        assert layer.phase.array.std() == pytest.approx(math.pi / math.sqrt(3), rel=0.02)
+        assert 0.24 < np.abs(layer.weight.array).max() <= 0.25
+        assert 0.24 < np.abs(layer.bias.array).max() <= 0.25
+
+    def test_gradients(self) -> None:
+        layer = PeriodicEmbedding(2, waves=3, dtype="float64")
+        check_gradients(layer, normal(4, 2))
+
+
+class TestCategoryEmbedding:
+    def test_looks_up_each_column_in_its_own_rows(self) -> None:
+        layer = CategoryEmbedding([3, 2], 4)
+        codes = ss.tensor([[0, 1], [2, 0]])
+        table = layer.weight.array
+        expected = np.stack([np.r_[table[0], table[4]], np.r_[table[2], table[3]]])
+        np.testing.assert_array_equal(layer(codes).array, expected)
+
+    def test_unknown_starts_in_the_middle(self) -> None:
+        table = CategoryEmbedding([3, 2], 4).weight.array
+        assert not table[[0, 3]].any()
+        assert (table[[1, 2, 4]] != 0.0).all()
+
+    def test_learns_only_what_it_looked_up(self) -> None:
+        layer = CategoryEmbedding([3, 2], 2)
+        layer(ss.tensor([[2, 1], [2, 0]])).sum().backward()
+        np.testing.assert_array_equal(
+            layer.weight.grad.array, [[0, 0], [0, 0], [2, 2], [1, 1], [1, 1]]
+        )
+
+
+class TestNTKLinear:
+    def test_is_its_equation(self) -> None:
+        layer, x = NTKLinear(5, 3, dtype="float64"), normal(4, 5)
+        layer.bias.assign(np.array([1.0, 2.0, 3.0]))
+        expected = x.array @ layer.weight.array.T / math.sqrt(5) + [1.0, 2.0, 3.0]
+        np.testing.assert_allclose(layer(x).array, expected, rtol=1e-12)
+
+    def test_start_gives_outputs_of_deviation_one_around_the_rows(self) -> None:
+        layer, x = NTKLinear(6, 40, dtype="float64"), normal(500, 6) * 7.0 + 2.0
+        layer.start_from(x)
+        with no_grad():
+            outputs = layer(x).array
+        np.testing.assert_allclose(outputs.std(axis=0), 1.0, rtol=1e-9)
+        # The bias is minus a convex combination of the outputs: zero lies within their range.
+        assert (outputs.min(axis=0) < 0.0).all()
+        assert (outputs.max(axis=0) > 0.0).all()
+        assert layer.bias.array.std() > 0.1
+
+    def test_start_from_inputs_that_do_not_vary(self) -> None:
+        layer = NTKLinear(2, 3)
+        layer.start_from(ss.tensor(np.ones((4, 2), np.float32)))
+        assert np.isfinite(layer.weight.array).all()
+        assert np.isfinite(layer.bias.array).all()
+
+
+class TestParametricActivation:
+    @pytest.mark.parametrize("name", ["selu", "mish"])
+    def test_is_pytorchs_at_strength_one_and_the_identity_at_zero(self, name: str) -> None:
+        torch = pytest.importorskip("torch")
+        x = np.r_[np.linspace(-60.0, 60.0, 241), [-1e4, 1e4, 0.0]][:, None]
+        layer = ParametricActivation(1, name, dtype="float64")
+        expected = getattr(torch.nn.functional, name)(torch.tensor(x)).numpy()
+        np.testing.assert_allclose(layer(ss.tensor(x)).array, expected, rtol=1e-9, atol=1e-9)
+        layer.strength.assign(np.zeros(1))
+        np.testing.assert_array_equal(layer(ss.tensor(x)).array, x)
+
+    @pytest.mark.parametrize("name", ["selu", "mish"])
+    def test_gradients(self, name: str) -> None:
+        layer = ParametricActivation(3, name, dtype="float64")
+        layer.strength.assign(np.array([0.5, 1.0, 2.0]))
+        check_gradients(layer, normal(5, 3) * 3.0)
+
+    @pytest.mark.parametrize("name", ["selu", "mish"])
+    def test_far_out_stays_finite(self, name: str) -> None:
+        layer = ParametricActivation(1, name)
+        x = ss.tensor(np.array([[1e4], [-1e4]], np.float32), requires_grad=True)
+        layer(x).sum().backward()
+        assert np.isfinite(x.grad.array).all()
+
+    def test_refuses_an_unknown_activation(self) -> None:
+        with pytest.raises(ValueError, match=r"one of \('selu', 'mish'\), got 'relu'"):
+            ParametricActivation(1, "relu")
+
+
+class TestTabularMLP:
+    def network(self, **options: object) -> TabularMLP:
+        settings = {"cardinalities": [4, 5], "embedded": 2, "hidden": (8, 6), "dtype": "float64"}
+        return TabularMLP(3, 2, **(settings | options)).eval()  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("activation", ["selu", "mish"])
+    def test_equals_the_same_network_in_pytorch(self, activation: str) -> None:
+        torch = pytest.importorskip("torch")
+        network, x = self.network(activation=activation), normal(9, 3)
+        codes = ss.tensor(np.random.default_rng(1).integers(0, 4, (9, 2)))
+        network.start_from(x, codes)
+        for parameter in network.parameters():
+            noise = np.random.default_rng(2).normal(size=parameter.shape)
+            parameter.assign(parameter.array + 0.1 * noise)
+        state = {k: torch.tensor(v.array) for k, v in network.state_dict().items()}
+        numbers, c = torch.tensor(x.array), torch.tensor(codes.array)
+        waves = torch.einsum("bi,iw->biw", numbers[:, :2], state["numbers.frequency"][:, 0])
+        waves = torch.cos(2 * math.pi * waves + state["numbers.phase"][:, 0])
+        learned = torch.einsum("biw,iwo->bio", waves, state["numbers.weight"])
+        learned = (learned + state["numbers.bias"][:, 0]).reshape(9, -1)
+        vectors = state["categories.weight"][c + torch.tensor([0, 4])].reshape(9, -1)
+        h = torch.cat([learned, numbers, vectors], dim=1) * state["scale.scale"]
+        bend = getattr(torch.nn.functional, activation)
+        for k in range(2):
+            w = state[f"linears.{k}.weight"]
+            h = h @ w.T / math.sqrt(w.shape[1]) + state[f"linears.{k}.bias"]
+            h = h + state[f"activations.{k}.strength"] * (bend(h) - h)
+        expected = h @ state["head.weight"].T / math.sqrt(6) + state["head.bias"]
+        np.testing.assert_allclose(network(x, codes).array, expected.numpy(), rtol=1e-9)
+
+    def test_gradients_of_every_parameter(self) -> None:
+        network, x = self.network(hidden=(4,)), normal(6, 3)
+        codes = ss.tensor([[0, 1], [1, 4], [2, 0], [3, 2], [1, 1], [0, 3]])
+        network.start_from(x, codes)
+        parameters = list(network.parameters())
+
+        def loss(*values: ss.Tensor) -> ss.Tensor:
+            held = [p.array for p in parameters]
+            for parameter, value in zip(parameters, values, strict=True):
+                parameter.assign(value.array)
+            y = (network(x, codes) ** 2).sum()
+            y.backward()
+            result = y.item()
+            for parameter, value in zip(parameters, held, strict=True):
+                parameter.assign(value)
+            return result
+
+        loss(*parameters)
+        gradients = [p.grad.array for p in parameters]
+        rng, step = np.random.default_rng(4), 1e-6
+        for k, gradient in enumerate(gradients):
+            direction = rng.normal(size=gradient.shape)
+            moved = [
+                loss(*(p + s * step * direction if i == k else p for i, p in enumerate(parameters)))
+                for s in (1.0, -1.0)
+            ]
+            slope = (moved[0] - moved[1]) / (2.0 * step)
+            assert slope == pytest.approx((gradient * direction).sum(), rel=1e-5, abs=1e-7)
+
+    @pytest.mark.parametrize(
+        ("numeric", "embedded", "cardinalities"),
+        [(3, None, []), (3, 0, []), (3, 1, [4]), (0, None, [4, 4]), (2, 2, [4])],
+    )
+    def test_takes_any_mixture_of_columns(
+        self, numeric: int, embedded: int | None, cardinalities: list[int]
+    ) -> None:
+        network = TabularMLP(numeric, 2, cardinalities=cardinalities, embedded=embedded)
+        x = ss.tensor(np.random.default_rng(0).normal(size=(5, numeric)).astype(np.float32))
+        codes = ss.tensor(np.zeros((5, len(cardinalities)), np.int64))
+        network.start_from(x, codes)
+        assert network(x, codes).shape == (5, 2)
+        assert network(x, codes).dtype == ss.float32
+
+    def test_start_gives_every_layer_outputs_of_deviation_one(self) -> None:
+        network, x = self.network(cardinalities=[]), normal(200, 3)
+        network.start_from(x)
+        h = network.inputs(x)
+        for linear, activation in zip(network.linears, network.activations, strict=True):
+            np.testing.assert_allclose(linear(h).array.std(axis=0), 1.0, rtol=1e-9)
+            h = activation(linear(h))
+        np.testing.assert_allclose(network(x).array.std(axis=0), 1.0, rtol=1e-9)
+
+    def test_state_crosses_to_another_network(self) -> None:
+        first, second = self.network(baseline=True), self.network(baseline=True)
+        x, codes = normal(9, 3), ss.tensor(np.zeros((9, 2), np.int64))
+        first.start_from(x, codes, target=x[:, 0] * 2.0)
+        second.load_state_dict(first.state_dict())
+        np.testing.assert_array_equal(second(x, codes).array, first(x, codes).array)
+
+    def test_learns_what_the_line_leaves_over(self) -> None:
+        network = TabularMLP(2, 1, baseline=True, hidden=(8,), dtype="float64").eval()
+        z = np.random.default_rng(5).normal(size=(300, 2))
+        x, y = ss.tensor(clipped(z)), ss.tensor(z @ [1.0, -1.0])
+        network.start_from(x, target=y)
+        gap = network(x).array[:, 0] - y.array
+        assert gap.std() == pytest.approx(network.baseline.remainder.item(), rel=0.01)
+        assert gap.std() < 0.01
+
+    def test_dropout_only_while_training(self) -> None:
+        network, x = self.network(cardinalities=[]), normal(50, 3)
+        still = network(x).array
+        np.testing.assert_array_equal(network(x).array, still)
+        network.train()
+        assert not np.array_equal(network(x).array, still)
+
+    def test_refuses_a_network_without_inputs(self) -> None:
+        with pytest.raises(ValueError, match="at least one input column, got none"):
+            TabularMLP(0, 2)
+        with pytest.raises(ValueError, match="embedded between 0 and 2"):
+            TabularMLP(2, 2, embedded=3)
+
+
+def test_feature_scale_multiplies_columns() -> None:
+    layer = FeatureScale(2)
+    layer.scale.assign(np.array([2.0, -1.0], np.float32))
+    assert layer(ss.tensor([[1.0, 3.0]])).tolist() == [[2.0, -3.0]]
