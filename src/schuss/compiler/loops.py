@@ -165,7 +165,7 @@ class LoopNest:
         kept = [a for a, gone in enumerate(self.reduced) if not gone]
         gone = [a for a, g in enumerate(self.reduced) if g]
         index: Index = [f.number(0)] * len(self.shape)
-        width = min(_COLUMNS, self.shape[last])
+        width = max(min(_COLUMNS, self.shape[last]), 1)
         blocks = -(-self.shape[last] // width)
         with ExitStack() as stack:
             for i, a in enumerate(kept[:-1]):

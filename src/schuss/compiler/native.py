@@ -27,8 +27,8 @@ def _llvm() -> Any:
 
 
 @cache
-def _target() -> tuple[Any, str, str]:
-    """Return LLVM's target machine for this processor, with its name and features."""
+def _processor() -> tuple[str, str]:
+    """Return this processor's name and features, as LLVM writes them."""
     llvm = _llvm()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -36,23 +36,29 @@ def _target() -> tuple[Any, str, str]:
     features = os.environ.get("SCHUSS_CPU_FEATURES")
     if features is None:
         features = llvm.get_host_cpu_features().flatten()
-    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+    return cpu, features
+
+
+def _machine() -> Any:
+    """Return a new target machine; an engine takes ownership of the one that it gets."""
+    llvm = _llvm()
+    cpu, features = _processor()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
     )
-    return machine, cpu, features
 
 
 def target_name() -> str:
     """Return everything about processor and versions that a compiled object depends on."""
     import llvmlite
 
-    _, cpu, features = _target()
+    cpu, features = _processor()
     return f"{llvmlite.__version__} {cpu} {features} {sys.platform}"
 
 
 def vector_bytes() -> int:
     """Return the width of the widest vector register that should be used."""
-    _, _, features = _target()
+    _, features = _processor()
     names = set(features.split(","))
     return 64 if "+avx512f" in names else 32 if "+avx2" in names else 16
 
@@ -133,7 +139,7 @@ def load(text: str, symbols: list[str]) -> Library:
 
 def _compile(text: str) -> bytes:
     llvm = _llvm()
-    machine, _, _ = _target()
+    machine = _machine()
     module = llvm.parse_assembly(text)
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
@@ -148,7 +154,7 @@ def _compile(text: str) -> bytes:
 
 def _link(code: bytes) -> Any:
     llvm = _llvm()
-    machine, _, _ = _target()
+    machine = _machine()
     stub = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"\n')
     engine = llvm.create_mcjit_compiler(stub, machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))

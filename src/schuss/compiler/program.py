@@ -100,7 +100,9 @@ class Program:
         self._status = ctypes.c_int64.from_address(address_of(self._arena))
         self._numbers = [self._in_arena(n)[...] for n in graph.numbers]
         self._last_numbers: list[float] = []
-        self._outputs = [self._in_arena(self.plan.layouts.of(n).root) for n in graph.outputs]
+        self._outputs = [
+            self._in_arena(self.plan.layouts.of(n).root).reshape(n.shape) for n in graph.outputs
+        ]
         entries = FIRST + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
         self._table[0] = address_of(self._arena)
@@ -208,7 +210,8 @@ class Program:
     def _output(self, i: int) -> Array:
         home = self._home_of_output.get(i)
         if home is not None:
-            return np.array(self.graph.states[home].tensor.array)
+            node = self.graph.outputs[i]
+            return np.array(self.graph.states[home].tensor.array).reshape(node.shape)
         return self._outputs[i].copy()
 
     def _stamp(self) -> None:
