@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
 from types import TracebackType
@@ -502,6 +503,16 @@ class _GradMode:
                 return function(*args, **options)
 
         return wrapped
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Evaluate operations inside at once, also while a function is being traced."""
+    token = TRACER.set(None)
+    try:
+        yield
+    finally:
+        TRACER.reset(token)
 
 
 class no_grad(_GradMode):  # noqa: N801  # the field's name

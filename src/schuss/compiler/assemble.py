@@ -44,6 +44,7 @@ class _Assembler:
         self.memory = memory
         self.declared: dict[str, str] = {}
         self.functions: list[str] = []
+        self.names: dict[str, str] = {}
         self.calls: list[tuple[str, list[Node], int]] = []
 
     def stage(self, stage: Stage, number: int) -> None:
@@ -73,9 +74,13 @@ class _Assembler:
             "i64 %lo",
             "i64 %hi",
         ]
-        self.functions.append(f.text())
         self.declared.update(f.declared)
-        self.calls.append((name, [n for _, n in used.values()], extent))
+        # The same loop over other memory (an optimiser's, for each parameter) is the same code.
+        body = f.text()
+        known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
+        if known == name:
+            self.functions.append(body)
+        self.calls.append((known, [n for _, n in used.values()], extent))
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
@@ -186,6 +191,12 @@ class _Assembler:
         )
 
 
+def _is_foreign(name: str, line: str) -> bool:
+    """Whether a declaration names a function of another library."""
+    ours = name.startswith("@llvm.") or name == "@schuss_barrier"
+    return line.startswith("declare") and not ours
+
+
 def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     """Write the module of a whole program."""
     assembler = _Assembler(graph, plan, memory)
@@ -209,7 +220,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     )
     return Module(
         text,
-        [n[1:] for n in declared if not n.startswith("@llvm.") and n != "@schuss_barrier"],
+        [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
         -(-scratch // ALIGNMENT) * ALIGNMENT,
         [(name, extent) for name, _, extent in assembler.calls],
         any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),

@@ -270,13 +270,15 @@ class Compiled:
         for x in leaves:
             if isinstance(x, Tensor):
                 array = x.array
-                signature.append((array.shape, array.dtype, x.requires_grad))
+                # Its gradient is left in the very tensor, so that the program is bound to it.
+                owner = _Same(x) if x.requires_grad else None
+                signature.append((array.shape, array.dtype, owner))
                 arrays.append(array)
             elif isinstance(x, float):
                 numbers.append(x)
             else:
                 array = to_array(x)
-                signature.append((array.shape, array.dtype, False))
+                signature.append((array.shape, array.dtype, None))
                 arrays.append(array)
         key = tuple(signature)
         found = self._variants.get(key)
@@ -303,8 +305,12 @@ class Compiled:
                 place = next(places)
                 stand_ins.append(tracer.number(lambda place=place: held[place]))
             else:
-                wanted = isinstance(x, Tensor) and x.requires_grad
-                stand_ins.append(tracer.argument(next(left), wanted))
+                stand_in = tracer.argument(next(left))
+                if isinstance(x, Tensor) and x.requires_grad:
+                    tracer.sees(x)
+                    stand_in.requires_grad = True
+                    stand_in.grad = x.grad
+                stand_ins.append(stand_in)
         args, options = rebuild(structure, iter(stand_ins))
         given = [s for s in stand_ins if isinstance(s, Tensor)]
         token = TRACER.set(tracer)
@@ -338,8 +344,7 @@ class Compiled:
     ) -> list[tuple[Tensor, Tensor | None]]:
         originals = [x for x in leaves if not isinstance(x, float)]
         for stand_in, original in zip(given, originals, strict=True):
-            if stand_in.grad is not None and isinstance(original, Tensor):
-                tracer.sees(original)
+            if isinstance(original, Tensor) and original.requires_grad:
                 original.grad = stand_in.grad
         return tracer.finish(outputs)
 

@@ -107,7 +107,7 @@ class Graph:
     Args:
         inputs: the arguments, in order.
         states: the tensors read or assigned.
-        numbers: Python numbers read anew at every call (float64, no axes).
+        numbers: Python numbers read anew at every call (without axes).
         outputs: what is returned, and gradients left behind.
     """
 

@@ -7,8 +7,10 @@ inline form calls the C library.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from functools import cache
 
-from schuss.compiler.scalars import BOOL, F32, F64, I32, I64, Scalar
+from schuss.compiler.scalars import BOOL, F32, F64, I32, I64, Scalar, literal
 
 __all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "sin", "tanh"]
 
@@ -185,11 +187,48 @@ def erf(x: Scalar) -> Scalar:
     return x.isnan().where(x, y.call("copysign", x))
 
 
+# 2 pi to 210 bits, to find the remainders of the powers of two.
+_TWO_PI = Fraction(
+    "6.28318530717958647692528676655900576839433879875021164194988918461563281257241799725606965068"
+)
+_LARGE = 2.0**23
+
+
+@cache
+def _remainders() -> str:
+    """Return the table of 2**k modulo 2 pi for k from 0 to 104, each in two parts.
+
+    The first part has 29 bits, so that its product with a float32's 24 bits is exact.
+    """
+    numbers = []
+    for k in range(105):
+        exact = Fraction(2**k) % _TWO_PI
+        first = Fraction(round(exact * 2**26), 2**26)
+        numbers += [float(first), float(exact - first)]
+    return ", ".join(f"double {literal(n, F64)}" for n in numbers)
+
+
+def _whole_turns_off(x: Scalar) -> tuple[Scalar, Scalar]:
+    """Return x in float64 as a sum of two, without whole turns where it is large."""
+    f = x.f
+    bits = x.bits()
+    power = ((bits >> 23) & 0xFF) - 150
+    large = x.abs().ge(_LARGE) & x.abs().lt(math.inf)
+    place = large.where(power, 0).to(I64) * 2
+    f.declared["@turns"] = f"@turns = private constant [210 x double] [{_remainders()}]"
+    mantissa = ((bits & 0x7FFFFF) | 0x800000).to(F64)
+    signed = x.lt(0.0).where(-mantissa, mantissa)
+    wide = x.to(F64)
+    first = large.where(signed.op("fmul", f.load("@turns", place, F64)), wide)
+    rest = large.where(signed.op("fmul", f.load("@turns", place + 1, F64)), 0.0)
+    return first, rest
+
+
 def _quarter_turns(x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
     """Return sin(r), cos(r) and n (mod 4) with x = n pi/2 + r; in float64."""
-    wide = x.to(F64)
+    wide, rest = _whole_turns_off(x)
     n = wide.op("fmul", 2 / math.pi).call("rint")
-    r = n.fma(-_HALF_PI[1], n.fma(-_HALF_PI[0], wide))
+    r = n.fma(-_HALF_PI[1], n.fma(-_HALF_PI[0], wide)).op("fadd", rest)
     z = r.op("fmul", r)
     sine = z.polynomial(_SIN).op("fmul", z).fma(r, r)
     cosine = z.polynomial(_COS).fma(z, -0.5).fma(z, 1.0)
@@ -247,8 +286,10 @@ def floor_divide(x: Scalar, y: Scalar) -> Scalar:
     """Return floor(x / y); NumPy's values for zero and infinities."""
     if x.is_float:
         ratio = x.op("fdiv", y)
-        rest = remainder(x, y)
+        rest = x.library("fmod", y)
         whole = (x.op("fsub", rest)).op("fdiv", y)
+        off = rest.ne(0.0) & rest.lt(0.0).op("xor", y.lt(0.0))
+        whole = off.where(whole.op("fsub", 1.0), whole)
         down = whole.call("floor")
         down = whole.op("fsub", down).gt(0.5).where(down.op("fadd", 1.0), down)
         down = whole.eq(0.0).where(whole.like(0.0).call("copysign", ratio), down)

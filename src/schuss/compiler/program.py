@@ -176,7 +176,7 @@ class Program:
 
     # Running.
 
-    def _run(self, function: int, call: Any) -> None:
+    def _run(self, function: int, call: Any, *, checks_indices: bool) -> None:
         size = threads.get_num_threads() if self.shared else 1
         if size == 1:
             call(self._at, 0, 1)
@@ -184,7 +184,7 @@ class Program:
             team = threads.team(size)
             self._pointers[1] = team.control
             threads.launch(team, function, self._at)
-        if self.module.checks_indices and self._status.value:
+        if checks_indices and self._status.value:
             self._status.value = 0
             raise IndexError(
                 "compile: an index was out of range in a compiled function; what it computed is "
@@ -203,7 +203,7 @@ class Program:
         if self.evaluators:
             self._take_numbers()
         self._take_states()
-        self._run(self._step, self._call_step)
+        self._run(self._step, self._call_step, checks_indices=self.module.checks_indices)
         self._stamp()
         return [self._output(i) for i in range(len(self._outputs))]
 
@@ -250,7 +250,7 @@ class Program:
         if self.evaluators:
             self._take_numbers()
         self._take_states()
-        self._run(self._scan, self._call_scan)
+        self._run(self._scan, self._call_scan, checks_indices=True)
         self._stamp()
         return [results[i] for i in kept]
 

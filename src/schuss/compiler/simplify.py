@@ -205,11 +205,21 @@ def _permute(node: Node) -> Node | None:
     axes = node.attributes["axes"]
     if axes == tuple(range(len(axes))):
         return x
+    if x.op == "matmul" and axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
+        # (a b)^T = b^T a^T: the products take their factors either way round.
+        a, b = x.inputs
+        return result(_primitive("matmul"), (_turned(b), _turned(a)), {})
     if x.op == "permute_dims":
         inner = x.attributes["axes"]
         both = {"axes": tuple(inner[a] for a in axes)}
         return result(node.primitive, x.inputs, both)  # type: ignore[arg-type]  # computed
     return None
+
+
+def _turned(x: Node) -> Node:
+    n = len(x.shape)
+    axes = (*range(n - 2), n - 1, n - 2)
+    return result(_primitive("permute_dims"), (x,), {"axes": axes})
 
 
 def _broadcast(node: Node) -> Node | None:

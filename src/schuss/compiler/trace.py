@@ -17,7 +17,6 @@ from schuss.tensor import (
     RECORDING,
     Array,
     Tensor,
-    float64,
     leaf,
     new_object,
     next_stamp,
@@ -177,21 +176,19 @@ class Tracer:
         self._held: dict[int, tuple[Tensor, Node]] = {}
         self._now: dict[int, Node] = {}
         self._made: list[weakref.ref[Tensor]] = []
-        self._numbers: dict[int, tuple[TracedNumber, Node]] = {}
+        self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # The gradients that tensors had before: id -> (tensor, its gradient).
         self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
 
     # Values in and out.
 
-    def argument(self, array: Array, requires_grad: bool) -> Tensor:
+    def argument(self, array: Array) -> Tensor:
         """Return the stand-in for an argument."""
         place = len(self.graph.inputs)
         node = Node("input", (), {}, array.shape, array.dtype, place=place)
         self.graph.inputs.append(node)
-        tensor = self.tensor(node)
-        tensor.requires_grad = requires_grad
-        return tensor
+        return self.tensor(node)
 
     def number(self, evaluate: Callable[[], float]) -> TracedNumber:
         """Return a number that is read by `evaluate` at every call."""
@@ -230,16 +227,17 @@ class Tracer:
         if isinstance(x, Tensor):
             return self.read(x)
         if isinstance(x, TracedNumber):
-            return self._cast(self._number_node(x), dtype)
+            return self._number_node(x, dtype)
         return constant(np.asarray(x, dtype))
 
-    def _number_node(self, x: TracedNumber) -> Node:
-        held = self._numbers.get(id(x))
+    def _number_node(self, x: TracedNumber, dtype: np.dtype[Any]) -> Node:
+        key = (id(x), dtype.str)
+        held = self._numbers.get(key)
         if held is None:
-            node = Node("number", (), {}, (), float64, place=len(self.graph.numbers))
+            node = Node("number", (), {}, (), dtype, place=len(self.graph.numbers))
             self.graph.numbers.append(node)
             self.evaluators.append(x.evaluate)
-            held = self._numbers[id(x)] = (x, node)
+            held = self._numbers[key] = (x, node)
         return held[1]
 
     def _cast(self, node: Node, dtype: np.dtype[Any]) -> Node:
@@ -265,7 +263,7 @@ class Tracer:
             node = result(primitive, nodes, attributes)
         except ValueError as error:
             if len(inputs) == 2:
-                raise mismatch(primitive.name, *inputs, error) from None
+                raise mismatch(primitive.name, error, *inputs) from None
             raise
         out = self.tensor(node)
         if primitive.differentiable and RECORDING.get() and any(x.requires_grad for x in tensors):

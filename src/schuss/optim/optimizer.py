@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from schuss.tensor import TRACER, Tensor, enable_grad, leaf, no_grad
+from schuss.tensor import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 
 __all__ = ["Group", "Optimizer", "Params", "Range", "State"]
 
@@ -118,10 +118,8 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         with no_grad():
-            tracer = TRACER.get()
             for group in self.param_groups:
-                # A compiled step reads the hyperparameters anew each time it runs.
-                self._step_group(group if tracer is None else tracer.options(group))
+                self._step_group(group)
         return loss
 
     def _step_group(self, group: Group) -> None:
@@ -133,9 +131,15 @@ class Optimizer:
             if parameter.grad is not None:
                 moving.append(parameter)
                 if parameter not in self.state:
-                    self.state[parameter] = {"step": begun, **self.init(parameter, group)}
+                    # Not a part of the step that a tracer follows: it happens once.
+                    with eagerly():
+                        self.state[parameter] = {"step": begun, **self.init(parameter, group)}
             elif parameter in self.state:
                 kept.add(id(self.state[parameter]["step"]))
+        tracer = TRACER.get()
+        if tracer is not None:
+            # A compiled step reads the hyperparameters anew each time it runs.
+            group = tracer.options(group)
         counts: dict[int, Tensor] = {}
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:
