@@ -13,14 +13,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 LAYERS = (
     {"errors", "threads"},
     {"tensor", "primitives"},
-    {"functions", "backprop", "gradcheck", "random"},
+    {"functions", "array_api", "backprop", "gradcheck", "random"},
     {"nn", "optim", "data"},
     {"training", "inspect"},
     {"cli", "watch", "report", "__main__"},
 )
 # Loading a tensor loads what attaches its operators and methods, and `x.backward()` calls the
-# reverse pass; neither is a name that the lower module builds on.
-UPWARD = {("tensor", "functions"), ("primitives", "functions"), ("tensor", "backprop")}
+# reverse pass, and a tensor names its namespace; the lower module builds on none of them.
+UPWARD = {
+    ("tensor", "functions"),
+    ("primitives", "functions"),
+    ("tensor", "backprop"),
+    ("tensor", "array_api"),
+}
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -320,9 +322,37 @@ def test_no_grad_and_enable_grad() -> None:
     assert not plain(x).requires_grad
     with no_grad():
         assert recorded(x).requires_grad
+
+    @no_grad
+    def bare(x: Tensor) -> Tensor:
+        return x * 2
+
+    assert not bare(x).requires_grad
+    mode = no_grad()
+    with mode, mode:
+        assert not is_grad_enabled()
+    assert is_grad_enabled()
     with pytest.raises(KeyError), no_grad():
         raise KeyError
     assert is_grad_enabled()
+
+
+def test_nothing_warns_of_infinities_even_where_warnings_are_errors() -> None:
+    code = """
+import schuss as ss
+x = ss.tensor([0.0, -1.0, 1e38], requires_grad=True)
+for y in (ss.log(x), 1 / x, x * 1e38, ss.exp(x), ss.sqrt(x), x ** -1, x // 0, ss.softmax(x / 0)):
+    y = y if y.requires_grad else x * 0
+    y.sum().backward()
+ss.logsumexp(ss.tensor([float("-inf")] * 2)), ss.tensor([1e300], "float64").float()
+ss.norm(ss.tensor([0.0]), ord=-1), ss.tensor([1e30, float("nan")]).long(), ss.tensor([1]) // 0
+ss.mean(ss.zeros((0,))), ss.var(ss.ones(1), correction=1), ss.erf(x * 1e38)
+"""
+    for options in ([], ["-W", "error"]):
+        done = subprocess.run(
+            [sys.executable, *options, "-c", code], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_threads_do_not_share_no_grad() -> None:

@@ -46,9 +46,14 @@ _PLACES = {
         absolute bmm cat clamp concatenate cumsum div index_select mm mul neg permute power sub
         swapdims transpose unbind unsqueeze
     """,
+    "schuss.array_api": """
+        bitwise_left_shift bitwise_right_shift can_cast e finfo from_dlpack iinfo inf isdtype nan
+        nextafter pi result_type signbit unique_all unique_counts unique_inverse
+    """,
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
+    "schuss.compiler.function": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
@@ -95,11 +100,29 @@ if TYPE_CHECKING:
     from schuss import optim as optim
     from schuss import random as random
     from schuss import training as training
+    from schuss.array_api import bitwise_left_shift as bitwise_left_shift
+    from schuss.array_api import bitwise_right_shift as bitwise_right_shift
+    from schuss.array_api import can_cast as can_cast
+    from schuss.array_api import e as e
+    from schuss.array_api import finfo as finfo
+    from schuss.array_api import from_dlpack as from_dlpack
+    from schuss.array_api import iinfo as iinfo
+    from schuss.array_api import inf as inf
+    from schuss.array_api import isdtype as isdtype
+    from schuss.array_api import nan as nan
+    from schuss.array_api import nextafter as nextafter
+    from schuss.array_api import pi as pi
+    from schuss.array_api import result_type as result_type
+    from schuss.array_api import signbit as signbit
+    from schuss.array_api import unique_all as unique_all
+    from schuss.array_api import unique_counts as unique_counts
+    from schuss.array_api import unique_inverse as unique_inverse
     from schuss.backprop import grad as grad
     from schuss.backprop import hvp as hvp
     from schuss.backprop import jvp as jvp
     from schuss.backprop import value_and_grad as value_and_grad
     from schuss.backprop import vjp as vjp
+    from schuss.compiler.function import compile as compile
     from schuss.functions import *
     from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients

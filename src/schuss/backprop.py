@@ -223,7 +223,11 @@ def _depends_beyond(roots: Sequence[Tensor], marked: Sequence[Tensor]) -> bool:
 
 
 def _pull(
-    outputs: Sequence[Tensor], errors: Sequence[Tensor], marked: Sequence[Tensor]
+    outputs: Sequence[Tensor],
+    errors: Sequence[Tensor],
+    marked: Sequence[Tensor],
+    *,
+    retain_graph: bool = True,
 ) -> list[Tensor]:
     """Return the error that reaches each marked argument, recorded for higher orders."""
     live = [(y, e) for y, e in zip(outputs, errors, strict=True) if y.requires_grad]
@@ -232,7 +236,7 @@ def _pull(
             [y for y, _ in live],
             [e for _, e in live],
             targets=frozenset(marked),
-            retain_graph=True,
+            retain_graph=retain_graph,
         )
         if live
         else {}
@@ -286,7 +290,9 @@ def value_and_grad(
             arguments = [marked[p] for p in positions]
             recording = outer and _depends_beyond([value], arguments)
             RECORDING.set(recording)
-            found = _pull([value], [leaf(np.ones(value.shape, value.dtype))], arguments)
+            one = leaf(np.ones(value.shape, value.dtype))
+            # When nothing else wants a gradient, nobody can come back to this graph.
+            found = _pull([value], [one], arguments, retain_graph=recording)
         finally:
             RECORDING.reset(token)
         gradients = found[0] if isinstance(argnums, int) else tuple(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -229,6 +229,16 @@ class Tensor:
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        from schuss import array_api
+
+        if api_version not in (None, array_api.__array_api_version__):
+            raise ValueError(
+                f"array namespace: expected version {array_api.__array_api_version__}, got "
+                f"{api_version}; leave it out."
+            )
+        return array_api
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
@@ -482,9 +492,16 @@ class _GradMode:
     """Set whether operations are recorded, as a context manager or a decorator."""
 
     enabled: bool
+    _tokens: list[Token[bool]]
+
+    def __new__(cls, function: Any = None) -> Any:
+        """Return the mode, or with a function given, as by `@no_grad`, that function in it."""
+        mode = super().__new__(cls)
+        mode._tokens = []
+        return mode if function is None else mode(function)
 
     def __enter__(self) -> None:
-        self._token = RECORDING.set(self.enabled)
+        self._tokens.append(RECORDING.set(self.enabled))
 
     def __exit__(
         self,
@@ -492,7 +509,7 @@ class _GradMode:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        RECORDING.reset(self._token)
+        RECORDING.reset(self._tokens.pop())
 
     def __call__(self, function: Any) -> Any:
         from functools import wraps

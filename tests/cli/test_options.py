@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 import pytest
 
 from schuss.cli.options import count, names, number, one_of, pairs, share, sizes
-from schuss.cli.parser import nearest
+from schuss.cli.parser import command_name, nearest
 
 
 def test_good_values() -> None:
@@ -45,3 +45,17 @@ def test_wrong_values_say_what_was_expected(read, text: str) -> None:
 def test_nearest() -> None:
     assert nearest("trian", ["train", "predict"]) == "; did you mean train?"
     assert nearest("xyz", ["train", "predict"]) == ""
+
+
+def test_commands_are_shown_as_they_were_typed(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    script = tmp_path / "bin" / "schuss"
+    script.parent.mkdir()
+    script.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", ["bin/schuss", "train"])
+    assert command_name() == "bin/schuss"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert command_name() == "schuss"
+    monkeypatch.setattr("sys.argv", ["/somewhere/schuss/__main__.py"])
+    assert command_name() == "python -m schuss"

@@ -86,6 +86,17 @@ def test_nothing_is_written_half(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == "before"
 
 
+def test_whole_numbers_stay_whole_where_some_are_missing(tmp_path: Path) -> None:
+    columns = {"a": np.array([1.0, np.nan, 3.0]), "b": np.array([1.0, 2.0, 2.5])}
+    for name, lines in (
+        ("a.csv", ["a,b", "1,1.0", ",2.0", "3,2.5"]),
+        ("a.jsonl", ['{"a": 1, "b": 1.0}', '{"a": null, "b": 2.0}', '{"a": 3, "b": 2.5}']),
+    ):
+        with open_output(str(tmp_path / name)) as write:
+            write(columns)
+        assert (tmp_path / name).read_text().splitlines() == lines
+
+
 def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     with open_output("-") as write:
         write({"a": np.array([1, 2])})
@@ -98,6 +109,10 @@ def test_names_that_say_no_format(tmp_path: Path) -> None:
         check_output("out.xls")
     with pytest.raises(UsageError, match="there is no folder .*gone; make it first"):
         check_output(str(tmp_path / "gone" / "out.csv"))
+    if Path("/proc").is_dir():
+        message = r"^/proc/out.csv: cannot be written \(.*\); give another place\.$"
+        with pytest.raises(UsageError, match=message), open_output("/proc/out.csv"):
+            pass
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UsageError, match="expected a file, got a folder"):
         check_output(str(tmp_path / "folder.csv"))

@@ -6,7 +6,6 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss import nn, optim
-from schuss.compiler import compile, native, program, threads
+from schuss import nn, optim, threads
+from schuss.compiler import compile, native, program
 from schuss.compiler.graph import Graph, GraphError, Node
-from schuss.nn import functional as F  # noqa: N812
+from schuss.nn import functional as F
 from schuss.primitives.base import REGISTRY
 
 DATA = np.random.default_rng(0)
@@ -39,11 +38,9 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
 
 
 @pytest.fixture
-def every_program_shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def every_program_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_WORTH_SHARING", 0)
-    before = threads._size
-    yield
-    threads._size = before
+    monkeypatch.setattr(threads, "_chosen", None)
 
 
 @pytest.mark.usefixtures("every_program_shared")
@@ -53,7 +50,7 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     index = DATA.integers(0, 200, (5, 33))
     results = []
     for count in (1, 2, 3, 8):
-        threads.set_num_threads(count)
+        threads._chosen = count
         model, step = make()
         losses = [step(x[:64], y[:64]).array, step.scan((x, y), index).array]
         weights = [np.array(v.array) for v in model.state_dict().values()]
@@ -61,11 +58,6 @@ def test_results_do_not_depend_on_the_number_of_threads() -> None:
     for other in results[1:]:
         for a, b in zip(other, results[0], strict=True):
             np.testing.assert_array_equal(a, b)
-
-
-def test_set_num_threads_refuses_nonsense() -> None:
-    with pytest.raises(ValueError, match="set_num_threads: expected at least 1 thread, got 0"):
-        threads.set_num_threads(0)
 
 
 # The cache.
@@ -79,9 +71,7 @@ def compiled_from_disk() -> bool:
     return bool(made.library.from_disk)
 
 
-def test_the_second_time_comes_from_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_second_time_comes_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHUSS_CACHE", str(tmp_path / "cache"))
     assert not compiled_from_disk()
     assert compiled_from_disk()
@@ -112,9 +102,7 @@ def test_processes_at_once_do_no_harm(tmp_path: Path) -> None:
         "assert abs(f(ss.tensor([1.0])).item()) < 1e-6\n"
     )
     environment = {**os.environ, "SCHUSS_CACHE": str(tmp_path), "PYTHONPATH": _source()}
-    running = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)
-    ]
+    running = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(3)]
     assert [p.wait(timeout=60) for p in running] == [0, 0, 0]
     assert all(p.suffix == ".o" for p in tmp_path.iterdir())
 

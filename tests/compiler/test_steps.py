@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.nn import functional as F  # noqa: N812
+from schuss.nn import functional as F
 
 RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
@@ -309,9 +309,7 @@ def test_states_that_depend_on_each_other() -> None:
         c.assign(c[::-1] + held)
         return old
 
-    expected = []
-    for _ in range(3):
-        expected.append((swap().tolist(), a.tolist(), b.tolist(), c.tolist()))
+    expected = [(swap().tolist(), a.tolist(), b.tolist(), c.tolist()) for _ in range(3)]
     a.assign([1.0, 2.0])
     b.assign([3.0, 4.0])
     c.assign([5.0, 6.0])

@@ -54,6 +54,8 @@ def test_commas():
     assert parse_number("12,34", "thousands") is None
     assert parse_number("1.234,5", "decimal comma") == 1234.5
     assert parse_number("1,5e3", "decimal comma") == 1500.0
+    assert parse_number("1.234", "decimal comma") == 1234.0
+    assert parse_number("1.5", "decimal comma") == 1.5
     assert number_format(["1.5", "2"]) == "plain"
     assert number_format(["1,234"]) == "thousands"
     assert number_format(["1,234"], decimal_comma=True) == "decimal comma"

@@ -104,7 +104,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(schuss, start, tmp_path: Path) -> No
     assert out == ""
     last = err.splitlines()[-1]
     assert last.startswith("schuss train: stopped in epoch ")
-    assert last.endswith(" of 100; go on with: schuss resume run")
+    assert last.endswith(" of 100; go on with: python -m schuss resume run")
     assert "Traceback" not in err
     assert schuss("evaluate", "run", "iris").status == 0
 

@@ -32,8 +32,8 @@ def test_iris_says_how_good_it_is_and_what_to_do_next(schuss, tmp_path: Path) ->
     assert float(figures["accuracy"]) >= 0.9
     assert done.out.splitlines()[-3:] == [
         "run: runs/iris-1",
-        "next: schuss predict runs/iris-1 new.csv -o out.csv",
-        "      schuss evaluate runs/iris-1 test.csv",
+        "next: python -m schuss predict runs/iris-1 new.csv -o out.csv",
+        "      python -m schuss evaluate runs/iris-1 test.csv",
     ]
     assert "species       target   3 classes: setosa, versicolor, virginica" in done.err
     assert "rows: 96 to learn from, 24 to choose the best epoch by, 30 to test" in done.err

@@ -61,7 +61,8 @@ def test_help_loads_nothing_that_computes(command: str) -> None:
         ),
         (
             ["train", "iris", "more"],
-            "train: expected no further word, got 'more'; schuss train --help shows the form.",
+            "train: expected no further word, got 'more' (lists take commas: a,b); "
+            "schuss train --help shows the form.",
         ),
         (
             ["train"],

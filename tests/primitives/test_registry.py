@@ -428,6 +428,52 @@ def test_odd_inputs(sample: Sample, odd: Any) -> None:
             sample.call(*[leaf(x) for x in arrays])
 
 
+ELEMENTWISE = [
+    c
+    for c in CASES
+    if c.values[1].odd and hasattr(c.values[1].call, "primitive")  # type: ignore[union-attr]
+]
+
+
+@pytest.mark.parametrize(("name", "sample"), ELEMENTWISE)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_many_elements_give_what_few_give(name: str, sample: Sample, dtype: str) -> None:
+    """Primitives may work in blocks, or by other means, from some size on."""
+    if dtype not in sample.dtypes:
+        pytest.skip("for integers alone")
+    first = sample.odd[0] if isinstance(sample.odd[0], tuple) else (sample.odd[0],)
+    for given in (sample.inputs, first):
+        few = cast(sample, given, dtype)
+        small = sample.call(*map(leaf, few)).array
+        count = 25_000 // small.size
+        large = [np.concatenate([x] * count) for x in np.broadcast_arrays(*few)]
+        right = np.concatenate([small] * count)
+        for inputs in (large, [np.repeat(x, 2, axis=-1)[..., ::2] for x in large]):
+            got = sample.call(*map(leaf, inputs)).array
+            assert got.dtype == small.dtype
+            # NumPy's vector loops may differ in the last bit from what they do with the rest.
+            np.testing.assert_allclose(got, right, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_many_choices(dtype: str) -> None:
+    x = np.resize(ODD.astype(dtype), (5000, 9))
+    y = x[::-1] * 2 + 1 if dtype == "float64" else x[::-1]
+    y = np.where(np.isfinite(y), y, np.pi).astype(dtype)
+    for condition in (
+        x > 0,
+        (x > 0)[:, :1],
+        np.array([True, False] * 4 + [True]),
+        (x > 0).T.copy().T,
+    ):
+        for a, b in ((x, y), (y, x), (x[:1], y), (x.T.copy().T, y), (x, y[0, 0])):
+            got = F.where(leaf(condition), leaf(np.asarray(a)), leaf(np.asarray(b)))
+            right = np.where(condition, a, b)
+            np.testing.assert_array_equal(got.array, right)
+            np.testing.assert_array_equal(np.signbit(got.array), np.signbit(right))
+            assert got.dtype == dtype
+
+
 DIFFERENTIABLE = [c for c in CASES if REGISTRY[c.values[0]].differentiable]  # type: ignore[index]
 
 

@@ -51,7 +51,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     bar.note("a [note] with marks")
     bar.end("done")
     shown = stream.getvalue()
-    assert "epoch 3 of 4" in shown
+    assert "epoch 3/4" in shown
     assert "loss 0.5123" in shown
     assert "a [note] with marks" in shown
     assert shown.rstrip().endswith("done")

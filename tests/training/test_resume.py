@@ -321,3 +321,37 @@ def test_a_trainers_own_run_goes_on_with_schedulers_and_buffers(tmp_path: Path) 
     wrong.plan = type(wrong.plan)(**{**vars(wrong.plan), "epochs": 9})
     with pytest.raises(FileFormatError, match="with other epochs"):
         wrong.fit((x, y), resume=True)
+
+
+def test_a_trainers_run_without_a_checkpoint_begins_with_its_own_weights(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+    def trainer(seed: int, place: Path, *callbacks: Callback) -> Trainer:
+        manual_seed(seed)
+        model = nn.Linear(3, 1)
+        options: dict[str, Any] = {"epochs": 3, "batch_size": 8, "progress": False}
+        return Trainer(model, "mse", folder=place, callbacks=callbacks, **options)
+
+    whole = trainer(0, tmp_path / "whole")
+    whole.fit((x, x[:, 0]))
+    with pytest.raises(KilledError):
+        trainer(0, tmp_path / "run", KillAt(2)).fit((x, x[:, 0]))
+    resumed = trainer(1, tmp_path / "run")
+    resumed.fit((x, x[:, 0]), resume=True)
+    assert np.array_equal(resumed.model.weight.array, whole.model.weight.array)
+
+
+def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    process = _started(place, "0")
+    try:
+        while not place.exists():
+            assert process.poll() is None
+            time.sleep(0.002)
+        time.sleep(0.2)
+        with pytest.raises(UsageError, match="another process is training this run"):
+            resume(place, quiet=True)
+    finally:
+        process.kill()
+        process.wait()
+    assert resume(place, quiet=True).finished

@@ -350,3 +350,20 @@ def test_the_saved_file_is_plain_safetensors_with_its_config(iris: Run, tmp_path
     header = json.loads(load_metadata(tmp_path / "iris.schuss")["schuss"])
     assert header["format"] == 1
     assert header["config"]["target"] == "species"
+
+
+def test_a_cut_history_is_noticed(iris: Run, tmp_path: Path) -> None:
+    import shutil
+
+    place = tmp_path / "run"
+    assert iris.folder is not None
+    shutil.copytree(iris.folder, place)
+    file = place / "metrics.jsonl"
+    content = file.read_bytes()
+    for part in (content[: len(content) // 2], content[:-1], content[:40], b"x" + content[1:]):
+        file.write_bytes(part)
+        with pytest.raises(FileFormatError, match=r"metrics\.jsonl"):
+            load(place)
+    # What is needed to predict is the model and its config.
+    file.unlink()
+    assert load(place).history == []

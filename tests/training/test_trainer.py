@@ -72,6 +72,21 @@ def test_it_learns_classes_and_measures_them() -> None:
     assert fit.history[-1]["step"] == 30 * 9
 
 
+def test_one_logit_for_two_classes() -> None:
+    x, y = _blobs(classes=2)
+    fit = _fit(
+        _linear(inputs=2),
+        (x, y),
+        loss="binary_cross_entropy",
+        epochs=30,
+        metrics=["accuracy", "auc", "log_loss"],
+    )
+    assert fit.best["validation_accuracy"] > 0.9
+    assert fit.best["validation_auc"] > 0.95
+    # The loss of a logit and the metric of its probability are the same figure.
+    assert fit.best["validation_log_loss"] == pytest.approx(fit.best["validation_loss"], rel=1e-5)
+
+
 def test_steps_equal_a_loop_by_hand() -> None:
     x, y = _line(32)
     batches: list[np.ndarray] = []

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from schuss.cli.parser import COMMANDS, parse
+from schuss.cli.parser import COMMANDS, command_name, parse
 from schuss.errors import DataError, SchussError, UsageError
 
 __all__ = ["main"]
@@ -67,5 +67,6 @@ def _say(name: str, message: str, status: int) -> int:
         traceback.print_exc()
     for words, option in _OPTIONS:
         message = words.sub(option, message)
+    message = message.replace("schuss resume ", f"{command_name()} resume ")
     print(f"{name}:", " ".join(message.split()), file=sys.stderr)
     return status

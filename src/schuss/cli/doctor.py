@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(json.dumps({**facts, "tests": results, "ok": not failed}))
     if failed:
-        print(f"schuss: failed here: {', '.join(failed)}.", file=sys.stderr)
+        print(f"schuss doctor: failed here: {', '.join(failed)}.", file=sys.stderr)
     return int(bool(failed))
 
 

@@ -72,7 +72,13 @@ def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write
     path = Path(target)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open("wb") as file:
+        opened = temporary.open("wb")
+    except OSError as problem:
+        raise UsageError(
+            f"{target}: cannot be written ({problem.strerror}); give another place."
+        ) from None
+    try:
+        with opened as file:
             with _format(file, suffix, numeric) as write:
                 yield write
             file.flush()
@@ -124,11 +130,18 @@ def _texts(values: npt.NDArray[Any]) -> list[str]:
     import numpy as np
 
     if values.dtype.kind == "f":
-        return ["" if value == "nan" else value for value in values.astype(str).tolist()]
+        gone = np.isnan(values)
+        whole = np.where(gone, 0.0, values)
+        # Whole numbers of which some are missing come as floats; they are written as they were.
+        if gone.any() and (np.abs(whole) < 2**53).all() and (whole == np.floor(whole)).all():
+            whole = whole.astype(np.int64)
+        texts = whole.astype(str).tolist()
+        return ["" if no else text for text, no in zip(texts, gone.tolist(), strict=True)]
     if values.dtype.kind == "M":
         stamps = np.datetime_as_string(values, unit="auto").tolist() if len(values) else []
         return ["" if value == "NaT" else value for value in stamps]
-    return list(map(str, values.tolist()))
+    plain: list[Any] = values.tolist()
+    return plain if values.dtype.kind == "T" else list(map(str, plain))
 
 
 def _json_lines(stream: IO[str], numeric: Collection[str]) -> Write:

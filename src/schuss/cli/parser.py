@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -12,7 +14,7 @@ from typing import NoReturn, TypeAlias
 import schuss
 from schuss.errors import UsageError
 
-__all__ = ["CommandParser", "nearest", "parse"]
+__all__ = ["COMMANDS", "CommandParser", "command_name", "nearest", "parse"]
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
 
@@ -87,7 +89,17 @@ class CommandParser(argparse.ArgumentParser):
         if word.startswith("-"):
             hint = nearest(word, self._option_string_actions)
             raise UsageError(f"no option {word}{hint or f'; {self.prog} --help lists them.'}")
-        self.error(f"expected no further word, got {word!r}")
+        self.error(f"expected no further word, got {word!r} (lists take commas: a,b)")
+
+
+def command_name() -> str:
+    """Return what the user types for `schuss`, to show commands that can be typed again."""
+    found = shutil.which("schuss")
+    typed = sys.argv[0]
+    if os.path.basename(typed) == "__main__.py":
+        return "python -m schuss"
+    same = found is not None and os.path.realpath(found) == os.path.realpath(typed)
+    return "schuss" if same or os.path.basename(typed) != "schuss" else typed
 
 
 def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from schuss.cli.parser import command_name
 
 if TYPE_CHECKING:
     from schuss.training import Run
@@ -68,8 +71,9 @@ def show_result(run: Run, *, quiet: bool = False, as_json: bool = False) -> None
         print(figures_table({name: figures for name, figures in shares.items() if figures}))
         print(f"\nrun: {run.folder}")
     if not quiet and not as_json:
-        print(f"next: schuss predict {run.folder} new.csv -o out.csv")
-        print(f"      schuss evaluate {run.folder} test.csv")
+        schuss, folder = command_name(), shlex.quote(str(run.folder))
+        print(f"next: {schuss} predict {folder} new.csv -o out.csv")
+        print(f"      {schuss} evaluate {folder} test.csv")
     if as_json:
         print_json(result_json(run))
 

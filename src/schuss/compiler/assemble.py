@@ -151,7 +151,7 @@ class _Assembler:
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
         entries = [f.fresh("e") for _ in range(2 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
-            kind = "i64" if i == 0 or 2 <= i < 2 + 2 * len(graph.inputs) and i % 2 else "ptr"
+            kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
             f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
         low, high = (tid * batch).op("sdiv", nt), ((tid + 1) * batch).op("sdiv", nt)
         with f.loop(0, Scalar(f, entries[0], "i64")) as step:

@@ -302,8 +302,7 @@ class Compiled:
         stand_ins: list[Any] = []
         for x in leaves:
             if isinstance(x, float):
-                place = next(places)
-                stand_ins.append(tracer.number(lambda place=place: held[place]))
+                stand_ins.append(tracer.number(functools.partial(held.__getitem__, next(places))))
             else:
                 stand_in = tracer.argument(next(left))
                 if isinstance(x, Tensor) and x.requires_grad:

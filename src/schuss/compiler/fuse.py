@@ -165,7 +165,6 @@ class _Fuser:
 
     def _reduction(self, node: Node) -> None:
         x = node.inputs[0]
-        view = self.layouts.of(x)
         shape = loop_shape(x.shape)
         place = {a: i for i, a in enumerate(a for a, n in enumerate(x.shape) if n != 1)}
         axes = tuple(place[a] for a in node.attributes["axes"] if a in place)

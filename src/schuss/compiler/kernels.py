@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -125,12 +126,12 @@ def _regions(k: Special, face: Regions) -> None:
         with k.f.loop(0, k.node.size) as i:
             k.f.store(value, k.pointer(k.node), i)
     shapes = [x.shape for x in k.node.inputs]
-    for i, index in enumerate(face.parts(shapes, **attributes)):
-        target = region(k.node, k.out, lambda a, index=index: a[index])
-        if k.node.inputs[i].size == 0:
+    for number, part in enumerate(face.parts(shapes, **attributes)):
+        if k.node.inputs[number].size == 0:
             continue
+        target = region(k.node, k.out, operator.itemgetter(part))
         assert target is not None  # a basic index is always a view
-        source = k.view(i).broadcast(target.shape)
+        source = k.view(number).broadcast(target.shape)
         with k.loops(target.shape) as place:
             k.store(k.load(source, place), target, place)
 

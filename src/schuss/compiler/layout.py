@@ -115,7 +115,7 @@ class Layouts:
         if node.size == 0:
             return Strided(source.root, 0, node.shape, contiguous(node.shape))
         assert node.primitive is not None  # only movements are asked for
-        return region(node, source, lambda x: node.primitive.value(x, **node.attributes))  # type: ignore[union-attr]  # checked above
+        return region(node, source, lambda x: node.primitive.value(x, **node.attributes))
 
 
 def region(node: Node, source: Strided, move: Any) -> Strided | None:

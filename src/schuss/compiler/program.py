@@ -37,7 +37,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     nbytes = math.prod(shape) * dtype.itemsize
     raw = np.empty(nbytes + ALIGNMENT, np.uint8)
     start = -address_of(raw) % ALIGNMENT
-    return np.ndarray(shape, dtype, memoryview(raw), start)
+    return np.ndarray(shape, dtype, raw.data, start)
 
 
 def address_of(array: Array) -> int:
@@ -140,9 +140,7 @@ class Program:
         for i, (place, tensor) in enumerate(self._written):
             array = tensor.array
             reference = references[i]
-            if reference is None or reference() is not array:
-                self._adopt(i, place, tensor)
-            elif sys.getrefcount(array) > _ALONE:
+            if reference is None or reference() is not array or sys.getrefcount(array) > _ALONE:
                 self._adopt(i, place, tensor)
         arrays = self._read_arrays
         for i, (place, tensor) in enumerate(self._only_read):
@@ -177,7 +175,7 @@ class Program:
     # Running.
 
     def _run(self, function: int, call: Any, *, checks_indices: bool) -> None:
-        size = threads.get_num_threads() if self.shared else 1
+        size = threads.team_size() if self.shared else 1
         if size == 1:
             call(self._at, 0, 1)
         else:

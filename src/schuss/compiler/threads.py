@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.native import Library, load
+from schuss.threads import chosen_threads
 
-__all__ = ["get_num_threads", "launch", "runtime", "set_num_threads"]
+__all__ = ["Team", "launch", "runtime", "team", "team_size"]
 
 # The control block, a cache line for each word: arrivals, generation of the barrier, sleepers at
 # it, generation of the job, sleepers waiting for one, the job (function, table, threads), spins.
@@ -193,9 +194,9 @@ class Team:
 
 _LOCK = threading.Lock()
 _teams: dict[int, Team] = {}
-_size: int | None = None
 
 
+@cache
 def _cores() -> int:
     try:
         return len(os.sched_getaffinity(0))
@@ -203,21 +204,10 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def set_num_threads(count: int) -> None:
-    """Set how many threads compiled programs run on; results do not depend on it.
-
-    Raises:
-        ValueError: for fewer than one.
-    """
-    global _size
-    if count < 1:
-        raise ValueError(f"set_num_threads: expected at least 1 thread, got {count}.")
-    _size = int(count)
-
-
-def get_num_threads() -> int:
-    """Return how many threads compiled programs run on: by default, one a core."""
-    return _size if _size is not None else _cores()
+def team_size() -> int:
+    """Return how many threads programs run on: by default, one a core."""
+    chosen = chosen_threads()
+    return chosen if chosen is not None else _cores()
 
 
 def team(size: int) -> Team:

@@ -207,7 +207,7 @@ class Tracer:
 
     def read(self, x: Tensor) -> Node:
         """Return the node that `x` is now; a tensor with values becomes a state, or a constant."""
-        array = x.array
+        array: Any = x.array
         if type(array) is Abstract:
             return self._now.get(id(x), array.node)
         found = self._now.get(id(x))
@@ -275,15 +275,14 @@ class Tracer:
     def assign(self, tensor: Tensor, value: Any) -> None:
         """Record that `tensor` becomes `value`."""
         old = self.read(tensor)
-        if isinstance(value, Tensor):
-            node = self.read(value)
-        else:
-            node = constant(np.array(value))
+        node = self.read(value) if isinstance(value, Tensor) else constant(np.array(value))
         if node.shape != old.shape:
             raise ValueError(f"assign: expected shape {old.shape}, got {node.shape}.")
         self._now[id(tensor)] = self._cast(node, old.dtype)
-        if type(tensor.array) is Abstract:
-            tensor.array = Abstract(self._now.pop(id(tensor)))  # type: ignore[assignment]
+        array: Any = tensor.array
+        if type(array) is Abstract:
+            array = Abstract(self._now.pop(id(tensor)))
+            tensor.array = array
         tensor.stamp = next_stamp()
 
     def nonzero(self, x: Tensor) -> NoReturn:
@@ -306,15 +305,13 @@ class Tracer:
         traced: dict[str, Any] = {}
         for name, value in group.items():
             if type(value) is float:
-                traced[name] = self.number(lambda name=name: group[name])
+                traced[name] = self.number(_entry(group, name))
             elif type(value) is tuple and value and all(type(v) is float for v in value):
-                traced[name] = tuple(
-                    self.number(lambda name=name, i=i: group[name][i]) for i in range(len(value))
-                )
+                traced[name] = tuple(self.number(_entry(group, name, i)) for i in range(len(value)))
             else:
                 traced[name] = value
                 if isinstance(value, (int, str, type(None))):
-                    self.guards.append((lambda name=name: group[name], value))
+                    self.guards.append((_entry(group, name), value))
         self._groups[id(group)] = (group, traced)
         return traced
 
@@ -389,6 +386,10 @@ class Tracer:
             else:
                 node.place = len(self.graph.states)
                 self.graph.states.append(State(alive, node, None if now is node else now))
+
+
+def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:
+    return (lambda: group[name]) if place is None else (lambda: group[name][place])
 
 
 def _is_same(tensor: Tensor, gradient: Tensor) -> Callable[[], bool]:

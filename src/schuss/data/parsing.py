@@ -46,6 +46,7 @@ _CURRENCY = re.compile(
 )
 _THOUSANDS = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$")
 _DECIMAL_COMMA = re.compile(r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+(?:[eE][+-]?\d+)?$")
+_DOTTED_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3})+$")
 _GROUPED_BY_SPACE = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d*)?$")
 
 
@@ -109,6 +110,8 @@ def parse_number(value: str, style: NumberFormat = "plain") -> float | None:
         return math.nan
     if "_" in value:
         return None
+    if style == "decimal comma" and _DOTTED_THOUSANDS.match(value):
+        return float(value.replace(".", ""))
     try:
         return float(value)
     except ValueError:

@@ -145,7 +145,9 @@ def _expand(x: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def _astype_like(x: Tensor, other: Any) -> Tensor:
-    """Cast to a dtype, or to another tensor's."""
+    """Cast to a dtype, or to another tensor's; the only device, "cpu", is where x is."""
+    if isinstance(other, str) and other == "cpu":
+        return x
     return astype(x, other.dtype if isinstance(other, Tensor) else other)
 
 

@@ -32,6 +32,7 @@ from schuss.primitives.elementwise import (
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import (
     Axis,
+    cumulative_input,
     max,
     min,
     normalize_axes,
@@ -121,12 +122,16 @@ def std(
     return root(var(x, axis, correction, keepdims, **names))
 
 
-def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def prod(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
+) -> Tensor:
     """Product over `axis`, by halves, so that its derivative holds at zeros too."""
     x = as_tensor(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "prod")
-    if x.dtype.kind != "f":
+    if dtype is not None:
+        x = astype(x, dtype)
+    elif x.dtype.kind != "f":
         x = astype(x, int64)
     axes = normalize_axes(axis, x.ndim, "prod")
     rest = [a for a in range(x.ndim) if a not in axes]
@@ -140,21 +145,32 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
     return reshape(x, kept) if x.shape[0] else ones(kept, dtype=x.dtype)
 
 
-def cumulative_prod(x: TensorLike, axis: int | None = None, **names: Any) -> Tensor:
-    """Product of the elements up to and including each, along `axis`, by doubling strides."""
-    x = as_tensor(x)
-    if names:
-        axis, _ = torch_axis(axis, False, names, "cumulative_prod")
-    if axis is None and x.ndim != 1:
-        raise ValueError(f"cumulative_prod: expected axis= for shape {x.shape}, got none.")
-    if x.dtype.kind != "f":
-        x = astype(x, int64)
-    x = moveaxis(x, axis or 0, 0)
+def cumulative_prod(
+    x: TensorLike,
+    axis: int | None = None,
+    *,
+    dtype: Any = None,
+    include_initial: bool = False,
+    **names: Any,
+) -> Tensor:
+    """Product of the elements up to and including each, along `axis`, by doubling strides.
+
+    Args:
+        x: any shape.
+        axis: along which; a vector needs none.
+        dtype: to multiply in; by default x's, int64 for integers and booleans.
+        include_initial: whether a 1 comes first.
+        names: `dim`, as PyTorch calls it.
+    """
+    x, axis = cumulative_input(x, axis, dtype, names, "cumulative_prod")
+    x = moveaxis(x, axis, 0)
     stride = 1
     while stride < x.shape[0]:
         x = concat([x[:stride], x[stride:] * x[:-stride]], 0)
         stride *= 2
-    return moveaxis(x, 0, axis or 0)
+    if include_initial:
+        x = concat([ones((1, *x.shape[1:]), dtype=x.dtype), x], 0)
+    return moveaxis(x, 0, axis)
 
 
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -172,9 +188,27 @@ def count_nonzero(x: TensorLike, axis: Axis = None, keepdims: bool = False, **na
     return sum(astype(x, bool_), axis, keepdims, **names)
 
 
-def diff(x: TensorLike, axis: int = -1, n: int = 1) -> Tensor:
-    """Return the n-th differences between neighbours along `axis`."""
-    x = moveaxis(x, axis, 0)
+def diff(
+    x: TensorLike,
+    axis: int = -1,
+    n: int = 1,
+    *,
+    prepend: TensorLike | None = None,
+    append: TensorLike | None = None,
+) -> Tensor:
+    """Return the n-th differences between neighbours along `axis`.
+
+    Args:
+        x: at least one axis.
+        axis: along which.
+        n: how often differences are taken.
+        prepend: what to put before x along `axis` first, of x's number of axes.
+        append: what to put after it.
+    """
+    if n < 0:
+        raise ValueError(f"diff: expected n >= 0, got {n}.")
+    parts = [part for part in (prepend, x, append) if part is not None]
+    x = moveaxis(concat(parts, axis) if len(parts) > 1 else x, axis, 0)
     for _ in range(n):
         x = x[1:] - x[:-1]
     return moveaxis(x, 0, axis)

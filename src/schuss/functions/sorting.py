@@ -22,7 +22,7 @@ from schuss.primitives.elementwise import (
     not_equal,
     where,
 )
-from schuss.primitives.indexing import argsort, take_along_axis
+from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import (
     normalize_axes,
@@ -39,8 +39,8 @@ from schuss.tensor import (
 __all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
-def sort(x: TensorLike, axis: int = -1, *, descending: bool = False) -> Tensor:
-    """Return `x` in ascending (or descending) order along `axis`."""
+def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+    """Return `x` in ascending (or descending) order along `axis`; see `argsort`."""
     return take_along_axis(x, argsort(x, axis, descending=descending), axis)
 
 
@@ -76,8 +76,22 @@ def nonzero(x: TensorLike) -> tuple[Tensor, ...]:
     return tuple(leaf(places) for places in np.nonzero(x.array))
 
 
-def searchsorted(x: TensorLike, values: TensorLike, *, side: str = "left") -> Tensor:
-    """Return where `values` belong in the sorted vector `x` (int64)."""
+def searchsorted(
+    x: TensorLike, values: TensorLike, *, side: str = "left", sorter: TensorLike | None = None
+) -> Tensor:
+    """Return where `values` belong in the sorted vector `x` (int64).
+
+    Args:
+        x: one axis, ascending.
+        values: any shape.
+        side: "left" of equal elements, or "right".
+        sorter: positions that sort `x` where it is not in order.
+
+    Raises:
+        ValueError: for another side.
+    """
+    if sorter is not None:
+        x = take(x, sorter)
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
     if TRACER.get() is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from schuss.compiler import mathematics
 from schuss.compiler.faces import Elementwise
+from schuss.primitives import error_function
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
@@ -26,7 +27,7 @@ from schuss.primitives.base import (
     result_dtype,
     unary,
 )
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, leaf
+from schuss.tensor import Array, Tensor, TensorLike, leaf
 
 # Arithmetic.
 
@@ -306,37 +307,9 @@ sigmoid = unary(
 )
 
 
-# erf(x) = x P(x^2) up to 1; beyond it 1 - exp(-x^2) Q(t) with t = (x - 5/2) / (x + 5/2), up to 6,
-# where erf rounds to 1. P and Q interpolate at Chebyshev nodes (computed with 50 digits).
-_ERF_P = (
-    -4.230945824295338e-12, 8.709045129053106e-11, -1.216456005728345e-09,
-    1.4792401209404813e-08, -1.6364642158167616e-07, 1.6462045441468418e-06,
-    -1.4925647567519332e-05, 0.00012055332902888736, -0.000854832702193483,
-    0.0052239776254232985, -0.02686617064512984, 0.1128379167095512,
-    -0.37612638903183754, 1.1283791670955126,
-)  # fmt: skip
-_ERF_Q = (
-    -3.1105657790446826e-08, -5.7428469490553345e-08, 8.60156516322993e-08,
-    3.888175695933132e-07, 7.53673760631223e-08, -1.8164720433642259e-06,
-    -2.29831982171594e-06, 7.55512693545759e-06, 1.8614559099828207e-05,
-    -3.418249685146509e-05, -0.00012887718386037626, 0.00022838039445486995,
-    0.0008759154508743136, -0.0026423659648229, -0.003993701165879864,
-    0.03992253907559367, -0.12503305237882903, 0.2517131932174492,
-    -0.37173673394897333, 0.2108063640611436,
-)  # fmt: skip
-
-
-def _erf(x: Array) -> Array:
-    size = np.abs(x)
-    near = x * np.polyval(_ERF_P, np.minimum(size, 1) ** 2)
-    far = np.clip(size, 1, 6)
-    tail = np.exp(-far * far) * np.polyval(_ERF_Q, (far - 2.5) / (far + 2.5))
-    return np.where(size > 1, np.copysign(1 - tail, x), near).astype(x.dtype, copy=False)
-
-
 erf = unary(
     "erf",
-    value=_erf,
+    value=error_function.erf,
     derivative=lambda g, y, x: multiply(
         g, multiply(exp(negative(multiply(x, x))), 2 / math.sqrt(math.pi))
     ),
@@ -404,9 +377,22 @@ def _where_shape(condition: Spec, x: Spec, y: Spec) -> Spec:
     return np.broadcast_shapes(condition[0], x[0], y[0]), result_dtype(x[1], y[1])
 
 
+def _where_value(condition: Array, x: Array, y: Array) -> Array:
+    if condition.size < _MANY or x.dtype != y.dtype or x.dtype.kind != "f":
+        return np.where(condition, x, y)
+    # np.where branches at each element; to choose their bits takes a fifth of the time.
+    bits: Any = np.int32 if x.dtype.itemsize == 4 else np.int64
+    chosen = np.negative(condition.view(np.int8)).astype(bits)
+    other = y.view(bits)
+    found: Array = ((x.view(bits) ^ other) & chosen ^ other).view(x.dtype)
+    return found
+
+
+_MANY = 2048
+
 _where = Primitive(
     "where",
-    value=np.where,
+    value=_where_value,
     shape=_where_shape,
     derivative=(
         None,

@@ -221,8 +221,17 @@ def _argsort_value(x: Array, axis: int, descending: bool) -> Array:
     return x.shape[axis] - 1 - np.flip(order, axis)  # type: ignore[no-any-return]
 
 
-def argsort(x: TensorLike, axis: int = -1, *, descending: bool = False) -> Tensor:
-    """Return the positions (int64) that sort `x` along `axis`; equal elements keep their order."""
+def argsort(
+    x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True
+) -> Tensor:
+    """Return the positions (int64) that sort `x` along `axis`.
+
+    Args:
+        x: at least one axis.
+        axis: along which.
+        descending: the largest first.
+        stable: equal elements keep their order; they always do.
+    """
     x = as_tensor(x)
     (place,) = normalize_axes(axis, x.ndim, "argsort")
     return apply(_argsort, (x,), {"axis": place, "descending": descending})

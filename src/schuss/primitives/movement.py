@@ -23,9 +23,20 @@ _reshape = Primitive(
 )
 
 
-def reshape(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
-    """Return the same elements in another shape; one length may be -1 and is worked out."""
+def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = None) -> Tensor:
+    """Return the same elements in another shape; one length may be -1 and is worked out.
+
+    Args:
+        x: any shape.
+        shape: the lengths wanted.
+        copy: True to copy always.
+
+    Raises:
+        ValueError: when `shape` has not x's number of elements.
+    """
     x = as_tensor(x)
+    if copy:
+        x = astype(x, x.dtype, copy=True)
     if type(shape) is tuple:
         sizes = shape
     else:

@@ -110,6 +110,9 @@ def sum(
         axis, keepdims = torch_axis(axis, keepdims, names, "sum")
     if dtype is not None:
         x = astype(x, dtype)
+        if x.dtype.kind != "f" and x.dtype != int64:
+            # NumPy sums them in int64 all the same.
+            return astype(sum(x, axis, keepdims), dtype)
     elif x.array.dtype.kind != "f":
         x = astype(x, int64)
     axes = tuple(range(x.array.ndim)) if axis is None else normalize_axes(axis, x.ndim, "sum")
@@ -277,19 +280,47 @@ _cumulative_sum: Primitive = Primitive(
 )
 
 
-def cumulative_sum(x: TensorLike, axis: int | None = None, **names: Any) -> Tensor:
-    """Sum of the elements up to and including each, along `axis`."""
+def cumulative_input(
+    x: TensorLike, axis: int | None, dtype: Any, names: dict[str, Any], owner: str
+) -> tuple[Tensor, int]:
+    """Return what a cumulative function runs over, cast as sums are, and along which axis."""
     x = as_tensor(x)
     if names:
-        axis, _ = torch_axis(axis, False, names, "cumulative_sum")
+        axis, _ = torch_axis(axis, False, names, owner)
     if axis is None:
         if x.ndim != 1:
-            raise ValueError(f"cumulative_sum: expected axis= for shape {x.shape}, got none.")
+            raise ValueError(f"{owner}: expected axis= for shape {x.shape}, got none.")
         axis = 0
-    if x.dtype.kind != "f":
-        x = astype(x, int64)
-    (axis,) = normalize_axes(axis, x.ndim, "cumulative_sum")
-    return apply(_cumulative_sum, (x,), {"axis": axis, "reverse": False})
+    (axis,) = normalize_axes(axis, x.ndim, owner)
+    if dtype is not None:
+        return astype(x, dtype), axis
+    return (x if x.dtype.kind == "f" else astype(x, int64)), axis
+
+
+def cumulative_sum(
+    x: TensorLike,
+    axis: int | None = None,
+    *,
+    dtype: Any = None,
+    include_initial: bool = False,
+    **names: Any,
+) -> Tensor:
+    """Sum of the elements up to and including each, along `axis`.
+
+    Args:
+        x: any shape.
+        axis: along which; a vector needs none.
+        dtype: to sum in; by default x's, int64 for integers and booleans.
+        include_initial: whether a 0 comes first.
+        names: `dim`, as PyTorch calls it.
+    """
+    x, axis = cumulative_input(x, axis, dtype, names, "cumulative_sum")
+    total = apply(_cumulative_sum, (x,), {"axis": axis, "reverse": False})
+    if not include_initial:
+        return total
+    from schuss.primitives.movement import pad
+
+    return pad(total, [(int(a == axis), 0) for a in range(x.ndim)])
 
 
 sum.primitive = _sum  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schuss.training.callbacks import Callback
 from schuss.training.interrupt import Interrupted
 from schuss.training.job import resume, train
-from schuss.training.loop import DivergenceError, Fit
+from schuss.training.plan import DivergenceError, Fit
 from schuss.training.run import Predictions, Run, load
 from schuss.training.trainer import Trainer
 

@@ -15,8 +15,8 @@ from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.training import state
 from schuss.training.folder import NewerFormatError, RunFolder, check_free
-from schuss.training.loop import Fit
 from schuss.training.options import check_options, class_weight_pairs
+from schuss.training.plan import Fit
 from schuss.training.run import Run, load
 from schuss.training.sources import (
     describe_source,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from schuss import random
-from schuss.errors import FileFormatError, SchussError
+from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import Tensor, enable_grad
@@ -21,74 +22,15 @@ from schuss.training.evaluation import evaluate
 from schuss.training.examples import Examples, epoch_order
 from schuss.training.folder import RunFolder
 from schuss.training.interrupt import Interrupted, Requests
-from schuss.training.metrics import Metric
 from schuss.training.objective import Objective
+from schuss.training.plan import DivergenceError, Fit, Plan
 from schuss.training.progress import Display
 from schuss.training.schedule import Descent
 from schuss.training.step import Step, settle
 
-__all__ = ["DivergenceError", "Fit", "Loop", "Plan"]
+__all__ = ["Loop"]
 
 _COST_SHARE = 20.0
-
-
-class DivergenceError(SchussError):
-    """The loss became infinite or not a number before anything was learned."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a loop does, decided before it starts.
-
-    Args:
-        epochs: passes over the training rows, at most.
-        batch_size: rows in a step.
-        drop_last: whether a last, smaller batch of an epoch is left out.
-        seed: decides the order of the rows and the dropout.
-        metrics: functions by name, measured on the validation rows.
-        monitor: figure on the validation rows that chooses the best epoch.
-        higher: whether more of it is better.
-        last_of_ties: whether of equal epochs the last one is best, not the first.
-        patience: epochs without a better one after which training stops, or None.
-        checkpoint_seconds: least time between checkpoints.
-    """
-
-    epochs: int
-    batch_size: int
-    drop_last: bool
-    seed: int
-    metrics: Mapping[str, Metric]
-    monitor: str
-    higher: bool
-    last_of_ties: bool
-    patience: int | None
-    checkpoint_seconds: float
-
-
-@dataclass
-class Fit:
-    """What came of a training.
-
-    Args:
-        epochs: epochs done.
-        best_epoch: number of the epoch whose weights were kept, from 1; 0 for none.
-        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, validation_...
-        seconds: time spent, over all parts of a resumed run.
-        stopped: why it ended: "epochs", "patience", "diverged" or "callback".
-        notes: what the user should know.
-    """
-
-    epochs: int
-    best_epoch: int
-    history: list[dict[str, Any]]
-    seconds: float
-    stopped: str
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def best(self) -> dict[str, Any]:
-        """The figures of the best epoch."""
-        return dict(self.history[self.best_epoch - 1]) if self.best_epoch else {}
 
 
 class Loop:
@@ -353,6 +295,14 @@ class Loop:
             "seed": self.plan.seed,
         }
 
+    def _begin_as_saved(self) -> None:
+        """Take the weights that the run began with, where they are still there."""
+        assert self._folder is not None
+        with suppress(DataError):
+            arrays, header = self._folder.read_model()
+            if header.get("epoch") == 0:
+                self.model.load_state_dict(arrays)
+
     def _restore(self) -> bool:
         """Go back to the newest checkpoint; False where there is none."""
         assert self._folder is not None
@@ -360,6 +310,7 @@ class Loop:
         found, notes = self._folder.read_checkpoint()
         self.at.notes += notes
         if found is None:
+            self._begin_as_saved()
             return False
         arrays, header = found
         if header["layout"] != self._layout():

@@ -50,19 +50,22 @@ class Silent:
         """Do nothing."""
 
 
-def figures(record: Mapping[str, Any], monitor: str) -> str:
-    """Return an epoch's figures as a person reads them."""
-    shown = ["train_loss", "validation_loss"]
-    if monitor != "loss":
-        shown.append(f"validation_{monitor}")
+def figures(record: Mapping[str, Any], monitor: str, *, brief: bool = False) -> str:
+    """Return an epoch's figures as a person reads them.
+
+    Args:
+        record: the figures.
+        monitor: the one that decides which epoch is best.
+        brief: whether they have to fit beside a bar.
+    """
+    labels = {"train_loss": "loss", "validation_loss": "val." if brief else "validation"}
+    labels.setdefault(f"validation_{monitor}", monitor.replace("_", " "))
     parts = []
-    for name in shown:
+    for name, label in labels.items():
         if name in record:
             value = record[name]
-            label = name.removeprefix("validation_") if name != "validation_loss" else "validation"
-            label = "loss" if name == "train_loss" else label.replace("_", " ")
             parts.append(f"{label} {'undefined' if value is None else f'{value:.4g}'}")
-    return ", ".join(parts)
+    return (" " if brief else ", ").join(parts)
 
 
 def clock(seconds: float) -> str:
@@ -127,7 +130,7 @@ class Lines:
 
 
 class Bar:
-    """A bar by rich, with losses, the metric and the time left.
+    """A bar by rich, with losses, the metric, the time gone and the time left.
 
     Args:
         stream: the terminal.
@@ -140,15 +143,18 @@ class Bar:
             BarColumn,
             Progress,
             TextColumn,
+            TimeElapsedColumn,
             TimeRemainingColumn,
         )
 
         self.monitor = monitor
         self._bar = Progress(
-            TextColumn("epoch {task.fields[epoch]} of {task.fields[epochs]}"),
-            BarColumn(),
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=8),
             TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
             console=Console(file=stream),
             transient=True,
             refresh_per_second=8,
@@ -169,7 +175,8 @@ class Bar:
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Show the newest figures."""
-        self._bar.update(self._task, epoch=record["epoch"], figures=figures(record, self.monitor))
+        shown = figures(record, self.monitor, brief=True)
+        self._bar.update(self._task, epoch=record["epoch"], figures=shown)
 
     def note(self, text: str) -> None:
         """Print it above the bar."""

@@ -325,9 +325,11 @@ def load(path: str | os.PathLike[str]) -> Run:
         opened = RunFolder(place)
         arrays, header = opened.read_model()
         history, folder = opened.read_metrics(), place
-        if header.get("finished") and len(history) not in (0, header.get("epochs")):
+        kept = place / "metrics.jsonl"
+        whole = not header.get("finished") or len(history) == header.get("epochs", len(history))
+        if kept.exists() and not whole:
             raise FileFormatError(
-                f"{place / 'metrics.jsonl'}: expected {header.get('epochs')} epochs, got "
+                f"{kept}: expected {header.get('epochs')} epochs, got "
                 f"{len(history)}; it was truncated or altered, take another copy of the run."
             )
     else:

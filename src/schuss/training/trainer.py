@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeAlias
 
 import schuss
@@ -21,9 +22,11 @@ from schuss.training.evaluation import evaluate, few_threads, outputs
 from schuss.training.examples import Examples, class_factors, hold_out
 from schuss.training.folder import RunFolder
 from schuss.training.interrupt import catch_interrupts
-from schuss.training.loop import Fit, Loop, Plan
+from schuss.training.lock import only_process
+from schuss.training.loop import Loop
 from schuss.training.metrics import HIGHER_IS_BETTER, Metric, metric
 from schuss.training.objective import Loss, Objective
+from schuss.training.plan import Fit, Plan
 from schuss.training.progress import Display, clock, make_display
 from schuss.training.schedule import Descent
 from schuss.training.step import make_step
@@ -187,7 +190,8 @@ class Trainer:
         display = make_display(self.progress, self.plan.monitor)
         outer = random.get_state()
         rows = min(self.plan.batch_size, len(training))
-        with catch_interrupts() as requests, few_threads(self.model, rows):
+        held_open = nullcontext() if folder is None else only_process(folder.path)
+        with held_open, catch_interrupts() as requests, few_threads(self.model, rows):
             loop = Loop(
                 self.plan,
                 self.model,
