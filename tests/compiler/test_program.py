@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss import nn, optim, threads
+from schuss import nn, optim
 from schuss.compiler import compile, native, program
 from schuss.compiler.graph import Graph, GraphError, Node
+from schuss.compiler.threads import Chooser
 from schuss.nn import functional as F
 from schuss.primitives.base import REGISTRY
 
@@ -37,20 +38,14 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
     return model, compile(step)
 
 
-@pytest.fixture
-def every_program_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_WORTH_SHARING", 0)
-    monkeypatch.setattr(threads, "_chosen", None)
-
-
-@pytest.mark.usefixtures("every_program_shared")
-def test_results_do_not_depend_on_the_number_of_threads() -> None:
     x = DATA.normal(size=(200, 30)).astype("f4")
     y = DATA.integers(0, 5, 200)
     index = DATA.integers(0, 200, (5, 33))
     results = []
     for count in (1, 2, 3, 8):
-        threads._chosen = count
+        monkeypatch.setattr(Chooser, "always", count)
         model, step = make()
         losses = [step(x[:64], y[:64]).array, step.scan((x, y), index).array]
         weights = [np.array(v.array) for v in model.state_dict().values()]

@@ -82,14 +82,15 @@ class _Assembler:
             self.functions.append(body)
         self.calls.append((known, [n for _, n in used.values()], extent))
 
-    def step(self) -> str:
-        """Write the function that runs all stages, as thread `%tid` of `%nt`."""
-        f = Function("step", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
+    def step(self, name: str = "step", only: int | None = None) -> str:
+        """Write the function that runs all stages (or one), as thread `%tid` of `%nt`."""
+        f = Function(name, ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
         pointers: dict[int, str] = {}
-        for name, nodes, extent in self.calls:
+        chosen = self.calls if only is None else self.calls[only : only + 1]
+        for name, nodes, extent in chosen:
             arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in nodes]
             scratch = f.address(arena, self.memory.nbytes // 8, "i64")
             arguments += [f"ptr {scratch}", f"ptr {arena}"]
@@ -101,7 +102,7 @@ class _Assembler:
                 high = ((tid + 1) * extent).op("sdiv", nt)
                 f.emit(f"call void @{name}({', '.join(arguments)}, {low.typed}, {high.typed})")
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
-        if self.plan.copies:
+        if self.plan.copies and only is None:
             self._copy_updates(f, arena, pointers)
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
         return f.text("")
@@ -191,14 +192,34 @@ class _Assembler:
         )
 
 
+# The step on one thread for the table that was bound: a call without arguments is the quickest.
+_ALONE = """@bound = internal global ptr null
+define void @bind(ptr %table) {
+  store ptr %table, ptr @bound
+  ret void
+}
+define void @alone() {
+  %table = load ptr, ptr @bound
+  call void @step(ptr %table, i64 0, i64 1)
+  ret void
+}"""
+
+
 def _is_foreign(name: str, line: str) -> bool:
     """Whether a declaration names a function of another library."""
     ours = name.startswith("@llvm.") or name == "@schuss_barrier"
     return line.startswith("declare") and not ours
 
 
-def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
-    """Write the module of a whole program."""
+def assemble(graph: Graph, plan: Plan, memory: Memory, *, apart: bool = False) -> Module:
+    """Write the module of a whole program.
+
+    Args:
+        graph: what is computed.
+        plan: its stages.
+        memory: its buffers.
+        apart: whether to add a function for each stage alone, `only_0` and so on, for timing.
+    """
     assembler = _Assembler(graph, plan, memory)
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
@@ -214,6 +235,8 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
             *assembler.functions,
             assembler.step(),
             assembler.scan(),
+            _ALONE,
+            *[assembler.step(f"only_{i}", i) for i in range(len(plan.stages)) if apart],
             f"attributes #0 = {{ noinline {common} }}",
             f"attributes #1 = {{ {common} }}",
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -135,33 +136,65 @@ class _OpaqueRule:
         )
 
 
+_MODE = operator.attrgetter("training")
+_GRADIENT = operator.attrgetter("grad")
+_WANTS = operator.attrgetter("requires_grad")
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
 
 class _Variant:
-    """A program with what has to hold for it, and what follows a run."""
+    """A program with what has to hold for it, and what follows a run.
+
+    The checks come before every call, so they go through lists in C's speed where they can.
+    """
 
     def __init__(
         self,
         program: Program,
-        guards: list[tuple[Callable[[], Any], Any]],
+        tracer: Tracer,
         gradients: list[tuple[Tensor, Tensor | None]],
         structure: Any,
         wanted: list[bool],
         numbers: list[float],
     ) -> None:
         self.program = program
-        self.checks = [check for check, _ in guards]
-        self.expected = [value for _, value in guards]
         self.gradients = gradients
         self.structure = structure
         self.wanted = wanted
         self.numbers = numbers
+        self._sources = tracer.sources
+        self._guards = tracer.guards
+        self._modules = list(dict.fromkeys(tracer.modules))
+        self._modes = [m.training for m in self._modules]
+        self._exact = tracer.exact_gradients
+        self._some = tracer.some_gradients
+        self._tensors = [s.tensor for s in program.graph.states]
+        self._differentiable = list(map(_WANTS, self._tensors))
+        self._graded = [t for t, _ in [*self._exact, *self._some]]
+        self._gradients_seen: list[Any] = [_LEAF] * len(self._graded)
+        self._sources_seen: list[Any] | None = None
 
     def fits(self) -> bool:
-        """Return whether the program may be used as things are now."""
-        return [check() for check in self.checks] == self.expected
+        """Return whether the program may be used as things are now; read its numbers anew."""
+        if list(map(_MODE, self._modules)) != self._modes:
+            return False
+        if not all(map(operator.is_, map(_GRADIENT, self._graded), self._gradients_seen)):
+            fits = all(t.grad is g for t, g in self._exact) and all(
+                (t.grad is not None) is some for t, some in self._some
+            )
+            if not fits:
+                return False
+            self._gradients_seen = [t.grad for t in self._graded]
+        if list(map(_WANTS, self._tensors)) != self._differentiable:
+            return False
+        sources = [read() for read in self._sources]
+        if sources != self._sources_seen:
+            if any(check() != expected for check, expected in self._guards):
+                return False
+            self.program.read_numbers()
+            self._sources_seen = sources
+        return True
 
     @property
     def is_steady(self) -> bool:
@@ -199,6 +232,9 @@ class Compiled:
         self.function = function
         self._variants: dict[Any, list[_Variant]] = {}
         self._programs: dict[Any, Program] = {}
+        self._last: _Variant | None = None
+        self._last_mode = True
+        self._last_specs: list[Any] = []
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -208,10 +244,37 @@ class Compiled:
         """Run the function on tensors."""
         if TRACER.get() is not None:
             return self.function(*args, **options)
-        variant, arrays = self._select(args, options)
+        arrays = None if options else self._as_last(args)
+        if arrays is None or self._last is None:
+            variant, arrays = self._select(args, options)
+            self._remember(variant, args, options)
+        else:
+            variant = self._last
         out = variant.program.run(arrays)
         variant.leave_gradients()
         return variant.returned(out)
+
+    def _remember(self, variant: _Variant, args: Any, options: Any) -> None:
+        """Keep what the next call is compared with first."""
+        plain = not options and all(type(x) is Tensor and not x.requires_grad for x in args)
+        self._last = variant if plain else None
+        self._last_mode = RECORDING.get()
+        self._last_specs = [(x.array.shape, x.array.dtype) for x in args] if plain else []
+
+    def _as_last(self, args: Any) -> list[Array] | None:
+        """Return the arrays of `args` if the last program fits them, too."""
+        variant, specs = self._last, self._last_specs
+        if variant is None or len(args) != len(specs) or RECORDING.get() is not self._last_mode:
+            return None
+        arrays = []
+        for x, (shape, dtype) in zip(args, specs, strict=True):
+            if type(x) is not Tensor or x.requires_grad:
+                return None
+            array = x.array
+            if array.shape != shape or array.dtype is not dtype:
+                return None
+            arrays.append(array)
+        return arrays if variant.fits() else None
 
     def scan(self, arrays: Any, index: Any) -> Any:
         """Run the function once for each row of `index`, in one native call.
@@ -332,10 +395,11 @@ class Compiled:
         program = self._programs.get(identity)
         if program is None:
             program = self._programs[identity] = Program(tracer.graph, tracer.evaluators)
-        for state in program.graph.states:
-            tensor = state.tensor
-            tracer.guards.append((functools.partial(_wants_gradient, tensor), tensor.requires_grad))
-        return _Variant(program, tracer.guards, changes, returned, wanted_out, held)
+        if held:
+            tracer.sources.append(lambda: tuple(held))
+        variant = _Variant(program, tracer, changes, returned, wanted_out, held)
+        variant.fits()
+        return variant
 
     @staticmethod
     def _finish(
@@ -353,7 +417,3 @@ class Compiled:
 
         variant, _ = self._select(args, options)
         return Listing(variant.program)
-
-
-def _wants_gradient(tensor: Tensor) -> bool:
-    return tensor.requires_grad

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import math
+import operator
 import os
 import sys
+import time
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,7 @@ from schuss.tensor import Array, Tensor, leaf, next_stamp
 
 __all__ = ["Program"]
 
-# Below about this many operations one thread is faster than two.
+# Below about this many operations one thread is always faster than two.
 _WORTH_SHARING = 400_000
 
 
@@ -45,11 +48,28 @@ def address_of(array: Array) -> int:
     return int(array.__array_interface__["data"][0])
 
 
+# The array that programs gave to a tensor, by the tensor's id; and how often one was given.
+_OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
+_epoch = 0
+_ARRAY = operator.attrgetter("array")
+
+
+def _own(tensor: Tensor, array: Array) -> None:
+    """Note that `array` was given to `tensor`."""
+    key = id(tensor)
+    _OWNED[key] = (weakref.ref(tensor, lambda _: _OWNED.pop(key, None)), array)
+
+
+def _holders(tensor: Tensor) -> int:
+    """Return the reference count of a tensor's array, counted in the one way used here."""
+    return next(map(sys.getrefcount, [tensor.array]))
+
+
 def _alone() -> int:
-    """Return the reference count of an array that nothing but a tensor and a loop holds."""
+    """Return what `_holders` says when only a tensor and this file hold an array."""
     held = leaf(aligned((1,), np.dtype(np.float32)))
-    array = held.array
-    return sys.getrefcount(array)
+    _own(held, held.array)
+    return _holders(held)
 
 
 _ALONE = _alone()
@@ -81,12 +101,16 @@ class Program:
         self._step = self.library.address("step")
         self._scan = self.library.address("scan")
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self._call_step = prototype(self._step)
         self._call_scan = prototype(self._scan)
         self._prepare_memory()
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
         self.flops = flops_of(graph)
-        self.shared = self.flops >= _WORTH_SHARING
+        worth = self.flops >= _WORTH_SHARING and any(n > 1 for _, n in self.module.stages)
+        self._chooser = threads.Chooser() if worth else None
+        # What is quick keeps Python's lock: to give it up and take it again costs more.
+        kind = ctypes.PYFUNCTYPE if self.flops < _WORTH_SHARING else ctypes.CFUNCTYPE
+        self._alone_step = kind(None)(self.library.address("alone"))
 
     def _prepare_memory(self) -> None:
         graph, memory = self.graph, self.memory
@@ -99,7 +123,6 @@ class Program:
                 view[:] = np.ascontiguousarray(node.array).reshape(-1).view(np.uint8)
         self._status = ctypes.c_int64.from_address(address_of(self._arena))
         self._numbers = [self._in_arena(n)[...] for n in graph.numbers]
-        self._last_numbers: list[float] = []
         self._outputs = [
             self._in_arena(self.plan.layouts.of(n).root).reshape(n.shape) for n in graph.outputs
         ]
@@ -119,69 +142,75 @@ class Program:
     # States.
 
     def _bind_states(self) -> None:
-        self._written: list[tuple[int, Tensor]] = []
-        self._only_read: list[tuple[int, Tensor]] = []
         first = FIRST + len(self.graph.inputs)
-        self._held: list[Any] = []
-        for i, state in enumerate(self.graph.states):
-            group = self._only_read if state.updated is None else self._written
-            group.append((first + i, state.tensor))
-        self._references: list[Any] = [None] * len(self._written)
-        self._read_arrays: list[Any] = [None] * len(self._only_read)
-        self._home_of_output = {
-            i: self.memory.of[self.plan.layouts.of(n).root].place
-            for i, n in enumerate(self.graph.outputs)
-            if self.memory.of[self.plan.layouts.of(n).root].kind == "state"
-        }
+        states = list(enumerate(s for s in self.graph.states))
+        written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
+        read = [(first + i, s.tensor) for i, s in states if s.updated is None]
+        self._written_places = [place for place, _ in written]
+        self._written = [tensor for _, tensor in written]
+        self._read_places = [place for place, _ in read]
+        self._read = [tensor for _, tensor in read]
+        self._alone = [_ALONE] * len(written)
+        self._written_ids: list[int] = []
+        self._read_arrays: list[Any] = [None] * len(read)
+        self._epoch = -1
+        homes = [self.memory.of[self.plan.layouts.of(n).root] for n in self.graph.outputs]
+        self._home_of_output = {i: b.place for i, b in enumerate(homes) if b.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
-        references = self._references
-        for i, (place, tensor) in enumerate(self._written):
-            array = tensor.array
-            reference = references[i]
-            if reference is None or reference() is not array or sys.getrefcount(array) > _ALONE:
-                self._adopt(i, place, tensor)
-        arrays = self._read_arrays
-        for i, (place, tensor) in enumerate(self._only_read):
-            if tensor.array is not arrays[i]:
+        arrays = list(map(_ARRAY, self._written))
+        known = self._epoch == _epoch and list(map(id, arrays)) == self._written_ids
+        if not known or list(map(sys.getrefcount, arrays)) != self._alone:
+            del arrays
+            self._adopt()
+        if not all(map(operator.is_, map(_ARRAY, self._read), self._read_arrays)):
+            for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
                 array = tensor.array
                 if not array.flags.c_contiguous or not array.flags.aligned:
-                    array = np.ascontiguousarray(array)
-                    tensor.array = array
-                arrays[i] = array
+                    array = tensor.array = np.ascontiguousarray(array)
+                self._read_arrays[i] = array
                 self._pointers[place] = address_of(array)
 
-    def _adopt(self, i: int, place: int, tensor: Tensor) -> None:
-        """Give a tensor an array of its own, which the program may write."""
-        known = _OWNED.get(id(tensor))
-        array = tensor.array
-        mine = known is not None and known() is array
-        if not mine or sys.getrefcount(array) > _ALONE:
-            own = aligned(array.shape, array.dtype)
-            own[...] = array
-            tensor.array = own
-            _OWNED[id(tensor)] = weakref.ref(own)
-        self._references[i] = weakref.ref(tensor.array)
-        self._pointers[place] = address_of(tensor.array)
+    def _adopt(self) -> None:
+        """Give every tensor that is written an array of its own, which nobody else has."""
+        global _epoch
+        for place, tensor in zip(self._written_places, self._written, strict=True):
+            known = _OWNED.get(id(tensor))
+            mine = known is not None and known[1] is tensor.array
+            del known
+            if not mine or _holders(tensor) > _ALONE:
+                own = aligned(tensor.shape, tensor.dtype)
+                own[...] = tensor.array
+                tensor.array = own
+                _own(tensor, own)
+                _epoch += 1
+            self._pointers[place] = address_of(tensor.array)
+        self._written_ids = [id(t.array) for t in self._written]
+        self._epoch = _epoch
 
-    def _take_numbers(self) -> None:
-        values = [evaluate() for evaluate in self.evaluators]
-        if values != self._last_numbers:
-            for target, value in zip(self._numbers, values, strict=True):
-                target[...] = value
-            self._last_numbers = values
+    def read_numbers(self) -> None:
+        """Read the numbers of the graph anew."""
+        for target, evaluate in zip(self._numbers, self.evaluators, strict=True):
+            target[...] = evaluate()
 
     # Running.
 
-    def _run(self, function: int, call: Any, *, checks_indices: bool) -> None:
-        size = threads.team_size() if self.shared else 1
-        if size == 1:
-            call(self._at, 0, 1)
+    def _run(
+        self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
+    ) -> None:
+        if self._chooser is None:
+            alone()
         else:
-            team = threads.team(size)
-            self._pointers[1] = team.control
-            threads.launch(team, function, self._at)
+            size = self._chooser.size()
+            start = time.perf_counter()
+            if size == 1:
+                alone()
+            else:
+                team = threads.team(size)
+                self._pointers[1] = team.control
+                threads.launch(team, function, self._at)
+            self._chooser.took(size, (time.perf_counter() - start) / steps)
         if checks_indices and self._status.value:
             self._status.value = 0
             raise IndexError(
@@ -198,10 +227,8 @@ class Program:
                     array = np.ascontiguousarray(array)
                 seen[i] = array
                 self._pointers[FIRST + i] = address_of(array)
-        if self.evaluators:
-            self._take_numbers()
         self._take_states()
-        self._run(self._step, self._call_step, checks_indices=self.module.checks_indices)
+        self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
         self._stamp()
         return [self._output(i) for i in range(len(self._outputs))]
 
@@ -213,9 +240,11 @@ class Program:
         return self._outputs[i].copy()
 
     def _stamp(self) -> None:
+        # Only what takes part in differentiation is ever compared with a stamp.
         stamp = next_stamp()
-        for _, tensor in self._written:
-            tensor.stamp = stamp
+        for tensor in self._written:
+            if tensor.requires_grad:
+                tensor.stamp = stamp
 
     def scan(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
@@ -245,16 +274,36 @@ class Program:
             self._pointers[FIRST + i] = address_of(target)
         self._seen = [None] * len(graph.inputs)
         self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
-        if self.evaluators:
-            self._take_numbers()
         self._take_states()
-        self._run(self._scan, self._call_scan, checks_indices=True)
+        self._run(
+            self._scan, partial(self._call_scan, self._at, 0, 1), checks_indices=True, steps=steps
+        )
         self._stamp()
         return [results[i] for i in kept]
 
+    def profile(self, seconds: float = 0.01) -> list[float]:
+        """Return the seconds that each stage takes, one after the other on one thread.
 
-# The array that a program gave to a tensor, by the tensor's id.
-_OWNED: dict[int, weakref.ref[Array]] = {}
+        The states change in ways that no training would: use a program for nothing else
+        afterwards.
+
+        Args:
+            seconds: about how long each stage is run.
+        """
+        module = assemble(self.graph, self.plan, self.memory, apart=True)
+        library = load(module.text, module.symbols)
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        times = []
+        for number in range(len(self.plan.stages)):
+            call = prototype(library.address(f"only_{number}"))
+            best, end = math.inf, time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                start = time.perf_counter()
+                for _ in range(10):
+                    call(self._at, 0, 1)
+                best = min(best, (time.perf_counter() - start) / 10)
+            times.append(best)
+        return times
 
 
 def flops_of(graph: Graph) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from schuss.compiler.native import Library, load
 from schuss.threads import chosen_threads
 
-__all__ = ["Team", "launch", "runtime", "team", "team_size"]
+__all__ = ["Chooser", "Team", "launch", "runtime", "team", "team_size"]
 
 # The control block, a cache line for each word: arrivals, generation of the barrier, sleepers at
 # it, generation of the job, sleepers waiting for one, the job (function, table, threads), spins.
@@ -217,6 +217,41 @@ def team(size: int) -> Team:
         if found is None:
             found = _teams[size] = Team(size)
         return found
+
+
+class Chooser:
+    """Chooses by time, while running, between one thread and all of them.
+
+    What is faster depends on the machine and on what else it is doing. Both are tried at first,
+    and now and then the slower one again.
+    """
+
+    always: int | None = None
+    _first = 3
+    _again = 500
+
+    def __init__(self) -> None:
+        self._best: dict[int, float] = {}
+        self._runs = 0
+
+    def size(self) -> int:
+        """Return on how many threads to run now."""
+        most = team_size() if self.always is None else self.always
+        if most == 1 or self.always is not None:
+            return most
+        self._runs += 1
+        turn = self._runs % self._again
+        if turn < 2 * self._first:
+            return (1, most)[turn % 2]
+        one, many = (self._best.get(n, 0.0) for n in (1, most))
+        return 1 if one <= many else most
+
+    def took(self, size: int, seconds: float) -> None:
+        """Note how long a step took."""
+        if self._runs % self._again < 2:
+            self._best[size] = seconds
+        else:
+            self._best[size] = min(seconds, self._best.get(size, seconds))
 
 
 @cache

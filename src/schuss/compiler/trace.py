@@ -6,6 +6,7 @@ import operator
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -170,8 +171,14 @@ class Tracer:
 
     def __init__(self) -> None:
         self.graph = Graph()
+        # What the numbers and the guards below depend on; as long as it is equal, they hold.
+        self.sources: list[Callable[[], Any]] = []
         # What has to hold for the program to be used again: (function, its value now).
         self.guards: list[tuple[Callable[[], Any], Any]] = []
+        self.modules: list[Any] = []
+        # Tensors whose gradient has to be this one, or just to be there, or not.
+        self.exact_gradients: list[tuple[Tensor, Tensor]] = []
+        self.some_gradients: list[tuple[Tensor, bool]] = []
         self.evaluators: list[Callable[[], float]] = []
         self._held: dict[int, tuple[Tensor, Node]] = {}
         self._now: dict[int, Node] = {}
@@ -310,8 +317,10 @@ class Tracer:
                 traced[name] = tuple(self.number(_entry(group, name, i)) for i in range(len(value)))
             else:
                 traced[name] = value
-                if isinstance(value, (int, str, type(None))):
+                if name not in ("params", "param_names"):
                     self.guards.append((_entry(group, name), value))
+        names = [name for name in group if name not in ("params", "param_names")]
+        self.sources.append(partial(operator.itemgetter(*names), group))
         self._groups[id(group)] = (group, traced)
         return traced
 
@@ -321,7 +330,7 @@ class Tracer:
 
     def called(self, module: Any) -> None:
         """Note that the function goes through a module: its mode decides what is traced."""
-        self.guards.append((lambda: module.training, module.training))
+        self.modules.append(module)
 
     # The end.
 
@@ -351,9 +360,9 @@ class Tracer:
         for tensor, before in list(self._gradients.values()):
             after = tensor.grad
             if before is not None and id(before) in self._held:
-                self.guards.append((_is_same(tensor, before), True))
+                self.exact_gradients.append((tensor, before))
             elif tensor.requires_grad:
-                self.guards.append((_has_gradient(tensor), before is not None))
+                self.some_gradients.append((tensor, before is not None))
             if after is before:
                 continue
             if after is None:
@@ -390,14 +399,6 @@ class Tracer:
 
 def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:
     return (lambda: group[name]) if place is None else (lambda: group[name][place])
-
-
-def _is_same(tensor: Tensor, gradient: Tensor) -> Callable[[], bool]:
-    return lambda: tensor.grad is gradient
-
-
-def _has_gradient(tensor: Tensor) -> Callable[[], bool]:
-    return lambda: tensor.grad is not None
 
 
 # The tensor that compiled programs leave in `.grad`, by the id of its owner.
