@@ -183,3 +183,19 @@ def test_the_target_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path
     ).stdout
     assert out.startswith("32 ")
     assert native.target_name() not in out
+
+
+@pytest.mark.parametrize("shape", [(37, 300, 523), (523, 300, 37), (200, 200, 200)])
+def test_large_products_are_shared_and_right(
+    shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m, inner, n = shape
+    x, y = DATA.normal(size=(m, inner)), DATA.normal(size=(inner, n))
+    for a, b in ((x, y), (x.T.copy().T, y), (x, y.T.copy().T), (x.T.copy().T, y.T.copy().T)):
+        f = compile(lambda a, b: ss.matmul(a.T, b.T))
+        results = []
+        for count in (1, 3):
+            monkeypatch.setattr(Chooser, "always", count)
+            results.append(f(ss.tensor(a.T), ss.tensor(b.T)).array)
+        np.testing.assert_allclose(results[0], x @ y, rtol=1e-12, atol=1e-12)
+        np.testing.assert_array_equal(results[0], results[1])

@@ -33,9 +33,29 @@ def leading(view: Strided) -> tuple[bool, int] | None:
     return None
 
 
+# A product is cut into shares of at least so many operations, and at most so many shares. The cuts
+# do not depend on the number of threads, so that the sums of BLAS do not either.
+_SHARE = 400_000
+_MOST_SHARES = 16
+_STEP = 32
+
+
+def _cut(node: Node) -> tuple[bool, int, int]:
+    """Return how a product is shared: by columns (or rows), how long each part, how many."""
+    m, n = node.shape[-2:]
+    wanted = 2 * m * n * node.inputs[0].shape[-1] // _SHARE
+    by_columns = n > m
+    length = max(m, n)
+    if len(node.shape) > 2 or kind_of(node.dtype) not in (F32, F64) or wanted < 2:
+        return by_columns, length, 1
+    each = -(-length // min(wanted, _MOST_SHARES))
+    each = -(-each // _STEP) * _STEP
+    return by_columns, each, -(-length // each)
+
+
 def extent_of_product(node: Node) -> int:
     """Return how many shares a product can be split into."""
-    return 1
+    return _cut(node)[2]
 
 
 def write_product(k: Special) -> None:
@@ -46,34 +66,55 @@ def write_product(k: Special) -> None:
     y = k.view(1).broadcast((*batch, *k.node.inputs[1].shape[-2:]))
     if k.node.size == 0:
         return
+    by_columns, each, parts = _cut(k.node)
+    if parts > 1:
+        with k.f.loop(k.low, k.high) as part:
+            _call_blas(k, x, y, [], (by_columns, part * each, each))
+        return
     with k.loops(batch) as index:
         if kind_of(k.node.dtype) in (F32, F64) and x.shape[-1]:
-            _call_blas(k, x, y, index)
+            _call_blas(k, x, y, index, None)
         else:
             _plain(k, x, y, index)
 
 
-def _call_blas(k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
+def _call_blas(
+    k: Special,
+    x: Strided,
+    y: Strided,
+    index: list[Scalar],
+    part: tuple[bool, Scalar, int] | None,
+) -> None:
+    """Call BLAS for the matrices at `index`, or for some of their rows or columns."""
     from schuss.compiler.kernels import place_of
 
     f, kind = k.f, kind_of(k.node.dtype)
-    m, n, inner = x.shape[-2], y.shape[-1], x.shape[-1]
-    zero = [f.number(0)] * 2
+    inner = x.shape[-1]
+    lengths: list[int | str] = [x.shape[-2], y.shape[-1]]
+    starts = [f.number(0), f.number(0)]
+    if part is not None:
+        by_columns, start, each = part
+        left = (f.number(k.node.shape[-1 if by_columns else -2]) - start).minimum(each)
+        lengths[by_columns] = left.to("i32").name
+        starts[by_columns] = start
+    m, n = lengths
+    first, zero = starts, f.number(0)
     sides = []
-    for view in (x, y):
+    for view, at in ((x, [first[0], zero]), (y, [zero, first[1]])):
         found = leading(view)
         assert found is not None  # legalise made sure
-        place = place_of(view, [*index, *zero])
+        place = place_of(view, [*index, *at])
         sides.append((f.address(k.pointer(view.root), place, kind), *found))
     (a, a_turned, lda), (b, b_turned, ldb) = sides
-    c = f.address(k.pointer(k.node), place_of(k.out, [*index, *zero]), kind)
+    c = f.address(k.pointer(k.node), place_of(k.out, [*index, *first]), kind)
+    ldc = k.node.shape[-1]
     name = "@scipy_cblas_sgemm" if kind == F32 else "@scipy_cblas_dgemm"
     kinds = ["i32"] * 6 + [kind, "ptr", "i32", "ptr", "i32", kind, "ptr", "i32"]
     f.declare(name, "void", kinds)
     one, nil = f.number(1, kind).name, f.number(0, kind).name
     values = [
         _ROW_MAJOR, _TRANSPOSED if a_turned else _PLAIN, _TRANSPOSED if b_turned else _PLAIN,
-        m, n, inner, one, a, lda, b, ldb, nil, c, n,
+        m, n, inner, one, a, lda, b, ldb, nil, c, ldc,
     ]  # fmt: skip
     arguments = ", ".join(f"{t} {v}" for t, v in zip(kinds, values, strict=True))
     f.emit(f"call void {name}({arguments})")
