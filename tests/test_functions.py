@@ -329,6 +329,9 @@ CASES: dict[str, list[Case]] = {
             ("bqhd,bkhd->bhqk", (numbers(2, 3, 2, 4), numbers(2, 5, 2, 4, seed=5))),
             ("ij,ik->jk", (X, Y)), ("ijk,k", (X3, numbers(4))), ("ij,kl->jl", (X, Y)),
             ("iij,ji->i", (numbers(3, 3, 4), X.T.copy())),
+            ("...ij->...ji", (X3,)), ("...ij,...jk->...ik", (X3, numbers(2, 4, 5))),
+            ("...j,j", (X3, numbers(4))), ("b...,b...->...", (X3, numbers(2, 3, 4, seed=7))),
+            ("...ij,jk->...ik", (X, SQUARE)), ("i...->...", (X3,)),
         )
     ],
     # Creation.
@@ -389,6 +392,9 @@ class Shapes:
         shape, dtype = primitive.shape(*specs, **attributes)
         assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive
         return leaf(value)
+
+    def contents(self, x: Tensor) -> Any:
+        return x.array
 
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
@@ -556,6 +562,8 @@ def test_special_points_as_pytorch(name: str, call: Any, theirs: Any, inputs: An
         (F.asinh, ([0.0],)),
         (F.sinh, ([0.0],)),
         (F.atan2, ([0.0, 0.0], [1.0, 1e-3])),
+        (F.pow, ([2.0, 3.0, 0.5], [0.0, 1.0, 2.0])),
+        (lambda x: F.pow(x, tensor([2.0, 3.0], "float64")), ([0.0, 0.0],)),
         (lambda x: x**3, ([0.0],)),
         (lambda x: x**2, ([0.0],)),
         (F.prod, ([0.0, 0.0, 2.0],)),
@@ -606,6 +614,16 @@ def test_float32_means_over_ten_million_numbers(axis: int | None) -> None:
         )
 
 
+@pytest.mark.parametrize("axis", [None, 0, 1, 2, (0, 1), (1, 2), (0, 2), (2, 1, 0)])
+def test_float32_sums_keep_their_digits_along_every_axis(axis: Any) -> None:
+    x = np.random.default_rng(0).random((230, 500, 97), dtype=np.float32) + np.float32(1)
+    for array in (x, x.transpose(2, 0, 1), x[::2, ::-1, 1::3], x[:, :3], x[:3], x[..., :2]):
+        got = F.sum(leaf(array), axis, True)
+        right = array.sum(axis, dtype=np.float64, keepdims=True)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got.array, right, rtol=9e-7)
+
+
 def test_float32_cumulative_sum_and_variance_keep_their_digits() -> None:
     x = np.random.default_rng(0).random(10**6, dtype=np.float32) + np.float32(1)
     right = np.cumsum(x, dtype=np.float64)
@@ -615,11 +633,12 @@ def test_float32_cumulative_sum_and_variance_keep_their_digits() -> None:
 
 def test_pytorch_names_for_axis_and_keepdims() -> None:
     x = leaf(X3)
-    for name in ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp", "any", "all"):
+    for name in ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp", "any", "all",
+                 "norm", "count_nonzero"):  # fmt: skip
         f = getattr(F, name)
         ours, theirs = f(x, axis=1, keepdims=True), f(x, dim=1, keepdim=True)
         np.testing.assert_array_equal(ours.array, theirs.array)
-    for name in ("softmax", "log_softmax", "cumulative_sum", "argmax"):
+    for name in ("softmax", "log_softmax", "cumulative_sum", "argmax", "sort", "argsort", "median"):
         f = getattr(F, name)
         np.testing.assert_array_equal(f(x, axis=0).array, f(x, dim=0).array)
 
@@ -634,6 +653,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.einsum("ij->k", np.ones((2, 2))), ValueError, "einsum: expected letters"),
     (lambda: F.einsum("ijk->i", np.ones((2, 2))), ValueError, r"einsum: expected 3 axes"),
     (lambda: F.einsum("i,i", np.ones(2), np.ones(3)), ValueError, "einsum: expected one length"),
+    (lambda: F.einsum("...ij->i", np.ones(1)), ValueError, r"einsum: .* shapes \(1,\)"),
     (lambda: F.tensordot(np.ones((2, 3)), np.ones((2, 3)), 1), ValueError, "tensordot: expected"),
     (lambda: F.searchsorted(V, 1.0, side="middle"), ValueError, "searchsorted: .*'middle'"),
     (lambda: F.cumulative_prod(X), ValueError, "cumulative_prod: expected axis="),
@@ -643,6 +663,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.median(np.ones(0)), ValueError, "median: expected at least one element"),
     (lambda: F.mean(X, axis=2), ValueError, "expected an axis from -2 to 1, got 2"),
     (lambda: F.logsumexp(X, dims=1), TypeError, "unexpected argument 'dims'"),
+    (lambda: F.repeat(X, 2, 2), ValueError, "repeat: expected an axis from -2 to 1, got 2"),
     (lambda: F.zeros((2,), dtype="float16"), TypeError, "float16"),
     (lambda: F.gather(X, 0, np.array([0])), ValueError, "take_along_axis: expected"),
 ]  # fmt: skip

@@ -245,6 +245,10 @@ def test_pytorch_method_names() -> None:
     assert x.argmax(dim=1, keepdim=True).shape == (2, 1, 4)
     assert x.type_as(tensor([1.0])).dtype == float32
     assert x.contiguous().is_leaf
+    assert x.dim() == 3
+    assert x.eq(1).sum().item() == x.le(0).sum().item() == x.gt(22).sum().item() == 1
+    assert x.ne(1).sum().item() == x.ge(1).sum().item() == x.lt(23).sum().item() == 23
+    assert x.bmm(x.mT).shape == (2, 3, 3)
 
 
 # In place, and recording.

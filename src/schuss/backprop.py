@@ -328,6 +328,7 @@ def vjp(f: Callable[..., Any], *xs: TensorLike) -> tuple[Any, Callable[..., tupl
         The value, and `pull(error, ...) -> (gradient by each argument, ...)`, the product of the
         errors (of the outputs' shapes) with f's Jacobian; it can be called more than once.
 
+    >>> from schuss import tensor
     >>> y, pull = vjp(lambda x: x * x, tensor([1.0, 2.0]))
     >>> pull(tensor([1.0, 10.0]))[0]
     tensor([ 2., 40.])
@@ -385,6 +386,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
     Returns:
         The value, and the change in it for a step along `vs`.
 
+    >>> from schuss import tensor
     >>> y, dy = jvp(lambda x: x * x, tensor([1.0, 2.0]), tensor([1.0, 1.0]))
     >>> dy
     tensor([2., 4.])
@@ -427,6 +429,7 @@ def hvp(f: Callable[..., Any], xs: Any, vs: Any) -> Any:
     Returns:
         A tensor of xs's shape, or a tuple of them.
 
+    >>> from schuss import tensor
     >>> hvp(lambda x: (x * x * x).sum(), tensor([1.0, 2.0]), tensor([1.0, 1.0]))
     tensor([ 6., 12.])
     """

@@ -21,13 +21,14 @@ class TestLinearBaseline:
         layer.fit(ss.tensor(clipped(z)), ss.tensor(y))
         np.testing.assert_allclose(layer(ss.tensor(clipped(z))).array[:, 0], y, rtol=1e-4)
         assert layer.remainder.item() < 0.01
+        assert layer.in_use
 
-    def test_holds_inputs_at_the_range_of_the_rows(self) -> None:
+    def test_holds_inputs_half_a_range_beyond_the_rows(self) -> None:
         z = np.linspace(-1.0, 1.0, 50)[:, None]
         layer = LinearBaseline(1, dtype="float64")
         layer.fit(ss.tensor(clipped(z)), ss.tensor(z[:, 0]))
         ends = layer(ss.tensor(clipped(np.array([[-40.0], [40.0]])))).array[:, 0]
-        np.testing.assert_allclose(ends, [-1.0, 1.0], rtol=1e-6)
+        np.testing.assert_allclose(ends, [-2.0, 2.0], rtol=1e-6)
 
     def test_leaves_out_a_line_that_explains_little(self) -> None:
         rng = np.random.default_rng(2)
@@ -36,6 +37,7 @@ class TestLinearBaseline:
         layer.fit(ss.tensor(x), ss.tensor(rng.normal(size=200).astype(np.float32)))
         assert not layer.weight.array.any()
         assert layer.remainder.item() == 1.0
+        assert not layer.in_use
 
     def test_is_ridge_regression_with_its_leave_one_out_error(self) -> None:
         linear_model = pytest.importorskip("sklearn.linear_model")

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 import schuss.functions as F
 from schuss import random
 from schuss.backprop import vjp
+from schuss.compiler.faces import Elementwise
+from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
 from schuss.primitives import indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
@@ -354,6 +357,9 @@ class Verifier:
         assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive.name
         return leaf(value)
 
+    def contents(self, x: Tensor) -> Any:
+        return x.array
+
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
 
@@ -487,6 +493,30 @@ def test_derivatives_of_order_one_and_two(name: str, sample: Sample) -> None:
     assert check_gradients(sample.call, *arrays).largest_error <= 1e-6
 
 
+@pytest.mark.parametrize("name", [n for n, p in REGISTRY.items() if p.differentiable])
+def test_a_spoilt_derivative_would_be_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    primitive = REGISTRY[name]
+
+    def spoilt(position: int, *args: Any, **options: Any) -> Tensor:
+        rule = rules[position] if isinstance(rules, tuple) else partial(rules, position)
+        return rule(*args, **options) * (1 + 1e-5)
+
+    rules: Any = primitive.derivative
+    several: Any = tuple(
+        r and partial(spoilt, n) for n, r in enumerate(rules if isinstance(rules, tuple) else ())
+    )
+    monkeypatch.setattr(primitive, "derivative", spoilt if primitive.variadic else several)
+    found = 0
+    for sample in SAMPLES[name]:
+        arrays = [x if x.dtype.kind != "f" else x.copy() for x in map(np.asarray, sample.inputs)]
+        if sample.inputs[0] is not TIES and all(x.size for x in arrays):
+            try:
+                check_gradients(sample.call, *arrays, order=1)
+            except (GradientError, ValueError):
+                found += 1
+    assert found
+
+
 @pytest.mark.parametrize(("name", "sample"), [c for c in CASES if c.values[1].torch])  # type: ignore[union-attr]
 def test_pytorch_agrees(name: str, sample: Sample) -> None:
     torch = pytest.importorskip("torch")
@@ -570,7 +600,9 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], text: st
 
 
 def test_a_missing_face_is_an_error_when_defined() -> None:
-    faces: dict[str, Any] = {"value": abs, "shape": abs, "derivative": NOT_DIFFERENTIABLE}
+    faces: dict[str, Any] = {
+        "value": abs, "shape": abs, "derivative": NOT_DIFFERENTIABLE, "lower": Elementwise(abs),
+    }  # fmt: skip
     for face in faces:
         with pytest.raises(ValueError, match="expected every face"):
             Primitive("tests_only", **{**faces, face: None})

@@ -99,6 +99,21 @@ def test_a_kill_between_figures_and_checkpoint_repeats_no_line(tmp_path: Path, w
     _assert_same(place, whole)
 
 
+def test_a_kill_after_the_last_epoch_leaves_only_the_figures_to_do(
+    tmp_path: Path, whole: Path
+) -> None:
+    class KillAtTheEnd(Callback):
+        def on_end(self, loop: Any) -> None:
+            raise KilledError
+
+    place = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train("iris", out=place, callbacks=[KillAtTheEnd()], **OPTIONS)
+    assert not load(place).finished
+    resume(place, quiet=True, callbacks=[KillAt(step=72)])
+    _assert_same(place, whole)
+
+
 SCRIPT = """
 import sys
 import schuss as ss
@@ -120,11 +135,12 @@ def _started(place: Path, seconds: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(place), seconds], env=environment)
 
 
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_kill_9_at_random_moments_leaves_what_loads_and_goes_on(
-    tmp_path: Path, whole: Path
+    tmp_path: Path, whole: Path, kills: int
 ) -> None:
-    draw = random.Random(0)
-    for number in range(4):
+    draw = random.Random(kills)
+    for number in range(kills):
         place = tmp_path / f"run-{number}"
         process = _started(place, ["0", "1000"][number % 2])
         while not place.exists():

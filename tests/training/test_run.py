@@ -195,6 +195,8 @@ def test_arrays_and_frames_and_targets_of_their_own(tmp_path: Path) -> None:
         assert np.array_equal(run.predict_proba(x), runs[0].predict_proba(x))
     assert runs[0].evaluate((x, y)) == pytest.approx(runs[2].evaluate(frame.assign(y=y)))
     assert runs[2].evaluate((x, y)) == pytest.approx(runs[0].evaluate((x, y)))
+    named = pandas.Series(y, name="y")
+    assert runs[2].evaluate((x, named)) == pytest.approx(runs[0].evaluate((x, y)))
 
 
 def test_options_of_the_split_and_of_weights(tmp_path: Path) -> None:
@@ -309,6 +311,20 @@ def test_wrong_options_are_named_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "other" / "file").touch()
     with pytest.raises(UsageError, match="something else is there"):
         train("iris", out=tmp_path / "other", **OPTIONS)
+
+
+def test_options_in_numpys_numbers(tmp_path: Path) -> None:
+    given: dict[str, Any] = {"epochs": np.int64(2), "lr": np.float32(0.01), "seed": np.int32(3)}
+    run = train("iris", hidden=(np.int64(8),), out=tmp_path / "run", quiet=True, **given)
+    assert run.epochs == 2
+    assert load(tmp_path / "run").config["options"]["hidden"] == [8]
+    auto = train("iris", hidden=[8], epochs=2, lr="auto", out=tmp_path / "auto", quiet=True)
+    assert auto.config["options"]["lr"] is None
+    with pytest.raises(UsageError, match=r"expected lr above 0, got 'fast'; seed .* got True"):
+        train("iris", lr="fast", seed=True, out=tmp_path / "no")
+    with pytest.raises(UsageError, match="patience needs validation rows"):
+        train("iris", patience=3, validation_share=0.0, out=tmp_path / "no")
+    assert not (tmp_path / "no").exists()
 
 
 def test_folders_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,9 +108,12 @@ def _processor() -> str:
 def _blas() -> str:
     import numpy as np
 
+    from schuss.threads import get_num_threads
+
     config = np.show_config(mode="dicts")
     blas = config.get("Build Dependencies", {}).get("blas", {}) if config else {}
-    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    name = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    return f"{name}, {get_num_threads()} threads"
 
 
 def _test_primitives() -> str | None:

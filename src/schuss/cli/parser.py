@@ -79,6 +79,8 @@ class CommandParser(argparse.ArgumentParser):
         try:
             arguments, unknown = self.parse_known_args(words)
         except argparse.ArgumentError as problem:
+            if problem.argument_name is None:
+                self.error(problem.message)
             name = str(problem.argument_name).replace("/", " or ")
             message = problem.message.replace("expected one argument", "expected a value")
             stop = "" if message.endswith("?") else "."

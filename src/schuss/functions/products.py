@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import math
+import string
 from collections.abc import Sequence
 
 from schuss.functions.shapes import (
@@ -83,8 +85,8 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     """Sum products over named axes (Einstein's convention), pair by pair as matrix products.
 
     Args:
-        subscripts: such as "bij,bjk->bik"; without "->", letters that occur once, in
-            alphabetical order, are kept.
+        subscripts: such as "bij,bjk->bik", or "...ij,...jk->...ik" for any leading axes;
+            without "->", letters that occur once, in alphabetical order, are kept.
         operands: one tensor for each term.
 
     Raises:
@@ -93,8 +95,11 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
     tensor([3., 7.])
     """
-    terms, result = _parse_subscripts(subscripts, len(operands))
-    parts = [_reduce_term(as_tensor(x), t) for x, t in zip(operands, terms, strict=True)]
+    tensors = [as_tensor(x) for x in operands]
+    if "..." in subscripts:
+        subscripts = _without_ellipsis(subscripts, tensors)
+    terms, result = _parse_subscripts(subscripts, len(tensors))
+    parts = [_reduce_term(x, t) for x, t in zip(tensors, terms, strict=True)]
     while len(parts) > 1:
         (x, a), (y, b) = parts[0], parts[1]
         later = set(result).union(*[t for _, t in parts[2:]])
@@ -104,6 +109,31 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     if gone:
         x, term = sum(x, gone), "".join(c for c in term if c in result)
     return permute_dims(x, [term.index(c) for c in result])
+
+
+def _without_ellipsis(subscripts: str, tensors: Sequence[Tensor]) -> str:
+    """Put letters that are not used yet in the place of each "..."; the last axes align."""
+    left, arrow, result = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    unused = [c for c in string.ascii_letters if c not in subscripts]
+    counts = [
+        x.ndim - len(t.replace("...", "")) if "..." in t else 0
+        for x, t in zip(tensors, terms, strict=False)
+    ]
+    most = builtins.max([0, *counts])
+    if len(terms) != len(tensors) or most > len(unused) or builtins.min([0, *counts]) < 0:
+        raise ValueError(
+            f"einsum: expected a term with enough letters for each of the {len(tensors)} "
+            f"operands, got {subscripts!r} for shapes {', '.join(str(x.shape) for x in tensors)}."
+        )
+    letters = "".join(unused[:most])
+    terms = [t.replace("...", letters[most - n :]) for t, n in zip(terms, counts, strict=True)]
+    if not arrow:
+        every = "".join(terms)
+        result = "..." + "".join(
+            sorted(c for c in set(every) if every.count(c) == 1 and c not in letters)
+        )
+    return f"{','.join(terms)}->{result.replace('...', letters)}"
 
 
 def _parse_subscripts(subscripts: str, count: int) -> tuple[list[str], str]:

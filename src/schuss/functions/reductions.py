@@ -243,8 +243,12 @@ def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Ten
     return x - log(sum(exp(x), axis, keepdims=True))
 
 
-def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2) -> Tensor:
+def norm(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2, **names: Any
+) -> Tensor:
     """Return the vector norm over `axis`: (sum |x|**ord)**(1/ord), or the largest |x| for inf."""
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "norm")
     size = abs(as_float(x))
     if ord == math.inf:
         return max(size, axis, keepdims)

@@ -169,6 +169,7 @@ def repeat(x: TensorLike, repeats: int | TensorLike, axis: int | None = None) ->
     x = as_tensor(x)
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
+    (axis,) = normalize_axes(axis, x.ndim, "repeat")
     times = repeats if isinstance(repeats, int) else np.asarray(as_tensor(repeats).array)
     return take(x, np.repeat(np.arange(x.shape[axis]), times), axis)
 

@@ -39,14 +39,23 @@ from schuss.tensor import (
 __all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
-def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
+def sort(
+    x: TensorLike,
+    axis: int = -1,
+    *,
+    descending: bool = False,
+    stable: bool = True,
+    dim: int | None = None,
+) -> Tensor:
     """Return `x` in ascending (or descending) order along `axis`; see `argsort`."""
+    axis = axis if dim is None else dim
     return take_along_axis(x, argsort(x, axis, descending=descending), axis)
 
 
-def median(x: TensorLike, axis: int | None = None) -> Tensor:
+def median(x: TensorLike, axis: int | None = None, *, dim: int | None = None) -> Tensor:
     """Middle element over `axis`, the mean of the middle two for an even count."""
     x = as_tensor(x)
+    axis = axis if dim is None else dim
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     x = moveaxis(sort(as_float(x), axis), axis, 0)

@@ -28,7 +28,7 @@ class LinearBaseline(Module):
 
     Numbers come clipped smoothly to (-3, 3), which hides how far out an outlier lies; z is the
     number before that. Where a target follows its inputs in proportion, far out too, a line is
-    what extrapolates. Beyond the training rows z is held at their range.
+    what extrapolates. Half of the training rows' range beyond them z is held.
 
     Args:
         features: columns of numbers.
@@ -47,6 +47,11 @@ class LinearBaseline(Module):
         self.register_buffer("low", F.zeros((features,), dtype=dtype))
         self.register_buffer("high", F.zeros((features,), dtype=dtype))
         self.register_buffer("remainder", F.ones((), dtype=dtype))
+
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a line, that is, `fit` has found one that explains enough."""
+        return bool(self.weight.array.any())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the line's values at x, (batch, features) to (batch, 1)."""
@@ -68,6 +73,7 @@ class LinearBaseline(Module):
             return
         z = _unclip(x).array.astype(np.float64)
         low, high = z.min(axis=0), z.max(axis=0)
+        low, high = low - 0.5 * (high - low), high + 0.5 * (high - low)
         center, spread = z.mean(axis=0), z.std(axis=0)
         spread = np.where(spread > 1e-9, spread, 1.0)
         y = target.array.astype(np.float64)

@@ -72,9 +72,10 @@ divide: Binary = binary(
 def _pow_to_base(g: Tensor, z: Tensor, x: Tensor, y: Any) -> Tensor:
     if not isinstance(y, Tensor):
         return multiply(g, multiply(y, pow(x, y - 1))) if y != 0 else multiply(g, zeros_as(x))
-    # 0 * x**-1 would be nan at x = 0.
-    slope = multiply(y, pow(x, subtract(y, 1)))
-    return multiply(g, where(equal(y, 0), 0.0, slope))
+    # At 0 ** 0 it would be 0 / 0.
+    flat = bitwise_and(equal(x, 0), equal(y, 0))
+    slope = multiply(y, pow(where(flat, 1.0, x), subtract(y, 1)))
+    return multiply(g, where(flat, 0.0, slope))
 
 
 def _pow_to_exponent(g: Tensor, z: Tensor, x: Any, y: Tensor) -> Tensor:
@@ -334,13 +335,13 @@ def _predicate(
     )
 
 
-equal = _predicate("equal", np.equal, lambda x, y: x.eq(y), "x == y")
+equal: Binary = _predicate("equal", np.equal, lambda x, y: x.eq(y), "x == y")
 not_equal = _predicate("not_equal", np.not_equal, lambda x, y: x.ne(y), "x != y")
 less = _predicate("less", np.less, lambda x, y: x.lt(y), "x < y")
 less_equal = _predicate("less_equal", np.less_equal, lambda x, y: x.le(y), "x <= y")
 greater: Binary = _predicate("greater", np.greater, lambda x, y: x.gt(y), "x > y")
 greater_equal = _predicate("greater_equal", np.greater_equal, lambda x, y: x.ge(y), "x >= y")
-bitwise_and = binary(
+bitwise_and: Binary = binary(
     "bitwise_and",
     value=np.bitwise_and,
     derivative=NOT_DIFFERENTIABLE,

@@ -22,9 +22,13 @@ from schuss.tensor import Array, Tensor, TensorLike, float32, int64
 
 Axis = int | tuple[int, ...] | list[int] | None
 
-# NumPy adds pairwise along contiguous memory only; from this count on, float32 sums are
-# accumulated in float64, so that a mean over 10**7 numbers keeps its digits.
-_WIDE_SUM = 1024
+# One after the other, float32 numbers lose digits in a long sum, and a mean over 10**7 of them
+# has to be right to 1e-6. From these sizes of an input and lengths of a sum on they are added in
+# groups, or, where memory does not lie so, in float64.
+_MANY = 1024
+_LONG_SUM = 128
+_GROUP = 32
+_WIDE_ROWS = 32
 # Its stubs ask for a literal keepdims.
 _add: Any = np.add.reduce
 
@@ -82,12 +86,32 @@ def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tens
 
 
 def _sum_value(x: Array, *, axes: tuple[int, ...], keepdims: bool) -> Any:
-    if x.size >= _WIDE_SUM and x.dtype == float32:
+    if x.size >= _MANY and x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
-        if count >= _WIDE_SUM:
-            wide: Any = _add(x, axes, np.float64, None, keepdims)
-            return np.asarray(wide, float32)
+        if count >= _LONG_SUM:
+            return _long_sum(x, axes, count).reshape(reduced_shape(x.shape, axes, keepdims))
     return _add(x, axes, None, None, keepdims)
+
+
+def _long_sum(x: Array, axes: tuple[int, ...], count: int) -> Any:
+    """Sum many float32 numbers so that they keep their digits, in any shape."""
+    if x.flags.c_contiguous:
+        order = sorted(axes)
+        if order[0] == x.ndim - len(order):
+            # NumPy adds pairwise along contiguous memory.
+            return np.asarray(_add(x.reshape(-1, count), 1))
+        if order[-1] == len(order) - 1 and x.size // count >= _WIDE_ROWS:
+            return _add_rows(x.reshape(count, -1))
+    return np.asarray(_add(x, axes, np.float64), float32)
+
+
+def _add_rows(x: Array) -> Any:
+    """Add rows, not one after the other, but in groups whose sums are added in groups."""
+    whole = len(x) - len(x) % _GROUP
+    if len(x) < 2 * _GROUP:
+        return _add(x, 0)
+    total = _add_rows(_add(x[:whole].reshape(-1, _GROUP, x.shape[1]), 1))
+    return total if whole == len(x) else total + _add(x[whole:], 0)
 
 
 _sum = Primitive(
@@ -260,7 +284,7 @@ argmin = _position("argmin", np.argmin)
 
 
 def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
-    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= _WIDE_SUM else x.dtype
+    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= _LONG_SUM else x.dtype
     if reverse:
         x = np.flip(x, axis)
     total = np.add.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)

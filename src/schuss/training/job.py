@@ -15,7 +15,7 @@ from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.training import state
 from schuss.training.folder import NewerFormatError, RunFolder, check_free
-from schuss.training.options import check_options, class_weight_pairs
+from schuss.training.options import check_options, plain_options
 from schuss.training.plan import Fit
 from schuss.training.run import Run, load
 from schuss.training.sources import (
@@ -47,7 +47,7 @@ def train(
     time: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
-    lr: float | None = None,
+    lr: float | str | None = None,
     weight_decay: float | None = None,
     patience: int | None = None,
     optimizer: str | None = None,
@@ -80,7 +80,7 @@ def train(
         time: column to split by: the latest rows are held out.
         epochs: passes over the training rows.
         batch_size: rows in a step.
-        lr: learning rate, above 0.
+        lr: learning rate, above 0; None or "auto" for the recipe's.
         weight_decay: at least 0.
         patience: epochs without a better one after which training stops; None for never.
         optimizer: "sgd", "adagrad", "rmsprop", "adam" or "adamw".
@@ -102,7 +102,7 @@ def train(
         DataError: if the data cannot be used.
         Interrupted: after Ctrl-C; `resume` goes on.
     """
-    options: dict[str, Any] = {
+    given: dict[str, Any] = {
         "task": task,
         "exclude": list(exclude) if not isinstance(exclude, str) else [exclude],
         "kinds": dict(kinds or {}),
@@ -118,12 +118,12 @@ def train(
         "weight_decay": weight_decay,
         "patience": patience,
         "optimizer": optimizer,
-        "hidden": None if hidden is None else list(hidden),
+        "hidden": hidden,
         "dropout": dropout,
         "seed": seed,
     }
+    options = plain_options(given)
     check_options(options)
-    options["class_weight"] = class_weight_pairs(class_weight)
     if out is not None:
         check_free(Path(out), overwrite)
     table, name, data = read_training_table(data, target)
@@ -267,9 +267,10 @@ def _descend(
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
         patience=job.options["patience"],
-        metrics=job.metrics(),
+        metrics=job.metrics(model),
         monitor=job.monitor(),
         ties="last",
+        average_epochs=recipe.average_epochs,
         drop_last=True,
         seed=job.options["seed"],
         callbacks=callbacks,

@@ -11,12 +11,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from schuss import random
 from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import Tensor, enable_grad
 from schuss.training import state
+from schuss.training.average import WeightAverage
 from schuss.training.callbacks import Callback
 from schuss.training.evaluation import evaluate
 from schuss.training.examples import Examples, epoch_order
@@ -84,6 +87,7 @@ class Loop:
         self._requests = requests
         self._begun = perf_counter()
         self._due = 0.0
+        self._average = WeightAverage(model, plan.average_epochs)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._bounds = _bounds(len(training), plan.batch_size, plan.drop_last)
 
@@ -126,7 +130,8 @@ class Loop:
             self._display.note(note)
         self._due = perf_counter() + self.plan.checkpoint_seconds
         self.model.train()
-        with enable_grad():
+        # What is not finite is noticed in the loss, and said once.
+        with enable_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             while not self._over():
                 self._run_epoch()
         return self._finish()
@@ -174,8 +179,10 @@ class Loop:
             "train_loss": self.at.loss_sum / self.at.loss_rows,
         }
         monitored = None
+        self._average.update(self.epoch + 1)
         if self._validation is not None:
-            figures = evaluate(self.model, self._objective, self._validation, self.plan.metrics)
+            with self._average.in_place():
+                figures = evaluate(self.model, self._objective, self._validation, self.plan.metrics)
             record |= {f"validation_{name}": value for name, value in figures.items()}
             monitored = figures[self.plan.monitor]
         self.history.append(record)
@@ -203,7 +210,11 @@ class Loop:
         self.at.waited = self.at.waited + 1 if tied else 0
         self.at.best_value = value
         self.at.best_epoch = self.epoch
-        self.best = state.copy_of(self.model) if self._validation is not None else {}
+        if self._validation is None and not self.plan.average_epochs:
+            # The last epoch's weights are the ones to keep, and the model has them.
+            return
+        with self._average.in_place():
+            self.best = state.copy_of(self.model)
 
     def _is_better(self, value: float | None) -> bool:
         if value is None or self.at.best_value is None:
@@ -217,7 +228,7 @@ class Loop:
             f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
             f"rate of {self._descent.lr:.3g}"
         )
-        way_out = "lower lr, clip the gradients with clip_norm=1.0, or scale the inputs"
+        way_out = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
         if not self.best or not self.at.best_epoch:
             raise DivergenceError(f"Trainer: {what}; {way_out}.")
         note = (
@@ -276,7 +287,7 @@ class Loop:
             "optimizer": state.optimizer_header(self.optimizer),
             "schedule": self._descent.state_dict(),
         }
-        tensors = state.snapshot(self.model, self.best, self.optimizer)
+        tensors = state.snapshot(self.model, self.best, self._average.state_dict(), self.optimizer)
         self._folder.write_checkpoint(self.step, tensors, header)
         if self.at.best_epoch:
             best = self.best or self.model.state_dict()
@@ -321,6 +332,7 @@ class Loop:
             )
         try:
             self.best = state.restore(arrays, header["optimizer"], self.model, self.optimizer)
+            self._average.load_state_dict(state.part("average", arrays))
         except FileFormatError as error:
             raise FileFormatError(f"{self._folder.path}: {error}") from None
         self._descent.load_state_dict(header["schedule"])

@@ -31,6 +31,7 @@ class Plan:
         last_of_ties: whether of equal epochs the last one is best, not the first.
         patience: epochs without a better one after which training stops, or None.
         checkpoint_seconds: least time between checkpoints.
+        average_epochs: length of the average of the weights that is validated and kept, or None.
     """
 
     epochs: int
@@ -43,6 +44,7 @@ class Plan:
     last_of_ties: bool
     patience: int | None
     checkpoint_seconds: float
+    average_epochs: int | None = None
 
 
 @dataclass

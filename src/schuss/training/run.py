@@ -213,7 +213,8 @@ class Run:
         column = self.config["options"].get("sample_weight")
         weight = weight_column(table, column) if column in table else None
         output = self._outputs(table)
-        objective = Objective(tabular_recipe(self.task, **self.config["loss"]).loss)
+        smoothing = self.config["recipe"]["label_smoothing"]
+        objective = Objective(tabular_recipe(self.task, label_smoothing=smoothing).loss)
         each = None if weight is None else leaf(weight)
         loss = objective(leaf(output), leaf(y), each).item()
         figures: Figures = {
@@ -257,16 +258,14 @@ class Run:
     def aligned(self, table: Table) -> Table:
         """Give the columns of a plain array the names that the network learned, by their order."""
         known = list(self.preprocessor.kinds)
-        features = [name for name in table.names if name != "target" or name in known]
+        targets = ("target", self.target.name)
+        features = [name for name in table.names if name in known or name not in targets]
         unnamed = features == [f"x{k}" for k in range(len(features))]
         if not unnamed or any(name in known for name in features) or len(features) != len(known):
             return table
-        names = dict(zip(features, known, strict=True))
-        if len(features) < len(table.names):
-            names["target"] = self.target.name
-        return Table(
-            {names[old]: values for old, values in table.columns.items()}, source=table.source
-        )
+        names = {"target": self.target.name, **dict(zip(features, known, strict=True))}
+        renamed = {names.get(old, old): values for old, values in table.columns.items()}
+        return Table(renamed, source=table.source)
 
     def chunks(self, source: Any, *, chunk_rows: int = 50_000) -> Iterable[Table]:
         """Yield a table piece by piece, so that it need not fit into memory."""
@@ -344,10 +343,12 @@ def load(path: str | os.PathLike[str]) -> Run:
         )
     for name in ("format", "kind"):
         header.pop(name, None)
-    model = build_network(config["network"])
     try:
+        model = build_network(config["network"])
         model.load_state_dict(arrays)
-    except ValueError as error:
-        raise FileFormatError(f"{place}: {error}") from None
-    model.eval()
-    return Run(config, model, header, folder, history)
+        model.eval()
+        return Run(config, model, header, folder, history)
+    except FileFormatError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{place}: its description is damaged ({error}).") from None

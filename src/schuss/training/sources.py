@@ -25,13 +25,12 @@ def fingerprint(table: Table) -> str:
     """
     sha = hashlib.sha256()
     for name, values in table.columns.items():
-        sha.update(f"{name}\0{values.dtype}\0{len(values)}\0".encode())
-        if values.dtype.kind in "bifM":
-            sha.update(
-                np.ascontiguousarray(values).data.cast("B")
-                if values.dtype.kind != "M"
-                else np.ascontiguousarray(values.astype(np.int64)).data.cast("B")
-            )
+        if values.dtype.kind == "M":
+            values = values.astype(np.int64)
+        numbers = values.dtype.kind in "bif"
+        sha.update(f"{name}\0{values.dtype.str if numbers else 'text'}\0{len(values)}\0".encode())
+        if numbers:
+            sha.update(np.ascontiguousarray(values).data.cast("B"))
         else:
             sha.update("\0".join(table.text(name)).encode("utf-8", "surrogatepass"))
     return sha.hexdigest()

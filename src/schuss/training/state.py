@@ -60,11 +60,17 @@ class Position:
     notes: list[str] = field(default_factory=list)
 
 
-def snapshot(model: Module, best: Mapping[str, Tensor], optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return all tensors that decide the rest: weights, best weights, optimizer, random key."""
+def snapshot(
+    model: Module,
+    best: Mapping[str, Tensor],
+    average: Mapping[str, Tensor],
+    optimizer: Optimizer,
+) -> dict[str, Tensor]:
+    """Return all tensors that decide the rest: weights (now, best, average), optimizer, key."""
     return {
         **_with_prefix("model", model.state_dict()),
         **_with_prefix("best", best),
+        **_with_prefix("average", average),
         **_with_prefix("optimizer", optimizer_tensors(optimizer)),
         "random": leaf(random.get_state()),
     }

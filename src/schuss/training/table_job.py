@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,11 @@ class TableJob:
                 f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
                 'or give task="classification".'
             )
+        if options["patience"] is not None and prepared.validation is None:
+            raise UsageError(
+                "train: patience needs validation rows to tell better from worse; give a "
+                "validation share, or leave patience out."
+            )
         chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
         changes = {name: options[name] for name in chosen}
         hidden = options["hidden"]
@@ -129,11 +134,16 @@ class TableJob:
         }
 
     def learned(self) -> dict[str, Any]:
-        """Return what was learned from the training rows, which a resumed run must find again."""
+        """Return what follows from the rows and the options, and a resumed run must find again."""
         return {
             "preprocessing": self.prepared.preprocessor.to_config(),
             "target_encoding": self.prepared.target.to_config(),
             "network": self.description(),
+            "recipe": {
+                field.name: getattr(self.recipe, field.name)
+                for field in fields(self.recipe)
+                if field.name != "schedules"
+            },
             "shares": {
                 name: 0 if share is None else len(share)
                 for name, share in (
@@ -159,24 +169,29 @@ class TableJob:
             "options": self.options,
             "notes": self.prepared.notes,
             "parameters": sum(p.size for p in model.parameters()),
-            "loss": {"label_smoothing": self.recipe.label_smoothing},
-            "range": self.range(),
+            "range": self.range(model),
             **self.learned(),
         }
 
-    def range(self) -> list[float] | None:
-        """Return the least and the greatest target of the training rows, for a quantity."""
+    def range(self, model: TabularMLP) -> list[float] | None:
+        """Return where predictions of a quantity may lie.
+
+        From the least to the greatest target of the training rows; with half of that more at
+        either end where a line carries the prediction, since a line may go on.
+        """
         if self.prepared.target.task == "classification":
             return None
         values, there = self.prepared.target.values(self.prepared.train.table)
-        return [float(values[there].min()), float(values[there].max())]
+        low, high = float(values[there].min()), float(values[there].max())
+        more = 0.5 * (high - low) if model.baseline is not None and model.baseline.in_use else 0.0
+        return [low - more, high + more]
 
-    def metrics(self) -> dict[str, Metric]:
+    def metrics(self, model: TabularMLP) -> dict[str, Metric]:
         """Return what is measured after each epoch; values in the target's own unit."""
         if self.prepared.target.task == "classification":
             return dict(CLASS_METRICS)
         decode = self.prepared.target.decode
-        low, high = self.range() or (-np.inf, np.inf)
+        low, high = self.range(model) or (-np.inf, np.inf)
 
         def in_unit(metric: Metric) -> Metric:
             return lambda y, output, weight: metric(

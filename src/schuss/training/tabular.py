@@ -73,6 +73,7 @@ class TabularRecipe:
         hidden: widths of the hidden layers.
         activation: name for `ParametricActivation`.
         baseline: whether the network learns what a `LinearBaseline` leaves over.
+        average_epochs: length of the average of the weights that is validated, or None.
         metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
         schedules: factors by hyperparameter: "lr", "weight_decay" and "dropout".
     """
@@ -88,6 +89,7 @@ class TabularRecipe:
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
     baseline: bool = False
+    average_epochs: int | None = None
     metric: str = "accuracy"
     schedules: Mapping[str, Schedule] = field(
         default_factory=lambda: {
@@ -215,7 +217,7 @@ def tabular_recipe(task: str, **changes: Any) -> TabularRecipe:
         recipe: dict[str, Any] = {}
     elif task == "regression":
         recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse"}
-        recipe |= {"label_smoothing": 0.0, "baseline": True}
+        recipe |= {"label_smoothing": 0.0, "baseline": True, "average_epochs": 5}
     else:
         raise ValueError(
             f"tabular_recipe: expected task classification or regression, got {task!r}."

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import schuss
@@ -85,6 +86,8 @@ class Trainer:
         folder: a path for the run's files, or None to keep nothing on disk.
         overwrite: whether a run in that folder is replaced.
         checkpoint_seconds: least time between checkpoints; the result does not depend on it.
+        average_epochs: validate and keep the average of the weights over about so many epochs,
+            which is steadier than the weights of one; None for these.
         progress: whether to show it on standard error.
 
     Raises:
@@ -126,12 +129,20 @@ class Trainer:
         folder: str | os.PathLike[str] | RunFolder | None = None,
         overwrite: bool = False,
         checkpoint_seconds: float = 5.0,
+        average_epochs: int | None = None,
         progress: bool | Display = True,
     ) -> None:
         named = (
             metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
         )
-        _check(batch_size, epochs, patience, clip_norm, clip_value, monitor, mode, ties, named)
+        counts = {
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "patience": patience,
+            "average_epochs": average_epochs,
+        }
+        limits = {"clip_norm": clip_norm, "clip_value": clip_value}
+        _check(counts, limits, monitor, mode, ties, named)
         self.model = model
         self.objective = Objective(loss)
         self.optimizer = _optimizer(optimizer, model, lr, weight_decay)
@@ -146,8 +157,8 @@ class Trainer:
             model, self.objective, self.optimizer, clip_norm=clip_norm, clip_value=clip_value
         )
         self.plan = Plan(
-            epochs=epochs,
-            batch_size=batch_size,
+            epochs=int(epochs),
+            batch_size=int(batch_size),
             drop_last=drop_last,
             seed=seed_for(seed, "steps"),
             metrics=dict(named),
@@ -156,6 +167,7 @@ class Trainer:
             last_of_ties=ties == "last",
             patience=patience,
             checkpoint_seconds=checkpoint_seconds,
+            average_epochs=average_epochs,
         )
 
     def fit(
@@ -320,24 +332,24 @@ def _optimizer(
 
 
 def _check(
-    batch_size: int,
-    epochs: int,
-    patience: int | None,
-    clip_norm: float | None,
-    clip_value: float | None,
+    counts: Mapping[str, int | None],
+    limits: Mapping[str, float | None],
     monitor: str,
     mode: str | None,
     ties: str,
     metrics: Mapping[str, Metric],
 ) -> None:
     """Refuse options out of range, all of them at once."""
-    problems = []
-    for name, count in (("batch_size", batch_size), ("epochs", epochs), ("patience", patience)):
-        if count is not None and not (isinstance(count, int) and count >= 1):
-            problems.append(f"{name} a whole number of at least 1, got {count!r}")
-    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-        if limit is not None and not limit > 0:
-            problems.append(f"{name} above 0, got {limit!r}")
+    problems = [
+        f"{name} a whole number of at least 1, got {count!r}"
+        for name, count in counts.items()
+        if count is not None and not (isinstance(count, Integral) and count >= 1)
+    ]
+    problems += [
+        f"{name} above 0, got {limit!r}"
+        for name, limit in limits.items()
+        if limit is not None and not limit > 0
+    ]
     if monitor != "loss" and monitor not in metrics:
         problems.append(
             f"monitor 'loss' or one of the metrics ({', '.join(metrics)}), got {monitor!r}"
@@ -352,7 +364,7 @@ def _check(
 
 def _summary(fit: Fit, plan: Plan) -> str:
     """Return the line that ends the progress."""
-    text = f"trained {fit.epochs} epochs in {clock(fit.seconds)}"
+    text = f"trained {fit.epochs} epoch{'' if fit.epochs == 1 else 's'} in {clock(fit.seconds)}"
     if fit.stopped == "patience":
         text += f" (no better epoch in the last {plan.patience})"
     if fit.best_epoch and fit.best_epoch != fit.epochs:
