@@ -9,9 +9,9 @@ import pytest
 
 import schuss.functions as F
 from schuss.backprop import vjp
+from schuss.compiler.faces import Elementwise
 from schuss.errors import GradientError, SchussError
 from schuss.gradcheck import GradientReport, check_gradients
-from schuss.compiler.faces import Elementwise
 from schuss.primitives.base import REGISTRY, Primitive, apply
 from schuss.tensor import Tensor, tensor
 
