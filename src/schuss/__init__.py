@@ -43,8 +43,9 @@ _PLACES = {
         trace tril triu trunc unique_values unstack var vecdot where zeros zeros_like
     """,
     "schuss.functions.aliases": """
-        absolute bmm cat clamp concatenate cumsum div index_select mm mul neg permute power sub
-        swapdims transpose unbind unsqueeze
+        absolute bmm cat chunk clamp concatenate cumsum div index_select masked_select mm mul
+        narrow neg permute power repeat_interleave split sub swapdims topk transpose unbind
+        unsqueeze
     """,
     "schuss.array_api": """
         bitwise_left_shift bitwise_right_shift can_cast e finfo from_dlpack iinfo inf isdtype nan

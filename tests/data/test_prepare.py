@@ -101,7 +101,7 @@ def test_the_latest_rows_are_tested():
 
 def test_the_time_column_may_hold_dates():
     whole = table()
-    dates = [str(np.datetime64("2020-01-01") + int(k)) for k in whole["t"]]
+    dates = [str(np.datetime64("2020-01-01") + np.timedelta64(int(k), "D")) for k in whole["t"]]
     ready = prepare_table(Table({**whole.columns, "t": dates}), "y", time="t")
     assert whole["t"][ready.test.rows].min() == 80
 

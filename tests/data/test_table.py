@@ -84,7 +84,7 @@ def test_text_for_writing():
             "i": [1, 2],
             "b": [True, False],
             "t": [" x", ""],
-            "d": [np.datetime64("2020-01-02T03:04:05", "us"), np.datetime64("NaT")],
+            "d": [np.datetime64("2020-01-02T03:04:05", "us"), np.datetime64("NaT", "us")],
         }
     )
     assert list(table.records()) == [

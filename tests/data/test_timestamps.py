@@ -74,7 +74,9 @@ def test_columns_are_read_as_their_values(texts):
     stamps, bad = parse_stamps(np.array(texts, dtype=TEXT), "year first")
     singly = [parse_stamp(t, "year first") for t in texts]
     assert bad.tolist() == [s is None for s in singly]
-    expected = np.array([np.datetime64("NaT") if s is None else s for s in singly], dtype="M8[us]")
+    expected = np.array(
+        [np.datetime64("NaT", "us") if s is None else s for s in singly], dtype="M8[us]"
+    )
     np.testing.assert_array_equal(stamps, expected)
 
 

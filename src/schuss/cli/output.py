@@ -101,14 +101,15 @@ def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[
         else file
     )
     text = io.TextIOWrapper(packed, encoding="utf-8", newline="", write_through=False)
-    if suffix.startswith(".jsonl"):
-        yield _json_lines(text, numeric)
-    else:
-        yield _delimited(text, "\t" if suffix.startswith(".tsv") else ",")
-    text.flush()
-    text.detach()
-    if packed is not file:
-        packed.close()
+    try:
+        if suffix.startswith(".jsonl"):
+            yield _json_lines(text, numeric)
+        else:
+            yield _delimited(text, "\t" if suffix.startswith(".tsv") else ",")
+    finally:
+        text.detach()
+        if packed is not file:
+            packed.close()
 
 
 def _delimited(stream: IO[str], delimiter: str) -> Write:

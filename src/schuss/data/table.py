@@ -87,7 +87,9 @@ def _from_objects(values: Sequence[object]) -> Array:
             numbers = [np.nan if m else v for v, m in zip(values, missing, strict=True)]
             return np.array(numbers, dtype=np.float64)
     elif all(isinstance(v, (datetime.date, np.datetime64)) for v in present):
-        stamps = [np.datetime64("NaT") if m else v for v, m in zip(values, missing, strict=True)]
+        stamps = [
+            np.datetime64("NaT", "us") if m else v for v, m in zip(values, missing, strict=True)
+        ]
         return np.array([_utc(v) for v in stamps], dtype="datetime64[us]")
     texts = ["" if m else _text_of(v) for v, m in zip(values, missing, strict=True)]
     return np.array(texts, dtype=TEXT)

@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from schuss.functions import aliases
 from schuss.functions.creation import (
+    ones,
     tril,
     triu,
+    zeros,
 )
 from schuss.functions.elementwise import (
     acos,
@@ -59,7 +62,6 @@ from schuss.functions.reductions import (
 )
 from schuss.functions.shapes import (
     diagonal,
-    expand_dims,
     flatten,
     moveaxis,
     one_hot,
@@ -69,7 +71,6 @@ from schuss.functions.shapes import (
     swapaxes,
     tile,
     trace,
-    unstack,
 )
 from schuss.functions.sorting import gather, median, nonzero, sort
 from schuss.primitives.base import astype
@@ -151,15 +152,6 @@ def _astype_like(x: Tensor, other: Any) -> Tensor:
     return astype(x, other.dtype if isinstance(other, Tensor) else other)
 
 
-def transpose(x: Tensor, *axes: Any) -> Tensor:
-    """Exchange two axes (PyTorch), permute all of them (NumPy), or reverse them (no argument)."""
-    if len(axes) == 2:
-        return swapaxes(x, *axes)
-    if len(axes) == 1:
-        axes = tuple(axes[0])
-    return permute_dims(x, axes or range(x.ndim)[::-1])
-
-
 def _reversed_axes(x: Tensor) -> Tensor:
     """Reverse the order of the axes."""
     return permute_dims(x, (1, 0) if x.ndim == 2 else range(x.ndim)[::-1])
@@ -200,7 +192,15 @@ _METHODS |= {
     "expand": _variadic(_expand),
     "expand_as": lambda self, other: broadcast_to(self, other.shape),
     "float": lambda self: astype(self, float32),
-    "index_select": lambda self, dim, index: take(self, index, dim),
+    "index_select": aliases.index_select,
+    "chunk": aliases.chunk,
+    "masked_select": aliases.masked_select,
+    "narrow": aliases.narrow,
+    "new_ones": lambda self, *shape: ones(*shape, dtype=self.dtype),
+    "new_zeros": lambda self, *shape: zeros(*shape, dtype=self.dtype),
+    "repeat_interleave": aliases.repeat_interleave,
+    "split": aliases.split,
+    "topk": aliases.topk,
     "int": lambda self: astype(self, np.int32),
     "bool": lambda self: astype(self, bool_),
     "long": lambda self: astype(self, int64),
@@ -213,13 +213,13 @@ _METHODS |= {
     "reshape": _variadic(reshape),
     "sub": subtract,
     "add": add,
-    "swapdims": swapaxes,
-    "t": transpose,
+    "swapdims": aliases.swapdims,
+    "t": aliases.transpose,
     "to": _astype_like,
-    "transpose": transpose,
+    "transpose": aliases.transpose,
     "type_as": _astype_like,
-    "unbind": unstack,
-    "unsqueeze": expand_dims,
+    "unbind": aliases.unbind,
+    "unsqueeze": aliases.unsqueeze,
     "view": _variadic(reshape),
     "where": lambda self, condition, other: where(condition, self, other),
 }
