@@ -388,3 +388,50 @@ def test_bad_indices() -> None:
         total.scan(ss.ones(3), [0, 1])
     with pytest.raises(IndexError, match="out of range"):
         total.scan(ss.ones(3), [[0, 3]])
+
+
+def test_an_optimiser_that_gets_another_state_gets_another_program() -> None:
+    x, y = data()
+    eager, plain_rule, plain = setting()
+    model, rule, step = setting()
+    compiled = compile(step)
+    for optimizer, run in ((plain_rule, plain), (rule, compiled)):
+        run(x, y)
+        kept = optimizer.state_dict()
+        run(x, y)
+        optimizer.load_state_dict(kept)
+        run(x, y)
+        optimizer.state.clear()
+        run(x, y)
+        run(x, y)
+    same(model, eager)
+    extra = ss.tensor([1.0], requires_grad=True)
+    for optimizer, run in ((plain_rule, plain), (rule, compiled)):
+        extra.grad = ss.ones(1)
+        optimizer.add_param_group({"params": [extra], "lr": 0.5})
+        run(x, y)
+    same(model, eager)
+
+
+def test_parameters_without_a_gradient_stay() -> None:
+    x, _ = data()
+    results = []
+    for wrap in (compile, lambda f: f):
+        used, unused = ss.ones(4, dtype="float32"), ss.ones(4)
+        used.requires_grad_()
+        unused.requires_grad_()
+        rule = optim.Adam([used, unused], lr=0.1)
+
+        def step(x: Any, flag: bool, used: Any = used, unused: Any = unused, rule: Any = rule):
+            rule.zero_grad()
+            weight = used + unused if flag else used
+            loss = (x * weight).sum()
+            loss.backward()
+            rule.step()
+            return loss
+
+        run = wrap(step)
+        for flag in (True, False, False, True, False):
+            run(x, flag)
+        results.append((used.tolist(), unused.tolist()))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-5)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schuss.compiler.fuse import Plan, Stage
-from schuss.compiler.graph import Graph, Node
+from schuss.compiler.graph import Graph, GraphError, Node
 
-__all__ = ["ALIGNMENT", "Buffer", "Memory", "plan_memory"]
+__all__ = ["ALIGNMENT", "Buffer", "Memory", "plan_memory", "verify_plan"]
 
 ALIGNMENT = 64
 
@@ -111,3 +111,42 @@ def _lives(graph: Graph, plan: Plan) -> dict[Node, tuple[int, int]]:
         root = plan.layouts.of(node).root
         lives[root] = (lives[root][0], end)
     return lives
+
+
+def verify_plan(graph: Graph, plan: Plan, memory: Memory) -> None:
+    """Check the order of the stages, and that no two values need the same memory at once.
+
+    Raises:
+        GraphError: naming the nodes.
+    """
+    order = {stage: i for i, stage in enumerate(plan.stages)}
+    stored = set(plan.stored)
+    for stage in plan.stages:
+        done = {n for n in stage.nodes if not stage.special}
+        for node in stage.nodes:
+            for x in node.inputs:
+                root = plan.layouts.of(x).root
+                if root.primitive is None or root in done:
+                    continue
+                if root not in stored or order[plan.stage_of[root]] >= order[stage]:
+                    raise GraphError(f"fuse: {node} reads {root} before it is there.")
+    _verify_overwriting(graph, plan, order)
+    lives = [(n, *life) for n, life in _lives(graph, plan).items() if n not in plan.homes]
+    for i, (a, first_a, last_a) in enumerate(lives):
+        for b, first_b, last_b in lives[:i]:
+            apart = last_a < first_b or last_b < first_a
+            p, q = memory.of[a], memory.of[b]
+            disjoint = p.place + p.nbytes <= q.place or q.place + q.nbytes <= p.place
+            if not apart and not disjoint:
+                raise GraphError(f"memory: {a} and {b} are alive at once in the same place.")
+
+
+def _verify_overwriting(graph: Graph, plan: Plan, order: dict[Stage, int]) -> None:
+    """Check that a state that is updated in place is not read later."""
+    written = {graph.states[home].node: order[plan.stage_of[n]] for n, home in plan.homes.items()}
+    for stage in plan.stages:
+        for node in stage.nodes:
+            for x in node.inputs:
+                root = plan.layouts.of(x).root
+                if order[stage] > written.get(root, len(order)):
+                    raise GraphError(f"fuse: {node} reads {root} after it was overwritten.")

@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from schuss.compiler.faces import Kernel, Regions
@@ -171,14 +172,29 @@ class _Places:
                 self.axes.append(position)
                 position += 1
 
-    def of(self, index: list[Scalar], bad: str) -> list[Scalar]:
-        """Return the source's index for the result's; set the flag `bad` when out of range."""
+    @contextmanager
+    def loops(self, shape: tuple[int, ...], *, shared: bool) -> Iterator[_Visit]:
+        """Run the body for every index of the result, with the index of the source.
+
+        The index arrays are read, and checked, outside of the loops that they do not depend on.
+        """
+        bound = self.first + self.rank
+        with self.k.loops(shape[:bound], shared=shared and bound > 0) as outer:
+            named = self._named(outer[self.first :])
+            with self.k.loops(shape[bound:], shared=shared and bound == 0) as inner:
+                index = [*outer, *inner]
+                source = [
+                    index[axis] if isinstance(axis, int) else named[i]
+                    for i, axis in enumerate(self.axes)
+                ]
+                yield _Visit(index, source)
+
+    def _named(self, shared: list[Scalar]) -> dict[int, Scalar]:
+        """Return the index of each axis of the source that an array or a number gives."""
         f = self.k.f
-        shared = index[self.first : self.first + self.rank]
-        found = []
-        for axis, n in zip(self.axes, self.source.shape, strict=True):
+        found = {}
+        for place, (axis, n) in enumerate(zip(self.axes, self.source.shape, strict=True)):
             if isinstance(axis, int):
-                found.append(index[axis])
                 continue
             if isinstance(axis, tuple):
                 i = f.number(axis[0])
@@ -189,9 +205,17 @@ class _Places:
             i = i.lt(0).where(i + n, i)
             outside = i.lt(0) | i.ge(n)
             with f.when(outside):
-                f.store(f.number(1), bad, 0)
-            found.append(outside.where(i.like(0), i))
+                f.store(f.number(1), "%status", 0)
+            found[place] = outside.where(i.like(0), i)
         return found
+
+
+@dataclass
+class _Visit:
+    """An index of a gather's result, and the one of its source."""
+
+    index: list[Scalar]
+    source: list[Scalar]
 
 
 def _expanded(template: Any, ndim: int) -> list[Any]:
@@ -210,9 +234,8 @@ def _gather(k: Special) -> None:
     places = _Places(k, k.view(0), indices, k.node.attributes["template"])
     if k.node.size == 0:
         return
-    shape = k.node.shape
-    with k.loops(shape, shared=bool(shape)) as index:
-        k.store(k.load(places.source, places.of(index, "%status")), k.out, index)
+    with places.loops(k.node.shape, shared=bool(k.node.shape)) as at:
+        k.store(k.load(places.source, at.source), k.out, at.index)
 
 
 def _scatter_add(k: Special) -> None:
@@ -223,10 +246,9 @@ def _scatter_add(k: Special) -> None:
     g = k.view(0)
     if math.prod(g.shape) == 0:
         return
-    with k.loops(g.shape) as index:
-        place = places.of(index, "%status")
-        total = k.load(places.source, place) + k.load(g, index)
-        k.store(total, places.source, place)
+    with places.loops(g.shape, shared=False) as at:
+        total = k.load(places.source, at.source) + k.load(g, at.index)
+        k.store(total, places.source, at.source)
 
 
 # Along one axis.

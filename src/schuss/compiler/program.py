@@ -7,6 +7,7 @@ import math
 import operator
 import os
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 
 from schuss.compiler import threads
 from schuss.compiler.assemble import FIRST, assemble
-from schuss.compiler.buffers import ALIGNMENT, plan_memory
+from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.fuse import fuse
 from schuss.compiler.graph import Graph
 from schuss.compiler.layout import legalise
@@ -94,6 +95,8 @@ class Program:
         self.graph = graph
         self.plan = fuse(graph)
         self.memory = plan_memory(graph, self.plan)
+        if verify:
+            verify_plan(graph, self.plan, self.memory)
         self.module = assemble(graph, self.plan, self.memory)
         self.evaluators = list(evaluators)
         threads.runtime()
@@ -110,6 +113,8 @@ class Program:
         self._chooser = threads.Chooser() if worth else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < _WORTH_SHARING else ctypes.CFUNCTYPE
+        # The arena serves one run at a time.
+        self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
     def _prepare_memory(self) -> None:
@@ -220,6 +225,10 @@ class Program:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
+        with self._lock:
+            return self._run_once(arrays)
+
+    def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
         seen = self._seen
         for i, array in enumerate(arrays):
             if array is not seen[i]:
@@ -257,6 +266,10 @@ class Program:
         Returns:
             These outputs, stacked along a new first axis.
         """
+        with self._lock:
+            return self._run_many(arrays, index, kept)
+
+    def _run_many(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
         graph = self.graph
         steps = len(index)
         sources = [np.ascontiguousarray(a) for a in arrays]

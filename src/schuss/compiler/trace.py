@@ -175,6 +175,7 @@ class Tracer:
         self.sources: list[Callable[[], Any]] = []
         # What has to hold for the program to be used again: (function, its value now).
         self.guards: list[tuple[Callable[[], Any], Any]] = []
+        self.follow_ups: list[Callable[[], Any]] = []
         self.modules: list[Any] = []
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
@@ -324,6 +325,11 @@ class Tracer:
         self._groups[id(group)] = (group, traced)
         return traced
 
+    def follows(self, read: Callable[[], Any]) -> None:
+        """Note that the program holds as long as `read()` gives what it gives after the trace."""
+        self.sources.append(read)
+        self.follow_ups.append(read)
+
     def sees(self, tensor: Tensor) -> None:
         """Note the gradient that a tensor has before the function changes it."""
         self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
@@ -387,6 +393,7 @@ class Tracer:
         self._held.clear()
         self._now.clear()
         self._groups.clear()
+        self.guards += [(read, read()) for read in self.follow_ups]
         self._numbers.clear()
         for reference, array, node, now in watched:
             alive = reference()

@@ -117,6 +117,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        tracer = TRACER.get()
+        if tracer is not None:
+            tracer.follows(self._bound_to(self.state))
         with no_grad():
             for group in self.param_groups:
                 self._step_group(group)
@@ -163,6 +166,14 @@ class Optimizer:
             parameter.assign(values)
             for name, value in changed.items():
                 state[name].assign(value)
+
+    def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, list[int]]]:
+        """Return what tells whether a compiled step still has this optimiser's state and groups."""
+        return lambda: (
+            self.state is state,
+            len(state),
+            [len(group["params"]) for group in self.param_groups],
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every parameter (or set them to zero)."""
