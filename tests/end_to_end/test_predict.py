@@ -46,6 +46,14 @@ def test_columns_stay_as_they_are(schuss, run: Path) -> None:
     assert chances.tolist() == load(run).predict_proba(run.parent / "new.csv").tolist()
 
 
+def test_columns_without_names_keep_theirs(schuss, run: Path) -> None:
+    (run.parent / "plain.csv").write_text("x0,x1,x2,x3\n5.1,3.5,1.4,0.2\n")
+    done = schuss("predict", "run", "plain.csv")
+    assert done.status == 0, done.err
+    assert done.out.startswith("x0,x1,x2,x3,prediction,")
+    assert done.out.splitlines()[1].startswith("5.1,3.5,1.4,0.2,setosa,")
+
+
 def test_standard_output_is_the_default(schuss, run: Path) -> None:
     done = schuss("predict", "run", "new.csv")
     schuss("predict", "run", "new.csv", "-o", "out.csv")
@@ -96,6 +104,9 @@ def test_values(schuss, tmp_path: Path) -> None:
     assert done.json == {"run": "run", "out": "out.csv", "rows": 100, "columns": ["prediction"]}
     found = read_table(tmp_path / "out.csv")
     assert found.names == ["x", "y", "prediction"]
+    schuss("predict", "run", "t.csv", "-o", "out.jsonl")
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert (first["x"], first["y"]) == (0, 0.25)
     expected = load(tmp_path / "run").predict(tmp_path / "t.csv")
     assert found["prediction"].astype(float).tolist() == expected.tolist()
 

@@ -19,6 +19,7 @@ _OPTIONS = (
     (re.compile(r"^(train|resume|prepare_table|infer_kinds|TargetEncoder|Trainer): "), ""),
     (re.compile(r'task="(\w+)"'), r"--task \1"),
     (re.compile(r"kinds=\{'([^']+)': '(\w+)'\}"), r"--kind \1=\2"),
+    (re.compile(r"\bkinds=(?=\W)"), "--kind"),
     (re.compile(r"^expected the target, the column to predict;"), "expected --target COLUMN;"),
 )
 

@@ -58,15 +58,18 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.out}: is the input itself; give another name.")
     if arguments.json and arguments.out == "-":
         raise UsageError("--json: the predictions go to standard output; give -o a file.")
+    from schuss.data import iter_table
     from schuss.training import load
 
     trained = load(arguments.run)
     kinds = trained.preprocessor.kinds
     numeric = [name for name, kind in kinds.items() if kind.kind == "numeric"]
+    if trained.task == "regression":
+        numeric.append(trained.target.name)
     names: list[str] = []
     rows = 0
     with open_output(arguments.out, numeric=numeric) as write:
-        for chunk in trained.chunks(arguments.file):
+        for chunk in iter_table(arguments.file):
             names = names or _new_names(trained, chunk.names)
             new = zip(names, _columns(trained, chunk), strict=True)
             write({**chunk.columns, **dict(new)})
@@ -84,7 +87,7 @@ def _same(one: str, other: str) -> bool:
 
 def _columns(trained: Run, chunk: Table) -> Iterable[Any]:
     """Return the columns that are added: the class and each class's probability, or the value."""
-    found = trained.predict_table(chunk)
+    found = trained.predict_table(trained.aligned(chunk))
     return [found.labels, *(() if found.probabilities is None else found.probabilities.T)]
 
 
