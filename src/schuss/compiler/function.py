@@ -169,7 +169,10 @@ class _Variant:
         self._modes = [m.training for m in self._modules]
         self._exact = tracer.exact_gradients
         self._some = tracer.some_gradients
-        self._tensors = [s.tensor for s in program.graph.states]
+        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
+        self._tensors = [
+            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
+        ]
         self._differentiable = list(map(_WANTS, self._tensors))
         self._graded = [t for t, _ in [*self._exact, *self._some]]
         self._gradients_seen: list[Any] = [_LEAF] * len(self._graded)

@@ -36,7 +36,9 @@ class Node:
         place: an input's, state's or number's position.
     """
 
-    __slots__ = ("array", "attributes", "dtype", "inputs", "op", "place", "primitive", "shape")
+    __slots__ = (
+        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "shape", "size",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -54,15 +56,11 @@ class Node:
         self.inputs = inputs
         self.attributes = attributes
         self.shape = shape
+        self.size = math.prod(shape)
         self.dtype = dtype
         self.primitive = primitive
         self.array = array
         self.place = place
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:

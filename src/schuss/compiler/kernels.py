@@ -113,7 +113,13 @@ def extent_of(node: Node) -> int:
 
 def scratch_of(node: Node) -> int:
     """Return the bytes of working memory that a kernel needs."""
-    return 16 * node.inputs[0].shape[node.attributes["axis"]] if node.op == "argsort" else 0
+    if node.op == "argsort":
+        return 16 * int(node.inputs[0].shape[node.attributes["axis"]])
+    if node.op == "matmul":
+        from schuss.compiler.tiles import packed_bytes
+
+        return packed_bytes(node)
+    return 0
 
 
 # Results put together from regions.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided
 from schuss.compiler.scalars import F32, F64, Scalar, kind_of
+from schuss.compiler.tiles import is_small, write_tiles
 
 if TYPE_CHECKING:
     from schuss.compiler.kernels import Special
@@ -72,7 +73,10 @@ def write_product(k: Special) -> None:
             _call_blas(k, x, y, [], (by_columns, part * each, each))
         return
     with k.loops(batch) as index:
-        if kind_of(k.node.dtype) in (F32, F64) and x.shape[-1]:
+        floats = kind_of(k.node.dtype) in (F32, F64) and x.shape[-1] > 0
+        if floats and is_small(k.node, y):
+            write_tiles(k, x, y, index)
+        elif floats:
             _call_blas(k, x, y, index, None)
         else:
             _plain(k, x, y, index)

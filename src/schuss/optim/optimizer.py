@@ -167,13 +167,9 @@ class Optimizer:
             for name, value in changed.items():
                 state[name].assign(value)
 
-    def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, list[int]]]:
+    def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, int]]:
         """Return what tells whether a compiled step still has this optimiser's state and groups."""
-        return lambda: (
-            self.state is state,
-            len(state),
-            [len(group["params"]) for group in self.param_groups],
-        )
+        return lambda: (self.state is state, len(state), len(self.param_groups))
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every parameter (or set them to zero)."""
