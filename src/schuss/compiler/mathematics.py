@@ -7,7 +7,6 @@ inline form calls the C library.
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from functools import cache
 
 from schuss.compiler.scalars import BOOL, F32, F64, I32, I64, Scalar, literal
@@ -188,7 +187,7 @@ def erf(x: Scalar) -> Scalar:
 
 
 # 2 pi to 210 bits, to find the remainders of the powers of two.
-_TWO_PI = Fraction(
+_TWO_PI = (
     "6.28318530717958647692528676655900576839433879875021164194988918461563281257241799725606965068"
 )
 _LARGE = 2.0**23
@@ -200,9 +199,12 @@ def _remainders() -> str:
 
     The first part has 29 bits, so that its product with a float32's 24 bits is exact.
     """
+    from fractions import Fraction
+
+    turn = Fraction(_TWO_PI)
     numbers = []
     for k in range(105):
-        exact = Fraction(2**k) % _TWO_PI
+        exact = Fraction(2**k) % turn
         first = Fraction(round(exact * 2**26), 2**26)
         numbers += [float(first), float(exact - first)]
     return ", ".join(f"double {literal(n, F64)}" for n in numbers)
