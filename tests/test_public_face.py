@@ -13,8 +13,8 @@ import schuss
 SOURCE = Path(schuss.__file__)
 
 
-def typed_names() -> dict[str, tuple[str, str]]:
-    """Each name with its module and its name there, as the imports under TYPE_CHECKING say it."""
+def typed_names() -> dict[str, str]:
+    """Each name with its module, as the imports under TYPE_CHECKING say it."""
     (block,) = (
         node
         for node in ast.parse(SOURCE.read_text("utf-8")).body
@@ -26,11 +26,10 @@ def typed_names() -> dict[str, tuple[str, str]]:
         module = node.module or ""
         for alias in node.names:
             if alias.name == "*":
-                every = importlib.import_module(module).__all__
-                names |= {name: (module, name) for name in every}
+                names |= dict.fromkeys(importlib.import_module(module).__all__, module)
             else:
-                assert alias.asname, "`x as x` is what makes a name public"
-                names[alias.asname] = (module, alias.name)
+                assert alias.asname == alias.name, "`x as x` is what makes a name public"
+                names[alias.name] = module
     return names
 
 

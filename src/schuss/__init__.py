@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-# Where each public name lives; `a=b` is the name b there, called a here. The imports under
-# TYPE_CHECKING say the same to type checkers and editors, and a test holds the two equal.
+# Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
+# editors, and a test holds the two equal.
 _PLACES = {
     "schuss": "data errors functions nn optim random training",
     "schuss.tensor": """
-        Tensor asarray bool=bool_ enable_grad float32 float64 from_numpy int32 int64
+        Tensor asarray enable_grad float32 float64 from_numpy int32 int64
         is_grad_enabled no_grad tensor
     """,
     "schuss.functions": """
@@ -48,8 +48,8 @@ _PLACES = {
         unsqueeze
     """,
     "schuss.array_api": """
-        bitwise_left_shift bitwise_right_shift can_cast e finfo from_dlpack iinfo inf isdtype nan
-        nextafter pi result_type signbit unique_all unique_counts unique_inverse
+        bitwise_left_shift bitwise_right_shift bool can_cast e finfo from_dlpack iinfo inf isdtype
+        nan nextafter pi result_type signbit unique_all unique_counts unique_inverse
     """,
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
@@ -58,11 +58,7 @@ _PLACES = {
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
-_SOURCES = {
-    entry.partition("=")[0]: (module, entry.rpartition("=")[2])
-    for module, entries in _PLACES.items()
-    for entry in entries.split()
-}
+_SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
 
 __all__ = ["__version__", *_SOURCES]
 
@@ -70,11 +66,12 @@ __all__ = ["__version__", *_SOURCES]
 def __getattr__(name: str) -> object:
     if name not in _SOURCES:
         raise AttributeError(f"module 'schuss' has no attribute {name!r}")
-    module, attribute = _SOURCES[name]
-    if module == "schuss":
-        value: object = import_module(f"schuss.{attribute}")
-    else:
-        value = getattr(import_module(module), attribute)
+    module = _SOURCES[name]
+    value: object = (
+        import_module(f"schuss.{name}")
+        if module == "schuss"
+        else getattr(import_module(module), name)
+    )
     globals()[name] = value
     return value
 
@@ -103,6 +100,7 @@ if TYPE_CHECKING:
     from schuss import training as training
     from schuss.array_api import bitwise_left_shift as bitwise_left_shift
     from schuss.array_api import bitwise_right_shift as bitwise_right_shift
+    from schuss.array_api import bool as bool
     from schuss.array_api import can_cast as can_cast
     from schuss.array_api import e as e
     from schuss.array_api import finfo as finfo
@@ -134,7 +132,6 @@ if TYPE_CHECKING:
     from schuss.random import randperm as randperm
     from schuss.tensor import Tensor as Tensor
     from schuss.tensor import asarray as asarray
-    from schuss.tensor import bool_ as bool
     from schuss.tensor import enable_grad as enable_grad
     from schuss.tensor import float32 as float32
     from schuss.tensor import float64 as float64

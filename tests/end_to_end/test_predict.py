@@ -146,7 +146,7 @@ def test_chunks_are_joined(schuss, run: Path) -> None:
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(run: Path) -> None:
     peaks = []
-    for times in (100_000, 300_000):
+    for times in (250_000, 500_000):
         repeated(run.parent / "long.csv", times)
         code = (
             "import resource, schuss.cli; "
