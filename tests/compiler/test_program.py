@@ -14,7 +14,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import compile, native, program
+from schuss.compiler import assemble, compile, native, program
 from schuss.compiler.graph import Graph, GraphError, Node
 from schuss.compiler.threads import Chooser
 from schuss.nn import functional as F
@@ -40,6 +40,7 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
     x = DATA.normal(size=(200, 30)).astype("f4")
     y = DATA.integers(0, 5, 200)
     index = DATA.integers(0, 200, (5, 33))
@@ -199,3 +200,12 @@ def test_large_products_are_shared_and_right(
             results.append(f(ss.tensor(a.T), ss.tensor(b.T)).array)
         np.testing.assert_allclose(results[0], x @ y, rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(results[0], results[1])
+
+
+def test_long_sums_keep_their_digits() -> None:
+    x = np.full((2, 1_500_000), 0.1, np.float32)
+    exact = float(np.float32(0.1)) * 1_500_000
+    got = compile(lambda x: (x.sum(axis=1), x.T.sum(axis=0), x.mean()))(x)
+    np.testing.assert_allclose(got[0].array, exact, rtol=1e-6)
+    np.testing.assert_allclose(got[1].array, exact, rtol=1e-6)
+    np.testing.assert_allclose(got[2].item(), np.float32(0.1), rtol=1e-6)

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from schuss.compiler import kernels
 from schuss.compiler.buffers import ALIGNMENT, Memory
 from schuss.compiler.fuse import Plan, Stage
-from schuss.compiler.graph import Graph, Node
+from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.loops import LoopNest
 from schuss.compiler.native import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
 
 __all__ = ["Module", "assemble"]
+
+# A stage of fewer operations is left to one thread: to meet the others would take longer.
+_WORTH_SHARING = 20_000
 
 # The first words of the table: arena, control block, then inputs and states.
 ARENA, CONTROL, FIRST = 0, 1, 2
@@ -37,6 +40,16 @@ class Module:
     checks_indices: bool = False
 
 
+@dataclass
+class _Call:
+    """A stage's function, the nodes whose buffers it gets, and into how many shares it falls."""
+
+    name: str
+    nodes: list[Node]
+    extent: int
+    shared: bool
+
+
 class _Assembler:
     def __init__(self, graph: Graph, plan: Plan, memory: Memory) -> None:
         self.graph = graph
@@ -45,7 +58,7 @@ class _Assembler:
         self.declared: dict[str, str] = {}
         self.functions: list[str] = []
         self.names: dict[str, str] = {}
-        self.calls: list[tuple[str, list[Node], int]] = []
+        self.calls: list[_Call] = []
 
     def stage(self, stage: Stage, number: int) -> None:
         """Write the function of one stage."""
@@ -75,12 +88,13 @@ class _Assembler:
             "i64 %hi",
         ]
         self.declared.update(f.declared)
+        shared = extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
         # The same loop over other memory (an optimiser's, for each parameter) is the same code.
         body = f.text()
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
         if known == name:
             self.functions.append(body)
-        self.calls.append((known, [n for _, n in used.values()], extent))
+        self.calls.append(_Call(known, [n for _, n in used.values()], extent, shared))
 
     def step(self, name: str = "step", only: int | None = None) -> str:
         """Write the function that runs all stages (or one), as thread `%tid` of `%nt`."""
@@ -90,18 +104,22 @@ class _Assembler:
         control = self._entry(f, CONTROL)
         pointers: dict[int, str] = {}
         chosen = self.calls if only is None else self.calls[only : only + 1]
-        for name, nodes, extent in chosen:
-            arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in nodes]
+        for number, call in enumerate(chosen):
+            arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
             scratch = f.address(arena, self.memory.nbytes // 8, "i64")
             arguments += [f"ptr {scratch}", f"ptr {arena}"]
-            if extent == 1:
+            head = f"call void @{call.name}({', '.join(arguments)}"
+            if not call.shared:
                 with f.when(tid.eq(0)):
-                    f.emit(f"call void @{name}({', '.join(arguments)}, i64 0, i64 1)")
+                    f.emit(f"{head}, i64 0, i64 {call.extent})")
             else:
-                low = (tid * extent).op("sdiv", nt)
-                high = ((tid + 1) * extent).op("sdiv", nt)
-                f.emit(f"call void @{name}({', '.join(arguments)}, {low.typed}, {high.typed})")
-            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+                low = (tid * call.extent).op("sdiv", nt)
+                high = ((tid + 1) * call.extent).op("sdiv", nt)
+                f.emit(f"{head}, {low.typed}, {high.typed})")
+            # What one thread alone does one after the other needs no meeting in between.
+            last = number + 1 == len(chosen)
+            if last or call.shared or chosen[number + 1].shared:
+                f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
         if self.plan.copies and only is None:
             self._copy_updates(f, arena, pointers)
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
@@ -245,6 +263,6 @@ def assemble(graph: Graph, plan: Plan, memory: Memory, *, apart: bool = False) -
         text,
         [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
         -(-scratch // ALIGNMENT) * ALIGNMENT,
-        [(name, extent) for name, _, extent in assembler.calls],
+        [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
         any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from schuss.compiler.faces import Elementwise, Reduction, View
 from schuss.tensor import Array, Tensor
 
 if TYPE_CHECKING:
@@ -74,6 +75,22 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.dtype}{list(self.shape)}>"
+
+
+def cost_of(node: Node) -> int:
+    """Return about how many floating-point operations a node takes."""
+    if node.primitive is None:
+        return 0
+    face = node.primitive.lower
+    if node.op == "matmul":
+        return 2 * node.size * node.inputs[0].shape[-1]
+    if isinstance(face, Elementwise):
+        return face.cost * node.size
+    if isinstance(face, Reduction):
+        return node.inputs[0].size
+    if node.op == "random_uniform":
+        return 20 * node.size
+    return 0 if isinstance(face, View) else node.size
 
 
 def constant(array: Array) -> Node:

@@ -20,7 +20,7 @@ from schuss.compiler import threads
 from schuss.compiler.assemble import FIRST, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.fuse import fuse
-from schuss.compiler.graph import Graph
+from schuss.compiler.graph import Graph, cost_of
 from schuss.compiler.layout import legalise
 from schuss.compiler.native import load
 from schuss.compiler.simplify import simplify
@@ -108,7 +108,7 @@ class Program:
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = flops_of(graph)
+        self.flops = sum(map(cost_of, graph.nodes()))
         worth = self.flops >= _WORTH_SHARING and any(n > 1 for _, n in self.module.stages)
         self._chooser = threads.Chooser() if worth else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
@@ -317,23 +317,3 @@ class Program:
                 best = min(best, (time.perf_counter() - start) / 10)
             times.append(best)
         return times
-
-
-def flops_of(graph: Graph) -> int:
-    """Return about how many floating-point operations a run takes."""
-    from schuss.compiler.faces import Elementwise, Reduction
-
-    total = 0
-    for node in graph.nodes():
-        if node.primitive is None:
-            continue
-        face = node.primitive.lower
-        if node.op == "matmul":
-            total += 2 * node.size * node.inputs[0].shape[-1]
-        elif isinstance(face, Elementwise):
-            total += face.cost * node.size
-        elif isinstance(face, Reduction):
-            total += node.inputs[0].size
-        elif node.op == "random_uniform":
-            total += 20 * node.size
-    return total
