@@ -63,7 +63,7 @@ def compiled_from_disk() -> bool:
     f = compile(lambda x: ss.exp(x) * 1.2345)
     out = f(ss.tensor([0.0, 1.0]))
     np.testing.assert_allclose(out.array, np.exp([0.0, 1.0]) * 1.2345, rtol=1e-6)
-    (made,) = f._programs.values()
+    (made,) = list(f._programs.values())
     return bool(made.library.from_disk)
 
 
@@ -149,7 +149,7 @@ def test_temporaries_share_memory() -> None:
     f = compile(deep)
     x = ss.randn(1000)
     np.testing.assert_allclose(f(x).array, deep(x).array, rtol=1e-6)
-    (made,) = f._programs.values()
+    (made,) = list(f._programs.values())
     assert made.memory.nbytes < made.memory.temporary / 4
 
 
@@ -209,3 +209,13 @@ def test_long_sums_keep_their_digits() -> None:
     np.testing.assert_allclose(got[0].array, exact, rtol=1e-6)
     np.testing.assert_allclose(got[1].array, exact, rtol=1e-6)
     np.testing.assert_allclose(got[2].item(), np.float32(0.1), rtol=1e-6)
+
+
+def test_old_variants_are_forgotten() -> None:
+    f = compile(lambda x, factor: x * float(factor))
+    for i in range(20):
+        assert f(ss.ones(1), i * 0.5).tolist() == [i * 0.5]
+    ((variants),) = f._variants.values()
+    assert len(variants) == 16
+    gc.collect()
+    assert len(f._programs) == 16

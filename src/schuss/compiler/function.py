@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -136,6 +137,8 @@ class _OpaqueRule:
         )
 
 
+# More ways through a function than these, for one set of shapes, and the oldest is forgotten.
+_MOST_VARIANTS = 16
 _MODE = operator.attrgetter("training")
 _GRADIENT = operator.attrgetter("grad")
 _WANTS = operator.attrgetter("requires_grad")
@@ -234,7 +237,8 @@ class Compiled:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self._variants: dict[Any, list[_Variant]] = {}
-        self._programs: dict[Any, Program] = {}
+        # A program lives as long as a variant uses it.
+        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
         self._last: _Variant | None = None
         self._last_mode = True
         self._last_specs: list[Any] = []
@@ -355,7 +359,9 @@ class Compiled:
                 if variant.fits():
                     return variant, arrays
         variant = self._trace(structure, leaves, arrays, numbers)
-        self._variants.setdefault(key, []).insert(0, variant)
+        variants = self._variants.setdefault(key, [])
+        variants.insert(0, variant)
+        del variants[_MOST_VARIANTS:]
         return variant, arrays
 
     def _trace(
