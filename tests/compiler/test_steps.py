@@ -435,3 +435,33 @@ def test_parameters_without_a_gradient_stay() -> None:
             run(x, flag)
         results.append((used.tolist(), unused.tolist()))
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5)
+
+
+def test_a_network_that_changes_its_dtype_gets_another_program() -> None:
+    x, y = data()
+    results = []
+    for wrap in (compile, lambda f: f):
+        model, _, step = setting(rule="sgd")
+        run = wrap(step)
+        run(x, y)
+        model.double()
+        run(x.astype("float64"), y)
+        run(x.astype("float64"), y)
+        assert model[0].weight.dtype == np.float64
+        predict = wrap(lambda x, model=model: model(x))
+        predict(x.astype("float64"))
+        model.float()
+        results.append(predict(x).array)
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_state_that_changes_its_shape_gets_another_program() -> None:
+    weight = ss.ones(3)
+    total = compile(lambda: weight.sum())
+    assert total().item() == 3.0
+    weight.array = np.ones((2, 2), np.float32)
+    assert total().item() == 4.0
+    rows = compile(lambda x: (x * weight.sum()).sum())
+    assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [8.0]
+    weight.array = np.ones(5, np.float32)
+    assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [10.0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.program import Program
+from schuss.compiler.program import Program, StateChanged
 from schuss.compiler.trace import Tracer
 from schuss.tensor import (
     RECORDING,
@@ -257,9 +257,20 @@ class Compiled:
             self._remember(variant, args, options)
         else:
             variant = self._last
-        out = variant.program.run(arrays)
+        try:
+            out = variant.program.run(arrays)
+        except StateChanged:
+            self._forget(variant)
+            return self(*args, **options)
         variant.leave_gradients()
         return variant.returned(out)
+
+    def _forget(self, variant: _Variant) -> None:
+        """Drop a program whose states have changed their shapes or dtypes."""
+        self._last = None
+        for variants in self._variants.values():
+            if variant in variants:
+                variants.remove(variant)
 
     def _remember(self, variant: _Variant, args: Any, options: Any) -> None:
         """Keep what the next call is compared with first."""
@@ -322,7 +333,11 @@ class Compiled:
             count = len(rows) - done if variant.is_steady else 1
             taken = rows[done : done + count]
             kept = range(len(variant.wanted))
-            parts.append(variant.program.scan([x.array for x in data], taken, kept))
+            try:
+                parts.append(variant.program.scan([x.array for x in data], taken, kept))
+            except StateChanged:
+                self._forget(variant)
+                continue
             variant.leave_gradients()
             done += count
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]

@@ -26,7 +26,7 @@ from schuss.compiler.native import load
 from schuss.compiler.simplify import simplify
 from schuss.tensor import Array, Tensor, leaf, next_stamp
 
-__all__ = ["Program"]
+__all__ = ["Program", "StateChanged"]
 
 # Below about this many operations one thread is always faster than two.
 _WORTH_SHARING = 400_000
@@ -74,6 +74,10 @@ def _alone() -> int:
 
 
 _ALONE = _alone()
+
+
+class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
+    """A state has another shape or dtype than when it was traced."""
 
 
 class Program:
@@ -171,16 +175,24 @@ class Program:
             self._adopt()
         if not all(map(operator.is_, map(_ARRAY, self._read), self._read_arrays)):
             for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
+                self._expect(place, tensor)
                 array = tensor.array
                 if not array.flags.c_contiguous or not array.flags.aligned:
                     array = tensor.array = np.ascontiguousarray(array)
                 self._read_arrays[i] = array
                 self._pointers[place] = address_of(array)
 
+    def _expect(self, place: int, tensor: Tensor) -> None:
+        """Raise StateChanged unless a state is as it was traced."""
+        node = self.graph.states[place - FIRST - len(self.graph.inputs)].node
+        if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
+            raise StateChanged
+
     def _adopt(self) -> None:
         """Give every tensor that is written an array of its own, which nobody else has."""
         global _epoch
         for place, tensor in zip(self._written_places, self._written, strict=True):
+            self._expect(place, tensor)
             known = _OWNED.get(id(tensor))
             mine = known is not None and known[1] is tensor.array
             del known

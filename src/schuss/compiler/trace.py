@@ -416,7 +416,8 @@ def gradient_of(tensor: Tensor) -> Tensor:
     """Return the tensor that compiled programs leave in the `.grad` of `tensor`."""
     key = id(tensor)
     held = _GRADIENTS.get(key)
-    if held is None or held[0]() is not tensor or held[1].shape != tensor.shape:
+    spec = tensor.shape, tensor.dtype
+    if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
         reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
         held = _GRADIENTS[key] = (reference, leaf(np.zeros(tensor.shape, tensor.dtype)))
     return held[1]
