@@ -53,6 +53,8 @@ def address_of(array: Array) -> int:
 _OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
 _epoch = 0
 _ARRAY = operator.attrgetter("array")
+_WANTS = operator.attrgetter("requires_grad")
+_COPY = operator.methodcaller("copy")
 
 
 def _own(tensor: Tensor, array: Array) -> None:
@@ -229,11 +231,14 @@ class Program:
                 threads.launch(team, function, self._at)
             self._chooser.took(size, (time.perf_counter() - start) / steps)
         if checks_indices and self._status.value:
-            self._status.value = 0
-            raise IndexError(
-                "compile: an index was out of range in a compiled function; what it computed is "
-                "not to be used. Run it eagerly to see where."
-            )
+            self._refuse_index()
+
+    def _refuse_index(self) -> None:
+        self._status.value = 0
+        raise IndexError(
+            "compile: an index was out of range in a compiled function; what it computed is not "
+            "to be used. Run it eagerly to see where."
+        )
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
@@ -241,31 +246,31 @@ class Program:
             return self._run_once(arrays)
 
     def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
-        seen = self._seen
-        for i, array in enumerate(arrays):
-            if array is not seen[i]:
+        if not all(map(operator.is_, arrays, self._seen)):
+            for i, array in enumerate(arrays):
                 if not array.flags.c_contiguous or not array.flags.aligned:
                     array = np.ascontiguousarray(array)
-                seen[i] = array
+                self._seen[i] = array
                 self._pointers[FIRST + i] = address_of(array)
         self._take_states()
-        self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
+        if self._chooser is None:
+            self._alone_step()
+            if self.module.checks_indices and self._status.value:
+                self._refuse_index()
+        else:
+            self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
         self._stamp()
-        return [self._output(i) for i in range(len(self._outputs))]
-
-    def _output(self, i: int) -> Array:
-        home = self._home_of_output.get(i)
-        if home is not None:
-            node = self.graph.outputs[i]
-            return np.array(self.graph.states[home].tensor.array).reshape(node.shape)
-        return self._outputs[i].copy()
+        outputs = list(map(_COPY, self._outputs))
+        for i, home in self._home_of_output.items():
+            state = self.graph.states[home].tensor.array
+            outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
+        return outputs
 
     def _stamp(self) -> None:
         # Only what takes part in differentiation is ever compared with a stamp.
         stamp = next_stamp()
-        for tensor in self._written:
-            if tensor.requires_grad:
-                tensor.stamp = stamp
+        for tensor in filter(_WANTS, self._written):
+            tensor.stamp = stamp
 
     def scan(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
