@@ -393,6 +393,9 @@ class Shapes:
         assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive
         return leaf(value)
 
+    def contents(self, x: Tensor) -> Any:
+        return x.array
+
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 
 LAYERS = (
     {"errors", "threads"},
-    {"tensor", "primitives"},
+    {"tensor", "primitives", "compiler"},
     {"functions", "array_api", "backprop", "gradcheck", "random"},
     {"nn", "optim", "data"},
     {"training", "inspect"},

@@ -54,6 +54,7 @@ _PLACES = {
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
+    "schuss.compiler.function": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from schuss.backprop import jvp as jvp
     from schuss.backprop import value_and_grad as value_and_grad
     from schuss.backprop import vjp as vjp
+    from schuss.compiler.function import compile as compile
     from schuss.functions import *
     from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients

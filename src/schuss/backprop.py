@@ -12,6 +12,7 @@ from schuss.primitives.base import as_tensor
 from schuss.primitives.reduction import sum_to
 from schuss.tensor import (
     RECORDING,
+    TRACER,
     Tensor,
     TensorLike,
     leaf,
@@ -193,7 +194,8 @@ def _marked(x: TensorLike) -> Tensor:
     if x.dtype.kind != "f":
         raise TypeError(f"grad: expected a float argument, got {x.dtype}; cast it to float32.")
     marked = new_object(Tensor)
-    marked.array = x.array
+    tracer = TRACER.get()
+    marked.array = x.array if tracer is None else tracer.contents(x)
     marked.requires_grad = True
     marked.grad = None
     marked.node = (_SAME, (x,), {}) if x.requires_grad else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from itertools import count
 from types import TracebackType
@@ -198,7 +199,14 @@ class Tensor:
 
     def numpy(self) -> Array:
         """Return the array itself, without a copy; write into a copy of it."""
-        return np.asarray(self.array)
+        return np.asarray(self._values("numpy()"))
+
+    def _values(self, what: str) -> Array:
+        """Return the array for use outside of tensors, which a tracer cannot follow."""
+        tracer = TRACER.get()
+        if tracer is not None:
+            tracer.refuse(what)
+        return self.array
 
     def item(self) -> Any:
         """Return the only element as a Python number.
@@ -210,14 +218,14 @@ class Tensor:
             raise ValueError(
                 f"item: expected one element, got shape {self.shape}; use tolist() or reduce."
             )
-        return np.asarray(self.array).item()
+        return np.asarray(self._values("item()")).item()
 
     def tolist(self) -> Any:
         """Return the elements as nested Python lists."""
-        return np.asarray(self.array).tolist()
+        return np.asarray(self._values("tolist()")).tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = np.asarray(self.array)
+        array = np.asarray(self._values("as a NumPy array"))
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
@@ -311,7 +319,8 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """Return the same values, cut off from the operations that made them."""
-        return leaf(self.array)
+        tracer = TRACER.get()
+        return leaf(self.array if tracer is None else tracer.contents(self))
 
     def backward(self, gradient: TensorLike | None = None, *, retain_graph: bool = False) -> None:
         """Backpropagate: add d(self)/d(leaf) to `.grad` of every leaf that requires it.
@@ -352,6 +361,10 @@ class Tensor:
 
     def copy_(self, value: TensorLike) -> Tensor:
         """Replace the contents by those of `value`, broadcast to this shape."""
+        if isinstance(value, Tensor) and TRACER.get() is not None:
+            from schuss.primitives.reduction import broadcast_to
+
+            return self.assign(broadcast_to(value.detach(), self.shape))
         return self.assign(np.broadcast_to(to_array(value), self.shape).copy())
 
     def fill_(self, value: Number) -> Tensor:
@@ -507,6 +520,16 @@ class _GradMode:
                 return function(*args, **options)
 
         return wrapped
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Evaluate operations inside at once, also while a function is being traced."""
+    token = TRACER.set(None)
+    try:
+        yield
+    finally:
+        TRACER.reset(token)
 
 
 class no_grad(_GradMode):  # noqa: N801  # the field's name

@@ -1,4 +1,4 @@
-"""How many threads the matrix products of eager operations use."""
+"""How many threads are used: by the matrix products of eager operations, and by programs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import operator
 from contextlib import AbstractContextManager
 from typing import Any
 
-__all__ = ["get_num_threads", "limit_threads", "set_num_threads"]
+__all__ = ["chosen_threads", "get_num_threads", "limit_threads", "set_num_threads"]
 
 _controller: Any = None
+_chosen: int | None = None
 
 
 def _blas() -> Any:
@@ -18,12 +19,15 @@ def _blas() -> Any:
         import numpy  # noqa: F401  # its BLAS has to be loaded before it is looked for
         from threadpoolctl import ThreadpoolController
 
-        _controller = ThreadpoolController().select(user_api="blas")
+        found = ThreadpoolController().select(user_api="blas")
+        # Compiled programs have a BLAS of their own, which each of their threads calls alone.
+        eager = [p for p in (x["filepath"] for x in found.info()) if "scipy_openblas32" not in p]
+        _controller = found.select(filepath=eager)
     return _controller
 
 
 def set_num_threads(n: int) -> None:
-    """Let matrix products use at most `n` threads, from now on.
+    """Let matrix products, and compiled programs, use at most `n` threads, from now on.
 
     Args:
         n: at least 1; more than the processor's cores make it slower.
@@ -33,7 +37,14 @@ def set_num_threads(n: int) -> None:
     """
     if operator.index(n) < 1:
         raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}.")
+    global _chosen
+    _chosen = operator.index(n)
     _blas().limit(limits=n)
+
+
+def chosen_threads() -> int | None:
+    """Return what `set_num_threads` was told, or None as long as nobody chose."""
+    return _chosen
 
 
 def get_num_threads() -> int:

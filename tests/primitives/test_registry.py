@@ -16,6 +16,7 @@ import pytest
 import schuss.functions as F
 from schuss import random
 from schuss.backprop import vjp
+from schuss.compiler.faces import Elementwise
 from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
 from schuss.primitives import indexing
@@ -356,6 +357,9 @@ class Verifier:
         assert (tuple(shape), dtype) == (value.shape, value.dtype), primitive.name
         return leaf(value)
 
+    def contents(self, x: Tensor) -> Any:
+        return x.array
+
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
 
@@ -596,7 +600,9 @@ def test_bad_arguments(call: Callable[[], Any], error: type[Exception], text: st
 
 
 def test_a_missing_face_is_an_error_when_defined() -> None:
-    faces: dict[str, Any] = {"value": abs, "shape": abs, "derivative": NOT_DIFFERENTIABLE}
+    faces: dict[str, Any] = {
+        "value": abs, "shape": abs, "derivative": NOT_DIFFERENTIABLE, "lower": Elementwise(abs),
+    }  # fmt: skip
     for face in faces:
         with pytest.raises(ValueError, match="expected every face"):
             Primitive("tests_only", **{**faces, face: None})

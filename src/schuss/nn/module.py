@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.nn import summary
-from schuss.tensor import Tensor, supported_dtype
+from schuss.tensor import TRACER, Tensor, supported_dtype
 
 if TYPE_CHECKING:
     from schuss.tensor import TensorLike
@@ -76,6 +76,9 @@ class Module:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output, and remember its shape for `repr`."""
+        tracer = TRACER.get()
+        if tracer is not None:
+            tracer.called(self)
         result = self.forward(*args, **options)
         if isinstance(result, Tensor):
             self.__dict__["_output_shape"] = result.shape
@@ -389,7 +392,10 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every parameter (or set them to zero)."""
+        tracer = TRACER.get()
         for parameter in self.parameters():
+            if tracer is not None:
+                tracer.sees(parameter)
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:

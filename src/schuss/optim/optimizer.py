@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from schuss.tensor import Tensor, enable_grad, leaf, no_grad
+from schuss.tensor import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 
 __all__ = ["Group", "Optimizer", "Params", "Range", "State"]
 
@@ -117,6 +117,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        tracer = TRACER.get()
+        if tracer is not None:
+            tracer.follows(self._bound_to(self.state))
         with no_grad():
             for group in self.param_groups:
                 self._step_group(group)
@@ -131,9 +134,15 @@ class Optimizer:
             if parameter.grad is not None:
                 moving.append(parameter)
                 if parameter not in self.state:
-                    self.state[parameter] = {"step": begun, **self.init(parameter, group)}
+                    # Not a part of the step that a tracer follows: it happens once.
+                    with eagerly():
+                        self.state[parameter] = {"step": begun, **self.init(parameter, group)}
             elif parameter in self.state:
                 kept.add(id(self.state[parameter]["step"]))
+        tracer = TRACER.get()
+        if tracer is not None:
+            # A compiled step reads the hyperparameters anew each time it runs.
+            group = tracer.options(group)
         counts: dict[int, Tensor] = {}
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:
@@ -158,10 +167,17 @@ class Optimizer:
             for name, value in changed.items():
                 state[name].assign(value)
 
+    def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, int]]:
+        """Return what tells whether a compiled step still has this optimiser's state and groups."""
+        return lambda: (self.state is state, len(state), len(self.param_groups))
+
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of every parameter (or set them to zero)."""
+        tracer = TRACER.get()
         for group in self.param_groups:
             for parameter in group["params"]:
+                if tracer is not None:
+                    tracer.sees(parameter)
                 if set_to_none:
                     parameter.grad = None
                 elif parameter.grad is not None:
@@ -327,7 +343,9 @@ class Optimizer:
 
 def _advanced(step: Tensor, kept: bool) -> Tensor:
     """Return the count of steps plus one: in place, unless others keep the old one."""
-    return step + 1.0 if kept else step.assign(step + 1.0)
+    if kept:
+        step = leaf(np.array(step.array))
+    return step.assign(step + 1.0)
 
 
 def zeros(parameter: Tensor) -> Tensor:

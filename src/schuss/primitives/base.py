@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from schuss.compiler.faces import Elementwise, Face
 from schuss.tensor import (
     RECORDING,
     TRACER,
@@ -70,13 +71,14 @@ class Primitive:
             result that is too large by broadcasting is summed afterwards, in one place); one
             rule with a leading `position` argument when `variadic`; None for an input without
             derivative; NOT_DIFFERENTIABLE.
+        lower: the native lowering, one of the kinds in `schuss.compiler.faces`.
         variadic: whether any number of inputs is taken.
 
     Raises:
         ValueError: when a face is missing or the name is taken.
     """
 
-    __slots__ = ("derivative", "differentiable", "name", "shape", "value", "variadic")
+    __slots__ = ("derivative", "differentiable", "lower", "name", "shape", "value", "variadic")
 
     def __init__(
         self,
@@ -85,16 +87,19 @@ class Primitive:
         value: Callable[..., Any],
         shape: Callable[..., Spec],
         derivative: Sequence[Rule | None] | Rule | NotDifferentiable,
+        lower: Face,
         variadic: bool = False,
     ) -> None:
         if name in REGISTRY:
             raise ValueError(f"Primitive {name}: expected a new name, got one that is taken.")
-        if not callable(value) or not callable(shape) or derivative is None:
+        faces = callable(value) and callable(shape) and derivative is not None
+        if not faces or not isinstance(lower, Face):
             raise ValueError(f"Primitive {name}: expected every face, got one that is missing.")
         self.name = name
         self.value = value
         self.shape = shape
         self.derivative = derivative
+        self.lower = lower
         self.differentiable = not isinstance(derivative, NotDifferentiable)
         self.variadic = variadic
         REGISTRY[name] = self
@@ -186,6 +191,7 @@ _astype = Primitive(
     value=lambda x, *, dtype: x.astype(dtype),
     shape=_astype_shape,
     derivative=(lambda g, y, x, *, dtype: astype(g, x.dtype),),
+    lower=Elementwise(lambda x: x),
 )
 
 
@@ -215,13 +221,16 @@ def unary(
     *,
     value: Callable[[Array], Array],
     derivative: Rule | NotDifferentiable,
+    lower: Callable[[Any], Any],
+    cost: int = 1,
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = True,
     doc: str,
 ) -> Unary:
     """Define an elementwise primitive of one input, and return the function that applies it."""
     rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
-    primitive = Primitive(name, value=value, shape=shape, derivative=rules)
+    face = Elementwise(lower, cost=cost)
+    primitive = Primitive(name, value=value, shape=shape, derivative=rules, lower=face)
     differentiable = primitive.differentiable
 
     def function(x: Any) -> Tensor:
@@ -256,12 +265,15 @@ def binary(
     *,
     value: Callable[[Any, Any], Array],
     derivative: tuple[Rule | None, Rule | None] | NotDifferentiable,
+    lower: Callable[[Any, Any], Any],
+    cost: int = 1,
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = False,
     doc: str,
 ) -> Binary:
     """Define an elementwise primitive of two inputs, and return the function that applies it."""
-    primitive = Primitive(name, value=value, shape=shape, derivative=derivative)
+    face = Elementwise(lower, cost=cost)
+    primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=face)
     differentiable = primitive.differentiable
 
     def function(x: TensorLike, y: TensorLike) -> Tensor:

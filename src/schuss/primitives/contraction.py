@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.faces import Kernel
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -47,6 +48,7 @@ _matmul = Primitive(
         lambda g, z, x, y: matmul(g, matrix_transpose(y)),
         lambda g, z, x, y: matmul(matrix_transpose(x), g),
     ),
+    lower=Kernel("matmul"),
 )
 
 

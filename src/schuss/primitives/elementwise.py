@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler import mathematics
+from schuss.compiler.faces import Elementwise
 from schuss.primitives import error_function
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
@@ -33,6 +35,7 @@ add = binary(
     "add",
     value=np.add,
     derivative=(lambda g, z, x, y: g, lambda g, z, x, y: g),
+    lower=lambda x, y: x + y,
     doc="x + y",
 )
 
@@ -40,6 +43,7 @@ subtract = binary(
     "subtract",
     value=np.subtract,
     derivative=(lambda g, z, x, y: g, lambda g, z, x, y: negative(g)),
+    lower=lambda x, y: x - y,
     doc="x - y",
 )
 
@@ -47,6 +51,7 @@ multiply: Binary = binary(
     "multiply",
     value=np.multiply,
     derivative=(lambda g, z, x, y: multiply(g, y), lambda g, z, x, y: multiply(g, x)),
+    lower=lambda x, y: x * y,
     doc="x * y",
 )
 
@@ -57,6 +62,8 @@ divide: Binary = binary(
         lambda g, z, x, y: divide(g, y),
         lambda g, z, x, y: negative(divide(multiply(g, z), y)),
     ),
+    lower=lambda x, y: x / y,
+    cost=4,
     floats_only=True,
     doc="x / y",
 )
@@ -83,11 +90,18 @@ pow = binary(
     "pow",
     value=np.power,
     derivative=(_pow_to_base, _pow_to_exponent),
+    lower=mathematics.power,
+    cost=60,
     doc="x ** y",
 )
 
 floor_divide = binary(
-    "floor_divide", value=np.floor_divide, derivative=NOT_DIFFERENTIABLE, doc="floor(x / y)"
+    "floor_divide",
+    value=np.floor_divide,
+    derivative=NOT_DIFFERENTIABLE,
+    lower=mathematics.floor_divide,
+    cost=30,
+    doc="floor(x / y)",
 )
 
 remainder = binary(
@@ -97,6 +111,8 @@ remainder = binary(
         lambda g, z, x, y: g,
         lambda g, z, x, y: negative(multiply(g, floor(divide(x, y)))),
     ),
+    lower=mathematics.remainder,
+    cost=30,
     doc="x - y * floor(x / y), with the sign of y",
 )
 
@@ -116,6 +132,7 @@ maximum = binary(
         lambda g, z, x, y: _share_of_larger(g, x, y),
         lambda g, z, x, y: _share_of_larger(g, y, x),
     ),
+    lower=lambda x, y: x.maximum(y),
     doc="The larger of x and y",
 )
 
@@ -126,6 +143,7 @@ minimum = binary(
         lambda g, z, x, y: _share_of_larger(g, negative(x), -y),
         lambda g, z, x, y: _share_of_larger(g, negative(y), -x),
     ),
+    lower=lambda x, y: x.minimum(y),
     doc="The smaller of x and y",
 )
 
@@ -133,6 +151,7 @@ negative: Unary = unary(
     "negative",
     value=np.negative,
     derivative=lambda g, y, x: negative(g),
+    lower=lambda x: -x,
     floats_only=False,
     doc="-x",
 )
@@ -141,54 +160,80 @@ abs = unary(
     "abs",
     value=np.abs,
     derivative=lambda g, y, x: multiply(g, sign(x)),
+    lower=lambda x: x.abs(),
     floats_only=False,
     doc="|x|",
 )
 
 sign: Unary = unary(
-    "sign", value=np.sign, derivative=NOT_DIFFERENTIABLE, floats_only=False, doc="-1, 0 or 1"
+    "sign",
+    value=np.sign,
+    derivative=NOT_DIFFERENTIABLE,
+    lower=mathematics.sign,
+    floats_only=False,
+    doc="-1, 0 or 1",
 )
 
 relu = unary(
     "relu",
     value=lambda x: np.maximum(x, x.dtype.type(0)),
     derivative=lambda g, y, x: multiply(g, greater(y, 0.0)),
+    lower=lambda x: x.maximum(0),
     floats_only=False,
     doc="max(x, 0), with derivative 0 at 0",
 )
 
 
-def _rounding(name: str, value: Callable[[Array], Array], doc: str) -> Any:
+def _rounding(name: str, value: Callable[[Array], Array], native: str, doc: str) -> Any:
     return unary(
         name,
         value=lambda x: value(x) if x.dtype.kind == "f" else x,
         derivative=NOT_DIFFERENTIABLE,
+        lower=lambda x: x.call(native) if x.is_float else x,
         floats_only=False,
         doc=doc,
     )
 
 
-floor: Unary = _rounding("floor", np.floor, "Largest integer <= x")
-ceil = _rounding("ceil", np.ceil, "Smallest integer >= x")
-round = _rounding("round", np.rint, "Nearest integer, halves to even")
+floor: Unary = _rounding("floor", np.floor, "floor", "Largest integer <= x")
+ceil = _rounding("ceil", np.ceil, "ceil", "Smallest integer >= x")
+round = _rounding("round", np.rint, "rint", "Nearest integer, halves to even")
 
 # Exponentials.
 
-exp = unary("exp", value=np.exp, derivative=lambda g, y, x: multiply(g, y), doc="e ** x")
+exp = unary(
+    "exp",
+    value=np.exp,
+    derivative=lambda g, y, x: multiply(g, y),
+    lower=mathematics.exp,
+    cost=20,
+    doc="e ** x",
+)
 
 expm1 = unary(
     "expm1",
     value=np.expm1,
     derivative=lambda g, y, x: multiply(g, add(y, 1.0)),
+    lower=mathematics.expm1,
+    cost=30,
     doc="e ** x - 1, exact near 0",
 )
 
-log = unary("log", value=np.log, derivative=lambda g, y, x: divide(g, x), doc="Natural logarithm")
+log = unary(
+    "log",
+    value=np.log,
+    derivative=lambda g, y, x: divide(g, x),
+    lower=mathematics.log,
+    cost=25,
+    doc="Natural logarithm",
+)
 
 log1p = unary(
     "log1p",
     value=np.log1p,
     derivative=lambda g, y, x: divide(g, add(x, 1.0)),
+    lower=mathematics.log1p,
+    cost=35,
     doc="log(1 + x), exact near 0",
 )
 
@@ -196,17 +241,28 @@ sqrt = unary(
     "sqrt",
     value=np.sqrt,
     derivative=lambda g, y, x: divide(g, multiply(y, 2.0)),
+    lower=lambda x: x.call("sqrt"),
+    cost=6,
     doc="Square root",
 )
 
 # Trigonometry and sigmoids.
 
-sin = unary("sin", value=np.sin, derivative=lambda g, y, x: multiply(g, cos(x)), doc="Sine")
+sin = unary(
+    "sin",
+    value=np.sin,
+    derivative=lambda g, y, x: multiply(g, cos(x)),
+    lower=mathematics.sin,
+    cost=30,
+    doc="Sine",
+)
 
 cos: Unary = unary(
     "cos",
     value=np.cos,
     derivative=lambda g, y, x: negative(multiply(g, sin(x))),
+    lower=mathematics.cos,
+    cost=30,
     doc="Cosine",
 )
 
@@ -217,6 +273,8 @@ atan2 = binary(
         lambda g, z, y, x: divide(multiply(g, x), add(multiply(x, x), multiply(y, y))),
         lambda g, z, y, x: negative(divide(multiply(g, y), add(multiply(x, x), multiply(y, y)))),
     ),
+    lower=lambda y, x: y.library("atan2", x),
+    cost=60,
     floats_only=True,
     doc="Angle of the point (y, x), in radians from -pi to pi",
 )
@@ -225,6 +283,8 @@ tanh = unary(
     "tanh",
     value=np.tanh,
     derivative=lambda g, y, x: multiply(g, subtract(1.0, multiply(y, y))),
+    lower=mathematics.tanh,
+    cost=30,
     doc="Hyperbolic tangent",
 )
 
@@ -242,6 +302,8 @@ sigmoid = unary(
     "sigmoid",
     value=_sigmoid,
     derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
+    lower=mathematics.sigmoid,
+    cost=25,
     doc="1 / (1 + e ** -x)",
 )
 
@@ -252,33 +314,59 @@ erf = unary(
     derivative=lambda g, y, x: multiply(
         g, multiply(exp(negative(multiply(x, x))), 2 / math.sqrt(math.pi))
     ),
+    lower=mathematics.erf,
+    cost=40,
     doc="Error function",
 )
 
 # Comparisons and logic.
 
 
-def _predicate(name: str, value: Any, doc: str) -> Callable[[TensorLike, TensorLike], Tensor]:
-    return binary(name, value=value, derivative=NOT_DIFFERENTIABLE, shape=predicate_shape, doc=doc)
+def _predicate(
+    name: str, value: Any, lower: Any, doc: str
+) -> Callable[[TensorLike, TensorLike], Tensor]:
+    return binary(
+        name,
+        value=value,
+        derivative=NOT_DIFFERENTIABLE,
+        lower=lower,
+        shape=predicate_shape,
+        doc=doc,
+    )
 
 
-equal: Binary = _predicate("equal", np.equal, "x == y")
-not_equal = _predicate("not_equal", np.not_equal, "x != y")
-less = _predicate("less", np.less, "x < y")
-less_equal = _predicate("less_equal", np.less_equal, "x <= y")
-greater: Binary = _predicate("greater", np.greater, "x > y")
-greater_equal = _predicate("greater_equal", np.greater_equal, "x >= y")
+equal: Binary = _predicate("equal", np.equal, lambda x, y: x.eq(y), "x == y")
+not_equal = _predicate("not_equal", np.not_equal, lambda x, y: x.ne(y), "x != y")
+less = _predicate("less", np.less, lambda x, y: x.lt(y), "x < y")
+less_equal = _predicate("less_equal", np.less_equal, lambda x, y: x.le(y), "x <= y")
+greater: Binary = _predicate("greater", np.greater, lambda x, y: x.gt(y), "x > y")
+greater_equal = _predicate("greater_equal", np.greater_equal, lambda x, y: x.ge(y), "x >= y")
 bitwise_and: Binary = binary(
-    "bitwise_and", value=np.bitwise_and, derivative=NOT_DIFFERENTIABLE, doc="x & y"
+    "bitwise_and",
+    value=np.bitwise_and,
+    derivative=NOT_DIFFERENTIABLE,
+    lower=lambda x, y: x & y,
+    doc="x & y",
 )
-bitwise_or = binary("bitwise_or", value=np.bitwise_or, derivative=NOT_DIFFERENTIABLE, doc="x | y")
+bitwise_or = binary(
+    "bitwise_or",
+    value=np.bitwise_or,
+    derivative=NOT_DIFFERENTIABLE,
+    lower=lambda x, y: x | y,
+    doc="x | y",
+)
 bitwise_xor = binary(
-    "bitwise_xor", value=np.bitwise_xor, derivative=NOT_DIFFERENTIABLE, doc="x ^ y"
+    "bitwise_xor",
+    value=np.bitwise_xor,
+    derivative=NOT_DIFFERENTIABLE,
+    lower=lambda x, y: x ^ y,
+    doc="x ^ y",
 )
 bitwise_invert = unary(
     "bitwise_invert",
     value=np.bitwise_not,
     derivative=NOT_DIFFERENTIABLE,
+    lower=lambda x: ~x,
     floats_only=False,
     doc="~x",
 )
@@ -312,6 +400,7 @@ _where = Primitive(
         lambda g, z, condition, x, y: where(condition, g, 0.0),
         lambda g, z, condition, x, y: where(condition, 0.0, g),
     ),
+    lower=Elementwise(lambda condition, x, y: condition.where(x, y), uncast=1),
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.faces import VIEW, Kernel, Regions
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -59,6 +60,7 @@ _slice = Primitive(
             _unslice, (g,), {"template": template, "shape": x.shape}
         ),
     ),
+    lower=VIEW,
 )
 
 _unslice: Primitive = Primitive(
@@ -66,6 +68,7 @@ _unslice: Primitive = Primitive(
     value=_unslice_value,
     shape=lambda g, *, template, shape: (shape, g[1]),
     derivative=(lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),),
+    lower=Regions(lambda shapes, *, template, shape: [template], fill=lambda *, template, shape: 0),
 )
 
 
@@ -99,6 +102,7 @@ _gather = Primitive(
     derivative=lambda position, g, y, x, *indices, template: apply(
         _scatter_add, (g, *indices), {"template": template, "shape": x.shape}
     ),
+    lower=Kernel("gather"),
 )
 
 _scatter_add: Primitive = Primitive(
@@ -109,6 +113,7 @@ _scatter_add: Primitive = Primitive(
     derivative=lambda position, g, y, x, *indices, template, shape: apply(
         _gather, (g, *indices), {"template": template}
     ),
+    lower=Kernel("scatter_add"),
 )
 
 
@@ -204,6 +209,7 @@ _argsort = Primitive(
     value=lambda x, *, axis, descending: _argsort_value(x, axis, descending),
     shape=lambda x, *, axis, descending: (x[0], int64),
     derivative=NOT_DIFFERENTIABLE,
+    lower=Kernel("argsort"),
 )
 
 

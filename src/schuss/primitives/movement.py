@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
+from schuss.compiler.faces import VIEW, Regions
 from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype, result_dtype
 from schuss.primitives.reduction import normalize_axes
 from schuss.tensor import Tensor, TensorLike
@@ -17,6 +19,7 @@ _reshape = Primitive(
     value=lambda x, *, shape: x.reshape(shape),
     shape=lambda x, *, shape: (shape, x[1]),
     derivative=(lambda g, y, x, *, shape: reshape(g, x.array.shape),),
+    lower=VIEW,
 )
 
 
@@ -67,6 +70,7 @@ _permute_dims = Primitive(
     derivative=(
         lambda g, y, x, *, axes: permute_dims(g, tuple(map(axes.index, range(len(axes))))),
     ),
+    lower=VIEW,
 )
 
 
@@ -88,6 +92,7 @@ _flip = Primitive(
     value=lambda x, *, axes: np.flip(x, axes),
     shape=lambda x, *, axes: x,
     derivative=(lambda g, y, x, *, axes: flip(g, axes),),
+    lower=VIEW,
 )
 
 
@@ -112,6 +117,12 @@ _pad = Primitive(
     value=lambda x, *, widths, value: np.pad(x, widths, constant_values=value),
     shape=_padded,
     derivative=(_unpad,),
+    lower=Regions(
+        lambda shapes, *, widths, value: [
+            tuple(slice(a, a + n) for n, (a, _) in zip(shapes[0], widths, strict=True))
+        ],
+        fill=lambda *, widths, value: value,
+    ),
 )
 
 
@@ -141,11 +152,18 @@ def _split_off(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) 
     return g[(slice(None),) * axis + (slice(start, stop),)]
 
 
+def _places(shapes: list[tuple[int, ...]], *, axis: int) -> list[tuple[Any, ...]]:
+    stops = list(accumulate(s[axis] for s in shapes))
+    before = (slice(None),) * axis
+    return [(*before, slice(b - s[axis], b)) for s, b in zip(shapes, stops, strict=True)]
+
+
 _concat = Primitive(
     "concat",
     value=lambda *inputs, axis: np.concatenate(inputs, axis=axis),
     shape=_joined,
     derivative=_split_off,
+    lower=Regions(_places, fill=lambda *, axis: None),
     variadic=True,
 )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.faces import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 from schuss.tensor import Array, Tensor, float32, supported_dtype
 
@@ -30,6 +31,7 @@ _random_uniform = Primitive(
     value=_uniform_value,
     shape=lambda key, *, shape, dtype: (shape, dtype),
     derivative=NOT_DIFFERENTIABLE,
+    lower=Kernel("random_uniform"),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.faces import VIEW, Kernel, Reduction
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -120,6 +121,7 @@ _sum = Primitive(
     derivative=(
         lambda g, y, x, *, axes, keepdims: broadcast_to(restore(g, x, axes, keepdims), x.shape),
     ),
+    lower=Reduction(lambda dtype: 0, lambda total, x: total + x, widen=True),
 )
 
 
@@ -158,6 +160,7 @@ _broadcast_to = Primitive(
     shape=lambda x, *, shape: (shape, x[1]),
     # The error is summed back to x's shape where every broadcast is undone.
     derivative=(lambda g, y, x, *, shape: g,),
+    lower=VIEW,
 )
 
 
@@ -191,7 +194,7 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return reshape(summed, shape)
 
 
-def _extreme(name: str, value: Any) -> Callable[..., Tensor]:
+def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
     def derivative(
         g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
     ) -> Tensor:
@@ -205,6 +208,7 @@ def _extreme(name: str, value: Any) -> Callable[..., Tensor]:
         value=lambda x, *, axes, keepdims: value(x, axes, None, None, keepdims),
         shape=_same_dtype,
         derivative=(derivative,),
+        lower=lower,
     )
 
     def function(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -222,8 +226,18 @@ def _extreme(name: str, value: Any) -> Callable[..., Tensor]:
     return function
 
 
-max = _extreme("max", np.maximum.reduce)
-min = _extreme("min", np.minimum.reduce)
+def _lowest(dtype: Any) -> float:
+    kind = np.dtype(dtype).kind
+    return -math.inf if kind == "f" else False if kind == "b" else int(np.iinfo(dtype).min)
+
+
+def _highest(dtype: Any) -> float:
+    kind = np.dtype(dtype).kind
+    return math.inf if kind == "f" else True if kind == "b" else int(np.iinfo(dtype).max)
+
+
+max = _extreme("max", np.maximum.reduce, Reduction(_lowest, lambda most, x: most.maximum(x)))
+min = _extreme("min", np.minimum.reduce, Reduction(_highest, lambda least, x: least.minimum(x)))
 
 
 def _arg_shape(x: Spec, *, axis: int) -> Spec:
@@ -236,6 +250,7 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
         value=lambda x, *, axis: value(x, axis=axis),
         shape=_arg_shape,
         derivative=NOT_DIFFERENTIABLE,
+        lower=Kernel(name),
     )
 
     def function(
@@ -285,6 +300,7 @@ _cumulative_sum: Primitive = Primitive(
             _cumulative_sum, (g,), {"axis": axis, "reverse": not reverse}
         ),
     ),
+    lower=Kernel("cumulative_sum"),
 )
 
 

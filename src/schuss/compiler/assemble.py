@@ -1,0 +1,268 @@
+"""From a plan to the text of one module: a function for each stage, the step, and many steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schuss.compiler import kernels
+from schuss.compiler.buffers import ALIGNMENT, Memory
+from schuss.compiler.fuse import Plan, Stage
+from schuss.compiler.graph import Graph, Node, cost_of
+from schuss.compiler.loops import LoopNest
+from schuss.compiler.native import vector_bytes
+from schuss.compiler.scalars import Function, Scalar
+
+__all__ = ["Module", "assemble"]
+
+# A stage of fewer operations is left to one thread: to meet the others would take longer.
+_WORTH_SHARING = 20_000
+
+# The first words of the table: arena, control block, then inputs and states.
+ARENA, CONTROL, FIRST = 0, 1, 2
+
+
+@dataclass
+class Module:
+    """A module's text and what it needs.
+
+    Args:
+        text: in LLVM's text form.
+        symbols: functions of other libraries.
+        scratch: bytes at the arena's end for kernels that need working memory.
+        stages: for each stage, its function's name and how many shares it can be split into.
+        checks_indices: whether an index may turn out to be out of range.
+    """
+
+    text: str
+    symbols: list[str]
+    scratch: int
+    stages: list[tuple[str, int]] = field(default_factory=list)
+    checks_indices: bool = False
+
+
+@dataclass
+class _Call:
+    """A stage's function, the nodes whose buffers it gets, and into how many shares it falls."""
+
+    name: str
+    nodes: list[Node]
+    extent: int
+    shared: bool
+
+
+class _Assembler:
+    def __init__(self, graph: Graph, plan: Plan, memory: Memory) -> None:
+        self.graph = graph
+        self.plan = plan
+        self.memory = memory
+        self.declared: dict[str, str] = {}
+        self.functions: list[str] = []
+        self.names: dict[str, str] = {}
+        self.calls: list[_Call] = []
+
+    def stage(self, stage: Stage, number: int) -> None:
+        """Write the function of one stage."""
+        name = f"stage_{number}"
+        used: dict[int, tuple[str, Node]] = {}
+
+        def pointer(node: Node) -> str:
+            buffer = self.memory.of[node]
+            if id(buffer) not in used:
+                used[id(buffer)] = (f"%b{len(used)}", node)
+            return used[id(buffer)][0]
+
+        f = Function(name, [])
+        if stage.special:
+            node = stage.nodes[0]
+            kernels.Special(node, self.plan.layouts, pointer, f).write()
+            extent = kernels.extent_of(node)
+        else:
+            nest = LoopNest(stage, self.plan, pointer, f)
+            nest.write()
+            extent = nest.extent
+        f.parameters = [
+            *[f"ptr noalias {p}" for p, _ in used.values()],
+            "ptr noalias %scratch",
+            "ptr noalias %status",
+            "i64 %lo",
+            "i64 %hi",
+        ]
+        self.declared.update(f.declared)
+        shared = extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
+        # The same loop over other memory (an optimiser's, for each parameter) is the same code.
+        body = f.text()
+        known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
+        if known == name:
+            self.functions.append(body)
+        self.calls.append(_Call(known, [n for _, n in used.values()], extent, shared))
+
+    def step(self, name: str = "step", only: int | None = None) -> str:
+        """Write the function that runs all stages (or one), as thread `%tid` of `%nt`."""
+        f = Function(name, ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
+        tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
+        arena = self._entry(f, ARENA)
+        control = self._entry(f, CONTROL)
+        pointers: dict[int, str] = {}
+        chosen = self.calls if only is None else self.calls[only : only + 1]
+        for number, call in enumerate(chosen):
+            arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
+            scratch = f.address(arena, self.memory.nbytes // 8, "i64")
+            arguments += [f"ptr {scratch}", f"ptr {arena}"]
+            head = f"call void @{call.name}({', '.join(arguments)}"
+            if not call.shared:
+                with f.when(tid.eq(0)):
+                    f.emit(f"{head}, i64 0, i64 {call.extent})")
+            else:
+                low = (tid * call.extent).op("sdiv", nt)
+                high = ((tid + 1) * call.extent).op("sdiv", nt)
+                f.emit(f"{head}, {low.typed}, {high.typed})")
+            # What one thread alone does one after the other needs no meeting in between.
+            last = number + 1 == len(chosen)
+            if last or call.shared or chosen[number + 1].shared:
+                f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+        if self.plan.copies and only is None:
+            self._copy_updates(f, arena, pointers)
+            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+        return f.text("")
+
+    def _copy_updates(self, f: Function, arena: str, pointers: dict[int, str]) -> None:
+        """Copy the updates that could not be written in place into their states."""
+        pairs = []
+        for place, node in self.plan.copies:
+            old = self.graph.states[place].node
+            source = self.plan.layouts.of(node).root
+            ends = [self._pointer(f, arena, n, pointers) for n in (old, source)]
+            pairs.append((ends[0], ends[1], old.nbytes))
+        with f.when(f.parameter("tid", "i64").eq(0)):
+            for target, origin, nbytes in pairs:
+                self._copy(f, (target, f.number(0)), (origin, f.number(0)), nbytes)
+
+    @staticmethod
+    def _entry(f: Function, place: int) -> str:
+        at = f.address("%table", place, "i64")
+        name = f.fresh("t")
+        f.emit(f"{name} = load ptr, ptr {at}")
+        return name
+
+    def _pointer(self, f: Function, arena: str, node: Node, known: dict[int, str]) -> str:
+        buffer = self.memory.of[node]
+        found = known.get(id(buffer))
+        if found is None:
+            if buffer.kind == "arena":
+                found = f.address(arena, buffer.place // 8, "i64")
+            else:
+                place = buffer.place + (len(self.graph.inputs) if buffer.kind == "state" else 0)
+                found = self._entry(f, FIRST + place)
+            known[id(buffer)] = found
+        return found
+
+    def scan(self) -> str:
+        """Write the function that gathers a batch and runs the step, many times.
+
+        The table's entry SCAN points to: steps, the index array, then for each input its array
+        and number of rows, then for each output the array that takes its values.
+        """
+        graph = self.graph
+        f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
+        tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
+        arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
+        block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
+        batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
+        entries = [f.fresh("e") for _ in range(2 + 2 * len(graph.inputs) + len(graph.outputs))]
+        for i, name in enumerate(entries):
+            kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
+            f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
+        low, high = (tid * batch).op("sdiv", nt), ((tid + 1) * batch).op("sdiv", nt)
+        with f.loop(0, Scalar(f, entries[0], "i64")) as step:
+            for i, node in enumerate(graph.inputs):
+                target = self._entry(f, FIRST + i)
+                source, rows = entries[2 + 2 * i], Scalar(f, entries[3 + 2 * i], "i64")
+                nbytes = node.nbytes // max(batch, 1)
+                with f.loop(low, high) as row:
+                    place = f.load(entries[1], step * batch + row, "i64")
+                    place = place.lt(0).where(place + rows, place)
+                    outside = place.lt(0) | place.ge(rows)
+                    with f.when(outside):
+                        f.store(f.number(1), arena, 0)
+                    place = outside.where(place.like(0), place)
+                    self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
+            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+            f.emit("call void @step(ptr %table, i64 %tid, i64 %nt)")
+            with f.when(tid.eq(0)):
+                for i, node in enumerate(graph.outputs):
+                    target = entries[2 + 2 * len(graph.inputs) + i]
+                    with f.when(f.make(f"icmp ne ptr {target}, null", "i1")):
+                        buffer = self._pointer(f, arena, self.plan.layouts.of(node).root, {})
+                        where = (target, step * node.nbytes)
+                        self._copy(f, where, (buffer, f.number(0)), node.nbytes)
+        return f.text("")
+
+    @staticmethod
+    def _copy(
+        f: Function, target: tuple[str, Scalar], source: tuple[str, Scalar], nbytes: int
+    ) -> None:
+        ends = [f.fresh("q") for _ in range(2)]
+        for name, (pointer, offset) in zip(ends, (target, source), strict=True):
+            f.emit(f"{name} = getelementptr inbounds i8, ptr {pointer}, {offset.typed}")
+        f.emit(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {ends[0]}, ptr {ends[1]}, i64 {nbytes}, "
+            "i1 false)"
+        )
+
+
+# The step on one thread for the table that was bound: a call without arguments is the quickest.
+_ALONE = """@bound = internal global ptr null
+define void @bind(ptr %table) {
+  store ptr %table, ptr @bound
+  ret void
+}
+define void @alone() {
+  %table = load ptr, ptr @bound
+  call void @step(ptr %table, i64 0, i64 1)
+  ret void
+}"""
+
+
+def _is_foreign(name: str, line: str) -> bool:
+    """Whether a declaration names a function of another library."""
+    ours = name.startswith("@llvm.") or name == "@schuss_barrier"
+    return line.startswith("declare") and not ours
+
+
+def assemble(graph: Graph, plan: Plan, memory: Memory, *, apart: bool = False) -> Module:
+    """Write the module of a whole program.
+
+    Args:
+        graph: what is computed.
+        plan: its stages.
+        memory: its buffers.
+        apart: whether to add a function for each stage alone, `only_0` and so on, for timing.
+    """
+    assembler = _Assembler(graph, plan, memory)
+    for number, stage in enumerate(plan.stages):
+        assembler.stage(stage, number)
+    scratch = max([kernels.scratch_of(n) for s in plan.stages if s.special for n in s.nodes] + [0])
+    bits = vector_bytes() * 8
+    common = f'nounwind "prefer-vector-width"="{bits}" "no-trapping-math"="true"'
+    declared = dict(assembler.declared)
+    declared["@schuss_barrier"] = "declare void @schuss_barrier(ptr, i64)"
+    declared["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+    text = "\n".join(
+        [
+            *declared.values(),
+            *assembler.functions,
+            assembler.step(),
+            assembler.scan(),
+            _ALONE,
+            *[assembler.step(f"only_{i}", i) for i in range(len(plan.stages)) if apart],
+            f"attributes #0 = {{ noinline {common} }}",
+            f"attributes #1 = {{ {common} }}",
+        ]
+    )
+    return Module(
+        text,
+        [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
+        -(-scratch // ALIGNMENT) * ALIGNMENT,
+        [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
+        any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),
+    )

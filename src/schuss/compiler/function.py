@@ -1,0 +1,443 @@
+"""`compile`: the user's face of compiled functions."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.program import Program, StateChanged
+from schuss.compiler.trace import Tracer
+from schuss.tensor import (
+    RECORDING,
+    TRACER,
+    Array,
+    Tensor,
+    int64,
+    leaf,
+    next_stamp,
+    to_array,
+)
+
+__all__ = ["Compiled", "compile"]
+
+
+def compile(function: Callable[..., Any]) -> Compiled:
+    """Return `function` as native code, traced once for each set of shapes and dtypes.
+
+    Tensors (and arrays) among the arguments, also inside of tuples, lists and dictionaries, are
+    inputs; Python floats are read anew at each call; other arguments are fixed, and other values
+    of them make other programs. Tensors that the function reads otherwise (parameters, an
+    optimiser's state, the random key) are states: they are read at each call, and assigning to
+    them changes them. What a compiled function returns is cut off from differentiation from
+    outside; `backward` and `grad` belong inside.
+
+    Args:
+        function: takes and returns tensors (or nested tuples, lists, dictionaries of them).
+
+    Raises:
+        TraceError: when the function needs a tensor's value in Python.
+
+    >>> import schuss as ss
+    >>> @compile
+    ... def double(x):
+    ...     return x + x
+    >>> double(ss.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
+    return Compiled(function)
+
+
+# The shapes of arguments and results: nested containers with leaves taken out.
+
+
+class _Leaf:
+    """Stands where a tensor was."""
+
+    def __repr__(self) -> str:
+        return "*"
+
+
+_LEAF = _Leaf()
+
+
+def flatten(value: Any, leaves: list[Any], *, numbers: bool) -> Any:
+    """Take tensors and arrays out of nested containers; return what is left, hashable.
+
+    Args:
+        value: containers of anything.
+        leaves: takes what was found, in order.
+        numbers: whether Python floats are taken out, too.
+    """
+    if isinstance(value, (Tensor, np.ndarray)):
+        leaves.append(value)
+        return _LEAF
+    if isinstance(value, (tuple, list)):
+        return (type(value), *[flatten(v, leaves, numbers=numbers) for v in value])
+    if isinstance(value, dict):
+        items = [(k, flatten(v, leaves, numbers=numbers)) for k, v in value.items()]
+        return (dict, *items)
+    if numbers and type(value) is float:
+        leaves.append(value)
+        return float
+    return (None, _hashable(value))
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return _Same(value)
+    return value
+
+
+class _Same:
+    """A fixed argument that is compared by identity."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+
+def rebuild(structure: Any, leaves: Any) -> Any:
+    """Put leaves back into their containers."""
+    if structure is _LEAF or structure is float:
+        return next(leaves)
+    kind, *rest = structure
+    if kind is dict:
+        return {k: rebuild(v, leaves) for k, v in rest}
+    if kind is None:
+        (value,) = rest
+        return value.value if isinstance(value, _Same) else value
+    items = [rebuild(v, leaves) for v in rest]
+    if kind in (tuple, list):
+        return kind(items)
+    return kind(*items)
+
+
+class _OpaqueRule:
+    """The primitive of a compiled function's result, which has no derivative from outside."""
+
+    name = "a compiled function"
+    derivative = None
+
+    def rule(self, position: int) -> Any:
+        raise RuntimeError(
+            "backward: the result of a compiled function has no derivative from outside; call "
+            "backward() (or grad) inside of the compiled function."
+        )
+
+
+# More ways through a function than these, for one set of shapes, and the oldest is forgotten.
+_MOST_VARIANTS = 16
+_MODE = operator.attrgetter("training")
+_GRADIENT = operator.attrgetter("grad")
+_WANTS = operator.attrgetter("requires_grad")
+_OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
+_OPAQUE[1][0].requires_grad = True
+
+
+class _Variant:
+    """A program with what has to hold for it, and what follows a run.
+
+    The checks come before every call, so they go through lists in C's speed where they can.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        tracer: Tracer,
+        gradients: list[tuple[Tensor, Tensor | None]],
+        structure: Any,
+        wanted: list[bool],
+        numbers: list[float],
+    ) -> None:
+        self.program = program
+        self.gradients = gradients
+        self.structure = structure
+        self.wanted = wanted
+        self.numbers = numbers
+        self._sources = tracer.sources
+        self._guards = tracer.guards
+        self._modules = list(dict.fromkeys(tracer.modules))
+        self._modes = [m.training for m in self._modules]
+        self._exact = tracer.exact_gradients
+        self._some = tracer.some_gradients
+        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
+        self._tensors = [
+            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
+        ]
+        self._differentiable = list(map(_WANTS, self._tensors))
+        self._graded = [t for t, _ in [*self._exact, *self._some]]
+        self._gradients_seen: list[Any] = [_LEAF] * len(self._graded)
+        self._sources_seen: list[Any] | None = None
+
+    def fits(self) -> bool:
+        """Return whether the program may be used as things are now; read its numbers anew."""
+        if list(map(_MODE, self._modules)) != self._modes:
+            return False
+        if not all(map(operator.is_, map(_GRADIENT, self._graded), self._gradients_seen)):
+            fits = all(t.grad is g for t, g in self._exact) and all(
+                (t.grad is not None) is some for t, some in self._some
+            )
+            if not fits:
+                return False
+            self._gradients_seen = [t.grad for t in self._graded]
+        if list(map(_WANTS, self._tensors)) != self._differentiable:
+            return False
+        sources = [read() for read in self._sources]
+        if sources != self._sources_seen:
+            if any(check() != expected for check, expected in self._guards):
+                return False
+            self.program.read_numbers()
+            self._sources_seen = sources
+        return True
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether a run leaves gradients as it found them."""
+        return all(tensor.grad is after for tensor, after in self.gradients)
+
+    def leave_gradients(self) -> None:
+        """Set the `.grad` that a run leaves."""
+        for tensor, gradient in self.gradients:
+            tensor.grad = gradient
+
+    def returned(self, arrays: Sequence[Array]) -> Any:
+        """Return the function's result."""
+        tensors = []
+        for array, wanted in zip(arrays, self.wanted, strict=True):
+            tensor = leaf(array)
+            if wanted:
+                tensor.requires_grad = True
+                tensor.node = _OPAQUE
+                tensor.stamp = next_stamp()
+            tensors.append(tensor)
+        if self.structure is _LEAF:
+            return tensors[0]
+        return rebuild(self.structure, iter(tensors))
+
+
+class Compiled:
+    """A function that runs as native code; see `compile`.
+
+    Args:
+        function: as for `compile`.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self._variants: dict[Any, list[_Variant]] = {}
+        # A program lives as long as a variant uses it.
+        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
+        self._last: _Variant | None = None
+        self._last_mode = True
+        self._last_specs: list[Any] = []
+        functools.update_wrapper(self, function, updated=())
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the function on tensors."""
+        if TRACER.get() is not None:
+            return self.function(*args, **options)
+        arrays = None if options else self._as_last(args)
+        if arrays is None or self._last is None:
+            variant, arrays = self._select(args, options)
+            self._remember(variant, args, options)
+        else:
+            variant = self._last
+        try:
+            out = variant.program.run(arrays)
+        except StateChanged:
+            self._forget(variant)
+            return self(*args, **options)
+        variant.leave_gradients()
+        return variant.returned(out)
+
+    def _forget(self, variant: _Variant) -> None:
+        """Drop a program whose states have changed their shapes or dtypes."""
+        self._last = None
+        for variants in self._variants.values():
+            if variant in variants:
+                variants.remove(variant)
+
+    def _remember(self, variant: _Variant, args: Any, options: Any) -> None:
+        """Keep what the next call is compared with first."""
+        plain = not options and all(type(x) is Tensor and not x.requires_grad for x in args)
+        self._last = variant if plain else None
+        self._last_mode = RECORDING.get()
+        self._last_specs = [(x.array.shape, x.array.dtype) for x in args] if plain else []
+
+    def _as_last(self, args: Any) -> list[Array] | None:
+        """Return the arrays of `args` if the last program fits them, too."""
+        variant, specs = self._last, self._last_specs
+        if variant is None or len(args) != len(specs) or RECORDING.get() is not self._last_mode:
+            return None
+        arrays = []
+        for x, (shape, dtype) in zip(args, specs, strict=True):
+            if type(x) is not Tensor or x.requires_grad:
+                return None
+            array = x.array
+            if array.shape != shape or array.dtype is not dtype:
+                return None
+            arrays.append(array)
+        return arrays if variant.fits() else None
+
+    def scan(self, arrays: Any, index: Any) -> Any:
+        """Run the function once for each row of `index`, in one native call.
+
+        Args:
+            arrays: a tensor (or array), or a tuple of them with rows along axis 0, one for each
+                argument of the function.
+            index: integers of shape (steps, batch): the rows that each step gets.
+
+        Returns:
+            What the function returns, with the steps stacked along a new first axis.
+
+        Raises:
+            ValueError: for an index of another shape.
+            IndexError: for a row out of range.
+
+        >>> import schuss as ss
+        >>> total = compile(lambda x: x.sum())
+        >>> total.scan(ss.tensor([1.0, 2.0, 3.0]), [[0, 1], [1, 2]])
+        tensor([3., 5.])
+        """
+        given = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
+        data = [x if isinstance(x, Tensor) else leaf(to_array(x)) for x in given]
+        rows = np.ascontiguousarray(to_array(index), dtype=int64)
+        if rows.ndim != 2 or not rows.size:
+            raise ValueError(
+                f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
+                "of row numbers for each step."
+            )
+        parts = []
+        done = 0
+        structure: Any = None
+        while done < len(rows):
+            samples = [leaf(np.empty((rows.shape[1], *x.shape[1:]), x.dtype)) for x in data]
+            variant, _ = self._select(tuple(samples), {})
+            structure = variant.structure
+            # The first step may find other gradients than those that it leaves for the next.
+            count = len(rows) - done if variant.is_steady else 1
+            taken = rows[done : done + count]
+            kept = range(len(variant.wanted))
+            try:
+                parts.append(variant.program.scan([x.array for x in data], taken, kept))
+            except StateChanged:
+                self._forget(variant)
+                continue
+            variant.leave_gradients()
+            done += count
+        stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
+        return rebuild(structure, iter([leaf(a) for a in stacked]))
+
+    # From arguments to programs.
+
+    def _select(self, args: Any, options: Any) -> tuple[_Variant, list[Array]]:
+        """Return the program for these arguments, traced if need be, and its inputs."""
+        leaves: list[Any] = []
+        structure = flatten((args, options), leaves, numbers=True)
+        signature: list[Any] = [structure, RECORDING.get()]
+        arrays: list[Array] = []
+        numbers: list[float] = []
+        for x in leaves:
+            if isinstance(x, Tensor):
+                array = x.array
+                # Its gradient is left in the very tensor, so that the program is bound to it.
+                owner = _Same(x) if x.requires_grad else None
+                signature.append((array.shape, array.dtype, owner))
+                arrays.append(array)
+            elif isinstance(x, float):
+                numbers.append(x)
+            else:
+                array = to_array(x)
+                signature.append((array.shape, array.dtype, None))
+                arrays.append(array)
+        key = tuple(signature)
+        found = self._variants.get(key)
+        if found is not None:
+            for variant in found:
+                if numbers:
+                    variant.numbers[:] = numbers
+                if variant.fits():
+                    return variant, arrays
+        variant = self._trace(structure, leaves, arrays, numbers)
+        variants = self._variants.setdefault(key, [])
+        variants.insert(0, variant)
+        del variants[_MOST_VARIANTS:]
+        return variant, arrays
+
+    def _trace(
+        self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
+    ) -> _Variant:
+        tracer = Tracer()
+        held = list(numbers)
+        left = iter(arrays)
+        places = iter(range(len(held)))
+        stand_ins: list[Any] = []
+        for x in leaves:
+            if isinstance(x, float):
+                stand_ins.append(tracer.number(functools.partial(held.__getitem__, next(places))))
+            else:
+                stand_in = tracer.argument(next(left))
+                if isinstance(x, Tensor) and x.requires_grad:
+                    tracer.sees(x)
+                    stand_in.requires_grad = True
+                    stand_in.grad = x.grad
+                stand_ins.append(stand_in)
+        args, options = rebuild(structure, iter(stand_ins))
+        given = [s for s in stand_ins if isinstance(s, Tensor)]
+        token = TRACER.set(tracer)
+        try:
+            value = self.function(*args, **options)
+            outputs: list[Any] = []
+            returned = flatten(value, outputs, numbers=False)
+            outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
+            wanted_out = [x.requires_grad for x in outputs]
+            del value
+        except BaseException:
+            tracer.restore()
+            raise
+        finally:
+            TRACER.reset(token)
+        changes = self._finish(tracer, outputs, given, leaves)
+        del outputs, given, stand_ins, args, options
+        tracer.settle()
+        identity = (tracer.graph.fingerprint(), tuple(id(s.tensor) for s in tracer.graph.states))
+        program = self._programs.get(identity)
+        if program is None:
+            program = self._programs[identity] = Program(tracer.graph, tracer.evaluators)
+        if held:
+            tracer.sources.append(lambda: tuple(held))
+        variant = _Variant(program, tracer, changes, returned, wanted_out, held)
+        variant.fits()
+        return variant
+
+    @staticmethod
+    def _finish(
+        tracer: Tracer, outputs: list[Tensor], given: list[Tensor], leaves: list[Any]
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        originals = [x for x in leaves if not isinstance(x, float)]
+        for stand_in, original in zip(given, originals, strict=True):
+            if isinstance(original, Tensor) and original.requires_grad:
+                original.grad = stand_in.grad
+        return tracer.finish(outputs)
+
+    def graph(self, *args: Any, **options: Any) -> Any:
+        """Return a readable listing of the optimised program for these arguments."""
+        from schuss.compiler.listing import Listing
+
+        variant, _ = self._select(args, options)
+        return Listing(variant.program)

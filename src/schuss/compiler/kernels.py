@@ -1,0 +1,443 @@
+"""Kernels of their own kind: gathers and scatters, sorting, running sums, random numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from schuss.compiler.faces import Kernel, Regions
+from schuss.compiler.graph import Node
+from schuss.compiler.layout import Layouts, Strided, contiguous, region
+from schuss.compiler.loops import WIDE_SUM
+from schuss.compiler.scalars import F32, F64, I64, Function, Scalar, kind_of
+
+__all__ = ["Special"]
+
+
+class Special:
+    """Writes the function of one node that is no elementwise loop.
+
+    Args:
+        node: what is computed.
+        layouts: the views that its inputs are.
+        pointer: returns the parameter that points to a node's buffer.
+        f: the function; `%lo` and `%hi` bound the share of a thread, `%scratch` is memory of
+            `scratch` bytes, and `%status` is set to 1 by an index out of range.
+    """
+
+    def __init__(
+        self, node: Node, layouts: Layouts, pointer: Callable[[Node], str], f: Function
+    ) -> None:
+        self.node = node
+        self.layouts = layouts
+        self.pointer = pointer
+        self.f = f
+        self.low = f.parameter("lo", I64)
+        self.high = f.parameter("hi", I64)
+
+    def write(self) -> None:
+        """Write the body."""
+        assert self.node.primitive is not None
+        face = self.node.primitive.lower
+        if isinstance(face, Regions):
+            _regions(self, face)
+        else:
+            assert isinstance(face, Kernel)
+            _WRITERS[face.name](self)
+
+    # What writers need.
+
+    def view(self, i: int) -> Strided:
+        """Return the view that input `i` is."""
+        return self.layouts.of(self.node.inputs[i])
+
+    @property
+    def out(self) -> Strided:
+        """The result as a view of itself."""
+        return Strided(self.node, 0, self.node.shape, contiguous(self.node.shape))
+
+    def load(self, view: Strided, index: list[Scalar]) -> Scalar:
+        """Read an element of a view."""
+        kind = kind_of(view.root.dtype)
+        return self.f.load(self.pointer(view.root), place_of(view, index), kind)
+
+    def store(self, value: Scalar, view: Strided, index: list[Scalar]) -> None:
+        """Write an element of a view."""
+        self.f.store(value, self.pointer(view.root), place_of(view, index))
+
+    @contextmanager
+    def loops(self, shape: tuple[int, ...], *, shared: bool = False) -> Iterator[list[Scalar]]:
+        """Run the body for every index; with `shared`, the first axis is a thread's share."""
+        with ExitStack() as stack:
+            index = []
+            for a, n in enumerate(shape):
+                bounds = (self.low, self.high) if shared and a == 0 else (0, n)
+                index.append(stack.enter_context(self.f.loop(*bounds)))
+            yield index
+
+    @contextmanager
+    def lanes(self, axis: int) -> Iterator[list[Scalar]]:
+        """Run the body for every index of the first input but for `axis`, where it is 0."""
+        shape = self.node.inputs[0].shape
+        rest = shape[:axis] + shape[axis + 1 :]
+        with self.loops(rest) as index:
+            yield [*index[:axis], self.f.number(0), *index[axis:]]
+
+
+def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
+    """Return the offset of an element in its buffer."""
+    total: Scalar | int = view.offset
+    for i, step, n in zip(index, view.strides, view.shape, strict=True):
+        if step and n != 1:
+            term = i if step == 1 else i * step
+            total = term + total if isinstance(total, Scalar) or total else term
+    return total
+
+
+def extent_of(node: Node) -> int:
+    """Return how many shares a kernel can be split into."""
+    if node.op == "gather":
+        return node.shape[0] if node.shape else 1
+    if node.op == "random_uniform":
+        return max(-(-node.size // (8 if kind_of(node.dtype) == F32 else 4)), 1)
+    if node.op == "matmul":
+        from schuss.compiler.products import extent_of_product
+
+        return extent_of_product(node)
+    return 1
+
+
+def scratch_of(node: Node) -> int:
+    """Return the bytes of working memory that a kernel needs."""
+    if node.op == "argsort":
+        return 16 * int(node.inputs[0].shape[node.attributes["axis"]])
+    if node.op == "matmul":
+        from schuss.compiler.tiles import packed_bytes
+
+        return packed_bytes(node)
+    return 0
+
+
+# Results put together from regions.
+
+
+def _regions(k: Special, face: Regions) -> None:
+    attributes = k.node.attributes
+    fill = face.fill(**attributes)
+    if fill is not None:
+        value = k.f.number(fill, kind_of(k.node.dtype))
+        with k.f.loop(0, k.node.size) as i:
+            k.f.store(value, k.pointer(k.node), i)
+    shapes = [x.shape for x in k.node.inputs]
+    for number, part in enumerate(face.parts(shapes, **attributes)):
+        if k.node.inputs[number].size == 0:
+            continue
+        target = region(k.node, k.out, operator.itemgetter(part))
+        assert target is not None  # a basic index is always a view
+        source = k.view(number).broadcast(target.shape)
+        with k.loops(target.shape) as place:
+            k.store(k.load(source, place), target, place)
+
+
+# Indexing with arrays.
+
+
+class _Places:
+    """Where an element of a gather's result comes from in x."""
+
+    def __init__(self, k: Special, x: Strided, indices: list[Strided], template: Any) -> None:
+        from schuss.primitives.indexing import ARRAY
+
+        items = _expanded(template, len(x.shape))
+        advanced = [item is ARRAY or isinstance(item, int) for item in items]
+        places = [i for i, a in enumerate(advanced) if a]
+        joined = places == list(range(places[0], places[-1] + 1))
+        plain = tuple(slice(None) if a else item for item, a in zip(items, advanced, strict=True))
+        source = region(x.root, x, lambda array: array[plain])
+        assert source is not None  # a basic index is always a view
+        self.source = source
+        rank = max(len(i.shape) for i in indices)
+        first = places[0] if joined else 0
+        self.arrays = iter(indices)
+        self.k = k
+        self.rank = rank
+        self.first = first
+        # For each axis of the source: an axis of the result, an index array, or a number.
+        self.axes: list[int | Strided | tuple[int]] = []
+        position = 0 if joined else rank
+        for item, is_advanced in zip(items, advanced, strict=True):
+            if is_advanced:
+                self.axes.append(next(self.arrays) if item is ARRAY else (int(item),))
+                if joined and len([a for a in self.axes if not isinstance(a, int)]) == 1:
+                    position += rank
+            else:
+                self.axes.append(position)
+                position += 1
+
+    @contextmanager
+    def loops(self, shape: tuple[int, ...], *, shared: bool) -> Iterator[_Visit]:
+        """Run the body for every index of the result, with the index of the source.
+
+        The index arrays are read, and checked, outside of the loops that they do not depend on.
+        """
+        bound = self.first + self.rank
+        with self.k.loops(shape[:bound], shared=shared and bound > 0) as outer:
+            named = self._named(outer[self.first :])
+            with self.k.loops(shape[bound:], shared=shared and bound == 0) as inner:
+                index = [*outer, *inner]
+                source = [
+                    index[axis] if isinstance(axis, int) else named[i]
+                    for i, axis in enumerate(self.axes)
+                ]
+                yield _Visit(index, source)
+
+    def _named(self, shared: list[Scalar]) -> dict[int, Scalar]:
+        """Return the index of each axis of the source that an array or a number gives."""
+        f = self.k.f
+        found = {}
+        for place, (axis, n) in enumerate(zip(self.axes, self.source.shape, strict=True)):
+            if isinstance(axis, int):
+                continue
+            if isinstance(axis, tuple):
+                i = f.number(axis[0])
+            else:
+                own = shared[self.rank - len(axis.shape) :]
+                at = [f.number(0) if m == 1 else o for o, m in zip(own, axis.shape, strict=True)]
+                i = self.k.load(axis, at).to(I64)
+            i = i.lt(0).where(i + n, i)
+            outside = i.lt(0) | i.ge(n)
+            with f.when(outside):
+                f.store(f.number(1), "%status", 0)
+            found[place] = outside.where(i.like(0), i)
+        return found
+
+
+@dataclass
+class _Visit:
+    """An index of a gather's result, and the one of its source."""
+
+    index: list[Scalar]
+    source: list[Scalar]
+
+
+def _expanded(template: Any, ndim: int) -> list[Any]:
+    """Return the template with a slice for each axis that it leaves out."""
+    items = list(template)
+    named = sum(item is not None and item is not Ellipsis for item in items)
+    missing = [slice(None)] * (ndim - named)
+    if Ellipsis in [i for i in items if i is Ellipsis]:
+        at = next(i for i, item in enumerate(items) if item is Ellipsis)
+        return items[:at] + missing + items[at + 1 :]
+    return items + missing
+
+
+def _gather(k: Special) -> None:
+    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
+    places = _Places(k, k.view(0), indices, k.node.attributes["template"])
+    if k.node.size == 0:
+        return
+    with places.loops(k.node.shape, shared=bool(k.node.shape)) as at:
+        k.store(k.load(places.source, at.source), k.out, at.index)
+
+
+def _scatter_add(k: Special) -> None:
+    with k.f.loop(0, k.node.size) as i:
+        k.f.store(k.f.number(0, kind_of(k.node.dtype)), k.pointer(k.node), i)
+    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
+    places = _Places(k, k.out, indices, k.node.attributes["template"])
+    g = k.view(0)
+    if math.prod(g.shape) == 0:
+        return
+    with places.loops(g.shape, shared=False) as at:
+        total = k.load(places.source, at.source) + k.load(g, at.index)
+        k.store(total, places.source, at.source)
+
+
+# Along one axis.
+
+
+def _position(k: Special) -> None:
+    axis = k.node.attributes["axis"]
+    x, f = k.view(0), k.f
+    kind = kind_of(x.root.dtype)
+    larger = k.node.op == "argmax"
+    best, where = f.reserve(kind), f.reserve(I64)
+    with k.lanes(axis) as index:
+        f.store(k.load(x, index), best, 0)
+        f.store(f.number(0), where, 0)
+        with f.loop(1, x.shape[axis]) as i:
+            index[axis] = i
+            value, held = k.load(x, index), f.load(best, 0, kind)
+            better = value.gt(held) if larger else value.lt(held)
+            better = better | (value.isnan() & ~held.isnan())
+            f.store(better.where(value, held), best, 0)
+            f.store(better.where(i, f.load(where, 0, I64)), where, 0)
+        rest = index[:axis] + index[axis + 1 :]
+        k.store(f.load(where, 0, I64), k.out, rest)
+
+
+def _cumulative_sum(k: Special) -> None:
+    axis, reverse = k.node.attributes["axis"], k.node.attributes["reverse"]
+    x, f = k.view(0), k.f
+    n = x.shape[axis]
+    kind = kind_of(x.root.dtype)
+    wide = F64 if kind == F32 and n >= WIDE_SUM else kind
+    total = f.reserve(wide)
+    with k.lanes(axis) as index:
+        f.store(f.number(0, wide), total, 0)
+        with f.loop(0, n) as i:
+            index[axis] = f.number(n - 1) - i if reverse else i
+            value = f.load(total, 0, wide) + k.load(x, index).to(wide)
+            f.store(value, total, 0)
+            k.store(value.to(kind), k.out, index)
+
+
+def _argsort(k: Special) -> None:
+    """Merge sort, which keeps the order of equal elements; nan comes last (first, descending)."""
+    axis, descending = k.node.attributes["axis"], k.node.attributes["descending"]
+    x, f = k.view(0), k.f
+    n = x.shape[axis]
+    first = "%scratch"
+    second = f.address("%scratch", n, I64)
+
+    def comes_before(a: Scalar, b: Scalar) -> Scalar:
+        if descending:
+            a, b = b, a
+        if not a.is_float:
+            return a.lt(b)
+        return a.lt(b) | (b.isnan() & ~a.isnan())
+
+    with k.lanes(axis) as index:
+        with f.loop(0, n) as i:
+            f.store(i, first, i)
+        width = f.reserve(I64)
+        f.store(f.number(1), width, 0)
+        with f.repeat() as passes:
+            w = f.load(width, 0, I64)
+            passes.leave(w.ge(n))
+            _merge_pass(k, index, axis, w, (first, second), comes_before)
+            with f.loop(0, n) as i:
+                f.store(f.load(second, i, I64), first, i)
+            f.store(w + w, width, 0)
+        with f.loop(0, n) as i:
+            index[axis] = i
+            k.store(f.load(first, i, I64), k.out, index)
+
+
+def _merge_pass(
+    k: Special,
+    index: list[Scalar],
+    axis: int,
+    w: Scalar,
+    scratch: tuple[str, str],
+    comes_before: Callable[[Scalar, Scalar], Scalar],
+) -> None:
+    """Merge neighbouring sorted runs of length `w` from the first scratch into the second."""
+    f, n = k.f, k.node.inputs[0].shape[axis]
+    x = k.view(0)
+    start, left, right, out = (f.reserve(I64) for _ in range(4))
+    f.store(f.number(0), start, 0)
+    with f.repeat() as runs:
+        s = f.load(start, 0, I64)
+        runs.leave(s.ge(n))
+        middle, stop = (s + w).minimum(n), (s + w + w).minimum(n)
+        f.store(s, left, 0)
+        f.store(middle, right, 0)
+        f.store(s, out, 0)
+        with f.repeat() as steps:
+            o = f.load(out, 0, I64)
+            steps.leave(o.ge(stop))
+            a, b = f.load(left, 0, I64), f.load(right, 0, I64)
+            # Reading past a run's end would be out of bounds at the last one.
+            p = f.load(scratch[0], a.minimum(n - 1), I64)
+            q = f.load(scratch[0], b.minimum(n - 1), I64)
+            at_p = [*index[:axis], p, *index[axis + 1 :]]
+            at_q = [*index[:axis], q, *index[axis + 1 :]]
+            later_first = comes_before(k.load(x, at_q), k.load(x, at_p))
+            take = b.lt(stop) & (a.ge(middle) | later_first)
+            f.store(take.where(q, p), scratch[1], o)
+            f.store(take.where(a, a + 1), left, 0)
+            f.store(take.where(b + 1, b), right, 0)
+            f.store(o + 1, out, 0)
+        f.store(stop, start, 0)
+
+
+# Random numbers: Philox4x64-10 (Salmon et al., 2011), as NumPy counts.
+
+_MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+_WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+
+
+def _signed(n: int) -> int:
+    return n - 2**64 if n >= 2**63 else n
+
+
+def _wide_product(x: Scalar, factor: int) -> tuple[Scalar, Scalar]:
+    """Return the high and the low word of x * factor."""
+    f = x.f
+    a = f.make(f"zext {x.typed} to i128", "i128")
+    product = f.make(f"mul i128 {a.name}, {factor}", "i128")
+    high = f.make(f"lshr i128 {product.name}, 64", "i128")
+    return (
+        f.make(f"trunc i128 {high.name} to i64", I64),
+        f.make(f"trunc i128 {product.name} to i64", I64),
+    )
+
+
+def _philox(words: list[Scalar], key: list[Scalar]) -> list[Scalar]:
+    for turn in range(10):
+        if turn:
+            key = [x + _signed(w) for x, w in zip(key, _WEYL, strict=True)]
+        high0, low0 = _wide_product(words[0], _MULTIPLIERS[0])
+        high1, low1 = _wide_product(words[2], _MULTIPLIERS[1])
+        words = [high1 ^ words[1] ^ key[0], low1, high0 ^ words[3] ^ key[1], low0]
+    return words
+
+
+def _random_uniform(k: Special) -> None:
+    f, size, kind = k.f, k.node.size, kind_of(k.node.dtype)
+    key = k.view(0)
+    seed, draw = (k.load(key, [f.number(i)]) for i in range(2))
+    each = 8 if kind == F32 else 4
+
+    def numbers(block: Scalar) -> Iterator[Scalar]:
+        words = [block + 1, draw, f.number(0), f.number(0)]
+        for word in _philox(words, [seed, f.number(0)]):
+            if kind == F32:
+                for bits in (word & 0xFFFFFFFF, word >> 32):
+                    yield (bits >> 8).to(F32) * 2.0**-24
+            else:
+                yield (word >> 11).to(F64) * 2.0**-53
+
+    full, rest = divmod(size, each)
+    with f.loop(k.low, k.high.minimum(full)) as block:
+        for i, value in enumerate(numbers(block)):
+            f.store(value, k.pointer(k.node), block * each + i)
+    if rest:
+        with f.when(k.high.gt(full)):
+            block = f.number(full)
+            for i, value in enumerate(numbers(block)):
+                if i < rest:
+                    f.store(value, k.pointer(k.node), block * each + i)
+
+
+def _matmul(k: Special) -> None:
+    from schuss.compiler.products import write_product
+
+    write_product(k)
+
+
+_WRITERS: dict[str, Callable[[Special], None]] = {
+    "argmax": _position,
+    "argmin": _position,
+    "argsort": _argsort,
+    "cumulative_sum": _cumulative_sum,
+    "gather": _gather,
+    "matmul": _matmul,
+    "random_uniform": _random_uniform,
+    "scatter_add": _scatter_add,
+}

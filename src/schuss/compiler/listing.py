@@ -1,0 +1,86 @@
+"""A readable listing of an optimised program: what was fused, bytes, and operations."""
+
+from __future__ import annotations
+
+from schuss.compiler.faces import Elementwise, Reduction
+from schuss.compiler.fuse import Stage
+from schuss.compiler.graph import Node
+from schuss.compiler.program import Program
+
+__all__ = ["Listing"]
+
+
+class Listing:
+    """The stages of a program, in the order in which they run; `str()` is the text."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._names: dict[Node, str] = {}
+
+    def __str__(self) -> str:
+        program = self._program
+        graph, memory = program.graph, program.memory
+        self._names = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
+        self._names |= {s.node: f"s{i}" for i, s in enumerate(graph.states)}
+        self._names |= {n: f"n{i}" for i, n in enumerate(graph.numbers)}
+        counter = 0
+        for stage in program.plan.stages:
+            for node in stage.nodes:
+                self._names[node] = f"v{counter}"
+                counter += 1
+        updated = sum(s.updated is not None for s in graph.states)
+        lines = [
+            f"program: {len(graph.inputs)} inputs, {len(graph.states)} states ({updated} updated), "
+            f"{len(graph.outputs)} outputs",
+            f"  traced {program.traced} values, fused into {len(program.plan.stages)} stages",
+            f"  temporaries: {memory.temporary:,} bytes in an arena of {memory.nbytes:,}",
+            f"  about {program.flops:,} operations, {self._total_bytes():,} bytes read and written",
+        ]
+        for number, stage in enumerate(program.plan.stages):
+            lines += self._stage(number, stage)
+        for place, node in program.plan.copies:
+            lines.append(f"copy {self._name(node)} -> s{place}")
+        lines.append("return " + ", ".join(self._name(n) for n in graph.outputs))
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _name(self, node: Node) -> str:
+        view = self._program.plan.layouts.of(node)
+        if view.root.array is not None:
+            return str(view.root.array.item()) if view.root.size == 1 else "constant"
+        name = self._names[view.root]
+        return name if view.is_whole and view.shape == view.root.shape else f"view({name})"
+
+    def _moved(self, stage: Stage) -> tuple[int, int]:
+        """Return the bytes that a stage reads and writes, each buffer once."""
+        plan = self._program.plan
+        mine, stored = set(stage.nodes), set(plan.stored)
+        roots = {plan.layouts.of(x).root for n in stage.nodes for x in n.inputs} - mine
+        read = sum(r.nbytes for r in roots if r.array is None or r.size > 1)
+        return read, sum(n.nbytes for n in stage.nodes if n in stored)
+
+    def _total_bytes(self) -> int:
+        return sum(sum(self._moved(s)) for s in self._program.plan.stages)
+
+    def _stage(self, number: int, stage: Stage) -> list[str]:
+        plan = self._program.plan
+        name, extent = self._program.module.stages[number]
+        kind = "kernel" if stage.special else f"loop {'x'.join(map(str, stage.shape or ())) or 1}"
+        read, written = self._moved(stage)
+        shared = "" if extent == 1 else f", shared {extent} ways"
+        lines = [f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"]
+        stored = set(plan.stored)
+        for node in stage.nodes:
+            assert node.primitive is not None
+            arguments = ", ".join(self._name(x) for x in node.inputs)
+            place = ""
+            if node in plan.homes:
+                place = f"  -> s{plan.homes[node]} in place"
+            elif node in stored:
+                place = f"  -> {node.nbytes:,} B"
+            elif isinstance(node.primitive.lower, (Elementwise, Reduction)):
+                place = "  (in a register)"
+            shape = f"{node.dtype}{list(node.shape)}"
+            lines.append(f"     {self._names[node]} = {node.op}({arguments}) {shape}{place}")
+        return lines

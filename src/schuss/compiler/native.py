@@ -1,0 +1,192 @@
+"""From LLVM's text form to machine code, with a cache of compiled objects on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import ctypes.util
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Library", "cache_folder", "load", "target_name", "vector_bytes"]
+
+_MAGIC = b"schuss-object-1\n"
+_LOCK = threading.RLock()
+
+
+def _llvm() -> Any:
+    import llvmlite.binding as llvm
+
+    return llvm
+
+
+@cache
+def _processor() -> tuple[str, str]:
+    """Return this processor's name and features, as LLVM writes them."""
+    llvm = _llvm()
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu = os.environ.get("SCHUSS_CPU") or llvm.get_host_cpu_name()
+    features = os.environ.get("SCHUSS_CPU_FEATURES")
+    if features is None:
+        features = llvm.get_host_cpu_features().flatten()
+    return cpu, features
+
+
+def _machine() -> Any:
+    """Return a new target machine; an engine takes ownership of the one that it gets."""
+    llvm = _llvm()
+    cpu, features = _processor()
+    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
+        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
+    )
+
+
+def target_name() -> str:
+    """Return everything about processor and versions that a compiled object depends on."""
+    import llvmlite
+
+    cpu, features = _processor()
+    return f"{llvmlite.__version__} {cpu} {features} {sys.platform}"
+
+
+def vector_bytes() -> int:
+    """Return the width of the widest vector register that should be used."""
+    _, features = _processor()
+    names = set(features.split(","))
+    return 64 if "+avx512f" in names else 32 if "+avx2" in names else 16
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: SCHUSS_CACHE, or `schuss` in the user's cache folder."""
+    chosen = os.environ.get("SCHUSS_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "schuss" / "programs"
+
+
+@cache
+def _blas() -> Any:
+    import scipy_openblas32
+
+    folder = Path(scipy_openblas32.get_lib_dir())
+    found = [p for p in sorted(folder.iterdir()) if "scipy_openblas" in p.name]
+    library = ctypes.CDLL(str(found[0]))
+    # Schuss's threads call it each for themselves; this is a copy of its own, apart from NumPy's.
+    library.scipy_openblas_set_num_threads(1)
+    return library
+
+
+@cache
+def _mathematics() -> Any:
+    return ctypes.CDLL(ctypes.util.find_library("m") or None)
+
+
+@cache
+def _resolve(name: str) -> None:
+    """Tell LLVM where a function of another library is."""
+    library = _blas() if name.startswith("scipy_") else _mathematics()
+    try:
+        function = getattr(library, name)
+    except AttributeError:
+        function = getattr(ctypes.CDLL(None), name)
+    _llvm().add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+
+
+class Library:
+    """Machine code in memory.
+
+    Args:
+        engine: LLVM's engine, which owns the memory.
+        from_disk: whether it came from the cache.
+    """
+
+    def __init__(self, engine: Any, *, from_disk: bool) -> None:
+        self._engine = engine
+        self.from_disk = from_disk
+
+    def address(self, name: str) -> int:
+        """Return the address of a function."""
+        return int(self._engine.get_function_address(name))
+
+
+def load(text: str, symbols: list[str]) -> Library:
+    """Compile `text`, or take it from the cache.
+
+    Args:
+        text: a module in LLVM's text form.
+        symbols: functions of other libraries that it calls.
+    """
+    with _LOCK:
+        for name in symbols:
+            _resolve(name)
+        key = hashlib.sha256(f"{target_name()}\n{text}".encode()).hexdigest()
+        path = cache_folder() / f"{key}.o"
+        found = _read(path)
+        if found is None:
+            made = _compile(text)
+            _write(path, made)
+            return Library(_link(made), from_disk=False)
+        return Library(_link(found), from_disk=True)
+
+
+def _compile(text: str) -> bytes:
+    llvm = _llvm()
+    machine = _machine()
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_process_triple()
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = True
+    options.slp_vectorization = False
+    # Unrolling short loops doubles the code and the time to make it, and gains nothing here.
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(machine.emit_object(module))
+
+
+def _link(code: bytes) -> Any:
+    llvm = _llvm()
+    machine = _machine()
+    stub = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"\n')
+    engine = llvm.create_mcjit_compiler(stub, machine)
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return engine
+
+
+# The cache never does harm: a file counts only if its digest is right, it appears under its name
+# only when it is complete, and where nothing can be written nothing is.
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    head = len(_MAGIC) + 32
+    if not raw.startswith(_MAGIC) or hashlib.sha256(raw[head:]).digest() != raw[len(_MAGIC) : head]:
+        return None
+    return raw[head:]
+
+
+def _write(path: Path, code: bytes) -> None:
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(_MAGIC + hashlib.sha256(code).digest() + code)
+            os.replace(name, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(name)

@@ -1,0 +1,336 @@
+"""Programs: compiled graphs bound to the tensors that they read and change."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import operator
+import os
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler import threads
+from schuss.compiler.assemble import FIRST, assemble
+from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
+from schuss.compiler.fuse import fuse
+from schuss.compiler.graph import Graph, cost_of
+from schuss.compiler.layout import legalise
+from schuss.compiler.native import load
+from schuss.compiler.simplify import simplify
+from schuss.tensor import Array, Tensor, leaf, next_stamp
+
+__all__ = ["Program", "StateChanged"]
+
+# Below about this many operations one thread is always faster than two.
+_WORTH_SHARING = 400_000
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return a new array at an address that is a multiple of 64.
+
+    Its memory belongs to something that is no array, so that every view of it keeps hold of the
+    array itself, and who else uses it can be counted.
+    """
+    nbytes = math.prod(shape) * dtype.itemsize
+    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
+    start = -address_of(raw) % ALIGNMENT
+    return np.ndarray(shape, dtype, raw.data, start)
+
+
+def address_of(array: Array) -> int:
+    """Return where an array's memory begins."""
+    return int(array.__array_interface__["data"][0])
+
+
+# The array that programs gave to a tensor, by the tensor's id; and how often one was given.
+_OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
+_epoch = 0
+_ARRAY = operator.attrgetter("array")
+_WANTS = operator.attrgetter("requires_grad")
+_COPY = operator.methodcaller("copy")
+
+
+def _own(tensor: Tensor, array: Array) -> None:
+    """Note that `array` was given to `tensor`."""
+    key = id(tensor)
+    _OWNED[key] = (weakref.ref(tensor, lambda _: _OWNED.pop(key, None)), array)
+
+
+def _holders(tensor: Tensor) -> int:
+    """Return the reference count of a tensor's array, counted in the one way used here."""
+    return next(map(sys.getrefcount, [tensor.array]))
+
+
+def _alone() -> int:
+    """Return what `_holders` says when only a tensor and this file hold an array."""
+    held = leaf(aligned((1,), np.dtype(np.float32)))
+    _own(held, held.array)
+    return _holders(held)
+
+
+_ALONE = _alone()
+
+
+class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
+    """A state has another shape or dtype than when it was traced."""
+
+
+class Program:
+    """A graph as machine code.
+
+    Args:
+        graph: as traced; it is rewritten.
+        evaluators: for each number of the graph, the function that reads it.
+    """
+
+    def __init__(self, graph: Graph, evaluators: Sequence[Callable[[], float]]) -> None:
+        self.traced = len(graph.nodes())
+        verify = os.environ.get("SCHUSS_DEBUG") == "verify"
+        for name, stage in (("trace", None), ("simplify", simplify), ("legalise", legalise)):
+            if stage is not None:
+                stage(graph)
+            if verify:
+                graph.verify(name)
+        self.graph = graph
+        self.plan = fuse(graph)
+        self.memory = plan_memory(graph, self.plan)
+        if verify:
+            verify_plan(graph, self.plan, self.memory)
+        self.module = assemble(graph, self.plan, self.memory)
+        self.evaluators = list(evaluators)
+        threads.runtime()
+        self.library = load(self.module.text, self.module.symbols)
+        self._step = self.library.address("step")
+        self._scan = self.library.address("scan")
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self._call_scan = prototype(self._scan)
+        self._prepare_memory()
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
+        self._bind_states()
+        self.flops = sum(map(cost_of, graph.nodes()))
+        worth = self.flops >= _WORTH_SHARING and any(n > 1 for _, n in self.module.stages)
+        self._chooser = threads.Chooser() if worth else None
+        # What is quick keeps Python's lock: to give it up and take it again costs more.
+        kind = ctypes.PYFUNCTYPE if self.flops < _WORTH_SHARING else ctypes.CFUNCTYPE
+        # The arena serves one run at a time.
+        self._lock = threading.Lock()
+        self._alone_step = kind(None)(self.library.address("alone"))
+
+    def _prepare_memory(self) -> None:
+        graph, memory = self.graph, self.memory
+        self._arena = aligned((memory.nbytes + self.module.scratch,), np.dtype(np.uint8))
+        self._arena[: memory.fixed] = 0
+        for node in graph.nodes():
+            if node.array is not None:
+                buffer = memory.of[node]
+                view = self._arena[buffer.place : buffer.place + buffer.nbytes]
+                view[:] = np.ascontiguousarray(node.array).reshape(-1).view(np.uint8)
+        self._status = ctypes.c_int64.from_address(address_of(self._arena))
+        self._numbers = [self._in_arena(n)[...] for n in graph.numbers]
+        self._outputs = [
+            self._in_arena(self.plan.layouts.of(n).root).reshape(n.shape) for n in graph.outputs
+        ]
+        entries = FIRST + len(graph.inputs) + len(graph.states) + 1
+        self._table = np.zeros(entries, np.int64)
+        self._table[0] = address_of(self._arena)
+        self._at = address_of(self._table)
+        self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
+        self._seen: list[Any] = [None] * len(graph.inputs)
+
+    def _in_arena(self, node: Any) -> Array:
+        buffer = self.memory.of[node]
+        if buffer.kind == "state":
+            return np.empty(node.shape, node.dtype)
+        return np.ndarray(node.shape, node.dtype, self._arena.data, buffer.place)
+
+    # States.
+
+    def _bind_states(self) -> None:
+        first = FIRST + len(self.graph.inputs)
+        states = list(enumerate(s for s in self.graph.states))
+        written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
+        read = [(first + i, s.tensor) for i, s in states if s.updated is None]
+        self._written_places = [place for place, _ in written]
+        self._written = [tensor for _, tensor in written]
+        self._read_places = [place for place, _ in read]
+        self._read = [tensor for _, tensor in read]
+        self._alone = [_ALONE] * len(written)
+        self._written_ids: list[int] = []
+        self._read_arrays: list[Any] = [None] * len(read)
+        self._epoch = -1
+        homes = [self.memory.of[self.plan.layouts.of(n).root] for n in self.graph.outputs]
+        self._home_of_output = {i: b.place for i, b in enumerate(homes) if b.kind == "state"}
+
+    def _take_states(self) -> None:
+        """Point the table to the states' arrays; an array that others use is left to them."""
+        arrays = list(map(_ARRAY, self._written))
+        known = self._epoch == _epoch and list(map(id, arrays)) == self._written_ids
+        if not known or list(map(sys.getrefcount, arrays)) != self._alone:
+            del arrays
+            self._adopt()
+        if not all(map(operator.is_, map(_ARRAY, self._read), self._read_arrays)):
+            for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
+                self._expect(place, tensor)
+                array = tensor.array
+                if not array.flags.c_contiguous or not array.flags.aligned:
+                    array = tensor.array = np.ascontiguousarray(array)
+                self._read_arrays[i] = array
+                self._pointers[place] = address_of(array)
+
+    def _expect(self, place: int, tensor: Tensor) -> None:
+        """Raise StateChanged unless a state is as it was traced."""
+        node = self.graph.states[place - FIRST - len(self.graph.inputs)].node
+        if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
+            raise StateChanged
+
+    def _adopt(self) -> None:
+        """Give every tensor that is written an array of its own, which nobody else has."""
+        global _epoch
+        for place, tensor in zip(self._written_places, self._written, strict=True):
+            self._expect(place, tensor)
+            known = _OWNED.get(id(tensor))
+            mine = known is not None and known[1] is tensor.array
+            del known
+            if not mine or _holders(tensor) > _ALONE:
+                own = aligned(tensor.shape, tensor.dtype)
+                own[...] = tensor.array
+                tensor.array = own
+                _own(tensor, own)
+                _epoch += 1
+            self._pointers[place] = address_of(tensor.array)
+        self._written_ids = [id(t.array) for t in self._written]
+        self._epoch = _epoch
+
+    def read_numbers(self) -> None:
+        """Read the numbers of the graph anew."""
+        for target, evaluate in zip(self._numbers, self.evaluators, strict=True):
+            target[...] = evaluate()
+
+    # Running.
+
+    def _run(
+        self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
+    ) -> None:
+        if self._chooser is None:
+            alone()
+        else:
+            size = self._chooser.size()
+            start = time.perf_counter()
+            if size == 1:
+                alone()
+            else:
+                team = threads.team(size)
+                self._pointers[1] = team.control
+                threads.launch(team, function, self._at)
+            self._chooser.took(size, (time.perf_counter() - start) / steps)
+        if checks_indices and self._status.value:
+            self._refuse_index()
+
+    def _refuse_index(self) -> None:
+        self._status.value = 0
+        raise IndexError(
+            "compile: an index was out of range in a compiled function; what it computed is not "
+            "to be used. Run it eagerly to see where."
+        )
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Run one step; return the outputs."""
+        with self._lock:
+            return self._run_once(arrays)
+
+    def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
+        if not all(map(operator.is_, arrays, self._seen)):
+            for i, array in enumerate(arrays):
+                if not array.flags.c_contiguous or not array.flags.aligned:
+                    array = np.ascontiguousarray(array)
+                self._seen[i] = array
+                self._pointers[FIRST + i] = address_of(array)
+        self._take_states()
+        if self._chooser is None:
+            self._alone_step()
+            if self.module.checks_indices and self._status.value:
+                self._refuse_index()
+        else:
+            self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
+        self._stamp()
+        outputs = list(map(_COPY, self._outputs))
+        for i, home in self._home_of_output.items():
+            state = self.graph.states[home].tensor.array
+            outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
+        return outputs
+
+    def _stamp(self) -> None:
+        # Only what takes part in differentiation is ever compared with a stamp.
+        stamp = next_stamp()
+        for tensor in filter(_WANTS, self._written):
+            tensor.stamp = stamp
+
+    def scan(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
+        """Run one step for each row of `index`, on the rows of `arrays` that it picks.
+
+        Args:
+            arrays: one for each input, rows along axis 0.
+            index: int64, shape (steps, batch).
+            kept: the positions of the outputs to return.
+
+        Returns:
+            These outputs, stacked along a new first axis.
+        """
+        with self._lock:
+            return self._run_many(arrays, index, kept)
+
+    def _run_many(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
+        graph = self.graph
+        steps = len(index)
+        sources = [np.ascontiguousarray(a) for a in arrays]
+        staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
+        results = {
+            i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
+        }
+        block = [steps, address_of(index)]
+        for source in sources:
+            block += [address_of(source), len(source)]
+        for i in range(len(graph.outputs)):
+            block.append(address_of(results[i]) if i in results else 0)
+        entries = np.asarray(block, np.int64)
+        for i, target in enumerate(staging):
+            self._pointers[FIRST + i] = address_of(target)
+        self._seen = [None] * len(graph.inputs)
+        self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
+        self._take_states()
+        self._run(
+            self._scan, partial(self._call_scan, self._at, 0, 1), checks_indices=True, steps=steps
+        )
+        self._stamp()
+        return [results[i] for i in kept]
+
+    def profile(self, seconds: float = 0.01) -> list[float]:
+        """Return the seconds that each stage takes, one after the other on one thread.
+
+        The states change in ways that no training would: use a program for nothing else
+        afterwards.
+
+        Args:
+            seconds: about how long each stage is run.
+        """
+        module = assemble(self.graph, self.plan, self.memory, apart=True)
+        library = load(module.text, module.symbols)
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        times = []
+        for number in range(len(self.plan.stages)):
+            call = prototype(library.address(f"only_{number}"))
+            best, end = math.inf, time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                start = time.perf_counter()
+                for _ in range(10):
+                    call(self._at, 0, 1)
+                best = min(best, (time.perf_counter() - start) / 10)
+            times.append(best)
+        return times

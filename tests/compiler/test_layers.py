@@ -1,0 +1,107 @@
+"""Every layer and loss: value, running figures and gradients, compiled against eager."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss import nn
+from schuss.compiler import compile
+from schuss.nn.tabular import TabularMLP
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(6, 8))
+UNIT = RNG.uniform(0.1, 0.9, (6, 8))
+CLASSES = RNG.integers(0, 8, 6)
+LOGARITHMS = np.log(UNIT / UNIT.sum(1, keepdims=True))
+PLAIN = (
+    "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
+    "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Softsign",
+    "Tanh", "Identity", "Flatten",
+)  # fmt: skip
+
+LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
+    **{name: (getattr(nn, name), (X,)) for name in PLAIN},
+    "Softmax": (lambda: nn.Softmax(-1), (X,)),
+    "LogSoftmax": (lambda: nn.LogSoftmax(-1), (X,)),
+    "Unflatten": (lambda: nn.Unflatten(1, (2, 4)), (X,)),
+    "Linear": (lambda: nn.Linear(8, 5), (X,)),
+    "Dropout": (lambda: nn.Dropout(0.4), (X,)),
+    "LayerNorm": (lambda: nn.LayerNorm(8), (X,)),
+    "RMSNorm": (lambda: nn.RMSNorm(8), (X,)),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(8), (X,)),
+    "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
+    "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
+    "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),
+    "Sequential": (lambda: nn.Sequential(nn.Linear(8, 3), nn.Tanh(), nn.Linear(3, 8)), (X,)),
+    "TabularMLP": (
+        lambda: TabularMLP(5, 3, cardinalities=(4,), hidden=(16, 16)),
+        (X[:, :5], CLASSES[:, None] % 4),
+    ),
+    "CrossEntropyLoss": (
+        lambda: nn.CrossEntropyLoss(weight=ss.tensor(UNIT[0]), label_smoothing=0.1),
+        (X, CLASSES),
+    ),
+    "NLLLoss": (nn.NLLLoss, (LOGARITHMS, CLASSES)),
+    "BCELoss": (nn.BCELoss, (UNIT, UNIT[::-1])),
+    "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, (X, UNIT)),
+    "KLDivLoss": (lambda: nn.KLDivLoss(reduction="batchmean"), (LOGARITHMS, UNIT)),
+    **{
+        name: (getattr(nn, name), (X, UNIT))
+        for name in ("HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss")
+    },
+}
+
+
+def test_every_layer_is_here() -> None:
+    made = {
+        name
+        for name in nn.__all__
+        if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)
+    }
+    assert made - set(LAYERS) == {"Module"}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_compiled_layer_equals_eager(name: str) -> None:
+    build, inputs = LAYERS[name]
+    ss.manual_seed(3)
+    eager = build().double()
+    model = copy.deepcopy(eager)
+    tensors = [ss.tensor(x) for x in inputs]
+    error: list[ss.Tensor] = []
+
+    def step(network: nn.Module) -> Callable[..., Any]:
+        def run(*xs: Any) -> Any:
+            network.zero_grad()
+            marked = [x.detach() for x in xs]
+            for x in marked:
+                if x.dtype.kind == "f":
+                    x.requires_grad_()
+            y = network(*marked)
+            if not error:
+                error.append(ss.tensor(np.cos(np.arange(y.size)).reshape(y.shape)))
+            if y.requires_grad:
+                y.backward(error[0])
+            return y, [x.grad for x in marked if x.grad is not None]
+
+        return run
+
+    for _ in range(2):
+        key = ss.random.get_state()
+        wanted = step(eager)(*tensors)
+        ss.random.set_state(key)
+        got = compile(step(model))(*tensors)
+        np.testing.assert_allclose(got[0].array, wanted[0].array, rtol=1e-10, atol=1e-12)
+        for mine, theirs in zip(got[1], wanted[1], strict=True):
+            np.testing.assert_allclose(mine.array, theirs.array, rtol=1e-9, atol=1e-11)
+    for (path, p), q in zip(model.named_parameters(), eager.parameters(), strict=True):
+        if q.grad is not None:
+            np.testing.assert_allclose(p.grad.array, q.grad.array, rtol=1e-9, err_msg=path)
+    for (path, a), b in zip(model.state_dict().items(), eager.state_dict().values(), strict=True):
+        np.testing.assert_allclose(a.array, b.array, rtol=1e-10, err_msg=path)
