@@ -335,8 +335,23 @@ class Tracer:
         self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
 
     def called(self, module: Any) -> None:
-        """Note that the function goes through a module: its mode decides what is traced."""
+        """Note that the function goes through a module: its mode and floats decide the trace."""
+        if module in self.modules:
+            return
         self.modules.append(module)
+        names = [
+            name
+            for name, value in vars(module).items()
+            if type(value) is float and name not in module.live_numbers
+        ]
+        if names:
+            self.follows(lambda: [getattr(module, name) for name in names])
+
+    def attribute(self, module: Any, name: str) -> TracedNumber:
+        """Return one of a module's `live_numbers`, read anew at every call."""
+        read = partial(getattr, module, name)
+        self.sources.append(read)
+        return self.number(read)
 
     # The end.
 

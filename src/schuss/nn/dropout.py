@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schuss.nn.functional import dropout
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
+from schuss.tensor import TRACER, Tensor
 
 __all__ = ["Dropout"]
 
@@ -25,6 +25,8 @@ class Dropout(Module):
     [1.0, 1.0]
     """
 
+    live_numbers = ("p",)
+
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
         if not 0.0 <= p <= 1.0:
@@ -33,7 +35,9 @@ class Dropout(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x, or while training x with elements dropped."""
-        return dropout(x, self.p, self.training)
+        tracer = TRACER.get()
+        p = self.p if tracer is None else tracer.attribute(self, "p")
+        return dropout(x, p, self.training)
 
     def extra_repr(self) -> str:
         """Return the options."""

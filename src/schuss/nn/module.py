@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,8 @@ class Module:
     """
 
     training: bool = True
+    # Floats that schedules change from step to step: a compiled program reads them anew.
+    live_numbers: ClassVar[tuple[str, ...]] = ()
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
     _output_shape: tuple[int, ...] | None = None
 
