@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.data import Table, read_table
+from schuss.data import Table, iter_table, read_table
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.training import Run, load, train
 
@@ -103,7 +103,7 @@ def test_rows_in_every_form_give_the_same(iris: Run, tmp_path: Path) -> None:
 
 
 def test_chunks_give_what_the_whole_gives(iris: Run) -> None:
-    parts = [iris.predict_table(c).probabilities for c in iris.chunks("iris", chunk_rows=64)]
+    parts = [iris.predict_table(c).probabilities for c in iter_table("iris", chunk_rows=64)]
     assert [len(p) for p in parts if p is not None] == [64, 64, 22]
     whole = iris.predict_proba("iris")
     assert np.concatenate([p for p in parts if p is not None]) == pytest.approx(whole, abs=1e-6)

@@ -96,15 +96,14 @@ class _Assembler:
             self.functions.append(body)
         self.calls.append(_Call(known, [n for _, n in used.values()], extent, shared))
 
-    def step(self, name: str = "step", only: int | None = None) -> str:
-        """Write the function that runs all stages (or one), as thread `%tid` of `%nt`."""
-        f = Function(name, ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
+    def step(self) -> str:
+        """Write the function that runs all stages, as thread `%tid` of `%nt`."""
+        f = Function("step", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
         pointers: dict[int, str] = {}
-        chosen = self.calls if only is None else self.calls[only : only + 1]
-        for number, call in enumerate(chosen):
+        for number, call in enumerate(self.calls):
             arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
             scratch = f.address(arena, self.memory.nbytes // 8, "i64")
             arguments += [f"ptr {scratch}", f"ptr {arena}"]
@@ -117,10 +116,10 @@ class _Assembler:
                 high = ((tid + 1) * call.extent).op("sdiv", nt)
                 f.emit(f"{head}, {low.typed}, {high.typed})")
             # What one thread alone does one after the other needs no meeting in between.
-            last = number + 1 == len(chosen)
-            if last or call.shared or chosen[number + 1].shared:
+            last = number + 1 == len(self.calls)
+            if last or call.shared or self.calls[number + 1].shared:
                 f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
-        if self.plan.copies and only is None:
+        if self.plan.copies:
             self._copy_updates(f, arena, pointers)
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
         return f.text("")
@@ -229,14 +228,13 @@ def _is_foreign(name: str, line: str) -> bool:
     return line.startswith("declare") and not ours
 
 
-def assemble(graph: Graph, plan: Plan, memory: Memory, *, apart: bool = False) -> Module:
+def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     """Write the module of a whole program.
 
     Args:
         graph: what is computed.
         plan: its stages.
         memory: its buffers.
-        apart: whether to add a function for each stage alone, `only_0` and so on, for timing.
     """
     assembler = _Assembler(graph, plan, memory)
     for number, stage in enumerate(plan.stages):
@@ -254,7 +252,6 @@ def assemble(graph: Graph, plan: Plan, memory: Memory, *, apart: bool = False) -
             assembler.step(),
             assembler.scan(),
             _ALONE,
-            *[assembler.step(f"only_{i}", i) for i in range(len(plan.stages)) if apart],
             f"attributes #0 = {{ noinline {common} }}",
             f"attributes #1 = {{ {common} }}",
         ]

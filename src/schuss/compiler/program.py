@@ -310,27 +310,3 @@ class Program:
         )
         self._stamp()
         return [results[i] for i in kept]
-
-    def profile(self, seconds: float = 0.01) -> list[float]:
-        """Return the seconds that each stage takes, one after the other on one thread.
-
-        The states change in ways that no training would: use a program for nothing else
-        afterwards.
-
-        Args:
-            seconds: about how long each stage is run.
-        """
-        module = assemble(self.graph, self.plan, self.memory, apart=True)
-        library = load(module.text, module.symbols)
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        times = []
-        for number in range(len(self.plan.stages)):
-            call = prototype(library.address(f"only_{number}"))
-            best, end = math.inf, time.perf_counter() + seconds
-            while time.perf_counter() < end:
-                start = time.perf_counter()
-                for _ in range(10):
-                    call(self._at, 0, 1)
-                best = min(best, (time.perf_counter() - start) / 10)
-            times.append(best)
-        return times

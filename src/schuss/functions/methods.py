@@ -3,129 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from schuss.functions import aliases
-from schuss.functions.creation import (
-    ones,
-    tril,
-    triu,
-    zeros,
+from schuss.functions import (
+    aliases,
+    creation,
+    elementwise,
+    products,
+    reductions,
+    shapes,
+    sorting,
 )
-from schuss.functions.elementwise import (
-    acos,
-    acosh,
-    asin,
-    asinh,
-    atan,
-    atanh,
-    clip,
-    cosh,
-    isfinite,
-    isinf,
-    isnan,
-    log2,
-    log10,
-    logaddexp,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    masked_fill,
-    positive,
-    reciprocal,
-    sinh,
-    square,
-    tan,
-    trunc,
-)
-from schuss.functions.products import (
-    dot,
-    outer,
-)
-from schuss.functions.reductions import (
-    all,
-    any,
-    count_nonzero,
-    cumulative_prod,
-    diff,
-    log_softmax,
-    logsumexp,
-    mean,
-    norm,
-    prod,
-    softmax,
-    std,
-    var,
-)
-from schuss.functions.shapes import (
-    diagonal,
-    flatten,
-    moveaxis,
-    one_hot,
-    repeat,
-    roll,
-    squeeze,
-    swapaxes,
-    tile,
-    trace,
-)
-from schuss.functions.sorting import gather, median, nonzero, sort
+from schuss.primitives import base, contraction, indexing, movement, reduction
+from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
-from schuss.primitives.contraction import matmul, matrix_transpose
-from schuss.primitives.elementwise import (
-    abs,
-    add,
-    atan2,
-    ceil,
-    cos,
-    divide,
-    equal,
-    erf,
-    exp,
-    expm1,
-    floor,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    not_equal,
-    pow,
-    relu,
-    round,
-    sigmoid,
-    sign,
-    sin,
-    sqrt,
-    subtract,
-    tanh,
-    where,
-)
-from schuss.primitives.indexing import argsort, take, take_along_axis
-from schuss.primitives.movement import flip, permute_dims, reshape
-from schuss.primitives.reduction import (
-    argmax,
-    argmin,
-    broadcast_to,
-    cumulative_sum,
-    max,
-    min,
-    sum,
-)
-from schuss.tensor import (
-    Tensor,
-    bool_,
-    float32,
-    int64,
-)
+from schuss.primitives.movement import permute_dims, reshape
+from schuss.primitives.reduction import broadcast_to
+from schuss.tensor import Tensor, bool_, float32, int64
 
 
 def _variadic(function: Any) -> Any:
@@ -157,77 +54,79 @@ def _reversed_axes(x: Tensor) -> Tensor:
     return permute_dims(x, (1, 0) if x.ndim == 2 else range(x.ndim)[::-1])
 
 
+# Methods that are functions of the same name, by the module that has them.
+_SAME: tuple[tuple[ModuleType, str], ...] = (
+    (base, "astype"),
+    (
+        primitive,
+        """abs add atan2 ceil cos divide equal erf exp expm1 floor greater greater_equal less
+        less_equal log log1p maximum minimum multiply negative not_equal pow relu round sigmoid
+        sign sin sqrt subtract tanh""",
+    ),
+    (contraction, "matmul"),
+    (indexing, "argsort take take_along_axis"),
+    (movement, "flip"),
+    (reduction, "argmax argmin cumulative_sum max min sum"),
+    (creation, "tril triu"),
+    (
+        elementwise,
+        """acos acosh asin asinh atan atanh clip cosh isfinite isinf isnan log2 log10 logaddexp
+        logical_and logical_not logical_or logical_xor masked_fill reciprocal sinh square tan
+        trunc""",
+    ),
+    (products, "dot outer"),
+    (
+        reductions,
+        """all any count_nonzero cumulative_prod diff log_softmax logsumexp mean norm prod softmax
+        std var""",
+    ),
+    (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
+    (sorting, "gather median nonzero sort"),
+    (
+        aliases,
+        """bmm chunk clamp cumsum div index_select masked_select mm mul narrow neg
+        repeat_interleave split sub swapdims topk transpose unbind unsqueeze""",
+    ),
+)
 _METHODS: dict[str, Any] = {
-    function.__name__: function
-    for function in (
-        abs, acos, acosh, all, any, argmax, argmin, argsort, asin, asinh, astype, atan, atan2,
-        atanh, ceil, clip, cos, cosh, count_nonzero, cumulative_prod, cumulative_sum, diagonal,
-        diff, divide, dot, equal, erf, exp, expm1, flatten, flip, floor, gather, greater,
-        greater_equal, isfinite, isinf, isnan, less, less_equal, log, log10, log1p, log2,
-        log_softmax, logaddexp,
-        logical_and, logical_not, logical_or, logical_xor, logsumexp, masked_fill, matmul, max,
-        maximum, mean, median, min, minimum, moveaxis, multiply, negative, nonzero, norm, not_equal,
-        one_hot, outer, pow, prod, reciprocal, relu, repeat, roll, round, sigmoid, sign, sin, sinh,
-        softmax, sort, sqrt, square, squeeze, std, subtract, sum, swapaxes, take, take_along_axis,
-        tan, tanh, tile, trace, tril, triu, trunc, var,
-    )
-}  # fmt: skip
+    name: getattr(module, name) for module, names in _SAME for name in names.split()
+}
 _METHODS |= {
-    "clamp": clip,
+    "bool": lambda self: astype(self, bool_),
     "clone": lambda self: astype(self, self.dtype, copy=True),
-    "contiguous": positive,
-    "cpu": positive,
-    "cumsum": cumulative_sum,
-    "cumprod": cumulative_prod,
-    "bmm": matmul,
+    "contiguous": elementwise.positive,
+    "cpu": elementwise.positive,
+    "cumprod": reductions.cumulative_prod,
     "dim": lambda self: self.ndim,
-    "div": divide,
-    "eq": equal,
-    "ge": greater_equal,
-    "gt": greater,
-    "le": less_equal,
-    "lt": less,
-    "ne": not_equal,
     "double": lambda self: astype(self, np.float64),
+    "eq": primitive.equal,
     "expand": _variadic(_expand),
     "expand_as": lambda self, other: broadcast_to(self, other.shape),
     "float": lambda self: astype(self, float32),
-    "index_select": aliases.index_select,
-    "chunk": aliases.chunk,
-    "masked_select": aliases.masked_select,
-    "narrow": aliases.narrow,
-    "new_ones": lambda self, *shape: ones(*shape, dtype=self.dtype),
-    "new_zeros": lambda self, *shape: zeros(*shape, dtype=self.dtype),
-    "repeat_interleave": aliases.repeat_interleave,
-    "split": aliases.split,
-    "topk": aliases.topk,
+    "ge": primitive.greater_equal,
+    "gt": primitive.greater,
     "int": lambda self: astype(self, np.int32),
-    "bool": lambda self: astype(self, bool_),
+    "le": primitive.less_equal,
     "long": lambda self: astype(self, int64),
-    "mul": multiply,
-    "mm": matmul,
-    "neg": negative,
+    "lt": primitive.less,
+    "ne": primitive.not_equal,
+    "new_ones": lambda self, *shape: creation.ones(*shape, dtype=self.dtype),
+    "new_zeros": lambda self, *shape: creation.zeros(*shape, dtype=self.dtype),
     "numel": lambda self: self.size,
     "permute": _variadic(permute_dims),
     "ravel": lambda self: reshape(self, (-1,)),
     "reshape": _variadic(reshape),
-    "sub": subtract,
-    "add": add,
-    "swapdims": aliases.swapdims,
     "t": aliases.transpose,
     "to": _astype_like,
-    "transpose": aliases.transpose,
     "type_as": _astype_like,
-    "unbind": aliases.unbind,
-    "unsqueeze": aliases.unsqueeze,
     "view": _variadic(reshape),
-    "where": lambda self, condition, other: where(condition, self, other),
+    "where": lambda self, condition, other: primitive.where(condition, self, other),
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {
     "T": _reversed_axes,
-    "mT": matrix_transpose,
-    "real": positive,
+    "mT": contraction.matrix_transpose,
+    "real": elementwise.positive,
 }.items():
     setattr(Tensor, _name, property(_getter))

@@ -194,10 +194,6 @@ class RunFolder:
         """Replace the optimizer's state."""
         write_bundle(self.path / "optimizer.safetensors", tensors, "optimizer", header)
 
-    def read_optimizer(self) -> tuple[dict[str, Array], Json]:
-        """Return the optimizer's state."""
-        return read_bundle(self.path / "optimizer.safetensors", "optimizer")
-
     # The history.
 
     def read_metrics(self, count: int | None = None) -> list[Json]:

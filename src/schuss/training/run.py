@@ -16,7 +16,6 @@ from schuss.data import (
     Table,
     TablePreprocessor,
     TargetEncoder,
-    iter_table,
     read_table,
     weight_column,
 )
@@ -266,11 +265,6 @@ class Run:
         names = {"target": self.target.name, **dict(zip(features, known, strict=True))}
         renamed = {names.get(old, old): values for old, values in table.columns.items()}
         return Table(renamed, source=table.source)
-
-    def chunks(self, source: Any, *, chunk_rows: int = 50_000) -> Iterable[Table]:
-        """Yield a table piece by piece, so that it need not fit into memory."""
-        for chunk in iter_table(source, chunk_rows=chunk_rows):
-            yield self.aligned(chunk)
 
     def _outputs(self, table: Table) -> Array:
         inputs = network_inputs(*self.preprocessor.transform(table))
