@@ -73,7 +73,8 @@ def test_the_second_time_comes_from_disk(tmp_path: Path, monkeypatch: pytest.Mon
     assert compiled_from_disk()
     (file,) = (tmp_path / "cache").iterdir()
     whole = file.read_bytes()
-    for damaged in (b"", whole[:100], whole[:-1], whole[:200] + b"\0" + whole[201:], b"x" * 5000):
+    changed = whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
+    for damaged in (b"", whole[:100], whole[:-1], changed, b"x" * 5000):
         file.write_bytes(damaged)
         assert not compiled_from_disk()
         assert file.read_bytes() == whole

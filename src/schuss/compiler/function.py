@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import functools
-import operator
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from schuss.compiler.program import Program, StateChanged
+from schuss.compiler.structure import Same, flatten, rebuild
 from schuss.compiler.trace import Tracer
-from schuss.tensor import (
-    RECORDING,
-    TRACER,
-    Array,
-    Tensor,
-    int64,
-    leaf,
-    next_stamp,
-    to_array,
-)
+from schuss.compiler.variant import Variant
+from schuss.tensor import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
 
 __all__ = ["Compiled", "compile"]
 
@@ -52,179 +44,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
-# The shapes of arguments and results: nested containers with leaves taken out.
-
-
-class _Leaf:
-    """Stands where a tensor was."""
-
-    def __repr__(self) -> str:
-        return "*"
-
-
-_LEAF = _Leaf()
-
-
-def flatten(value: Any, leaves: list[Any], *, numbers: bool) -> Any:
-    """Take tensors and arrays out of nested containers; return what is left, hashable.
-
-    Args:
-        value: containers of anything.
-        leaves: takes what was found, in order.
-        numbers: whether Python floats are taken out, too.
-    """
-    if isinstance(value, (Tensor, np.ndarray)):
-        leaves.append(value)
-        return _LEAF
-    if isinstance(value, (tuple, list)):
-        return (type(value), *[flatten(v, leaves, numbers=numbers) for v in value])
-    if isinstance(value, dict):
-        items = [(k, flatten(v, leaves, numbers=numbers)) for k, v in value.items()]
-        return (dict, *items)
-    if numbers and type(value) is float:
-        leaves.append(value)
-        return float
-    return (None, _hashable(value))
-
-
-def _hashable(value: Any) -> Any:
-    try:
-        hash(value)
-    except TypeError:
-        return _Same(value)
-    return value
-
-
-class _Same:
-    """A fixed argument that is compared by identity."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.value is self.value
-
-
-def rebuild(structure: Any, leaves: Any) -> Any:
-    """Put leaves back into their containers."""
-    if structure is _LEAF or structure is float:
-        return next(leaves)
-    kind, *rest = structure
-    if kind is dict:
-        return {k: rebuild(v, leaves) for k, v in rest}
-    if kind is None:
-        (value,) = rest
-        return value.value if isinstance(value, _Same) else value
-    items = [rebuild(v, leaves) for v in rest]
-    if kind in (tuple, list):
-        return kind(items)
-    return kind(*items)
-
-
-class _OpaqueRule:
-    """The primitive of a compiled function's result, which has no derivative from outside."""
-
-    name = "a compiled function"
-    derivative = None
-
-    def rule(self, position: int) -> Any:
-        raise RuntimeError(
-            "backward: the result of a compiled function has no derivative from outside; call "
-            "backward() (or grad) inside of the compiled function."
-        )
-
-
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
 _MOST_VARIANTS = 16
-_MODE = operator.attrgetter("training")
-_GRADIENT = operator.attrgetter("grad")
-_WANTS = operator.attrgetter("requires_grad")
-_OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
-_OPAQUE[1][0].requires_grad = True
-
-
-class _Variant:
-    """A program with what has to hold for it, and what follows a run.
-
-    The checks come before every call, so they go through lists in C's speed where they can.
-    """
-
-    def __init__(
-        self,
-        program: Program,
-        tracer: Tracer,
-        gradients: list[tuple[Tensor, Tensor | None]],
-        structure: Any,
-        wanted: list[bool],
-        numbers: list[float],
-    ) -> None:
-        self.program = program
-        self.gradients = gradients
-        self.structure = structure
-        self.wanted = wanted
-        self.numbers = numbers
-        self._sources = tracer.sources
-        self._guards = tracer.guards
-        self._modules = list(dict.fromkeys(tracer.modules))
-        self._modes = [m.training for m in self._modules]
-        self._exact = tracer.exact_gradients
-        self._some = tracer.some_gradients
-        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
-        self._tensors = [
-            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
-        ]
-        self._differentiable = list(map(_WANTS, self._tensors))
-        self._graded = [t for t, _ in [*self._exact, *self._some]]
-        self._gradients_seen: list[Any] = [_LEAF] * len(self._graded)
-        self._sources_seen: list[Any] | None = None
-
-    def fits(self) -> bool:
-        """Return whether the program may be used as things are now; read its numbers anew."""
-        if list(map(_MODE, self._modules)) != self._modes:
-            return False
-        if not all(map(operator.is_, map(_GRADIENT, self._graded), self._gradients_seen)):
-            fits = all(t.grad is g for t, g in self._exact) and all(
-                (t.grad is not None) is some for t, some in self._some
-            )
-            if not fits:
-                return False
-            self._gradients_seen = [t.grad for t in self._graded]
-        if list(map(_WANTS, self._tensors)) != self._differentiable:
-            return False
-        sources = [read() for read in self._sources]
-        if sources != self._sources_seen:
-            if any(check() != expected for check, expected in self._guards):
-                return False
-            self.program.read_numbers()
-            self._sources_seen = sources
-        return True
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether a run leaves gradients as it found them."""
-        return all(tensor.grad is after for tensor, after in self.gradients)
-
-    def leave_gradients(self) -> None:
-        """Set the `.grad` that a run leaves."""
-        for tensor, gradient in self.gradients:
-            tensor.grad = gradient
-
-    def returned(self, arrays: Sequence[Array]) -> Any:
-        """Return the function's result."""
-        tensors = []
-        for array, wanted in zip(arrays, self.wanted, strict=True):
-            tensor = leaf(array)
-            if wanted:
-                tensor.requires_grad = True
-                tensor.node = _OPAQUE
-                tensor.stamp = next_stamp()
-            tensors.append(tensor)
-        if self.structure is _LEAF:
-            return tensors[0]
-        return rebuild(self.structure, iter(tensors))
 
 
 class Compiled:
@@ -236,10 +57,10 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self._variants: dict[Any, list[_Variant]] = {}
+        self._variants: dict[Any, list[Variant]] = {}
         # A program lives as long as a variant uses it.
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
-        self._last: _Variant | None = None
+        self._last: Variant | None = None
         self._last_mode = True
         self._last_specs: list[Any] = []
         functools.update_wrapper(self, function, updated=())
@@ -265,14 +86,14 @@ class Compiled:
         variant.leave_gradients()
         return variant.returned(out)
 
-    def _forget(self, variant: _Variant) -> None:
+    def _forget(self, variant: Variant) -> None:
         """Drop a program whose states have changed their shapes or dtypes."""
         self._last = None
         for variants in self._variants.values():
             if variant in variants:
                 variants.remove(variant)
 
-    def _remember(self, variant: _Variant, args: Any, options: Any) -> None:
+    def _remember(self, variant: Variant, args: Any, options: Any) -> None:
         """Keep what the next call is compared with first."""
         plain = not options and all(type(x) is Tensor and not x.requires_grad for x in args)
         self._last = variant if plain else None
@@ -345,7 +166,7 @@ class Compiled:
 
     # From arguments to programs.
 
-    def _select(self, args: Any, options: Any) -> tuple[_Variant, list[Array]]:
+    def _select(self, args: Any, options: Any) -> tuple[Variant, list[Array]]:
         """Return the program for these arguments, traced if need be, and its inputs."""
         leaves: list[Any] = []
         structure = flatten((args, options), leaves, numbers=True)
@@ -356,7 +177,7 @@ class Compiled:
             if isinstance(x, Tensor):
                 array = x.array
                 # Its gradient is left in the very tensor, so that the program is bound to it.
-                owner = _Same(x) if x.requires_grad else None
+                owner = Same(x) if x.requires_grad else None
                 signature.append((array.shape, array.dtype, owner))
                 arrays.append(array)
             elif isinstance(x, float):
@@ -381,7 +202,7 @@ class Compiled:
 
     def _trace(
         self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
-    ) -> _Variant:
+    ) -> Variant:
         tracer = Tracer()
         held = list(numbers)
         left = iter(arrays)
@@ -421,7 +242,7 @@ class Compiled:
             program = self._programs[identity] = Program(tracer.graph, tracer.evaluators)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        variant = _Variant(program, tracer, changes, returned, wanted_out, held)
+        variant = Variant(program, tracer, changes, returned, wanted_out, held)
         variant.fits()
         return variant
 

@@ -1,0 +1,117 @@
+"""Variants: a program with what has to hold for it, and what follows a run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.program import Program
+from schuss.compiler.structure import LEAF, rebuild
+from schuss.compiler.trace import Tracer
+from schuss.tensor import Array, Tensor, leaf, next_stamp
+
+__all__ = ["Variant"]
+
+
+class _OpaqueRule:
+    """The primitive of a compiled function's result, which has no derivative from outside."""
+
+    name = "a compiled function"
+    derivative = None
+
+    def rule(self, position: int) -> Any:
+        raise RuntimeError(
+            "backward: the result of a compiled function has no derivative from outside; call "
+            "backward() (or grad) inside of the compiled function."
+        )
+
+
+_MODE = operator.attrgetter("training")
+_GRADIENT = operator.attrgetter("grad")
+_WANTS = operator.attrgetter("requires_grad")
+_OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
+_OPAQUE[1][0].requires_grad = True
+
+
+class Variant:
+    """A program with what has to hold for it, and what follows a run.
+
+    The checks come before every call, so they go through lists in C's speed where they can.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        tracer: Tracer,
+        gradients: list[tuple[Tensor, Tensor | None]],
+        structure: Any,
+        wanted: list[bool],
+        numbers: list[float],
+    ) -> None:
+        self.program = program
+        self.gradients = gradients
+        self.structure = structure
+        self.wanted = wanted
+        self.numbers = numbers
+        self._sources = tracer.sources
+        self._guards = tracer.guards
+        self._modules = list(dict.fromkeys(tracer.modules))
+        self._modes = [m.training for m in self._modules]
+        self._exact = tracer.exact_gradients
+        self._some = tracer.some_gradients
+        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
+        self._tensors = [
+            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
+        ]
+        self._differentiable = list(map(_WANTS, self._tensors))
+        self._graded = [t for t, _ in [*self._exact, *self._some]]
+        self._gradients_seen: list[Any] = [LEAF] * len(self._graded)
+        self._sources_seen: list[Any] | None = None
+
+    def fits(self) -> bool:
+        """Return whether the program may be used as things are now; read its numbers anew."""
+        if list(map(_MODE, self._modules)) != self._modes:
+            return False
+        if not all(map(operator.is_, map(_GRADIENT, self._graded), self._gradients_seen)):
+            fits = all(t.grad is g for t, g in self._exact) and all(
+                (t.grad is not None) is some for t, some in self._some
+            )
+            if not fits:
+                return False
+            self._gradients_seen = [t.grad for t in self._graded]
+        if list(map(_WANTS, self._tensors)) != self._differentiable:
+            return False
+        sources = [read() for read in self._sources]
+        if sources != self._sources_seen:
+            if any(check() != expected for check, expected in self._guards):
+                return False
+            self.program.read_numbers()
+            self._sources_seen = sources
+        return True
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether a run leaves gradients as it found them."""
+        return all(tensor.grad is after for tensor, after in self.gradients)
+
+    def leave_gradients(self) -> None:
+        """Set the `.grad` that a run leaves."""
+        for tensor, gradient in self.gradients:
+            tensor.grad = gradient
+
+    def returned(self, arrays: Sequence[Array]) -> Any:
+        """Return the function's result."""
+        tensors = []
+        for array, wanted in zip(arrays, self.wanted, strict=True):
+            tensor = leaf(array)
+            if wanted:
+                tensor.requires_grad = True
+                tensor.node = _OPAQUE
+                tensor.stamp = next_stamp()
+            tensors.append(tensor)
+        if self.structure is LEAF:
+            return tensors[0]
+        return rebuild(self.structure, iter(tensors))
