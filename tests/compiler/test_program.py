@@ -56,6 +56,30 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("shape", [(50, 64), (50, 40), (20, 3, 33), (50, 5), (50,)])
+@pytest.mark.parametrize("count", [2, 3])
+def test_scattered_rows_do_not_depend_on_the_number_of_threads(
+    shape: tuple[int, ...], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    weight = ss.tensor(DATA.normal(size=shape).astype("f4"), requires_grad=True)
+    index = ss.tensor(DATA.integers(-shape[0], shape[0], (30, 4)))
+    share = ss.tensor(DATA.normal(size=(30, 4, *shape[1:])).astype("f4"))
+
+    def gradient(w: Any, i: Any, g: Any) -> Any:
+        return ss.grad(lambda w: (w[i] * g).sum())(w)
+
+    expected = gradient(weight, index, share).array
+    for threads in (1, count):
+        monkeypatch.setattr(Chooser, "always", threads)
+        got = compile(gradient)(weight, index, share).array
+        if threads == 1:
+            np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+            expected = got
+    np.testing.assert_array_equal(got, expected)
+
+
 # The cache.
 
 

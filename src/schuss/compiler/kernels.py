@@ -17,6 +17,9 @@ from schuss.compiler.scalars import F32, F64, I64, Function, Scalar, kind_of
 
 __all__ = ["Special"]
 
+# Columns that one thread takes at least: a cache line of float32.
+_COLUMNS = 16
+
 
 class Special:
     """Writes the function of one node that is no elementwise loop.
@@ -102,6 +105,8 @@ def extent_of(node: Node) -> int:
     """Return how many shares a kernel can be split into."""
     if node.op == "gather":
         return node.shape[0] if node.shape else 1
+    if node.op == "scatter_add":
+        return max(-(-node.shape[-1] // _COLUMNS), 1) if _has_columns(node) else 1
     if node.op == "random_uniform":
         return max(-(-node.size // (8 if kind_of(node.dtype) == F32 else 4)), 1)
     if node.op == "matmul":
@@ -179,15 +184,26 @@ class _Places:
                 position += 1
 
     @contextmanager
-    def loops(self, shape: tuple[int, ...], *, shared: bool) -> Iterator[_Visit]:
+    def loops(
+        self,
+        shape: tuple[int, ...],
+        *,
+        shared: bool,
+        columns: tuple[Scalar, Scalar] | None = None,
+    ) -> Iterator[_Visit]:
         """Run the body for every index of the result, with the index of the source.
 
         The index arrays are read, and checked, outside of the loops that they do not depend on.
+        With `columns`, the last axis, which no index array may pick from, runs between these.
         """
         bound = self.first + self.rank
         with self.k.loops(shape[:bound], shared=shared and bound > 0) as outer:
             named = self._named(outer[self.first :])
-            with self.k.loops(shape[bound:], shared=shared and bound == 0) as inner:
+            rest = shape[bound:] if columns is None else shape[bound:-1]
+            with ExitStack() as stack:
+                inner = stack.enter_context(self.k.loops(rest, shared=shared and bound == 0))
+                if columns is not None:
+                    inner = [*inner, stack.enter_context(self.k.f.loop(*columns))]
                 index = [*outer, *inner]
                 source = [
                     index[axis] if isinstance(axis, int) else named[i]
@@ -244,15 +260,29 @@ def _gather(k: Special) -> None:
         k.store(k.load(places.source, at.source), k.out, at.index)
 
 
+def _has_columns(node: Node) -> bool:
+    """Whether a scatter adds whole rows, so that threads can share their columns."""
+    items = _expanded(node.attributes["template"], len(node.shape))
+    return len(node.shape) > 1 and items[-1] == slice(None)
+
+
 def _scatter_add(k: Special) -> None:
-    with k.f.loop(0, k.node.size) as i:
-        k.f.store(k.f.number(0, kind_of(k.node.dtype)), k.pointer(k.node), i)
+    """Add in the order of the indices; each thread has columns of its own, and so elements."""
+    zero = k.f.number(0, kind_of(k.node.dtype))
+    columns = None
+    if _has_columns(k.node):
+        columns = k.low * _COLUMNS, (k.high * _COLUMNS).minimum(k.node.shape[-1])
+        with k.loops(k.node.shape[:-1]) as index, k.f.loop(*columns) as last:
+            k.store(zero, k.out, [*index, last])
+    else:
+        with k.f.loop(0, k.node.size) as i:
+            k.f.store(zero, k.pointer(k.node), i)
     indices = [k.view(i) for i in range(1, len(k.node.inputs))]
     places = _Places(k, k.out, indices, k.node.attributes["template"])
     g = k.view(0)
     if math.prod(g.shape) == 0:
         return
-    with places.loops(g.shape, shared=False) as at:
+    with places.loops(g.shape, shared=False, columns=columns) as at:
         total = k.load(places.source, at.source) + k.load(g, at.index)
         k.store(total, places.source, at.source)
 
