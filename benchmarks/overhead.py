@@ -29,41 +29,59 @@ import schuss as ss
 CHAIN = 100
 REVERSED = list(range(10))[::-1]
 
-Operation = Callable[[Any, Any, Any], Any]
+Operation = Callable[["Library", Any], Any]
 
-# Each takes the library, x and y of ten numbers between 0.5 and 1 (matrices for matmul), and gives
-# a result of x's shape, so that it can be applied again and again.
+# Each takes a library with its inputs, and x: ten numbers between 0.5 and 1, or where the name says
+# so 10x10 of them. A result of x's shape can be fed in again, which makes a chain.
 OPERATIONS: dict[str, Operation] = {
-    "x + y": lambda lib, x, y: x + y,
-    "x - y": lambda lib, x, y: x - y,
-    "x * y": lambda lib, x, y: x * y,
-    "x / y": lambda lib, x, y: x / y,
-    "x * 0.99": lambda lib, x, y: x * 0.99,
-    "1 - x": lambda lib, x, y: 1 - x,
-    "-x": lambda lib, x, y: -x,
-    "x ** 2": lambda lib, x, y: x**2,
-    "exp": lambda lib, x, y: lib.exp(x),
-    "log": lambda lib, x, y: lib.log(x),
-    "sqrt": lambda lib, x, y: lib.sqrt(x),
-    "tanh": lambda lib, x, y: lib.tanh(x),
-    "sigmoid": lambda lib, x, y: lib.sigmoid(x),
-    "relu": lambda lib, x, y: lib.relu(x),
-    "abs": lambda lib, x, y: abs(x),
-    "maximum": lambda lib, x, y: lib.maximum(x, y),
-    "where": lambda lib, x, y: lib.where(x > y, x, y),
-    "reshape": lambda lib, x, y: x.reshape(2, 5).reshape(10),
-    "x[2:7]": lambda lib, x, y: x[2:7],
-    "x[i]": lambda lib, x, y: x[REVERSED],
-    "sum": lambda lib, x, y: x.sum(),
-    "mean": lambda lib, x, y: x.mean(),
-    "max": lambda lib, x, y: x.max(),
-    "softmax": lambda lib, x, y: lib.softmax(x, -1),
-    "log_softmax": lambda lib, x, y: lib.log_softmax(x, -1),
-    "matmul 10x10": lambda lib, x, y: x @ y,
-    "transpose 10x10": lambda lib, x, y: x.T,
-    "sum of rows 10x10": lambda lib, x, y: x.sum(0),
+    "x + y": lambda lib, x: x + lib.y,
+    "x - y": lambda lib, x: x - lib.y,
+    "x * y": lambda lib, x: x * lib.y,
+    "x / y": lambda lib, x: x / lib.y,
+    "x * 0.99": lambda lib, x: x * 0.99,
+    "1 - x": lambda lib, x: 1 - x,
+    "-x": lambda lib, x: -x,
+    "x ** 2": lambda lib, x: x**2,
+    "x > y": lambda lib, x: x > lib.y,
+    "exp": lambda lib, x: lib.module.exp(x),
+    "log": lambda lib, x: lib.module.log(x),
+    "sqrt": lambda lib, x: lib.module.sqrt(x),
+    "tanh": lambda lib, x: lib.module.tanh(x),
+    "sigmoid": lambda lib, x: lib.module.sigmoid(x),
+    "relu": lambda lib, x: lib.module.relu(x),
+    "gelu": lambda lib, x: lib.functional.gelu(x),
+    "abs": lambda lib, x: abs(x),
+    "clip": lambda lib, x: lib.module.clip(x, 0.6, 0.9),
+    "maximum": lambda lib, x: lib.module.maximum(x, lib.y),
+    "where": lambda lib, x: lib.module.where(x > lib.y, x, lib.y),
+    "astype": lambda lib, x: x.to(lib.module.float64),
+    "dropout": lambda lib, x: lib.functional.dropout(x, 0.25),
+    "reshape": lambda lib, x: x.reshape(2, 5).reshape(10),
+    "concat": lambda lib, x: lib.module.concat([x, lib.y]),
+    "stack": lambda lib, x: lib.module.stack([x, lib.y]),
+    "x[3]": lambda lib, x: x[3],
+    "x[2:7]": lambda lib, x: x[2:7],
+    "x[list]": lambda lib, x: x[REVERSED],
+    "x[integers]": lambda lib, x: x[lib.integers],
+    "x[mask]": lambda lib, x: x[lib.mask],
+    "sum": lambda lib, x: x.sum(),
+    "mean": lambda lib, x: x.mean(),
+    "var": lambda lib, x: x.var(correction=0),
+    "max": lambda lib, x: x.max(),
+    "softmax": lambda lib, x: lib.module.softmax(x, -1),
+    "log_softmax": lambda lib, x: lib.module.log_softmax(x, -1),
+    "mse_loss": lambda lib, x: lib.functional.mse_loss(x, lib.y),
+    "10x10 + row": lambda lib, x: x + lib.row,
+    "10x10 transpose": lambda lib, x: x.T,
+    "10x10 sum of rows": lambda lib, x: x.sum(0),
+    "10x10 softmax": lambda lib, x: lib.module.softmax(x, -1),
+    "10x10 matmul": lambda lib, x: x @ lib.y,
+    "10x10 linear": lambda lib, x: lib.functional.linear(x, lib.y, lib.row),
+    "10x10 layer_norm": lambda lib, x: lib.functional.layer_norm(x, (10,), lib.row, lib.row),
+    "10x10 embedding": lambda lib, x: lib.functional.embedding(lib.integers, x),
+    "10x10 cross_entropy": lambda lib, x: lib.functional.cross_entropy(x, lib.integers),
 }
-SHRINKING = {"x[2:7]", "sum", "mean", "max", "sum of rows 10x10"}
+RANDOM = {"dropout"}
 
 
 class Library:
@@ -71,26 +89,31 @@ class Library:
 
     def __init__(self, module: Any, tensor: Callable[..., Any], name: str) -> None:
         rng = np.random.default_rng(0)
-        shape = (10, 10) if "10x10" in name else (10,)
-        x, y = (rng.uniform(0.5, 1, shape).astype(np.float32) for _ in range(2))
-        scale = 5.0 if shape == (10, 10) else 1.0
-        self.module = module
-        self.x, self.y = tensor(x), tensor(y / np.float32(scale))
-        self.x.requires_grad_()
-        self.y.requires_grad_()
+        shape = (10, 10) if name.startswith("10x10") else (10,)
+        x, y, row = (rng.uniform(0.5, 1, s).astype(np.float32) for s in (shape, shape, (10,)))
+        # So that a chain of products stays near 1.
+        y /= np.float32(5 if len(shape) == 2 else 1)
+        self.module, self.functional = module, module.nn.functional
+        self.x, self.y, self.row = tensor(x), tensor(y), tensor(row)
+        self.integers, self.mask = tensor(rng.permutation(10)), tensor(x > 0.7)
+        for leaf in (self.x, self.y, self.row):
+            leaf.requires_grad_()
         self.operation = OPERATIONS[name]
-        shape = tuple(self.forward().shape)
-        self.error = tensor(np.ones(shape, np.float32))
+        found = self.forward()
+        self.differentiable = bool(found.requires_grad)
+        self.repeatable = self.differentiable and found.shape == self.x.shape
+        ones = np.ones(tuple(found.shape), np.float32)
+        self.error = tensor(ones).to(found.dtype)
 
     def forward(self) -> Any:
-        return self.operation(self.module, self.x, self.y)
+        return self.operation(self, self.x)
 
     def chain(self, length: int) -> None:
         x = self.x
         for _ in range(length):
-            x = self.operation(self.module, x, self.y)
+            x = self.operation(self, x)
         x.backward(self.error)
-        self.x.grad = self.y.grad = None
+        self.x.grad = self.y.grad = self.row.grad = None
 
 
 def seconds(function: Callable[[], Any], times: int) -> float:
@@ -104,18 +127,22 @@ def compare(name: str, rounds: int) -> list[list[float]]:
     """Return, for forward, one pass and a chain, the medians of both and of their ratios."""
     ours = Library(ss, ss.tensor, name)
     theirs = Library(torch, torch.tensor, name)
-    np.testing.assert_allclose(
-        ours.forward().numpy(), theirs.forward().detach().numpy(), rtol=1e-5, atol=1e-6
-    )
+    if name not in RANDOM:
+        np.testing.assert_allclose(
+            ours.forward().numpy(), theirs.forward().detach().numpy(), rtol=1e-5, atol=1e-6
+        )
     kinds: list[tuple[Callable[[Library], Callable[[], Any]], int, int]] = [
-        (lambda library: library.forward, 1000, 1),
-        (lambda library: lambda: library.chain(1), 200, 1),
+        (lambda library: library.forward, 1000, 1)
     ]
-    if name not in SHRINKING:
+    if ours.differentiable:
+        kinds.append((lambda library: lambda: library.chain(1), 200, 1))
+    if ours.repeatable:
         kinds.append((lambda library: lambda: library.chain(CHAIN), 5, CHAIN))
     table = []
     for make, times, operations in kinds:
         both = make(ours), make(theirs)
+        for f in both:
+            seconds(f, times)
         measured = [[seconds(f, times) / operations * 1e9 for f in both] for _ in range(rounds)]
         a, b = zip(*measured, strict=True)
         ratio = statistics.median(x / y for x, y in measured)

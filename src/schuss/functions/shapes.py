@@ -54,8 +54,9 @@ __all__ = [
 def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
     """Insert an axis of length 1 at `axis`."""
     x = as_tensor(x)
-    (place,) = normalize_axes(axis, x.ndim + 1, "expand_dims")
-    return reshape(x, (*x.shape[:place], 1, *x.shape[place:]))
+    shape = x.array.shape
+    (place,) = normalize_axes(axis, len(shape) + 1, "expand_dims")
+    return reshape(x, (*shape[:place], 1, *shape[place:]))
 
 
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
@@ -107,14 +108,17 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
     """Join tensors of one shape along a new axis."""
     axis = axis if dim is None else dim
-    parts = [as_tensor(x) for x in tensors]
-    if len({x.shape for x in parts}) != 1:
+    parts = [x if isinstance(x, Tensor) else as_tensor(x) for x in tensors]
+    if len({x.array.shape for x in parts}) != 1:
         raise ValueError(
             f"stack: expected tensors of one shape, got {', '.join(str(x.shape) for x in parts)}."
         )
-    return concat(
-        [expand_dims(x, axis) for x in parts], normalize_axes(axis, parts[0].ndim + 1, "stack")[0]
-    )
+    shape = parts[0].array.shape
+    (place,) = normalize_axes(axis, len(shape) + 1, "stack")
+    if place == len(shape):
+        return concat([expand_dims(x, place) for x in parts], place)
+    # Joined along the axis that follows the new one, the parts only need to be told apart.
+    return reshape(concat(parts, place), (*shape[:place], len(parts), *shape[place:]))
 
 
 def unstack(x: TensorLike, axis: int = 0) -> tuple[Tensor, ...]:

@@ -120,19 +120,34 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
     tracer = TRACER.get()
     if tracer is not None:
         return tracer.apply(primitive, inputs, attributes)  # type: ignore[no-any-return]
-    if len(inputs) == 1:
-        wanted = inputs[0].requires_grad
-        out = primitive.value(inputs[0].array, **attributes)
-    else:
-        wanted = False
-        arrays = []
-        for x in inputs:
-            if isinstance(x, Tensor):
-                wanted = wanted or x.requires_grad
-                arrays.append(x.array)
-            else:
-                arrays.append(x)
-        out = primitive.value(*arrays, **attributes)
+    wanted = False
+    arrays = []
+    for x in inputs:
+        if isinstance(x, Tensor):
+            wanted = wanted or x.requires_grad
+            arrays.append(x.array)
+        else:
+            arrays.append(x)
+    out = primitive.value(*arrays, **attributes)
+    return record(primitive, inputs, attributes, out, wanted)
+
+
+def record(
+    primitive: Primitive,
+    inputs: tuple[Any, ...],
+    attributes: dict[str, Any],
+    out: Any,
+    wanted: bool,
+) -> Tensor:
+    """Return the tensor of an operation whose value `out` is known, outside of a trace.
+
+    Args:
+        primitive: what was applied.
+        inputs: to what.
+        attributes: with which.
+        out: an array, or a NumPy scalar.
+        wanted: whether one of the inputs requires a gradient.
+    """
     result = new_object(Tensor)
     result.array = out if type(out) is np.ndarray else np.asarray(out)
     result.grad = None

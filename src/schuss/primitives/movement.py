@@ -10,9 +10,17 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.faces import VIEW, Regions
-from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype, result_dtype
+from schuss.primitives.base import (
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+    astype,
+    record,
+    result_dtype,
+)
 from schuss.primitives.reduction import normalize_axes
-from schuss.tensor import Tensor, TensorLike
+from schuss.tensor import TRACER, Tensor, TensorLike
 
 _reshape = Primitive(
     "reshape",
@@ -34,27 +42,45 @@ def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = No
     Raises:
         ValueError: when `shape` has not x's number of elements.
     """
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     if copy:
         x = astype(x, x.dtype, copy=True)
-    if type(shape) is tuple:
-        sizes = shape
-    else:
-        sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if type(shape) is not tuple:
+        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if TRACER.get() is not None:
+        sizes = _lengths(x, shape)
+        return x if sizes == x.array.shape else apply(_reshape, (x,), {"shape": sizes})
+    try:
+        out = x.array.reshape(shape)
+    except ValueError:
+        raise _wrong_shape(x, shape) from None
+    sizes = out.shape
+    # NumPy takes any negative length for the one to work out.
+    if sizes != shape and min(shape) != -1:
+        raise _wrong_shape(x, shape)
+    if sizes == x.array.shape:
+        return x
+    return record(_reshape, (x,), {"shape": sizes}, out, x.requires_grad)
+
+
+def _wrong_shape(x: Tensor, shape: tuple[int, ...]) -> ValueError:
+    return ValueError(
+        f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {shape}."
+    )
+
+
+def _lengths(x: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return `shape` with the length that is -1 worked out, as NumPy does for arrays."""
+    sizes = shape
     if -1 in sizes:
         known = -math.prod(sizes)
         if sizes.count(-1) > 1 or known <= 0 or x.size % known:
-            raise ValueError(
-                f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {sizes}."
-            )
+            raise _wrong_shape(x, shape)
         sizes = tuple(x.size // known if n == -1 else n for n in sizes)
-    if sizes == x.array.shape:
-        return x
-    if math.prod(sizes) != x.array.size or min(sizes, default=0) < 0:
-        raise ValueError(
-            f"reshape: expected a shape for the {x.size} elements of {x.shape}, got {sizes}."
-        )
-    return apply(_reshape, (x,), {"shape": sizes})
+    if math.prod(sizes) != x.size or min(sizes, default=0) < 0:
+        raise _wrong_shape(x, shape)
+    return sizes
 
 
 def _permuted(x: Spec, *, axes: tuple[int, ...]) -> Spec:
@@ -76,9 +102,12 @@ _permute_dims = Primitive(
 
 def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
     """Return `x` with its axes in the order `axes`; without a copy."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     if axes == (1, 0) and x.array.ndim == 2:
-        return apply(_permute_dims, (x,), _SWAPPED)
+        if TRACER.get() is not None:
+            return apply(_permute_dims, (x,), _SWAPPED)
+        return record(_permute_dims, (x,), _SWAPPED, x.array.T, x.requires_grad)
     order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
     if len(order) != x.ndim:
         raise ValueError(f"permute_dims: expected all {x.ndim} axes, got {tuple(axes)}.")
@@ -160,7 +189,7 @@ def _places(shapes: list[tuple[int, ...]], *, axis: int) -> list[tuple[Any, ...]
 
 _concat = Primitive(
     "concat",
-    value=lambda *inputs, axis: np.concatenate(inputs, axis=axis),
+    value=lambda *inputs, axis: np.concatenate(inputs, axis),
     shape=_joined,
     derivative=_split_off,
     lower=Regions(_places, fill=lambda *, axis: None),
@@ -172,23 +201,37 @@ def concat(
     tensors: Sequence[TensorLike], axis: int | None = 0, *, dim: int | None = None
 ) -> Tensor:
     """Join tensors along an axis that they have; with `axis=None` flatten them first."""
-    parts = [as_tensor(x) for x in tensors]
+    parts = [x if isinstance(x, Tensor) else as_tensor(x) for x in tensors]
     if not parts:
         raise ValueError("concat: expected at least one tensor, got none.")
     axis = axis if dim is None else dim
     if axis is None:
         parts, axis = [reshape(x, (-1,)) for x in parts], 0
-    if parts[0].ndim == 0:
+    first = parts[0].array
+    if first.ndim == 0:
         raise ValueError("concat: expected at least one axis, got none; use stack().")
-    (axis,) = normalize_axes(axis, parts[0].ndim, "concat")
-    rest = [x.shape[:axis] + x.shape[axis + 1 :] for x in parts]
+    (axis,) = normalize_axes(axis, first.ndim, "concat")
+    dtypes = {x.array.dtype for x in parts}
+    if len(dtypes) > 1:
+        dtype = result_dtype(*dtypes)
+        parts = [astype(x, dtype) for x in parts]
+    if TRACER.get() is not None:
+        _check_joined(parts, axis)
+    try:
+        return apply(_concat, tuple(parts), {"axis": axis})
+    except ValueError:
+        _check_joined(parts, axis)
+        raise
+
+
+def _check_joined(parts: list[Tensor], axis: int) -> None:
+    """Raise ValueError unless the shapes agree but for `axis`."""
+    rest = [(*x.shape[:axis], *x.shape[axis + 1 :]) for x in parts]
     if any(x.ndim != parts[0].ndim for x in parts) or len(set(rest)) > 1:
         raise ValueError(
             f"concat: expected shapes that agree but for axis {axis}, got "
             f"{', '.join(str(x.shape) for x in parts)}."
         )
-    dtype = result_dtype(*[x.dtype for x in parts])
-    return apply(_concat, tuple(astype(x, dtype) for x in parts), {"axis": axis})
 
 
 _function: Any

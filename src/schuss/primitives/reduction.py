@@ -16,9 +16,10 @@ from schuss.primitives.base import (
     apply,
     as_tensor,
     astype,
+    record,
 )
 from schuss.primitives.elementwise import divide, equal, multiply
-from schuss.tensor import Array, Tensor, TensorLike, float32, int64
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, int64
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -33,6 +34,10 @@ _WIDE_ROWS = 32
 _add: Any = np.add.reduce
 
 
+# Every axis, by the number of axes.
+_ALL = tuple(tuple(range(ndim)) for ndim in range(9))
+
+
 def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
     """Return `axis` as non-negative axes, all of them for None.
 
@@ -40,7 +45,7 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
         ValueError: for an axis out of range or named twice.
     """
     if axis is None:
-        return tuple(range(ndim))
+        return _ALL[ndim] if ndim < len(_ALL) else tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis >= 0 else axis + ndim,)
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
@@ -85,7 +90,7 @@ def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tens
     return reshape(y, reduced_shape(x.shape, axes, True))
 
 
-def _sum_value(x: Array, *, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     if x.size >= _MANY and x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= _LONG_SUM:
@@ -129,7 +134,8 @@ def sum(
     x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
 ) -> Tensor:
     """Sum over `axis`; booleans and int32 are counted in int64, float32 sums keep their digits."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "sum")
     if dtype is not None:
@@ -139,8 +145,13 @@ def sum(
             return astype(sum(x, axis, keepdims), dtype)
     elif x.array.dtype.kind != "f":
         x = astype(x, int64)
-    axes = tuple(range(x.array.ndim)) if axis is None else normalize_axes(axis, x.ndim, "sum")
-    return apply(_sum, (x,), {"axes": axes, "keepdims": keepdims})
+    array = x.array
+    axes = normalize_axes(axis, array.ndim, "sum")
+    attributes = {"axes": axes, "keepdims": keepdims}
+    if TRACER.get() is not None:
+        return apply(_sum, (x,), attributes)
+    out = _sum_value(array, axes, keepdims)
+    return record(_sum, (x,), attributes, out, x.requires_grad)
 
 
 def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -205,20 +216,26 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
 
     primitive = Primitive(
         name,
-        value=lambda x, *, axes, keepdims: value(x, axes, None, None, keepdims),
+        value=lambda x, axes, keepdims: value(x, axes, None, None, keepdims),
         shape=_same_dtype,
         derivative=(derivative,),
         lower=lower,
     )
 
     def function(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
-        x = as_tensor(x)
+        if not isinstance(x, Tensor):
+            x = as_tensor(x)
         if names:
             axis, keepdims = torch_axis(axis, keepdims, names, name)
-        axes = normalize_axes(axis, x.ndim, name)
-        if x.size == 0 and any(x.shape[a] == 0 for a in axes):
+        array = x.array
+        axes = normalize_axes(axis, array.ndim, name)
+        if not array.size and any(array.shape[a] == 0 for a in axes):
             raise ValueError(f"{name}: expected at least one element, got shape {x.shape}.")
-        return apply(primitive, (x,), {"axes": axes, "keepdims": keepdims})
+        attributes = {"axes": axes, "keepdims": keepdims}
+        if TRACER.get() is not None:
+            return apply(primitive, (x,), attributes)
+        out = value(array, axes, None, None, keepdims)
+        return record(primitive, (x,), attributes, out, x.requires_grad)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{name.capitalize()}imum over `axis`; nan where there is one."
