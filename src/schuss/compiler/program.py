@@ -19,6 +19,7 @@ import numpy as np
 from schuss.compiler import threads
 from schuss.compiler.assemble import FIRST, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
+from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.fuse import fuse
 from schuss.compiler.graph import Graph, cost_of
 from schuss.compiler.layout import legalise
@@ -44,16 +45,9 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.ndarray(shape, dtype, raw.data, start)
 
 
-def address_of(array: Array) -> int:
-    """Return where an array's memory begins."""
-    return int(array.__array_interface__["data"][0])
-
-
 # The array that programs gave to a tensor, by the tensor's id; and how often one was given.
 _OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
-_epoch = 0
-_ARRAY = operator.attrgetter("array")
-_WANTS = operator.attrgetter("requires_grad")
+_given = ctypes.c_int64(0)
 _COPY = operator.methodcaller("copy")
 
 
@@ -68,14 +62,15 @@ def _holders(tensor: Tensor) -> int:
     return next(map(sys.getrefcount, [tensor.array]))
 
 
-def _alone() -> int:
-    """Return what `_holders` says when only a tensor and this file hold an array."""
+def _alone() -> tuple[int, int]:
+    """Return what `_holders` says when only a tensor and this file hold an array; and the word."""
     held = leaf(aligned((1,), np.dtype(np.float32)))
     _own(held, held.array)
-    return _holders(held)
+    word = references_to(id(held.array))
+    return _holders(held), 0 if word is None else ctypes.c_int64.from_address(word).value
 
 
-_ALONE = _alone()
+_ALONE, _ALONE_WORD = _alone()
 
 
 class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
@@ -161,28 +156,37 @@ class Program:
         self._written = [tensor for _, tensor in written]
         self._read_places = [place for place, _ in read]
         self._read = [tensor for _, tensor in read]
-        self._alone = [_ALONE] * len(written)
-        self._written_ids: list[int] = []
         self._read_arrays: list[Any] = [None] * len(read)
-        self._epoch = -1
+        self._watch = Watch()
+        self._stamped: list[Tensor] = []
         homes = [self.memory.of[self.plan.layouts.of(n).root] for n in self.graph.outputs]
         self._home_of_output = {i: b.place for i, b in enumerate(homes) if b.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
-        arrays = list(map(_ARRAY, self._written))
-        known = self._epoch == _epoch and list(map(id, arrays)) == self._written_ids
-        if not known or list(map(sys.getrefcount, arrays)) != self._alone:
-            del arrays
-            self._adopt()
-        if not all(map(operator.is_, map(_ARRAY, self._read), self._read_arrays)):
-            for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
-                self._expect(place, tensor)
-                array = tensor.array
-                if not array.flags.c_contiguous or not array.flags.aligned:
-                    array = tensor.array = np.ascontiguousarray(array)
-                self._read_arrays[i] = array
-                self._pointers[place] = address_of(array)
+        if self._watch.unchanged():
+            return
+        self._adopt()
+        for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
+            self._expect(place, tensor)
+            array = tensor.array
+            if not array.flags.c_contiguous or not array.flags.aligned:
+                array = tensor.array = np.ascontiguousarray(array)
+            self._read_arrays[i] = array
+            self._pointers[place] = address_of(array)
+        self._stamped = [t for t in self._written if t.requires_grad]
+        self._watch.set(self._words())
+
+    def _words(self) -> list[tuple[int | None, int]]:
+        """Return the words that stay as they are while the table is right.
+
+        An array that was given to a tensor lives until another is; so that comes first.
+        """
+        words: list[tuple[int | None, int]] = [(ctypes.addressof(_given), _given.value)]
+        for tensor in [*self._written, *self._read]:
+            words.append((slot_of(tensor, "array"), id(tensor.array)))
+            words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
+        return words + [(references_to(id(t.array)), _ALONE_WORD) for t in self._written]
 
     def _expect(self, place: int, tensor: Tensor) -> None:
         """Raise StateChanged unless a state is as it was traced."""
@@ -192,7 +196,6 @@ class Program:
 
     def _adopt(self) -> None:
         """Give every tensor that is written an array of its own, which nobody else has."""
-        global _epoch
         for place, tensor in zip(self._written_places, self._written, strict=True):
             self._expect(place, tensor)
             known = _OWNED.get(id(tensor))
@@ -203,10 +206,8 @@ class Program:
                 own[...] = tensor.array
                 tensor.array = own
                 _own(tensor, own)
-                _epoch += 1
+                _given.value += 1
             self._pointers[place] = address_of(tensor.array)
-        self._written_ids = [id(t.array) for t in self._written]
-        self._epoch = _epoch
 
     def read_numbers(self) -> None:
         """Read the numbers of the graph anew."""
@@ -269,7 +270,7 @@ class Program:
     def _stamp(self) -> None:
         # Only what takes part in differentiation is ever compared with a stamp.
         stamp = next_stamp()
-        for tensor in filter(_WANTS, self._written):
+        for tensor in self._stamped:
             tensor.stamp = stamp
 
     def scan(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:

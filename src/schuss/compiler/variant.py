@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.changes import Watch, slot_of
 from schuss.compiler.program import Program
 from schuss.compiler.structure import LEAF, rebuild
 from schuss.compiler.trace import Tracer
@@ -30,8 +31,6 @@ class _OpaqueRule:
 
 
 _MODE = operator.attrgetter("training")
-_GRADIENT = operator.attrgetter("grad")
-_WANTS = operator.attrgetter("requires_grad")
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
@@ -66,24 +65,26 @@ class Variant:
         self._tensors = [
             s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
         ]
-        self._differentiable = list(map(_WANTS, self._tensors))
+        self._differentiable = [t.requires_grad for t in self._tensors]
         self._graded = [t for t, _ in [*self._exact, *self._some]]
-        self._gradients_seen: list[Any] = [LEAF] * len(self._graded)
+        self._watch = Watch()
         self._sources_seen: list[Any] | None = None
 
     def fits(self) -> bool:
         """Return whether the program may be used as things are now; read its numbers anew."""
         if list(map(_MODE, self._modules)) != self._modes:
             return False
-        if not all(map(operator.is_, map(_GRADIENT, self._graded), self._gradients_seen)):
-            fits = all(t.grad is g for t, g in self._exact) and all(
-                (t.grad is not None) is some for t, some in self._some
+        if not self._watch.unchanged():
+            fits = (
+                all(t.grad is g for t, g in self._exact)
+                and all((t.grad is not None) is some for t, some in self._some)
+                and [t.requires_grad for t in self._tensors] == self._differentiable
             )
             if not fits:
                 return False
-            self._gradients_seen = [t.grad for t in self._graded]
-        if list(map(_WANTS, self._tensors)) != self._differentiable:
-            return False
+            words = [(slot_of(t, "grad"), id(t.grad)) for t in self._graded]
+            words += [(slot_of(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors]
+            self._watch.set(words)
         sources = [read() for read in self._sources]
         if sources != self._sources_seen:
             if any(check() != expected for check, expected in self._guards):
