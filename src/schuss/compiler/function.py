@@ -106,11 +106,12 @@ class Compiled:
         if variant is None or len(args) != len(specs) or RECORDING.get() is not self._last_mode:
             return None
         arrays = []
-        for x, (shape, dtype) in zip(args, specs, strict=True):
+        seen = variant.program.seen
+        for i, x in enumerate(args):
             if type(x) is not Tensor or x.requires_grad:
                 return None
             array = x.array
-            if array.shape != shape or array.dtype is not dtype:
+            if array is not seen[i] and (array.shape, array.dtype) != specs[i]:
                 return None
             arrays.append(array)
         return arrays if variant.fits() else None

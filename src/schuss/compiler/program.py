@@ -137,7 +137,8 @@ class Program:
         self._table[0] = address_of(self._arena)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
-        self._seen: list[Any] = [None] * len(graph.inputs)
+        # The arrays that the table points to.
+        self.seen: list[Any] = [None] * len(graph.inputs)
 
     def _in_arena(self, node: Any) -> Array:
         buffer = self.memory.of[node]
@@ -247,11 +248,13 @@ class Program:
             return self._run_once(arrays)
 
     def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
-        if not all(map(operator.is_, arrays, self._seen)):
-            for i, array in enumerate(arrays):
+        seen = self.seen
+        for i, array in enumerate(arrays):
+            if array is not seen[i]:
                 if not array.flags.c_contiguous or not array.flags.aligned:
+                    # A copy may only be used now: the array's values may be others next time.
                     array = np.ascontiguousarray(array)
-                self._seen[i] = array
+                seen[i] = array
                 self._pointers[FIRST + i] = address_of(array)
         self._take_states()
         if self._chooser is None:
@@ -262,9 +265,10 @@ class Program:
             self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
-        for i, home in self._home_of_output.items():
-            state = self.graph.states[home].tensor.array
-            outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
+        if self._home_of_output:
+            for i, home in self._home_of_output.items():
+                state = self.graph.states[home].tensor.array
+                outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
     def _stamp(self) -> None:
@@ -303,7 +307,7 @@ class Program:
         entries = np.asarray(block, np.int64)
         for i, target in enumerate(staging):
             self._pointers[FIRST + i] = address_of(target)
-        self._seen = [None] * len(graph.inputs)
+        self.seen = [None] * len(graph.inputs)
         self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
         self._take_states()
         self._run(

@@ -55,6 +55,7 @@ class Variant:
         self.structure = structure
         self.wanted = wanted
         self.numbers = numbers
+        self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
         self._sources = tracer.sources
         self._guards = tracer.guards
         self._modules = list(dict.fromkeys(tracer.modules))
@@ -105,14 +106,12 @@ class Variant:
 
     def returned(self, arrays: Sequence[Array]) -> Any:
         """Return the function's result."""
-        tensors = []
-        for array, wanted in zip(arrays, self.wanted, strict=True):
-            tensor = leaf(array)
-            if wanted:
-                tensor.requires_grad = True
-                tensor.node = _OPAQUE
-                tensor.stamp = next_stamp()
-            tensors.append(tensor)
+        tensors = list(map(leaf, arrays))
+        for i in self._differentiable_results:
+            tensor = tensors[i]
+            tensor.requires_grad = True
+            tensor.node = _OPAQUE
+            tensor.stamp = next_stamp()
         if self.structure is LEAF:
             return tensors[0]
         return rebuild(self.structure, iter(tensors))
