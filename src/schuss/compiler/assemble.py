@@ -158,8 +158,9 @@ class _Assembler:
     def scan(self) -> str:
         """Write the function that gathers a batch and runs the step, many times.
 
-        The table's entry SCAN points to: steps, the index array, then for each input its array
-        and number of rows, then for each output the array that takes its values.
+        The table's last entry points to: steps, the index array, then for each input its array
+        and number of rows, then for each output the array that takes its values, then the values
+        of the graph's numbers for each step (8 bytes a number), or null where they stay.
         """
         graph = self.graph
         f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
@@ -167,7 +168,7 @@ class _Assembler:
         arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
         block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
-        entries = [f.fresh("e") for _ in range(2 + 2 * len(graph.inputs) + len(graph.outputs))]
+        entries = [f.fresh("e") for _ in range(3 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
             kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
             f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
@@ -185,6 +186,9 @@ class _Assembler:
                         f.store(f.number(1), arena, 0)
                     place = outside.where(place.like(0), place)
                     self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
+            if graph.numbers:
+                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-1]}, null", "i1")):
+                    self._set_numbers(f, arena, entries[-1], step)
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
             f.emit("call void @step(ptr %table, i64 %tid, i64 %nt)")
             with f.when(tid.eq(0)):
@@ -195,6 +199,14 @@ class _Assembler:
                         where = (target, step * node.nbytes)
                         self._copy(f, where, (buffer, f.number(0)), node.nbytes)
         return f.text("")
+
+    def _set_numbers(self, f: Function, arena: str, values: str, step: Scalar) -> None:
+        """Copy a step's values of the graph's numbers to where the stages read them."""
+        count = len(self.graph.numbers)
+        for i, node in enumerate(self.graph.numbers):
+            target = self._pointer(f, arena, node, {})
+            at = (step * count + i) * 8
+            self._copy(f, (target, f.number(0)), (values, at), node.nbytes)
 
     @staticmethod
     def _copy(

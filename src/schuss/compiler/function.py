@@ -48,6 +48,36 @@ def compile(function: Callable[..., Any]) -> Compiled:
 _MOST_VARIANTS = 16
 
 
+class _Ahead:
+    """Asks what comes before each step of a scan, ahead of the native call.
+
+    Args:
+        before: called with each step's number, once each, in order.
+        steps: number of steps.
+    """
+
+    def __init__(self, before: Callable[[int], object], steps: int) -> None:
+        self._before = before
+        self._steps = steps
+        self._asked = 0
+
+    def reach(self, step: int) -> None:
+        """Make things as they are at a step; it may be reached already, but not passed."""
+        if self._asked == step:
+            self._asked += 1
+            self._before(step)
+
+    def numbers(self, variant: Variant, most: int) -> list[list[float]]:
+        """Return the numbers of the steps from the one reached, as far as one program fits."""
+        found = [variant.read_numbers()]
+        while len(found) < most and self._asked < self._steps:
+            self.reach(self._asked)
+            if not variant.fits():
+                break
+            found.append(variant.read_numbers())
+        return found
+
+
 class Compiled:
     """A function that runs as native code; see `compile`.
 
@@ -116,13 +146,17 @@ class Compiled:
             arrays.append(array)
         return arrays if variant.fits() else None
 
-    def scan(self, arrays: Any, index: Any) -> Any:
+    def scan(
+        self, arrays: Any, index: Any, *, before: Callable[[int], object] | None = None
+    ) -> Any:
         """Run the function once for each row of `index`, in one native call.
 
         Args:
             arrays: a tensor (or array), or a tuple of them with rows along axis 0, one for each
                 argument of the function.
             index: integers of shape (steps, batch): the rows that each step gets.
+            before: called with each step's number, from 0, in order, before the native call: it
+                may set learning rates and other floats for that step, and nothing else.
 
         Returns:
             What the function returns, with the steps stacked along a new first axis.
@@ -144,24 +178,29 @@ class Compiled:
                 f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
                 "of row numbers for each step."
             )
+        ahead = None if before is None else _Ahead(before, len(rows))
         parts = []
         done = 0
         structure: Any = None
         while done < len(rows):
+            if ahead is not None:
+                ahead.reach(done)
             samples = [leaf(np.empty((rows.shape[1], *x.shape[1:]), x.dtype)) for x in data]
             variant, _ = self._select(tuple(samples), {})
             structure = variant.structure
-            # The first step may find other gradients than those that it leaves for the next.
-            count = len(rows) - done if variant.is_steady else 1
-            taken = rows[done : done + count]
-            kept = range(len(variant.wanted))
             try:
-                parts.append(variant.program.scan([x.array for x in data], taken, kept))
+                variant.program.prepare()
             except StateChanged:
                 self._forget(variant)
                 continue
+            # The first step may find other gradients than those that it leaves for the next.
+            count = len(rows) - done if variant.is_steady else 1
+            numbers = None if ahead is None else ahead.numbers(variant, count)
+            taken = rows[done : done + count] if numbers is None else rows[done:][: len(numbers)]
+            kept = range(len(variant.wanted))
+            parts.append(variant.program.scan([x.array for x in data], taken, kept, numbers))
             variant.leave_gradients()
-            done += count
+            done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return rebuild(structure, iter([leaf(a) for a in stacked]))
 
@@ -240,7 +279,7 @@ class Compiled:
         identity = (tracer.graph.fingerprint(), tuple(id(s.tensor) for s in tracer.graph.states))
         program = self._programs.get(identity)
         if program is None:
-            program = self._programs[identity] = Program(tracer.graph, tracer.evaluators)
+            program = self._programs[identity] = Program(tracer.graph)
         if held:
             tracer.sources.append(lambda: tuple(held))
         variant = Variant(program, tracer, changes, returned, wanted_out, held)

@@ -82,10 +82,9 @@ class Program:
 
     Args:
         graph: as traced; it is rewritten.
-        evaluators: for each number of the graph, the function that reads it.
     """
 
-    def __init__(self, graph: Graph, evaluators: Sequence[Callable[[], float]]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.traced = len(graph.nodes())
         verify = os.environ.get("SCHUSS_DEBUG") == "verify"
         for name, stage in (("trace", None), ("simplify", simplify), ("legalise", legalise)):
@@ -99,7 +98,8 @@ class Program:
         if verify:
             verify_plan(graph, self.plan, self.memory)
         self.module = assemble(graph, self.plan, self.memory)
-        self.evaluators = list(evaluators)
+        # Who set the numbers last: several traces may share a program.
+        self.numbers_from: object = None
         threads.runtime()
         self.library = load(self.module.text, self.module.symbols)
         self._step = self.library.address("step")
@@ -210,10 +210,10 @@ class Program:
                 _given.value += 1
             self._pointers[place] = address_of(tensor.array)
 
-    def read_numbers(self) -> None:
-        """Read the numbers of the graph anew."""
-        for target, evaluate in zip(self._numbers, self.evaluators, strict=True):
-            target[...] = evaluate()
+    def set_numbers(self, values: Sequence[float]) -> None:
+        """Set the numbers of the graph."""
+        for target, value in zip(self._numbers, values, strict=True):
+            target[...] = value
 
     # Running.
 
@@ -277,21 +277,50 @@ class Program:
         for tensor in self._stamped:
             tensor.stamp = stamp
 
-    def scan(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
+    def prepare(self) -> None:
+        """Take hold of the states, and raise StateChanged where they do not fit."""
+        with self._lock:
+            self._take_states()
+
+    def scan(
+        self,
+        arrays: Sequence[Array],
+        index: Array,
+        kept: Sequence[int],
+        numbers: Sequence[Sequence[float]] | None = None,
+    ) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
 
         Args:
             arrays: one for each input, rows along axis 0.
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
+            numbers: for each step, the values of the graph's numbers; None where they stay.
 
         Returns:
             These outputs, stacked along a new first axis.
         """
         with self._lock:
-            return self._run_many(arrays, index, kept)
+            return self._run_many(arrays, index, kept, self._number_table(numbers))
 
-    def _run_many(self, arrays: Sequence[Array], index: Array, kept: Sequence[int]) -> list[Array]:
+    def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
+        """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""
+        if numbers is None or not self.graph.numbers:
+            return None
+        dtypes = [node.dtype for node in self.graph.numbers]
+        slots = np.dtype(
+            {
+                "names": [str(i) for i in range(len(dtypes))],
+                "formats": dtypes,
+                "offsets": [8 * i for i in range(len(dtypes))],
+                "itemsize": 8 * len(dtypes),
+            }
+        )
+        return np.array([tuple(values) for values in numbers], slots)
+
+    def _run_many(
+        self, arrays: Sequence[Array], index: Array, kept: Sequence[int], numbers: Array | None
+    ) -> list[Array]:
         graph = self.graph
         steps = len(index)
         sources = [np.ascontiguousarray(a) for a in arrays]
@@ -304,6 +333,7 @@ class Program:
             block += [address_of(source), len(source)]
         for i in range(len(graph.outputs)):
             block.append(address_of(results[i]) if i in results else 0)
+        block.append(0 if numbers is None else address_of(numbers))
         entries = np.asarray(block, np.int64)
         for i, target in enumerate(staging):
             self._pointers[FIRST + i] = address_of(target)

@@ -60,6 +60,8 @@ class Variant:
         self._guards = tracer.guards
         self._modules = list(dict.fromkeys(tracer.modules))
         self._modes = [m.training for m in self._modules]
+        self._evaluators = tracer.evaluators
+        self._mark = object()
         self._exact = tracer.exact_gradients
         self._some = tracer.some_gradients
         # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
@@ -87,12 +89,17 @@ class Variant:
             words += [(slot_of(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors]
             self._watch.set(words)
         sources = [read() for read in self._sources]
-        if sources != self._sources_seen:
+        if sources != self._sources_seen or self.program.numbers_from is not self._mark:
             if any(check() != expected for check, expected in self._guards):
                 return False
-            self.program.read_numbers()
+            self.program.set_numbers(self.read_numbers())
+            self.program.numbers_from = self._mark
             self._sources_seen = sources
         return True
+
+    def read_numbers(self) -> list[float]:
+        """Return what the numbers of the graph are now."""
+        return [read() for read in self._evaluators]
 
     @property
     def is_steady(self) -> bool:
