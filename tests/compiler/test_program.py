@@ -80,6 +80,28 @@ def test_scattered_rows_do_not_depend_on_the_number_of_threads(
     np.testing.assert_array_equal(got, expected)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_lanes_do_not_depend_on_the_number_of_threads(
+    axis: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+
+    def along(x: Any) -> Any:
+        return (
+            ss.argmax(x, axis=axis),
+            ss.argmin(x, axis=axis),
+            ss.cumulative_sum(x, axis=axis),
+        )
+
+    for shape in ((7, 5, 3), (1, 4, 6), (0, 2, 3) if axis else (2, 0, 3)):
+        x = ss.tensor(DATA.normal(size=shape))
+        for count in (1, 2, 3):
+            monkeypatch.setattr(Chooser, "always", count)
+            for got, expected in zip(compile(along)(x), along(x), strict=True):
+                np.testing.assert_allclose(got.array, expected.array, rtol=1e-12, atol=1e-12)
+
+
 # The cache.
 
 

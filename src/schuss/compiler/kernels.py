@@ -83,12 +83,19 @@ class Special:
             yield index
 
     @contextmanager
-    def lanes(self, axis: int) -> Iterator[list[Scalar]]:
-        """Run the body for every index of the first input but for `axis`, where it is 0."""
-        shape = self.node.inputs[0].shape
-        rest = shape[:axis] + shape[axis + 1 :]
-        with self.loops(rest) as index:
+    def lanes(self, axis: int, *, shared: bool = False) -> Iterator[list[Scalar]]:
+        """Run the body for every index of the first input but for `axis`, where it is 0.
+
+        With `shared`, the first of the other axes is a thread's share.
+        """
+        with self.loops(_rest(self.node), shared=shared) as index:
             yield [*index[:axis], self.f.number(0), *index[axis:]]
+
+
+def _rest(node: Node) -> tuple[int, ...]:
+    """Return the lengths of the first input's axes but for the one that a kernel runs along."""
+    shape, axis = node.inputs[0].shape, node.attributes["axis"]
+    return shape[:axis] + shape[axis + 1 :]
 
 
 def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
@@ -105,6 +112,8 @@ def extent_of(node: Node) -> int:
     """Return how many shares a kernel can be split into."""
     if node.op == "gather":
         return node.shape[0] if node.shape else 1
+    if node.op in ("argmax", "argmin", "cumulative_sum"):
+        return next(iter(_rest(node)), 1)
     if node.op == "scatter_add":
         return max(-(-node.shape[-1] // _COLUMNS), 1) if _has_columns(node) else 1
     if node.op == "random_uniform":
@@ -296,7 +305,7 @@ def _position(k: Special) -> None:
     kind = kind_of(x.root.dtype)
     larger = k.node.op == "argmax"
     best, where = f.reserve(kind), f.reserve(I64)
-    with k.lanes(axis) as index:
+    with k.lanes(axis, shared=True) as index:
         f.store(k.load(x, index), best, 0)
         f.store(f.number(0), where, 0)
         with f.loop(1, x.shape[axis]) as i:
@@ -317,7 +326,7 @@ def _cumulative_sum(k: Special) -> None:
     kind = kind_of(x.root.dtype)
     wide = F64 if kind == F32 and n >= WIDE_SUM else kind
     total = f.reserve(wide)
-    with k.lanes(axis) as index:
+    with k.lanes(axis, shared=True) as index:
         f.store(f.number(0, wide), total, 0)
         with f.loop(0, n) as i:
             index[axis] = f.number(n - 1) - i if reverse else i
