@@ -100,7 +100,7 @@ def test_steps_equal_a_loop_by_hand() -> None:
     manual_seed(0)
     model = Seen(3, 1)
     by_hand = _linear()
-    _fit(model, (x, y), None, epochs=2, clip_norm=0.5, weight_decay=0.1)
+    _fit(model, (x, y), None, epochs=2, clip_norm=0.5, weight_decay=0.1, eager=True)
     assert [len(b) for b in batches] == [8] * 8
     optimizer = optim.Adam(by_hand.parameters(), lr=0.05, weight_decay=0.1)
     for rows in batches:

@@ -112,6 +112,11 @@ def _add_descent(read: argparse.ArgumentParser) -> None:
         default=0,
         help="the same seed gives the same numbers, to the last bit (0)",
     )
+    add(
+        "--eager",
+        action="store_true",
+        help="take steps one by one with NumPy instead of compiling them into native code",
+    )
 
 
 def _add_output(read: argparse.ArgumentParser) -> None:
@@ -154,6 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
         optimizer=arguments.optimizer,
         hidden=arguments.hidden,
         seed=arguments.seed,
+        eager=arguments.eager or None,
         out=arguments.out,
         quiet=arguments.quiet,
         on_start=None if arguments.quiet else show_start,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from schuss.training.loop import Loop
 
-__all__ = ["Callback", "as_callbacks"]
+__all__ = ["Callback", "as_callbacks", "watches_steps"]
 
 
 class Callback:
@@ -34,6 +34,11 @@ class Callback:
 
     def on_end(self, loop: Loop) -> None:
         """Training is over, and the best weights are back in the model."""
+
+
+def watches_steps(callback: Callback) -> bool:
+    """Return whether a callback wants to be called after each step."""
+    return getattr(callback.on_step, "__func__", None) is not Callback.on_step
 
 
 class _Function(Callback):

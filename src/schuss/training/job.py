@@ -60,6 +60,7 @@ def train(
     on_start: Callable[[Run], object] | None = None,
     callbacks: Iterable[Any] = (),
     checkpoint_seconds: float = 5.0,
+    eager: bool | None = None,
 ) -> Run:
     """Train a network on a table: the whole job in one call.
 
@@ -93,6 +94,8 @@ def train(
         on_start: called with the run before its training; None prints its notes.
         callbacks: functions of an epoch's figures, or `Callback`s.
         checkpoint_seconds: least time between checkpoints.
+        eager: whether steps run one by one with NumPy, and not as native code; None compiles
+            them where that is faster in all.
 
     Returns:
         The run: `predict`, `evaluate`, `save`, `test`, `validation`, `folder`, ...
@@ -121,6 +124,7 @@ def train(
         "hidden": hidden,
         "dropout": dropout,
         "seed": seed,
+        "eager": eager,
     }
     options = plain_options(given)
     check_options(options)
@@ -277,6 +281,7 @@ def _descend(
         folder=folder,
         checkpoint_seconds=checkpoint_seconds,
         progress=not quiet,
+        eager=job.options.get("eager"),
     )
     fit = trainer.fit(job.training, job.held, resume=resume)
     model.eval()

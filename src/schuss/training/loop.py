@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from schuss import random
 from schuss.errors import DataError, FileFormatError
@@ -30,9 +31,11 @@ from schuss.training.objective import Objective
 from schuss.training.plan import DivergenceError, Fit, Plan
 from schuss.training.progress import Display
 from schuss.training.schedule import Descent
-from schuss.training.step import Step, settle
+from schuss.training.steps import Steps
 
 __all__ = ["Loop"]
+
+Array: TypeAlias = npt.NDArray[Any]
 
 _COST_SHARE = 20.0
 
@@ -46,7 +49,7 @@ class Loop:
         objective: the loss.
         optimizer: over the model's parameters.
         descent: the schedules.
-        take_step: one step, from `make_step`.
+        steps: takes steps on the training rows.
         training: rows to learn from.
         validation: rows to choose the best epoch by, or None for the last.
         folder: the run's folder, or None.
@@ -62,7 +65,7 @@ class Loop:
         objective: Objective,
         optimizer: Optimizer,
         descent: Descent,
-        take_step: Step,
+        steps: Steps,
         training: Examples,
         validation: Examples | None,
         *,
@@ -79,7 +82,7 @@ class Loop:
         self.best: dict[str, Tensor] = {}
         self._objective = objective
         self._descent = descent
-        self._take_step = take_step
+        self._steps = steps
         self._training = training
         self._validation = validation
         self._folder = folder
@@ -89,7 +92,6 @@ class Loop:
         self._begun = perf_counter()
         self._due = 0.0
         self._average = WeightAverage(model, plan.average_epochs)
-        self._parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self._bounds = _bounds(len(training), plan.batch_size, plan.drop_last)
 
     @property
@@ -150,26 +152,49 @@ class Loop:
 
     def _run_epoch(self) -> None:
         order = epoch_order(len(self._training), self.plan.seed, self.epoch)
-        total = self.plan.epochs * len(self._bounds)
-        for start, end in self._bounds[self.at.batch :]:
-            inputs, y, weight = self._training.batch(order[start:end])
-            self._descent.before_step(self.step / total)
-            loss = self._take_step(inputs, y, weight).item()
-            self.at.step += 1
-            self.at.batch += 1
-            if not math.isfinite(loss):
-                self._diverged(loss)
-                return
-            settle(self._parameters)
+        while self.at.batch < len(self._bounds):
+            index = self._next_rows(order)
+            rates = [self._descent.lr] * len(index)
+            before = self._before_each(rates) if self._descent.changes else None
+            losses = self._steps.take(index, before)
+            for loss, rate in zip(losses, rates, strict=True):
+                self.at.step += 1
+                self.at.batch += 1
+                if not math.isfinite(loss):
+                    self._diverged(loss, rate)
+                    return
+                self.at.loss_sum += loss * index.shape[1]
+                self.at.loss_rows += index.shape[1]
             self._descent.after_step()
-            self.at.loss_sum += loss * (end - start)
-            self.at.loss_rows += end - start
             for callback in self._callbacks:
                 callback.on_step(self)
             self._display.step(self.epoch, self.at.batch - 1)
             if self._requests.stop or perf_counter() >= self._due:
                 self._pause()
         self._end_epoch()
+
+    def _next_rows(self, order: Array) -> Array:
+        """Return the rows of the next steps, as many as are taken in one call: (steps, batch)."""
+        left = self._bounds[self.at.batch :]
+        size = left[0][1] - left[0][0]
+        # All batches have the same size but for the last one of the epoch.
+        alike = sum(end - start == size for start, end in left)
+        count = min(alike, self._steps.most(alike))
+        start = left[0][0]
+        return order[start : start + count * size].reshape(count, size)
+
+    def _before_each(self, rates: list[float]) -> Callable[[int], None]:
+        """Return what sets the hyperparameters for each step of a call, and notes the rate."""
+        total = self.plan.epochs * len(self._bounds)
+        first = self.step
+
+        def before(number: int) -> None:
+            if number:
+                self._descent.after_step()
+            self._descent.before_step((first + number) / total)
+            rates[number] = self._descent.lr
+
+        return before
 
     def _end_epoch(self) -> None:
         record: dict[str, Any] = {
@@ -233,10 +258,10 @@ class Loop:
             return now is not None
         return bool((now > best) == (self.plan.ties in HIGHER_IS_BETTER) and now != best)
 
-    def _diverged(self, loss: float) -> None:
+    def _diverged(self, loss: float, rate: float) -> None:
         what = (
             f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
-            f"rate of {self._descent.lr:.3g}"
+            f"rate of {rate:.3g}"
         )
         way_out = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
         if not self.best or not self.at.best_epoch:
@@ -305,7 +330,7 @@ class Loop:
         now = perf_counter()
         self._due = now + max(self.plan.checkpoint_seconds, _COST_SHARE * (now - before))
 
-    def _layout(self) -> dict[str, int]:
+    def _layout(self) -> dict[str, Any]:
         """Return what must be the same for a checkpoint to fit."""
         held = 0 if self._validation is None else len(self._validation)
         return {
@@ -314,6 +339,7 @@ class Loop:
             "epochs": self.plan.epochs,
             "batch_size": self.plan.batch_size,
             "seed": self.plan.seed,
+            "eager": self.plan.eager,
         }
 
     def _begin_as_saved(self) -> None:

@@ -33,6 +33,7 @@ class Plan:
         patience: epochs without a better one after which training stops, or None.
         checkpoint_seconds: least time between checkpoints.
         average_epochs: length of the average of the weights that is validated and kept, or None.
+        eager: whether steps run one by one with NumPy, and not as a native program.
     """
 
     epochs: int
@@ -46,6 +47,7 @@ class Plan:
     patience: int | None
     checkpoint_seconds: float
     average_epochs: int | None = None
+    eager: bool = False
 
 
 @dataclass

@@ -114,6 +114,12 @@ class Descent:
         """The learning rate of the first group."""
         return float(self.optimizer.param_groups[0]["lr"])
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything changes from step to step, not just between epochs."""
+        steps = self.scheduler is not None and self.every == "step"
+        return bool(self.curves or self._dropout or steps)
+
     def before_step(self, progress: float) -> None:
         """Set everything for a step at this progress, in [0, 1)."""
         for name, curve in self.curves.items():

@@ -45,6 +45,8 @@ def make_step(
         if clip_norm is not None:
             clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
+        # What nobody reads need not be kept: a compiled step then never writes gradients out.
+        optimizer.zero_grad()
         return loss.detach()
 
     return step

@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import float32
 from schuss.training import state
-from schuss.training.callbacks import as_callbacks
+from schuss.training.callbacks import as_callbacks, watches_steps
 from schuss.training.evaluation import evaluate, few_threads, outputs
 from schuss.training.examples import Examples, class_factors, hold_out
 from schuss.training.folder import RunFolder
@@ -31,6 +32,7 @@ from schuss.training.plan import Fit, Plan
 from schuss.training.progress import Display, clock, make_display
 from schuss.training.schedule import Descent
 from schuss.training.step import make_step
+from schuss.training.steps import EagerSteps, NativeSteps, Steps, is_worth_compiling
 
 __all__ = ["OPTIMIZERS", "Trainer"]
 
@@ -90,6 +92,9 @@ class Trainer:
         average_epochs: validate and keep the average of the weights over about so many epochs,
             which is steadier than the weights of one; None for these.
         progress: whether to show it on standard error.
+        eager: True takes steps one by one with NumPy, as a model that cannot be traced needs;
+            False compiles them into native code (see `schuss.compile`); None compiles them
+            where there are enough to gain more time than compiling takes.
 
     Raises:
         UsageError: on options out of range.
@@ -132,6 +137,7 @@ class Trainer:
         checkpoint_seconds: float = 5.0,
         average_epochs: int | None = None,
         progress: bool | Display = True,
+        eager: bool | None = None,
     ) -> None:
         named = (
             metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
@@ -152,6 +158,7 @@ class Trainer:
         self.callbacks = as_callbacks(callbacks)
         self.progress = progress
         self.seed = seed
+        self.eager = eager
         self._folder = folder
         self._overwrite = overwrite
         self._step = make_step(
@@ -196,6 +203,7 @@ class Trainer:
             DataError: if rows do not fit together or are not finite.
             UsageError: if options contradict each other.
             DivergenceError: if the loss is not finite and no epoch was complete.
+            TraceError: if the model or the loss cannot be compiled; eager=True is the remedy.
             Interrupted: after Ctrl-C; a checkpoint has been saved.
         """
         training, held = self._rows(train, validation, sample_weight)
@@ -203,15 +211,16 @@ class Trainer:
         display = make_display(self.progress, self.plan.monitor)
         outer = random.get_state()
         rows = min(self.plan.batch_size, len(training))
+        eager = self._runs_eagerly(training)
         held_open = nullcontext() if folder is None else only_process(folder.path)
         with held_open, catch_interrupts() as requests, few_threads(self.model, rows):
             loop = Loop(
-                self.plan,
+                replace(self.plan, eager=eager),
                 self.model,
                 self.objective,
                 self.optimizer,
                 self.descent,
-                self._step,
+                self._steps(training, eager=eager),
                 training,
                 held,
                 folder=folder,
@@ -270,6 +279,19 @@ class Trainer:
                 "`reduction`, or leave the weights out."
             )
         return training.without_zero_weights(), held
+
+    def _runs_eagerly(self, training: Examples) -> bool:
+        if self.eager is not None:
+            return self.eager
+        rows = min(self.plan.batch_size, len(training))
+        steps = self.plan.epochs * -(-len(training) // rows)
+        return not is_worth_compiling(self.model, rows, steps)
+
+    def _steps(self, training: Examples, *, eager: bool) -> Steps:
+        if eager:
+            held = [p for group in self.optimizer.param_groups for p in group["params"]]
+            return EagerSteps(self._step, training, held)
+        return NativeSteps(self._step, training, single=any(map(watches_steps, self.callbacks)))
 
     def _open(self, resume: bool) -> RunFolder | None:
         if self._folder is None:

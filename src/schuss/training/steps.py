@@ -1,0 +1,164 @@
+"""Steps on rows of the training data: eagerly one by one, or many in one native call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.compiler import compile as compiled
+from schuss.errors import TraceError
+from schuss.nn.module import Module
+from schuss.tensor import Tensor, leaf, supported_dtype
+from schuss.training.examples import Examples
+from schuss.training.step import Step, settle
+
+__all__ = ["EagerSteps", "NativeSteps", "Steps", "is_worth_compiling"]
+
+Array: TypeAlias = npt.NDArray[Any]
+Before: TypeAlias = Callable[[int], object]
+
+# Seconds of work in one native call: short enough for Ctrl-C and the progress.
+_CALL_SECONDS = 0.1
+# About what it takes to compile with nothing in the cache on disk; the Python of an eager step;
+# and the operations of its products in a second.
+_COMPILE_SECONDS = 0.6
+_OVERHEAD_SECONDS = 2e-3
+_EAGER_RATE = 5e10
+
+
+def is_worth_compiling(model: Module, rows: int, steps: int) -> bool:
+    """Return whether so many steps gain more than it takes to compile one.
+
+    It depends on the plan alone and not on a clock, so that a run's numbers can be repeated.
+
+    Args:
+        model: what is trained.
+        rows: rows of a batch.
+        steps: number of steps in all.
+    """
+    work = 6.0 * rows * sum(p.size for p in model.parameters())
+    return steps * (_OVERHEAD_SECONDS + work / _EAGER_RATE) > _COMPILE_SECONDS
+
+
+class Steps(Protocol):
+    """Takes steps on the rows of examples."""
+
+    def most(self, left: int) -> int:
+        """Return how many of the steps left to take in one call."""
+
+    def take(self, index: Array, before: Before | None) -> list[float]:
+        """Take a step for each row of `index`, and return the losses.
+
+        Args:
+            index: row numbers of shape (steps, batch).
+            before: called before each step with its number in this call, from 0, to set the
+                hyperparameters; None where they stay.
+        """
+
+
+class EagerSteps:
+    """One step at a time, with NumPy.
+
+    Args:
+        step: one step, from `make_step`.
+        examples: rows to learn from.
+        parameters: what is trained.
+    """
+
+    def __init__(self, step: Step, examples: Examples, parameters: Sequence[Tensor]) -> None:
+        self._step = step
+        self._examples = examples
+        self._parameters = parameters
+
+    def most(self, left: int) -> int:
+        """Return 1."""
+        return 1
+
+    def take(self, index: Array, before: Before | None) -> list[float]:
+        """Take a step for each row of `index`, and return the losses."""
+        found = []
+        for number, rows in enumerate(index):
+            if before is not None:
+                before(number)
+            found.append(self._step(*self._examples.batch(rows)).item())
+            settle(self._parameters)
+        return found
+
+
+class NativeSteps:
+    """As many steps in one native call as take about a tenth of a second.
+
+    Where they are cut decides nothing but when Python looks after Ctrl-C, progress and
+    checkpoints. Rows that are no plain arrays in memory are gathered by Python, step by step.
+
+    Args:
+        step: one step, from `make_step`.
+        examples: rows to learn from.
+        single: whether every step comes back to Python, for somebody who watches it.
+    """
+
+    def __init__(self, step: Step, examples: Examples, *, single: bool = False) -> None:
+        self._examples = examples
+        self._single = single
+        self._weighted = examples.weight is not None
+        self._inputs = len(examples.inputs)
+
+        def flat(*columns: Tensor) -> Tensor:
+            weight = columns[-1] if self._weighted else None
+            return step(columns[: self._inputs], columns[self._inputs], weight)
+
+        self._compiled = compiled(flat)
+        self._data = _in_memory(examples)
+        self._seconds = _CALL_SECONDS
+
+    def most(self, left: int) -> int:
+        """Return how many of the steps left take about a tenth of a second."""
+        if self._single:
+            return 1
+        return max(1, min(left, int(_CALL_SECONDS / self._seconds)))
+
+    def take(self, index: Array, before: Before | None) -> list[float]:
+        """Take a step for each row of `index`, and return the losses.
+
+        Raises:
+            TraceError: if the model or the loss cannot be traced.
+        """
+        start = perf_counter()
+        try:
+            if self._data is None:
+                found = [self._one(rows, number, before) for number, rows in enumerate(index)]
+            else:
+                found = self._compiled.scan(self._data, index, before=before).tolist()
+        except TraceError as error:
+            raise TraceError(
+                f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
+            ) from None
+        # A call that compiles tells little of the next ones.
+        self._seconds = min((perf_counter() - start) / len(index), 2.0 * self._seconds)
+        return list(found)
+
+    def _one(self, rows: Array, number: int, before: Before | None) -> float:
+        if before is not None:
+            before(number)
+        inputs, y, weight = self._examples.batch(rows)
+        columns = (*inputs, y) if weight is None else (*inputs, y, weight)
+        return float(self._compiled(*columns).item())
+
+
+def _in_memory(examples: Examples) -> list[Tensor] | None:
+    """Return all columns as tensors, or None where one is not an array that programs can read."""
+    columns = [*examples.inputs, examples.y]
+    if examples.weight is not None:
+        columns.append(examples.weight)
+    for column in columns:
+        if not isinstance(column, np.ndarray):
+            return None
+        try:
+            supported_dtype(column.dtype)
+        except TypeError:
+            return None
+    return [leaf(np.ascontiguousarray(column)) for column in columns]

@@ -1,0 +1,183 @@
+"""Compiled steps in the trainer: the numbers of eager ones, in chunks of any size."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schuss import manual_seed, nn, optim
+from schuss.errors import TraceError
+from schuss.training import Callback, DivergenceError, Trainer, load, resume, train
+from schuss.training import steps as steps_module
+from schuss.training.steps import is_worth_compiling
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(61, 5))
+Y = RNG.integers(0, 3, 61)
+VALUES = X[:, 0] - 2.0 * X[:, 1]
+WEIGHTS = RNG.uniform(0.5, 2.0, 61)
+
+
+def _network(outputs: int = 3) -> nn.Module:
+    manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(5, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, outputs)
+    ).double()
+
+
+class Watch(Callback):
+    """Forces one step a call."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def on_step(self, loop: Any) -> None:
+        self.steps.append(loop.step)
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "classes": {},
+    "values": {"loss": "mse", "y": VALUES},
+    "sample weights": {"weight": WEIGHTS},
+    "class weights": {"class_weight": "balanced"},
+    "clipped norm": {"clip_norm": 0.3},
+    "clipped values": {"clip_value": 0.05},
+    "curves": {"schedule": {"lr": "one_cycle", "weight_decay": "cosine", "dropout": "linear"}},
+    "own loss": {"loss": lambda output, y: ((output.sum(axis=1) - y) ** 2).mean()},
+    "scheduler": {"steps": True},
+}
+
+
+def _trained(case: str, **options: Any) -> tuple[nn.Module, Any]:
+    given = {**CASES[case], **options}
+    y = given.pop("y", Y)
+    model = _network(1 if y is VALUES else 3)
+    weight = given.pop("weight", None)
+    if given.pop("steps", False):
+        rule = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        scheduler = optim.lr_scheduler.ExponentialLR(rule, gamma=0.97)
+        given |= {"optimizer": rule, "schedule": scheduler, "schedule_every": "step"}
+    else:
+        given |= {"optimizer": "adamw", "lr": 0.02}
+    trainer = Trainer(
+        model, given.pop("loss", "cross_entropy"), epochs=4, batch_size=8, progress=False, **given
+    )
+    return model, trainer.fit((X, y), 0.2, sample_weight=weight)
+
+
+def _weights(model: nn.Module) -> list[np.ndarray]:
+    return [np.array(value.array) for value in model.state_dict().values()]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_compiled_steps_equal_eager_ones_however_they_are_cut(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eager, expected = _trained(case, eager=True)
+    model, fit = _trained(case, eager=False)
+    for a, b in zip(_weights(model), _weights(eager), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)
+    for one, other in zip(fit.history, expected.history, strict=True):
+        assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-7)
+        assert one["lr"] == other["lr"]
+    watch = Watch()
+    single, _ = _trained(case, eager=False, callbacks=[watch])
+    assert watch.steps == list(range(1, fit.history[-1]["step"] + 1))
+    monkeypatch.setattr(steps_module.NativeSteps, "most", lambda self, left: min(left, 3))
+    chopped, again = _trained(case, eager=False)
+    for other in (single, chopped):
+        for a, b in zip(_weights(other), _weights(model), strict=True):
+            np.testing.assert_array_equal(a, b)
+    losses = [[record["train_loss"] for record in f.history] for f in (fit, again)]
+    assert losses[0] == losses[1]
+
+
+def test_rows_that_are_no_array_are_gathered_by_python() -> None:
+    class Rows:
+        def __len__(self) -> int:
+            return len(X)
+
+        def __getitem__(self, rows: Any) -> np.ndarray:
+            return X[rows]
+
+    found = []
+    for inputs in (X, Rows()):
+        model = _network()
+        options: dict[str, Any] = {"epochs": 3, "batch_size": 8, "progress": False, "eager": False}
+        Trainer(model, "cross_entropy", **options).fit((inputs, Y), None)
+        found.append(_weights(model))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_that_cannot_be_traced_names_the_remedy() -> None:
+    class Branches(nn.Linear):
+        def forward(self, x: Any) -> Any:
+            y = super().forward(x)
+            return y if y.sum().item() > 0 else -y
+
+    def trainer(**options: Any) -> Trainer:
+        manual_seed(0)
+        return Trainer(Branches(5, 3), "cross_entropy", epochs=1, progress=False, **options)
+
+    with pytest.raises(
+        TraceError, match=r"test_steps.py:\d+ needs .*train with eager=True \(schuss train: --eag"
+    ):
+        trainer(eager=False).fit((X, Y), None)
+    assert trainer(eager=True).fit((X, Y), None).epochs == 1
+
+
+def test_divergence_in_the_middle_of_a_call_names_step_and_rate() -> None:
+    messages = []
+    for eager in (True, False):
+        manual_seed(0)
+        trainer = Trainer(
+            nn.Linear(5, 1),
+            "mse",
+            optimizer="sgd",
+            lr=1e6,
+            schedule="linear",
+            epochs=1,
+            batch_size=2,
+            progress=False,
+            eager=eager,
+        )
+        with pytest.raises(DivergenceError) as caught:
+            trainer.fit((X, VALUES), None)
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_small_jobs_are_not_compiled() -> None:
+    model = _network()
+    assert not is_worth_compiling(model, 32, 100)
+    assert is_worth_compiling(model, 32, 1000)
+    assert is_worth_compiling(nn.Linear(2000, 2000), 512, 10)
+    assert math.isfinite(_trained("classes")[1].history[-1]["train_loss"])
+
+
+def test_a_compiled_run_goes_on_bit_for_bit(tmp_path: Any) -> None:
+    class StopAt(Callback):
+        def on_epoch(self, loop: Any) -> None:
+            if loop.epoch == 5:
+                raise KeyError
+
+    options: dict[str, Any] = {
+        "hidden": [16], "epochs": 9, "batch_size": 16, "quiet": True, "eager": False
+    }  # fmt: skip
+    whole = train("iris", out=tmp_path / "whole", **options)
+    with pytest.raises(KeyError):
+        train(
+            "iris",
+            out=tmp_path / "run",
+            callbacks=[StopAt()],
+            checkpoint_seconds=0.0,
+            **options,
+        )
+    found = resume(tmp_path / "run", quiet=True)
+    assert load(tmp_path / "run").test == whole.test
+    for a, b in zip(_weights(found.model), _weights(whole.model), strict=True):
+        np.testing.assert_array_equal(a, b)
