@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schuss.primitives.random import random_uniform
-from schuss.tensor import Array, Tensor, TensorLike, asarray, float32, int64, leaf
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, asarray, float32, int64, leaf
 
 __all__ = [
     "bernoulli",
@@ -26,6 +26,7 @@ __all__ = [
 
 # The seed and the number of draws so far: the whole state of the generator.
 _key = leaf(np.array([0, 0], int64))
+_NEXT = np.array([0, 1], int64)
 
 
 def manual_seed(seed: int) -> None:
@@ -74,7 +75,10 @@ def rand(*shape: Any, dtype: Any = None) -> Tensor:
         dtype: float32 by default, or float64.
     """
     drawn = random_uniform(_key, _shape(shape), dtype)
-    _key.assign(_key + asarray(np.array([0, 1], int64)))
+    if TRACER.get() is None:
+        _key.assign(leaf(_key.array + _NEXT))
+    else:
+        _key.assign(_key + asarray(_NEXT))
     return drawn
 
 

@@ -15,9 +15,10 @@ from schuss.primitives.base import (
     as_tensor,
     astype,
     promote,
+    record,
 )
 from schuss.primitives.movement import permute_dims, reshape
-from schuss.tensor import Array, Tensor, TensorLike, int64
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64
 
 
 def matrix_transpose(x: TensorLike) -> Tensor:
@@ -65,7 +66,8 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     Raises:
         ValueError: when the inner lengths differ or an input has no axes.
     """
-    x, y = as_tensor(x), as_tensor(y)
+    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+        x, y = as_tensor(x), as_tensor(y)
     if x.array.dtype is not y.array.dtype:
         x, y = map(as_tensor, promote(x, y))
     if x.array.dtype.kind == "b":
@@ -76,7 +78,10 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
             f"matmul: expected x of shape (..., n, k) and y of shape (..., k, m), got {a} and {b}."
         )
     if len(a) == 2 and len(b) == 2:
-        return apply(_matmul, (x, y), NO_ATTRIBUTES)
+        if TRACER.get() is not None:
+            return apply(_matmul, (x, y), NO_ATTRIBUTES)
+        out = x.array.dot(y.array)
+        return record(_matmul, (x, y), NO_ATTRIBUTES, out, x.requires_grad or y.requires_grad)
     if len(a) == 1:
         out = matmul(reshape(x, (1, a[0])), y)
         return reshape(out, out.shape[:-1] if len(b) == 1 else (*out.shape[:-2], out.shape[-1]))

@@ -14,6 +14,7 @@ from schuss.primitives import error_function
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
+    NUMBERS,
     Binary,
     Primitive,
     Spec,
@@ -24,10 +25,22 @@ from schuss.primitives.base import (
     operand,
     predicate_shape,
     promote,
+    record,
     result_dtype,
     unary,
 )
-from schuss.tensor import Array, Tensor, TensorLike, float32, float64, leaf
+from schuss.tensor import (
+    TRACER,
+    Array,
+    Tensor,
+    TensorLike,
+    bool_,
+    float32,
+    float64,
+    int32,
+    int64,
+    leaf,
+)
 
 # Arithmetic.
 
@@ -174,9 +187,11 @@ sign: Unary = unary(
     doc="-1, 0 or 1",
 )
 
+_ZERO: dict[Any, Array] = {d: np.zeros((), d) for d in (float32, float64, int64, int32, bool_)}
+
 relu = unary(
     "relu",
-    value=lambda x: np.maximum(x, x.dtype.type(0)),
+    value=lambda x: np.maximum(x, _ZERO[x.dtype]),
     derivative=lambda g, y, x: multiply(g, greater(y, 0.0)),
     lower=lambda x: x.maximum(0),
     floats_only=False,
@@ -289,15 +304,13 @@ tanh = unary(
 )
 
 
-# NumPy converts an array of its own in half the time that a Python number takes.
-_ONE: dict[Any, Array] = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
-
-
 def _sigmoid(x: Array) -> Array:
     # Far below zero exp overflows to inf, whose reciprocal is the right 0.
-    out = np.asarray(np.negative(x))
+    out = np.negative(x)
+    if not x.ndim:
+        out = np.asarray(out)
     np.exp(out, out)
-    np.add(out, _ONE[out.dtype], out)
+    np.add(out, NUMBERS[x.dtype][1], out)
     np.reciprocal(out, out)
     return out
 
@@ -408,23 +421,39 @@ _where = Primitive(
 )
 
 
+def _alike(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """Return two tensors of one dtype; a number takes the other side's."""
+    if isinstance(x, Tensor):
+        dtype = x.array.dtype
+        if isinstance(y, Tensor) and y.array.dtype is dtype:
+            return x, y
+        if type(y) is float and dtype.kind == "f":
+            return x, leaf(np.asarray(y, dtype))
+    elif type(x) is float and isinstance(y, Tensor) and y.array.dtype.kind == "f":
+        return leaf(np.asarray(x, y.array.dtype)), y
+    x, y = promote(operand(x), operand(y))
+    if not isinstance(x, Tensor):
+        x = leaf(np.asarray(x, y.dtype))
+    if not isinstance(y, Tensor):
+        y = leaf(np.asarray(y, x.dtype))
+    return x, y
+
+
 def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
     """Return x where `condition` holds and y elsewhere, elementwise with broadcasting."""
-    condition = as_tensor(condition)
+    if not isinstance(condition, Tensor):
+        condition = as_tensor(condition)
     if condition.array.dtype.kind != "b":
         raise TypeError(
             f"where: expected a boolean condition, got {condition.dtype}; compare it first."
         )
-    alike = isinstance(x, Tensor) and isinstance(y, Tensor) and x.array.dtype is y.array.dtype
-    if not alike:
-        x, y = promote(operand(x), operand(y))
-        # A number takes the other side's dtype: a node's inputs here are tensors.
-        if not isinstance(x, Tensor):
-            x = leaf(np.asarray(x, y.dtype))  # type: ignore[union-attr]  # one is a tensor
-        if not isinstance(y, Tensor):
-            y = leaf(np.asarray(y, x.dtype))
+    x, y = _alike(x, y)
+    inputs = (condition, x, y)
     try:
-        return apply(_where, (condition, x, y), NO_ATTRIBUTES)
+        if TRACER.get() is not None:
+            return apply(_where, inputs, NO_ATTRIBUTES)
+        out = _where_value(condition.array, x.array, y.array)
+        return record(_where, inputs, NO_ATTRIBUTES, out, x.requires_grad or y.requires_grad)
     except ValueError:
         raise ValueError(
             f"where: expected shapes that broadcast, got {condition.shape}, {np.shape(x)}, "

@@ -7,6 +7,7 @@ many terms as the dtype's precision needs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -40,6 +41,8 @@ _Q_SHORT = (
 
 # Elements at a time: what is in between stays in the processor's cache.
 _BLOCK = 8192
+# One after the other these take less time than NumPy takes for thirty operations.
+_FEW = 64
 
 
 def _polynomial(x: Array, coefficients: Sequence[float]) -> Array:
@@ -57,7 +60,7 @@ def _block(x: Array) -> Array:
     square *= square
     near = _polynomial(square, p)
     near *= x
-    if not np.any(size > 1):
+    if not (size > 1).any():
         return near
     far = np.clip(size, 1, 6)
     tail = _polynomial((far - 2.5) / (far + 2.5), q)
@@ -72,6 +75,8 @@ def erf(x: Array) -> Array:
     Args:
         x: float32 or float64, any shape.
     """
+    if x.size <= _FEW:
+        return np.array(list(map(math.erf, x.ravel().tolist())), x.dtype).reshape(x.shape)
     if x.size <= _BLOCK:
         return _block(x)
     flat = x.reshape(-1)

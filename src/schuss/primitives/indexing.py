@@ -29,6 +29,10 @@ class _ArrayHere:
 
 
 ARRAY = _ArrayHere()
+_ROWS: Template = (ARRAY,)
+_BY_ROWS: dict[str, Any] = {"template": _ROWS}
+# From this many elements on, sorting rows by their place costs less than adding one by one.
+_MANY = 1024
 
 
 def _filled(template: Template, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
@@ -81,7 +85,7 @@ def _scatter_add_value(
     g: Array, *indices: Array, template: Template, shape: tuple[int, ...]
 ) -> Array:
     out = np.zeros(shape, g.dtype)
-    if template == (ARRAY,) and g.ndim > indices[0].ndim > 0 and indices[0].size:
+    if template == _ROWS and g.size >= _MANY and g.ndim > indices[0].ndim > 0:
         # Rows, as an embedding's: sorted by their place they are summed in one pass.
         flat = indices[0].reshape(-1) % shape[0]
         rows = g.reshape(flat.size, *shape[1:])
@@ -94,9 +98,15 @@ def _scatter_add_value(
     return out
 
 
+def _gather_value(x: Array, *indices: Array, template: Template) -> Any:
+    if template == _ROWS and x.ndim:
+        return x.take(indices[0], 0)
+    return x[_filled(template, indices)]
+
+
 _gather = Primitive(
     "gather",
-    value=lambda x, *indices, template: x[_filled(template, indices)],
+    value=_gather_value,
     shape=_gather_shape,
     variadic=True,
     derivative=lambda position, g, y, x, *indices, template: apply(
@@ -127,6 +137,11 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     if kind is slice or kind is int:
         try:
             return apply(_slice, (x,), {"template": (index,)})
+        except IndexError as error:
+            raise IndexError(f"index: {error} (shape {x.shape}).") from None
+    if isinstance(index, Tensor) and index.array.dtype.kind == "i" and x.array.ndim:
+        try:
+            return apply(_gather, (x, index), _BY_ROWS)
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {x.shape}).") from None
     items = index if isinstance(index, tuple) else (index,)
@@ -198,7 +213,7 @@ def _index_arrays(item: Any) -> tuple[list[Tensor], tuple[int, ...]]:
             return list(tracer.nonzero(found)), found.shape
         if found.ndim == 0:
             raise IndexError("index: expected a mask with axes, got one boolean; use where().")
-        return [leaf(places) for places in np.nonzero(found.array)], found.shape
+        return [leaf(places) for places in found.array.nonzero()], found.shape
     if found.dtype.kind != "i":
         raise IndexError(f"index: expected integers or booleans, got {found.dtype}; cast it first.")
     return [found], ()
@@ -275,7 +290,8 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
             raise ValueError(f"take: expected axis= for shape {x.shape}, got none.")
         axis = 0
     (axis,) = normalize_axes(axis, x.ndim, "take")
-    return getitem(x, (slice(None),) * axis + (as_tensor(indices),))
+    found = as_tensor(indices)
+    return getitem(x, (slice(None),) * axis + (found,) if axis else found)
 
 
 getitem.primitive = _gather  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,33 @@ from schuss.compiler.faces import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 from schuss.tensor import Array, Tensor, float32, supported_dtype
 
+# To make a generator costs many times what it costs to put one into a state.
+_own = threading.local()
+_BUFFER = np.zeros(4, np.uint64)
+
+
+def _generator() -> np.random.Philox:
+    """Return this thread's generator."""
+    found: np.random.Philox | None = getattr(_own, "generator", None)
+    if found is None:
+        found = _own.generator = np.random.Philox()
+    return found
+
 
 def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     seed, draw = (int(n) & (2**64 - 1) for n in key)
     # As uint64: in a list of Python integers the large ones would pass through floats.
     words = np.array([seed, 0, 0, draw, 0, 0], np.uint64)
-    bits = np.random.Philox(key=words[:2], counter=words[2:])
+    bits = _generator()
+    bits.state = {
+        "bit_generator": "Philox",
+        "state": {"key": words[:2], "counter": words[2:]},
+        "buffer": _BUFFER,
+        "buffer_pos": 4,
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
     size = math.prod(shape)
     if dtype == float32:
         halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]

@@ -82,7 +82,8 @@ def require_indices(
     if array is None:
         return ignored is not None
     # Read as unsigned, negative numbers are large ones: one pass sees both ends.
-    if array.size == 0 or array.view(f"u{array.itemsize}").max() < count:
+    unsigned = array.view(np.uint64 if array.itemsize == 8 else np.uint32)
+    if array.size == 0 or unsigned.item(unsigned.argmax()) < count:
         return ignored is not None and 0 <= ignored < count
     wrong = (array < 0) | (array >= count)
     if ignored is not None:
