@@ -156,4 +156,7 @@ def test_doctor(schuss, tmp_path: Path) -> None:
     assert done.json["ok"] is True
     assert set(done.json["tests"].values()) == {"passed"}
     assert done.json["numpy"] == np.__version__
+    assert "bits" in done.json["compiler"]
+    assert "programs" in done.json["compiled"]
+    assert "a compiled step equals an eager one" in done.json["tests"]
     assert list(tmp_path.iterdir()) == []

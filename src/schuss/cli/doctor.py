@@ -19,7 +19,7 @@ examples:
   schuss doctor
   schuss doctor --json"""
 
-CORE = ("numpy", "rich", "safetensors", "threadpoolctl")
+CORE = ("llvmlite", "numpy", "rich", "safetensors", "scipy-openblas32", "threadpoolctl")
 OPTIONAL = ("pyarrow", "pandas", "polars")
 
 
@@ -28,7 +28,7 @@ def parser() -> CommandParser:
     read = CommandParser(
         "schuss doctor",
         "[--json]",
-        "Show versions, processor and threads, and test gradients and run folders.",
+        "Show versions, processor, threads and compiler, and test what Schuss computes and stores.",
         EXAMPLES,
     )
     read.add_argument("--json", action="store_true", help="end with one JSON object")
@@ -86,6 +86,8 @@ def _machine() -> dict[str, str]:
         "processor": _processor(),
         "threads": f"{_usable_cores()} of {os.cpu_count()} cores {' '.join(limits)}".strip(),
         "BLAS": _blas(),
+        "compiler": _compiler(),
+        "compiled": _cache(),
     }
 
 
@@ -114,6 +116,23 @@ def _blas() -> str:
     blas = config.get("Build Dependencies", {}).get("blas", {}) if config else {}
     name = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
     return f"{name}, {get_num_threads()} threads"
+
+
+def _compiler() -> str:
+    from schuss.compiler.native import target_features, vector_bytes
+
+    cpu, features = target_features()
+    has = features.split(",")
+    shown = [name for name in ("avx512f", "avx2", "fma", "neon") if f"+{name}" in has]
+    return f"{cpu} {' '.join(shown)}, vectors of {8 * vector_bytes()} bits"
+
+
+def _cache() -> str:
+    from schuss.compiler.native import cache_folder
+
+    folder = cache_folder()
+    sizes = [path.stat().st_size for path in folder.glob("*.o")] if folder.is_dir() else []
+    return f"{len(sizes)} programs, {sum(sizes) / 1e6:.1f} MB in {folder}"
 
 
 def _test_primitives() -> str | None:
@@ -171,6 +190,38 @@ def _test_network() -> str | None:
     return None if after < 0.5 * before else f"the loss went from {before:.3f} to {after:.3f}"
 
 
+def _test_compiled() -> str | None:
+    """Take a few steps eagerly and compiled, and compare the weights."""
+    import numpy as np
+
+    from schuss import compiler, nn, optim
+    from schuss.random import manual_seed, randn
+    from schuss.tensor import Tensor
+
+    found = []
+    for compiled in (False, True):
+        manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        x, y = randn(6, 4), Tensor([0, 1, 2, 0, 1, 2])
+
+        def step(
+            x: Tensor, y: Tensor, model: nn.Module = model, optimizer: optim.Adam = optimizer
+        ) -> Tensor:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        run = compiler.compile(step) if compiled else step
+        for _ in range(5):
+            run(x, y)
+        found.append(np.concatenate([p.array.ravel() for p in model.parameters()]))
+    furthest = float(np.abs(found[0] - found[1]).max())
+    return None if furthest < 1e-5 else f"weights differ from eager ones by {furthest:.1e}"
+
+
 def _test_run() -> str | None:
     """Train for a moment, read the run back, and compare predictions bit for bit."""
     from tempfile import TemporaryDirectory
@@ -190,5 +241,6 @@ def _test_run() -> str | None:
 SELF_TESTS: dict[str, Callable[[], str | None]] = {
     "gradients of primitives": _test_primitives,
     "gradients of a network": _test_network,
+    "a compiled step equals an eager one": _test_compiled,
     "writing and reading a run": _test_run,
 }

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Library", "cache_folder", "load", "target_name", "vector_bytes"]
+__all__ = ["Library", "cache_folder", "load", "target_features", "target_name", "vector_bytes"]
 
 _MAGIC = b"schuss-object-1\n"
 _LOCK = threading.RLock()
@@ -46,6 +46,11 @@ def _machine() -> Any:
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
         cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
     )
+
+
+def target_features() -> tuple[str, str]:
+    """Return the processor's name and features that programs are compiled for."""
+    return _processor()
 
 
 def target_name() -> str:
