@@ -7,6 +7,7 @@ import ctypes
 import ctypes.util
 import hashlib
 import os
+import platform
 import sys
 import tempfile
 import threading
@@ -16,7 +17,8 @@ from typing import Any
 
 __all__ = ["Library", "cache_folder", "load", "target_features", "target_name", "vector_bytes"]
 
-_MAGIC = b"schuss-object-1\n"
+_MAGIC = b"schuss-object-2\n"
+_X86_64 = ("x86_64", "AMD64")
 _LOCK = threading.RLock()
 
 
@@ -43,8 +45,11 @@ def _machine() -> Any:
     """Return a new target machine; an engine takes ownership of the one that it gets."""
     llvm = _llvm()
     cpu, features = _processor()
+    # Code and its constants may end up more than 2 GB apart where memory is in pieces, and LLVM
+    # ends the process if an address does not fit. On ARM the engine reserves both together.
+    reloc, model = ("static", "large") if platform.machine() in _X86_64 else ("pic", "default")
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=cpu, features=features, opt=2, reloc="pic", codemodel="default"
+        cpu=cpu, features=features, opt=2, reloc=reloc, codemodel=model
     )
 
 
