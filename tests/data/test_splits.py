@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schuss.data import permutation, split_rows
+from schuss.data import fold_of_rows, permutation, split_rows
 from schuss.errors import DataError, UsageError
 
 shares = st.floats(min_value=0.0, max_value=0.95)
@@ -112,3 +112,14 @@ def test_errors():
         split_rows(5, 0.2, seed=0, groups=np.arange(5), time=np.arange(5))
     with pytest.raises(DataError, match="expected at least two groups to split by, got one"):
         split_rows(5, 0.2, seed=0, groups=np.zeros(5))
+
+
+def test_folds_are_of_one_size_and_deal_out_each_class() -> None:
+    classes = np.repeat([0, 1, 2], [50, 7, 3])
+    folds = fold_of_rows(60, 5, seed=3, stratify=classes)
+    assert np.bincount(folds).tolist() == [12] * 5
+    for kind in range(3):
+        counts = np.bincount(folds[classes == kind], minlength=5)
+        assert counts.max() - counts.min() <= 1
+    assert (folds != fold_of_rows(60, 5, seed=4, stratify=classes)).any()
+    assert np.bincount(fold_of_rows(7, 3, seed=0)).tolist() == [3, 2, 2]

@@ -36,7 +36,7 @@ def test_iris_says_how_good_it_is_and_what_to_do_next(schuss, tmp_path: Path) ->
         "      python -m schuss evaluate runs/iris-1 test.csv",
     ]
     assert "species       target   3 classes: setosa, versicolor, virginica" in done.err
-    assert "rows: 96 to learn from, 24 to choose the best epoch by, 30 to test" in done.err
+    assert "rows: 120 to learn from, each left out by one of 5 networks" in done.err
     assert "\x1b" not in done.err + done.out
     names = {path.name for path in (tmp_path / "runs" / "iris-1").iterdir()}
     assert names >= {"config.json", "model.safetensors", "optimizer.safetensors", "metrics.jsonl"}
@@ -51,7 +51,7 @@ def test_json_is_the_last_line(schuss, tmp_path: Path) -> None:
     assert found["target"] == "species"
     assert found["epochs"] == 3
     assert 0 < found["seconds"] < 60
-    assert found["rows"] == {"train": 96, "validation": 24, "test": 30}
+    assert found["rows"] == {"train": 120, "validation": 0, "test": 30}
     assert set(found["test"]) == set(found["validation"]) == METRICS
     assert all(math.isfinite(value) for value in found["test"].values())
     lines = (tmp_path / "here" / "metrics.jsonl").read_text().splitlines()
@@ -141,7 +141,7 @@ def test_test_and_validation_files(schuss, tmp_path: Path) -> None:
     assert found["rows"] == {"train": 75, "validation": 37, "test": 38}
     none = schuss(*words, "--test-share", 0).json
     assert none["test"] is None
-    assert none["rows"] == {"train": 60, "validation": 15, "test": 0}
+    assert none["rows"] == {"train": 75, "validation": 0, "test": 0}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
+from schuss import functions as F
 from schuss.gradcheck import check_gradients
 from schuss.nn.tabular import (
     CategoryEmbedding,
@@ -249,3 +250,66 @@ def test_feature_scale_multiplies_columns() -> None:
     layer = FeatureScale(2)
     layer.scale.assign(np.array([2.0, -1.0], np.float32))
     assert layer(ss.tensor([[1.0, 3.0]])).tolist() == [[2.0, -3.0]]
+
+
+class TestMembers:
+    def networks(self, out: int = 2) -> tuple[TabularMLP, list[TabularMLP]]:
+        """Return a network of three members, and each of them as a network of its own."""
+        settings = {"cardinalities": [4, 5], "embedded": 2, "hidden": (8, 6), "dropout": 0.0}
+        several = TabularMLP(3, out, members=3, dtype="float64", **settings)  # type: ignore[arg-type]
+        several.start_from(normal(20, 3), self.codes(20))
+        alone = []
+        for k in range(3):
+            one = TabularMLP(3, out, dtype="float64", **settings)  # type: ignore[arg-type]
+            shapes = {name: value.shape for name, value in one.state_dict().items()}
+            one.load_state_dict(
+                {
+                    name: ss.tensor(value.array[k].reshape(shapes[name]))
+                    for name, value in several.state_dict().items()
+                }
+            )
+            alone.append(one)
+        return several, alone
+
+    def codes(self, rows: int) -> ss.Tensor:
+        return ss.tensor(np.random.default_rng(1).integers(0, 4, (rows, 2)))
+
+    def test_are_networks_side_by_side(self) -> None:
+        several, alone = self.networks()
+        x, codes = normal(7, 3, seed=3), self.codes(7)
+        expected = np.stack([one(x, codes).array for one in alone])
+        np.testing.assert_allclose(several(x, codes).array, expected, rtol=1e-12)
+        assert np.ptp(expected, axis=0).min() > 1e-3
+
+    def test_average_their_probabilities_or_values(self) -> None:
+        x, codes = normal(7, 3, seed=3), self.codes(7)
+        several, alone = self.networks()
+        chances = [np.exp(F.log_softmax(one(x, codes)).array) for one in alone]
+        found = several.eval()(x, codes).array
+        np.testing.assert_allclose(np.exp(found), np.mean(chances, axis=0), rtol=1e-12)
+        several, alone = self.networks(out=1)
+        values = [one(x, codes).array for one in alone]
+        found = several.eval()(x, codes).array
+        np.testing.assert_allclose(found, np.mean(values, axis=0), rtol=1e-12)
+
+    def test_leave_out_their_fold(self) -> None:
+        several, alone = self.networks()
+        x, codes, folds = normal(4, 3, seed=3), self.codes(4), ss.tensor([2, 0, 1, 0])
+        each = np.stack([one(x, codes).array for one in alone])
+        learned = several(x, codes, folds).array
+        others = {0: [1, 2], 1: [0, 2], 2: [0, 1]}
+        expected = np.stack([each[others[f], k] for k, f in enumerate([2, 0, 1, 0])], axis=1)
+        np.testing.assert_allclose(learned, expected, rtol=1e-12)
+        held = several.eval()(x, codes, folds).array
+        np.testing.assert_allclose(held, each[[2, 0, 1, 0], np.arange(4)], rtol=1e-12)
+
+    def test_do_not_learn_from_their_fold(self) -> None:
+        several, _ = self.networks()
+        (several(normal(2, 3), self.codes(2), ss.tensor([1, 1])) ** 2.0).sum().backward()
+        for name, parameter in several.named_parameters():
+            assert not parameter.grad.array[1].any(), name
+        assert several.head.weight.grad.array[[0, 2]].all()
+
+    def test_refuses_a_single_one(self) -> None:
+        with pytest.raises(ValueError, match="members of at least 2, got 1"):
+            TabularMLP(3, 2, members=1)

@@ -162,7 +162,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, whole: Path) -> None
                 os.kill(os.getpid(), signal.SIGINT)
 
     place = tmp_path / "run"
-    with pytest.raises(Interrupted, match="epoch 4 of 12; go on with: schuss resume") as caught:
+    with pytest.raises(Interrupted, match="epoch 3 of 12; go on with: schuss resume") as caught:
         train("iris", out=place, callbacks=[Press()], **OPTIONS)
     assert caught.value.folder == place
     assert isinstance(caught.value, KeyboardInterrupt)

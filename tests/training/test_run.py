@@ -46,7 +46,7 @@ def flats(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_run_says_what_came_of_it(iris: Run) -> None:
     assert iris.task == "classification"
     assert iris.classes.tolist() == ["setosa", "versicolor", "virginica"]
-    assert iris.shares == {"train": 96, "validation": 24, "test": 30}
+    assert iris.shares == {"train": 120, "validation": 0, "test": 30}
     assert iris.epochs == len(iris.history) == 20
     assert 1 <= iris.best_epoch <= 20
     assert iris.finished
@@ -383,3 +383,18 @@ def test_a_cut_history_is_noticed(iris: Run, tmp_path: Path) -> None:
     # What is needed to predict is the model and its config.
     file.unlink()
     assert load(place).history == []
+
+
+def test_few_rows_are_validated_by_the_networks_that_left_them_out(tmp_path: Path) -> None:
+    run = train(_flats(), "rent", test_share=0.0, epochs=3, out=tmp_path / "few", quiet=True)
+    assert run.members == 5
+    record = run.history[run.best_epoch - 1]
+    assert run.validation == {name: record[f"validation_{name}"] for name in run.validation}
+    assert run.validation["rmse"] == min(r["validation_rmse"] for r in run.history)
+    again = load(tmp_path / "few")
+    np.testing.assert_array_equal(again.predict(_flats()), run.predict(_flats()))
+    # The average has seen all the rows, the figure none.
+    whole = train(
+        _flats(), "rent", test_share=0.0, validation_share=0.2, epochs=1, out=tmp_path / "one"
+    )
+    assert whole.members is None

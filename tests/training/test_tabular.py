@@ -96,6 +96,16 @@ def test_loss_of_values_is_the_mean_squared_error() -> None:
     assert tabular_recipe("regression").loss(outputs, y).item() == pytest.approx(2.5)
 
 
+def test_loss_of_members_is_the_mean_of_their_losses() -> None:
+    draws = np.random.default_rng(0).normal(size=(3, 4, 2))
+    y, weights = ss.tensor([0, 1, 1, 0]), ss.tensor([1.0, 2.0, 0.5, 3.0])
+    recipe = tabular_recipe("classification")
+    for given in (None, weights):
+        each = [recipe.loss(ss.tensor(d), y, given).item() for d in draws]
+        found = recipe.loss(ss.tensor(draws), y, given).item()
+        assert found == pytest.approx(np.mean(each), rel=1e-6)
+
+
 def test_learns_a_curve_better_than_a_line() -> None:
     ss.manual_seed(0)
     recipe = tabular_recipe("regression", epochs=40, hidden=(32, 32))

@@ -34,6 +34,8 @@ def show_start(run: Run) -> None:
             print(f"note: {note}", file=sys.stderr)
     shares = run.shares
     parts = [f"rows: {shares['train']:,} to learn from"]
+    if run.members and not shares["validation"]:
+        parts.append(f"each left out by one of {run.members} networks, which validates it")
     if shares["validation"]:
         parts.append(f"{shares['validation']:,} to choose the best epoch by")
     if shares["test"]:

@@ -7,7 +7,7 @@ from schuss.data.inference import infer_kinds
 from schuss.data.prepare import PreparedTable, Share, prepare_table
 from schuss.data.preprocessing import TablePreprocessor
 from schuss.data.readers import BUNDLED, iter_table, read_table
-from schuss.data.splits import permutation, split_rows
+from schuss.data.splits import fold_of_rows, permutation, split_rows
 from schuss.data.table import Table
 from schuss.data.target import TargetEncoder
 from schuss.data.weights import class_weights, weight_column
@@ -21,6 +21,7 @@ __all__ = [
     "TablePreprocessor",
     "TargetEncoder",
     "class_weights",
+    "fold_of_rows",
     "infer_kinds",
     "iter_table",
     "permutation",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from schuss.errors import DataError, UsageError
 
-__all__ = ["permutation", "split_rows"]
+__all__ = ["fold_of_rows", "permutation", "split_rows"]
 
 Rows = npt.NDArray[np.int64]
 _TRIES = 16
@@ -32,6 +32,31 @@ def permutation(n: int, seed: int) -> Rows:
     """
     bits = np.random.Philox(key=seed % 2**64).random_raw(n)
     return np.argsort(np.asarray(bits), kind="stable").astype(np.int64)
+
+
+def fold_of_rows(
+    n: int, folds: int, *, seed: int, stratify: npt.NDArray[Any] | None = None
+) -> Rows:
+    """Deal rows out to folds of the same size, within one row, at random.
+
+    Args:
+        n: Number of rows.
+        folds: Number of folds, at least 1.
+        seed: Decides which row goes where.
+        stratify: Classes of shape (n,): the rows of each are dealt out evenly.
+
+    Returns:
+        The fold of each row, int64 of shape (n,), each in [0, folds).
+
+    >>> sorted(fold_of_rows(5, 2, seed=0).tolist())
+    [0, 0, 0, 1, 1]
+    """
+    order = permutation(n, seed)
+    if stratify is not None:
+        order = order[np.argsort(stratify[order], kind="stable")]
+    found = np.empty(n, dtype=np.int64)
+    found[order] = np.arange(n) % folds
+    return found
 
 
 def _held_count(n: int, share: float) -> int:

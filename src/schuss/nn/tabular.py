@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,16 @@ from schuss.tensor import Tensor, no_grad, tensor
 ACTIVATIONS = ("selu", "mish")
 
 
+def _lead(members: int | None) -> tuple[int, ...]:
+    """Return the first axes of a parameter: one for the members, where there are such."""
+    return () if members is None else (members,)
+
+
+def _row(members: int | None, features: int) -> tuple[int, ...]:
+    """Return the shape of one number for each feature, (features,) or (members, 1, features)."""
+    return (features,) if members is None else (members, 1, features)
+
+
 class FeatureScale(Module):
     r"""A learned factor for each input, so that useless columns can be turned down.
 
@@ -33,19 +44,22 @@ class FeatureScale(Module):
 
     Args:
         features: number of columns, at least 0; every factor starts at 1.
+        members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
     >>> FeatureScale(2)(tensor([[3.0, 4.0]])).tolist()
     [[3.0, 4.0]]
     """
 
-    def __init__(self, features: int, *, dtype: npt.DTypeLike | None = None) -> None:
+    def __init__(
+        self, features: int, *, members: int | None = None, dtype: npt.DTypeLike | None = None
+    ) -> None:
         super().__init__()
         self.features = features
-        self.scale = Parameter(F.ones((features,), dtype=dtype))
+        self.scale = Parameter(F.ones(_row(members, features), dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x of shape (batch, features) with each column times its factor."""
+        """Return x of shape (..., batch, features) with each column times its factor."""
         return x * self.scale
 
     def extra_repr(self) -> str:
@@ -68,6 +82,7 @@ class PeriodicEmbedding(Module):
         waves: cosine waves for each column.
         size: numbers that come out for each column, with the column itself; at least 2.
         sigma: standard deviation of the frequencies at the start.
+        members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
     >>> PeriodicEmbedding(3)(tensor([[0.0, 1.0, 2.0]])).shape
@@ -81,6 +96,7 @@ class PeriodicEmbedding(Module):
         waves: int = 16,
         size: int = 4,
         sigma: float = 0.1,
+        members: int | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
@@ -88,22 +104,24 @@ class PeriodicEmbedding(Module):
         self.waves = waves
         self.size = size
         bound = 1.0 / math.sqrt(waves)
-        shapes = {"weight": (features, waves, size - 1), "bias": (features, 1, size - 1)}
-        self.frequency = Parameter(random.randn(features, 1, waves, dtype=dtype) * sigma)
-        phases = random.rand(features, 1, waves, dtype=dtype)
+        lead = (*_lead(members), features)
+        shapes = {"weight": (*lead, waves, size - 1), "bias": (*lead, 1, size - 1)}
+        self.frequency = Parameter(random.randn(*lead, 1, waves, dtype=dtype) * sigma)
+        phases = random.rand(*lead, 1, waves, dtype=dtype)
         self.phase = Parameter((phases * 2.0 - 1.0) * math.pi)
         self.weight = Parameter((random.rand(*shapes["weight"], dtype=dtype) * 2.0 - 1.0) * bound)
         self.bias = Parameter((random.rand(*shapes["bias"], dtype=dtype) * 2.0 - 1.0) * bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the embedding of x, (batch, features) to (batch, features * size)."""
-        batch = x.shape[0]
+        """Return the embedding of x, (batch, features) to (..., batch, features * size)."""
         # The columns come first, so that the small layers are one batched matrix product.
         columns = F.expand_dims(x.mT, axis=2)
         waves = F.cos(columns * (self.frequency * (2.0 * math.pi)) + self.phase)
-        learned = F.permute_dims(waves @ self.weight + self.bias, (1, 0, 2))
-        flat = F.reshape(learned, (batch, self.features * (self.size - 1)))
-        return F.concat([flat, x], axis=1)
+        learned = waves @ self.weight + self.bias
+        *lead, features, batch, size = learned.shape
+        axes = (*range(len(lead)), -2 + learned.ndim, -3 + learned.ndim, -1 + learned.ndim)
+        flat = F.reshape(F.permute_dims(learned, axes), (*lead, batch, features * size))
+        return F.concat([flat, F.broadcast_to(x, (*lead, *x.shape))], axis=-1)
 
     def extra_repr(self) -> str:
         """Describe the layer inside a network's repr."""
@@ -119,6 +137,7 @@ class CategoryEmbedding(Module):
     Args:
         cardinalities: number of codes of each column, the 0 counted.
         size: numbers for each category.
+        members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
     >>> CategoryEmbedding([10, 12], 8)(tensor([[0, 11]])).shape
@@ -126,21 +145,28 @@ class CategoryEmbedding(Module):
     """
 
     def __init__(
-        self, cardinalities: Sequence[int], size: int = 8, *, dtype: npt.DTypeLike | None = None
+        self,
+        cardinalities: Sequence[int],
+        size: int = 8,
+        *,
+        members: int | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.cardinalities = tuple(cardinalities)
         self.size = size
         starts = np.concatenate([[0], np.cumsum(self.cardinalities)]).astype(np.int64)
-        rows = np.array(random.randn(int(starts[-1]), size, dtype=dtype).array)
-        rows[starts[:-1]] = 0.0
+        shape = (*_lead(members), int(starts[-1]), size)
+        rows = np.array(random.randn(*shape, dtype=dtype).array)
+        rows[..., starts[:-1], :] = 0.0
         self.weight = Parameter(tensor(rows))
         self.register_buffer("starts", tensor(starts[:-1]), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return the vectors of codes, (batch, columns) to (batch, columns * size)."""
-        rows = F.take(self.weight, codes + self.starts, axis=0)
-        return F.reshape(rows, (codes.shape[0], len(self.cardinalities) * self.size))
+        """Return the vectors of codes, (batch, columns) to (..., batch, columns * size)."""
+        rows = F.take(self.weight, codes + self.starts, axis=self.weight.ndim - 2)
+        *lead, batch, columns, size = rows.shape
+        return F.reshape(rows, (*lead, batch, columns * size))
 
     def extra_repr(self) -> str:
         """Describe the layer inside a network's repr."""
@@ -158,6 +184,7 @@ class NTKLinear(Module):
     Args:
         in_features: n, at least 1.
         out_features: number of outputs.
+        members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
     >>> NTKLinear(4, 3)(tensor([[1.0, 2.0, 3.0, 4.0]])).shape
@@ -165,16 +192,22 @@ class NTKLinear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, *, dtype: npt.DTypeLike | None = None
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        members: int | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
-        self.weight = Parameter(random.randn(out_features, in_features, dtype=dtype))
-        self.bias = Parameter(F.zeros((out_features,), dtype=dtype))
+        shape = (*_lead(members), out_features, in_features)
+        self.weight = Parameter(random.randn(*shape, dtype=dtype))
+        self.bias = Parameter(F.zeros(_row(members, out_features), dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's outputs, (batch, in_features) to (batch, out_features)."""
+        """Return the layer's outputs, (..., batch, in_features) to (..., batch, out_features)."""
         products: Tensor = x @ self.weight.mT
         return products * (1.0 / math.sqrt(self.in_features)) + self.bias
 
@@ -186,19 +219,21 @@ class NTKLinear(Module):
         activation's kink falls among the data ("he+5" after Steinwart, arXiv 1903.11482).
 
         Args:
-            x: inputs of this layer, (batch, in_features).
+            x: inputs of this layer, (..., batch, in_features).
             rows: number of rows in the convex combination.
         """
         weight = random.randn(*self.weight.shape, dtype=self.weight.dtype).array
-        products = (x.array @ weight.T) / math.sqrt(self.in_features)
-        spread = products.std(axis=0)
+        products = (x.array @ weight.swapaxes(-1, -2)) / math.sqrt(self.in_features)
+        spread = products.std(axis=-2, keepdims=True)
         spread = np.where(spread > 1e-6, spread, 1.0).astype(weight.dtype)
-        chosen = random.randint(0, x.shape[0], (rows, self.out_features)).array
-        shares = -np.log1p(-random.rand(rows, self.out_features, dtype=weight.dtype).array)
-        shares /= np.maximum(shares.sum(axis=0), 1e-6)
-        at = products[chosen, np.arange(self.out_features)] / spread
-        self.weight.assign(weight / spread[:, None])
-        self.bias.assign(-(at * shares).sum(axis=0).astype(weight.dtype))
+        shape = (*products.shape[:-2], rows, self.out_features)
+        chosen = random.randint(0, x.shape[-2], shape).array
+        shares = -np.log1p(-random.rand(*shape, dtype=weight.dtype).array)
+        shares /= np.maximum(shares.sum(axis=-2, keepdims=True), 1e-6)
+        at = np.take_along_axis(products, chosen, axis=-2) / spread
+        self.weight.assign(weight / spread.swapaxes(-1, -2))
+        bias = -(at * shares).sum(axis=-2).astype(weight.dtype)
+        self.bias.assign(bias.reshape(self.bias.shape))
 
     def extra_repr(self) -> str:
         """Describe the layer inside a network's repr."""
@@ -215,6 +250,7 @@ class ParametricActivation(Module):
     Args:
         features: number of neurons.
         activation: "selu" (Klambauer et al., arXiv 1706.02515) or "mish" (Misra, arXiv 1908.08681).
+        members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -225,7 +261,12 @@ class ParametricActivation(Module):
     """
 
     def __init__(
-        self, features: int, activation: str = "selu", *, dtype: npt.DTypeLike | None = None
+        self,
+        features: int,
+        activation: str = "selu",
+        *,
+        members: int | None = None,
+        dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
@@ -235,10 +276,10 @@ class ParametricActivation(Module):
             )
         self.features = features
         self.activation = activation
-        self.strength = Parameter(F.ones((features,), dtype=dtype))
+        self.strength = Parameter(F.ones(_row(members, features), dtype=dtype))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the activations of x, (batch, features)."""
+        """Return the activations of x, (..., batch, features)."""
         bend = _selu_bend(x) if self.activation == "selu" else _mish_bend(x)
         return x + self.strength * bend
 
@@ -272,6 +313,11 @@ class TabularMLP(Module):
     the others (one-hot columns) go in as they are, and codes of categories with many values. Call
     `start_from` with the training rows before training: it draws the weights that fit them.
 
+    With members it is that many networks side by side, whose predictions are averaged. Given the
+    rows' folds, which name the one member that must not learn from a row, training has every row
+    learned by all the others, and evaluation predicts it by that one: cross-validation in a
+    single run.
+
     Args:
         numeric_features: columns of numbers, one-hot columns counted; at least 0.
         out_features: number of classes, or 1 for a value.
@@ -282,6 +328,7 @@ class TabularMLP(Module):
         dropout: share of the hidden neurons left out while training, in [0, 1).
         embedding_size: numbers for each category.
         baseline: add a `LinearBaseline`; for one value that `start_from` is given.
+        members: networks side by side, each with parameters of its own; at least 2; None for one.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -290,6 +337,9 @@ class TabularMLP(Module):
     >>> network = TabularMLP(3, 2, cardinalities=[10])
     >>> network(tensor([[0.1, 0.2, 0.3]]), tensor([[4]])).shape
     (1, 2)
+    >>> several = TabularMLP(3, 2, members=5)
+    >>> several(tensor([[0.1, 0.2, 0.3]])).shape, several.eval()(tensor([[0.1, 0.2, 0.3]])).shape
+    ((5, 1, 2), (1, 2))
     """
 
     def __init__(
@@ -304,6 +354,7 @@ class TabularMLP(Module):
         dropout: float = 0.15,
         embedding_size: int = 8,
         baseline: bool = False,
+        members: int | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
@@ -315,25 +366,32 @@ class TabularMLP(Module):
                 f"TabularMLP: expected embedded between 0 and {numeric_features} "
                 f"(numeric_features), got {embedded}."
             )
+        if members is not None and members < 2:
+            raise ValueError(
+                f"TabularMLP: expected members of at least 2, got {members}; None makes one."
+            )
         self.numeric_features = numeric_features
         self.out_features = out_features
         self.embedded = embedded
+        self.members = members
+        if members is not None:
+            others = [[m for m in range(members) if m != fold] for fold in range(members)]
+            self.register_buffer("others", tensor(others), persistent=False)
+        own: dict[str, Any] = {"members": members, "dtype": dtype}
         width = numeric_features
         self.numbers = self.categories = None
         if embedded:
-            self.numbers = PeriodicEmbedding(embedded, dtype=dtype)
+            self.numbers = PeriodicEmbedding(embedded, **own)
             width += embedded * (self.numbers.size - 1)
         if cardinalities:
-            self.categories = CategoryEmbedding(cardinalities, embedding_size, dtype=dtype)
+            self.categories = CategoryEmbedding(cardinalities, embedding_size, **own)
             width += len(cardinalities) * embedding_size
-        self.scale = FeatureScale(width, dtype=dtype)
+        self.scale = FeatureScale(width, **own)
         widths = (width, *hidden)
-        self.linears = ModuleList([NTKLinear(a, b, dtype=dtype) for a, b in pairwise(widths)])
-        self.activations = ModuleList(
-            [ParametricActivation(b, activation, dtype=dtype) for b in hidden]
-        )
+        self.linears = ModuleList([NTKLinear(a, b, **own) for a, b in pairwise(widths)])
+        self.activations = ModuleList([ParametricActivation(b, activation, **own) for b in hidden])
         self.dropout = Dropout(dropout)
-        self.head = NTKLinear(widths[-1], out_features, dtype=dtype)
+        self.head = NTKLinear(widths[-1], out_features, **own)
         self.baseline = None
         if baseline and numeric_features:
             self.baseline = LinearBaseline(numeric_features, dtype=dtype)
@@ -346,7 +404,7 @@ class TabularMLP(Module):
             categories: codes, (batch, columns of categories), int64; None where there are none.
 
         Returns:
-            A tensor of shape (batch, inputs of the first layer).
+            A tensor of shape (batch, inputs of the first layer), the members before that.
         """
         parts = []
         if self.numbers is not None:
@@ -358,18 +416,53 @@ class TabularMLP(Module):
             parts.append(numeric)
         if self.categories is not None:
             parts.append(self.categories(categories))
-        x: Tensor = self.scale(parts[0] if len(parts) == 1 else F.concat(parts, axis=1))
+        if self.members is not None:
+            parts = [F.broadcast_to(part, (self.members, *part.shape[-2:])) for part in parts]
+        x: Tensor = self.scale(parts[0] if len(parts) == 1 else F.concat(parts, axis=-1))
         return x
 
-    def forward(self, numeric: Tensor, categories: Tensor | None = None) -> Tensor:
-        """Return the logits or values, (batch, out_features); the arguments are those of inputs."""
+    def forward(
+        self,
+        numeric: Tensor,
+        categories: Tensor | None = None,
+        folds: Tensor | None = None,
+    ) -> Tensor:
+        """Return the logits or values.
+
+        Args:
+            numeric: as for `inputs`.
+            categories: as for `inputs`.
+            folds: which member must not learn from each row, (batch,), int64; or None.
+
+        Returns:
+            (batch, out_features). In training with members, (members, batch, out_features), or
+            (members - 1, batch, out_features) with folds.
+        """
         x = self.inputs(numeric, categories)
         for linear, activation in zip(self.linears, self.activations, strict=True):
             x = self.dropout(activation(linear(x)))
         y: Tensor = self.head(x)
         if self.baseline is not None:
             y = y * self.baseline.remainder + self.baseline(numeric)
-        return y
+        return y if self.members is None else self._together(y, folds)
+
+    def _together(self, y: Tensor, folds: Tensor | None) -> Tensor:
+        """Choose among the members' outputs, (members, batch, out_features), or average them."""
+        if folds is not None:
+            wanted = F.take(self.others, folds, axis=0).mT if self.training else folds
+            shape = (-1, folds.shape[0], 1)
+            indices = F.broadcast_to(
+                F.reshape(wanted, shape), (wanted.size // folds.shape[0], *y.shape[1:])
+            )
+            chosen = F.take_along_axis(y, indices, axis=0)
+            return chosen if self.training else chosen[0]
+        if self.training:
+            return y
+        if self.out_features == 1:
+            return y.mean(axis=0)
+        # The logits of the mean of the probabilities.
+        logs = F.log_softmax(y, axis=-1)
+        return F.logsumexp(logs, axis=0) - math.log(y.shape[0])
 
     def start_from(
         self, numeric: Tensor, categories: Tensor | None = None, target: Tensor | None = None

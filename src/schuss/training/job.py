@@ -74,7 +74,10 @@ def train(
         test: rows for nothing but the final figures, instead of a share.
         test_share: share of the rows for that, in [0, 1); 0.2 by default.
         validation: rows to choose the best epoch by, instead of a share.
-        validation_share: share of the remaining rows for that, in [0, 1); 0.2 by default.
+        validation_share: share of the remaining rows for that, in [0, 1). By default 0.2; but of
+            a table of up to 2,000 rows (without group, time or validation) each training row is
+            left out by one of five networks, which validates it, and their predictions are
+            averaged.
         class_weight: "balanced", so that every class counts the same in sum; or factors by class.
         sample_weight: column with each row's weight.
         group: column whose groups stay on one side of each split.
@@ -110,7 +113,7 @@ def train(
         "exclude": list(exclude) if not isinstance(exclude, str) else [exclude],
         "kinds": dict(kinds or {}),
         "test_share": 0.2 if test_share is None else test_share,
-        "validation_share": 0.2 if validation_share is None else validation_share,
+        "validation_share": validation_share,
         "class_weight": class_weight,
         "sample_weight": sample_weight,
         "group": group,
@@ -301,7 +304,15 @@ def _result(run: Run, job: TableJob, fit: Fit) -> dict[str, Any]:
         else "since the target does not vary there"
     )
     for name, share in (("validation", job.prepared.validation), ("test", job.prepared.test)):
-        found = figures[name] = None if share is None else run.figures(share.table)
+        found = None if share is None else run.figures(share.table)
+        if name == "validation" and job.folded:
+            measured = fit.best.items()
+            found = {
+                key.removeprefix("validation_"): value
+                for key, value in measured
+                if key.startswith("validation_")
+            }
+        figures[name] = found
         undefined = [key for key, value in (found or {}).items() if value is None]
         if undefined:
             notes.append(f"{', '.join(undefined)} of the {name} rows: undefined, {why}")

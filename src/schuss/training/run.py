@@ -111,6 +111,11 @@ class Run:
         return dict(self.config["shares"])
 
     @property
+    def members(self) -> int | None:
+        """Number of networks whose predictions are averaged; None for one."""
+        return self.model.members
+
+    @property
     def finished(self) -> bool:
         """Whether training came to its end; `resume` goes on where it did not."""
         return bool(self.result.get("finished", False))

@@ -11,7 +11,7 @@ import numpy as np
 
 import schuss
 from schuss import random
-from schuss.data import PreparedTable, Share, Table, permutation, prepare_table
+from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, prepare_table
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
@@ -25,6 +25,12 @@ __all__ = ["TableJob"]
 
 # So many rows tell how large the layers' outputs are.
 _START_ROWS = 10_000
+
+# Tables of at most so many rows get several narrower networks, each of which leaves out a fold of
+# the training rows, so that all rows are learned from and all help to choose the epoch.
+_FEW_ROWS = 2_000
+_MEMBERS = 5
+_MEMBER_HIDDEN = (96, 96, 96)
 
 
 @dataclass
@@ -54,6 +60,10 @@ class TableJob:
             DataError: if the data cannot be used.
             UsageError: if the options contradict each other.
         """
+        folded = _is_folded(table, options, validation)
+        share = options["validation_share"]
+        if share is None:
+            share = 0.0 if folded else 0.2
         prepared = prepare_table(
             table,
             target,
@@ -66,7 +76,7 @@ class TableJob:
             test=test,
             test_share=options["test_share"],
             validation=validation,
-            validation_share=options["validation_share"],
+            validation_share=share,
             seed=options["seed"],
         )
         task = prepared.target.task
@@ -75,17 +85,26 @@ class TableJob:
                 f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
                 'or give task="classification".'
             )
-        if options["patience"] is not None and prepared.validation is None:
+        if options["patience"] is not None and prepared.validation is None and not folded:
             raise UsageError(
                 "train: patience needs validation rows to tell better from worse; give a "
                 "validation share, or leave patience out."
             )
         chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
         changes = {name: options[name] for name in chosen}
-        hidden = options["hidden"]
-        recipe = tabular_recipe(task, hidden=None if hidden is None else tuple(hidden), **changes)
+        if folded:
+            changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
+            changes["metric"] = "log_loss" if task == "classification" else None
+        if options["hidden"] is not None:
+            changes["hidden"] = tuple(options["hidden"])
+        recipe = tabular_recipe(task, **changes)
         train, held = prepared.train, prepared.validation
-        training = Examples.of((inputs_of(train), train.y), weight=train.weight, owner="train")
+        inputs = inputs_of(train)
+        if folded:
+            labels = train.y if task == "classification" else None
+            folds = fold_of_rows(len(train), _MEMBERS, seed=options["seed"] + 1, stratify=labels)
+            inputs = (train.numeric, train.categories, folds)
+        training = Examples.of((inputs, train.y), weight=train.weight, owner="train")
         factors = _class_factors(options["class_weight"], prepared)
         return cls(
             prepared,
@@ -93,10 +112,13 @@ class TableJob:
             options,
             target,
             training if factors is None else training.weighted_by(factors),
-            None
-            if held is None
-            else Examples.of((inputs_of(held), held.y), weight=held.weight, owner="train"),
+            _held(training, held, folded=folded),
         )
+
+    @property
+    def folded(self) -> bool:
+        """Whether the training rows are validated on themselves, by members that left them out."""
+        return self.held is not None and self.prepared.validation is None
 
     def network(self) -> TabularMLP:
         """Make the network, with weights that fit the training rows."""
@@ -131,6 +153,7 @@ class TableJob:
             "activation": self.recipe.activation,
             "dropout": self.recipe.dropout,
             "baseline": self.recipe.baseline,
+            "members": self.recipe.members,
         }
 
     def learned(self) -> dict[str, Any]:
@@ -202,11 +225,26 @@ class TableJob:
 
     def monitor(self) -> str:
         """Return the figure that chooses the best epoch."""
-        if self.prepared.validation is None:
+        if self.held is None:
             return "loss"
         if self.options["class_weight"] is not None:
             return "balanced_accuracy"
         return self.recipe.metric
+
+
+def _held(training: Examples, held: Share | None, *, folded: bool) -> Examples | None:
+    """Return the rows that choose the epoch."""
+    if folded or held is None:
+        return training if folded else None
+    return Examples.of((inputs_of(held), held.y), weight=held.weight, owner="train")
+
+
+def _is_folded(table: Table, options: Mapping[str, Any], validation: Table | None) -> bool:
+    """Tell whether to validate by folds: on few rows, and where no other way was asked for."""
+    asked = ("validation_share", "group", "time")
+    if validation is not None or any(options[name] is not None for name in asked):
+        return False
+    return 4 * _MEMBERS <= table.rows <= _FEW_ROWS
 
 
 def _class_factors(given: Any, prepared: PreparedTable) -> Any:

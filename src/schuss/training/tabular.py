@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from schuss import functions as F
 from schuss.nn import functional
 from schuss.nn.module import Module
 from schuss.nn.tabular import (
@@ -73,6 +74,7 @@ class TabularRecipe:
         hidden: widths of the hidden layers.
         activation: name for `ParametricActivation`.
         baseline: whether the network learns what a `LinearBaseline` leaves over.
+        members: networks trained side by side and averaged, or None for one.
         average_epochs: length of the average of the weights that is validated, or None.
         metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
         schedules: factors by hyperparameter: "lr", "weight_decay" and "dropout".
@@ -89,6 +91,7 @@ class TabularRecipe:
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
     baseline: bool = False
+    members: int | None = None
     average_epochs: int | None = 10
     metric: str = "accuracy"
     schedules: Mapping[str, Schedule] = field(
@@ -127,6 +130,7 @@ class TabularRecipe:
             activation=self.activation,
             dropout=self.dropout,
             baseline=self.baseline,
+            members=self.members,
         )
 
     def param_groups(self, model: Module) -> list[dict[str, Any]]:
@@ -167,13 +171,19 @@ class TabularRecipe:
         """Return the loss of a batch.
 
         Args:
-            outputs: logits (batch, classes), or values (batch, 1).
+            outputs: logits (batch, classes), or values (batch, 1); members may come before that.
             targets: codes (batch,), int64, or standardised values (batch,).
             weights: weight of each row (batch,), or None for equal ones.
 
         Returns:
             The mean of cross-entropy with label smoothing, or of the squared error.
         """
+        if outputs.ndim == 3:
+            members, batch, width = outputs.shape
+            outputs = outputs.reshape((members * batch, width))
+            targets = F.broadcast_to(targets, (members, batch)).reshape((-1,))
+            if weights is not None:
+                weights = F.broadcast_to(weights, (members, batch)).reshape((-1,))
         if self.task == "classification":
             each = functional.cross_entropy(
                 outputs, targets, label_smoothing=self.label_smoothing, reduction="none"
