@@ -14,7 +14,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile, native, program
+from schuss.compiler import assemble, compile, native
 from schuss.compiler.graph import Graph, GraphError, Node
 from schuss.compiler.threads import Chooser
 from schuss.nn import functional as F
@@ -39,7 +39,7 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "QUICK", 0)
     monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
     x = DATA.normal(size=(200, 30)).astype("f4")
     y = DATA.integers(0, 5, 200)
@@ -61,7 +61,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
 def test_scattered_rows_do_not_depend_on_the_number_of_threads(
     shape: tuple[int, ...], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "QUICK", 0)
     monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
     weight = ss.tensor(DATA.normal(size=shape).astype("f4"), requires_grad=True)
     index = ss.tensor(DATA.integers(-shape[0], shape[0], (30, 4)))
@@ -84,7 +84,7 @@ def test_scattered_rows_do_not_depend_on_the_number_of_threads(
 def test_lanes_do_not_depend_on_the_number_of_threads(
     axis: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "QUICK", 0)
     monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
 
     def along(x: Any) -> Any:

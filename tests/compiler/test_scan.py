@@ -9,7 +9,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile, program
+from schuss.compiler import assemble, compile
 from schuss.compiler.threads import Chooser
 from schuss.nn import functional as F
 
@@ -79,7 +79,7 @@ def _later(before: Any, start: int) -> Any:
 def test_single_calls_and_chopped_scans_give_the_same_bits(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(assemble, "QUICK", 0)
     monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
     monkeypatch.setattr(Chooser, "always", threads)
     model, _, step, before = _made()

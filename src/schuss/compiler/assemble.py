@@ -12,10 +12,12 @@ from schuss.compiler.loops import LoopNest
 from schuss.compiler.native import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
 
-__all__ = ["Module", "assemble"]
+__all__ = ["QUICK", "Module", "assemble"]
 
 # A stage of fewer operations is left to one thread: to meet the others would take longer.
 _WORTH_SHARING = 20_000
+# A whole program of fewer operations is always faster on one thread than on two.
+QUICK = 400_000
 
 # The first words of the table: arena, control block, then inputs and states.
 ARENA, CONTROL, FIRST = 0, 1, 2
@@ -26,18 +28,24 @@ class Module:
     """A module's text and what it needs.
 
     Args:
-        text: in LLVM's text form.
-        symbols: functions of other libraries.
+        text: the stages and the step, in LLVM's text form.
+        scan: the function that runs the step many times, as a module of its own.
+        symbols: functions of other libraries that the step calls.
         scratch: bytes at the arena's end for kernels that need working memory.
         stages: for each stage, its function's name and how many shares it can be split into.
         checks_indices: whether an index may turn out to be out of range.
+        flops: about how many operations a step takes.
+        is_shared: whether threads may share it; without, the text has no barriers.
     """
 
     text: str
+    scan: str
     symbols: list[str]
     scratch: int
     stages: list[tuple[str, int]] = field(default_factory=list)
     checks_indices: bool = False
+    flops: int = 0
+    is_shared: bool = False
 
 
 @dataclass
@@ -59,6 +67,12 @@ class _Assembler:
         self.functions: list[str] = []
         self.names: dict[str, str] = {}
         self.calls: list[_Call] = []
+        self.flops = sum(map(cost_of, graph.nodes()))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether threads may share the program."""
+        return self.flops >= QUICK and any(call.shared for call in self.calls)
 
     def stage(self, stage: Stage, number: int) -> None:
         """Write the function of one stage."""
@@ -98,7 +112,7 @@ class _Assembler:
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
-        f = Function("step", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
+        f = Function("step", ["ptr %table", "i64 %tid", "i64 %nt"])
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
@@ -118,11 +132,16 @@ class _Assembler:
             # What one thread alone does one after the other needs no meeting in between.
             last = number + 1 == len(self.calls)
             if last or call.shared or self.calls[number + 1].shared:
-                f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+                self._meet(f, control)
         if self.plan.copies:
             self._copy_updates(f, arena, pointers)
-            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+            self._meet(f, control)
         return f.text("")
+
+    def _meet(self, f: Function, control: str) -> None:
+        """Let all threads wait for each other, where there may be more than one."""
+        if self.is_shared:
+            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
 
     def _copy_updates(self, f: Function, arena: str, pointers: dict[int, str]) -> None:
         """Copy the updates that could not be written in place into their states."""
@@ -160,7 +179,8 @@ class _Assembler:
 
         The table's last entry points to: steps, the index array, then for each input its array
         and number of rows, then for each output the array that takes its values, then the values
-        of the graph's numbers for each step (8 bytes a number), or null where they stay.
+        of the graph's numbers for each step (8 bytes a number), or null where they stay, then
+        the step itself.
         """
         graph = self.graph
         f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
@@ -168,7 +188,7 @@ class _Assembler:
         arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
         block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
-        entries = [f.fresh("e") for _ in range(3 + 2 * len(graph.inputs) + len(graph.outputs))]
+        entries = [f.fresh("e") for _ in range(4 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
             kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
             f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
@@ -187,10 +207,10 @@ class _Assembler:
                     place = outside.where(place.like(0), place)
                     self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
             if graph.numbers:
-                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-1]}, null", "i1")):
-                    self._set_numbers(f, arena, entries[-1], step)
-            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
-            f.emit("call void @step(ptr %table, i64 %tid, i64 %nt)")
+                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-2]}, null", "i1")):
+                    self._set_numbers(f, arena, entries[-2], step)
+            self._meet(f, control)
+            f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
             with f.when(tid.eq(0)):
                 for i, node in enumerate(graph.outputs):
                     target = entries[2 + 2 * len(graph.inputs) + i]
@@ -234,6 +254,19 @@ define void @alone() {
 }"""
 
 
+_DECLARED = {
+    "@schuss_barrier": "declare void @schuss_barrier(ptr, i64)",
+    "@llvm.memcpy.p0.p0.i64": "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+}
+
+
+def _text(*parts: str) -> str:
+    """Return a module."""
+    common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
+    ends = [f"attributes #0 = {{ noinline {common} }}", f"attributes #1 = {{ {common} }}"]
+    return "\n".join([*parts, *ends])
+
+
 def _is_foreign(name: str, line: str) -> bool:
     """Whether a declaration names a function of another library."""
     ours = name.startswith("@llvm.") or name == "@schuss_barrier"
@@ -252,26 +285,14 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
     scratch = max([kernels.scratch_of(n) for s in plan.stages if s.special for n in s.nodes] + [0])
-    bits = vector_bytes() * 8
-    common = f'nounwind "prefer-vector-width"="{bits}" "no-trapping-math"="true"'
-    declared = dict(assembler.declared)
-    declared["@schuss_barrier"] = "declare void @schuss_barrier(ptr, i64)"
-    declared["@llvm.memcpy.p0.p0.i64"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-    text = "\n".join(
-        [
-            *declared.values(),
-            *assembler.functions,
-            assembler.step(),
-            assembler.scan(),
-            _ALONE,
-            f"attributes #0 = {{ noinline {common} }}",
-            f"attributes #1 = {{ {common} }}",
-        ]
-    )
+    declared = {**assembler.declared, **_DECLARED}
     return Module(
-        text,
+        _text(*declared.values(), *assembler.functions, assembler.step(), _ALONE),
+        _text(*_DECLARED.values(), assembler.scan()),
         [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
         -(-scratch // ALIGNMENT) * ALIGNMENT,
         [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
         any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),
+        assembler.flops,
+        assembler.is_shared,
     )

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def _processor() -> tuple[str, str]:
     return cpu, features
 
 
-def _machine() -> Any:
+def _machine(effort: int = 2) -> Any:
     """Return a new target machine; an engine takes ownership of the one that it gets."""
     llvm = _llvm()
     cpu, features = _processor()
@@ -49,7 +50,7 @@ def _machine() -> Any:
     # ends the process if an address does not fit. On ARM the engine reserves both together.
     reloc, model = ("static", "large") if platform.machine() in _X86_64 else ("pic", "default")
     return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=cpu, features=features, opt=2, reloc=reloc, codemodel=model
+        cpu=cpu, features=features, opt=effort, reloc=reloc, codemodel=model
     )
 
 
@@ -84,9 +85,13 @@ def cache_folder() -> Path:
 
 @cache
 def _blas() -> Any:
-    import scipy_openblas32
-
-    folder = Path(scipy_openblas32.get_lib_dir())
+    # The package is not imported: it would read the metadata of all that is installed.
+    package = find_spec("scipy_openblas32")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError(
+            "compile: expected the package scipy-openblas32, got none; install it."
+        )
+    folder = Path(package.origin).parent / "lib"
     found = [p for p in sorted(folder.iterdir()) if "scipy_openblas" in p.name]
     library = ctypes.CDLL(str(found[0]))
     # Schuss's threads call it each for themselves; this is a copy of its own, apart from NumPy's.
@@ -127,33 +132,47 @@ class Library:
         return int(self._engine.get_function_address(name))
 
 
-def load(text: str, symbols: list[str]) -> Library:
+def load(text: str, symbols: list[str], *, optimise: bool = True) -> Library:
     """Compile `text`, or take it from the cache.
 
     Args:
         text: a module in LLVM's text form.
         symbols: functions of other libraries that it calls.
+        optimise: whether it gains by optimisation; without, it is compiled in a tenth of the time.
     """
     with _LOCK:
         for name in symbols:
             _resolve(name)
-        key = hashlib.sha256(f"{target_name()}\n{text}".encode()).hexdigest()
+        key = hashlib.sha256(f"{target_name()} {optimise}\n{text}".encode()).hexdigest()
         path = cache_folder() / f"{key}.o"
         found = _read(path)
         if found is None:
-            made = _compile(text)
+            made = _compile(text, optimise=optimise)
             _write(path, made)
             return Library(_link(made), from_disk=False)
         return Library(_link(found), from_disk=True)
 
 
-def _compile(text: str) -> bytes:
+def _compile(text: str, *, optimise: bool) -> bytes:
+    machine = _machine(2 if optimise else 0)
+    module = _parse(text, machine)
+    if optimise:
+        _optimise(module, machine)
+    return _emit(module, machine)
+
+
+def _parse(text: str, machine: Any) -> Any:
     llvm = _llvm()
-    machine = _machine()
     module = llvm.parse_assembly(text)
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
-    module.verify()
+    if os.environ.get("SCHUSS_DEBUG") == "verify":
+        module.verify()
+    return module
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    llvm = _llvm()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
     options.slp_vectorization = False
@@ -161,6 +180,9 @@ def _compile(text: str) -> bytes:
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
+
+
+def _emit(module: Any, machine: Any) -> bytes:
     return bytes(machine.emit_object(module))
 
 

@@ -17,20 +17,17 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler import threads
-from schuss.compiler.assemble import FIRST, assemble
+from schuss.compiler.assemble import FIRST, QUICK, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.fuse import fuse
-from schuss.compiler.graph import Graph, cost_of
+from schuss.compiler.graph import Graph
 from schuss.compiler.layout import legalise
-from schuss.compiler.native import load
+from schuss.compiler.native import Library, load
 from schuss.compiler.simplify import simplify
 from schuss.tensor import Array, Tensor, leaf, next_stamp
 
 __all__ = ["Program", "StateChanged"]
-
-# Below about this many operations one thread is always faster than two.
-_WORTH_SHARING = 400_000
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -100,20 +97,18 @@ class Program:
         self.module = assemble(graph, self.plan, self.memory)
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
-        threads.runtime()
+        if self.module.is_shared:
+            threads.runtime()
         self.library = load(self.module.text, self.module.symbols)
         self._step = self.library.address("step")
-        self._scan = self.library.address("scan")
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self._call_scan = prototype(self._scan)
+        self._scan: Library | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = sum(map(cost_of, graph.nodes()))
-        worth = self.flops >= _WORTH_SHARING and any(n > 1 for _, n in self.module.stages)
-        self._chooser = threads.Chooser() if worth else None
+        self.flops = self.module.flops
+        self._chooser = threads.Chooser() if self.module.is_shared else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
-        kind = ctypes.PYFUNCTYPE if self.flops < _WORTH_SHARING else ctypes.CFUNCTYPE
+        kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
         # The arena serves one run at a time.
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
@@ -318,6 +313,12 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
+    def _many(self) -> int:
+        """Return the address of the function that runs many steps, compiled when it is needed."""
+        if self._scan is None:
+            self._scan = load(self.module.scan, [])
+        return self._scan.address("scan")
+
     def _run_many(
         self, arrays: Sequence[Array], index: Array, kept: Sequence[int], numbers: Array | None
     ) -> list[Array]:
@@ -333,15 +334,15 @@ class Program:
             block += [address_of(source), len(source)]
         for i in range(len(graph.outputs)):
             block.append(address_of(results[i]) if i in results else 0)
-        block.append(0 if numbers is None else address_of(numbers))
+        block += [0 if numbers is None else address_of(numbers), self._step]
         entries = np.asarray(block, np.int64)
         for i, target in enumerate(staging):
             self._pointers[FIRST + i] = address_of(target)
         self.seen = [None] * len(graph.inputs)
         self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
         self._take_states()
-        self._run(
-            self._scan, partial(self._call_scan, self._at, 0, 1), checks_indices=True, steps=steps
-        )
+        scan = self._many()
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self._run(scan, partial(prototype(scan), self._at, 0, 1), checks_indices=True, steps=steps)
         self._stamp()
         return [results[i] for i in kept]

@@ -159,7 +159,7 @@ def runtime() -> Library:
     text = _runtime_text()
     if platform.machine() != "x86_64":
         text = text.replace("declare void @llvm.x86.sse2.pause()\n", "")
-    library = load(text, symbols)
+    library = load(text, symbols, optimise=False)
     import llvmlite.binding as llvm
 
     llvm.add_symbol("schuss_barrier", library.address("schuss_barrier"))
