@@ -1,0 +1,109 @@
+"""The steps of Schuss: called, scanned and eager."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import schuss as ss
+from peers.driver import Steps
+from peers.networks import (
+    LR,
+    Activation,
+    Data,
+    Dropout,
+    Embedding,
+    Layer,
+    Linear,
+    Network,
+    Norm,
+    Residual,
+)
+from schuss import nn, optim
+
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU}
+
+
+class Pooled(nn.Module):
+    """Rows of a table, averaged or laid end to end."""
+
+    def __init__(self, layer: Embedding) -> None:
+        super().__init__()
+        self.table = nn.Embedding(layer.count, layer.width)
+        self.pooling = layer.pooling
+
+    def forward(self, x: Any) -> Any:
+        rows = self.table(x)
+        return rows.mean(1) if self.pooling == "mean" else rows.reshape(len(rows), -1)
+
+
+class Sum(nn.Module):
+    """The input added to what the layers make of it."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Any) -> Any:
+        return x + self.body(x)
+
+
+def module_of(layer: Layer) -> nn.Module:
+    match layer:
+        case Linear(inputs, outputs):
+            return nn.Linear(inputs, outputs)
+        case Embedding():
+            return Pooled(layer)
+        case Norm(width):
+            return nn.LayerNorm(width)
+        case Activation(name):
+            return ACTIVATIONS[name]()
+        case Dropout(p):
+            return nn.Dropout(p)
+        case Residual(layers):
+            return Sum(nn.Sequential(*map(module_of, layers)))
+
+
+def assign(model: nn.Module, weights: list[np.ndarray]) -> nn.Module:
+    parameters: Iterator[Any] = iter(model.parameters())
+    for parameter, value in zip(parameters, weights, strict=True):
+        parameter.assign(value)
+    return model
+
+
+def make_step(network: Network, weights: list[np.ndarray]) -> Callable[[Any, Any], Any]:
+    model = assign(nn.Sequential(*map(module_of, network.layers)), weights)
+    rule = optim.Adam(model.parameters(), lr=LR)
+
+    def step(x: Any, y: Any) -> Any:
+        loss = nn.functional.cross_entropy(model(x), y)
+        rule.zero_grad()
+        loss.backward()
+        rule.step()
+        return loss
+
+    return step
+
+
+def build(option: str, network: Network, data: Data) -> Steps:
+    step: Any = make_step(network, data.weights)
+    x, y = ss.tensor(data.x[: network.batch]), ss.tensor(data.y[: network.batch])
+    if option != "eager":
+        step = ss.compile(step)
+
+    def arena() -> int:
+        found = re.search(r"in an arena of ([\d,]+)", str(step.graph(x, y)))
+        return int(found[1].replace(",", "")) if found else 0
+
+    def loop(count: int) -> float:
+        for _ in range(count):
+            loss = step(x, y)
+        return float(loss.item())
+
+    def scan(count: int) -> float:
+        return float(step.scan((data.x, data.y), data.index[:count]).numpy()[-1])
+
+    return Steps(scan if option == "scan" else loop, arena=None if option == "eager" else arena)
