@@ -143,12 +143,39 @@ def reductions(name: str, value: Callable[..., Any], torch: Any, odd: Any) -> li
     return found
 
 
+def softmax_of(x: np.ndarray, axis: int) -> np.ndarray:
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def log_softmax_of(x: np.ndarray, axis: int) -> np.ndarray:
+    shifted = x - x.max(axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
+
+
+def class_loss_of(x: np.ndarray, classes: np.ndarray, axis: int) -> np.ndarray:
+    at = np.expand_dims(classes, axis)
+    return -np.take_along_axis(log_softmax_of(x, axis), at, axis).squeeze(axis)
+
+
+def class_error_of(g: np.ndarray, x: np.ndarray, classes: np.ndarray, axis: int) -> np.ndarray:
+    hot = np.moveaxis(np.eye(x.shape[axis], dtype=x.dtype)[classes], -1, axis)
+    return (softmax_of(x, axis) - hot) * np.expand_dims(g, axis)
+
+
+def standardized(x: np.ndarray, axes: tuple[int, ...], eps: float) -> np.ndarray:
+    centred = x - x.mean(axes, keepdims=True)
+    return centred / np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(eps))
+
+
 def uniform_of_key(key: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     bits = np.random.Philox(key=[int(key[0]), 0], counter=[0, int(key[1]), 0, 0])
     count = int(np.prod(shape))
     return ((bits.random_raw(count) >> np.uint64(11)) / 2.0**53).reshape(shape)
 
 
+MANY = numbers(9, 150, seed=4)
+ROWS_ODD = (ODD, np.zeros((0, 3)), np.ones((1, 1)), X34[::2, ::-3], np.full((2, 3), -np.inf))
 AXIS_ODD = (ODD, np.zeros((3, 0)), np.ones((1, 1)), X34[::2, ::-3])
 PREDICATES = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 TORCH_PREDICATES = ("eq", "ne", "lt", "le", "gt", "ge")
@@ -321,6 +348,63 @@ SAMPLES: dict[str, list[Sample]] = {
             (np.zeros((0, 4)), numbers(4, 2)), (np.zeros((2, 0)), np.zeros((0, 3))),
             (X34[::2, ::-1], X34.T[:, ::2]), (np.zeros((0, 3, 4)), numbers(4, 2)),
         )
+    ],
+    "softmax": [
+        Sample(lambda x, a=a: F.softmax(x, a), lambda x, a=a: softmax_of(x, a), (x,),
+               torch=lambda T, x, a=a: T.softmax(x, a), odd=ROWS_ODD if a == 1 else ())
+        for x, a in ((X34, 1), (X34, 0), (X34[0], -1), (X234, 1), (MANY, 1), (X34.T, 1))
+    ],
+    "log_softmax": [
+        Sample(lambda x, a=a: F.log_softmax(x, a), lambda x, a=a: log_softmax_of(x, a), (x,),
+               torch=lambda T, x, a=a: T.log_softmax(x, a), odd=ROWS_ODD if a == 1 else ())
+        for x, a in ((X34, 1), (X34, 0), (X34[0], -1), (X234, 1), (MANY, 1), (X34.T, 1))
+    ],
+    "softmax_error": [
+        Sample(raw("softmax_error", axes=(a,)),
+               lambda g, y, a=a: (g - (g * y).sum(a, keepdims=True)) * y, inputs, cast=2)
+        for a, inputs in ((1, (X34, numbers(3, 4))), (0, (X34, numbers(3, 4))),
+                          (0, (X34[0], numbers(4))), (1, (np.broadcast_to(1.5, (3, 4)), X34)))
+    ],
+    "log_softmax_error": [
+        Sample(raw("log_softmax_error", axes=(a,)),
+               lambda g, y, a=a: g - np.exp(y) * g.sum(a, keepdims=True), inputs, cast=2)
+        for a, inputs in ((1, (X34, numbers(3, 4))), (0, (X34, numbers(3, 4))),
+                          (0, (X34[0], numbers(4))), (1, (np.broadcast_to(1.5, (3, 4)), X34)))
+    ],
+    "class_loss": [
+        Sample(raw("class_loss", axis=a), lambda x, c, a=a: class_loss_of(x, c, a), (x, c),
+               torch=lambda T, x, c: T.nn.functional.cross_entropy(x, c, reduction="none"))
+        for x, c, a in ((X34, np.array([3, 0, 3]), 1), (X34[0], np.array(2), 0),
+                        (X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1))
+    ],
+    "class_error": [
+        Sample(raw("class_error", axis=a), lambda g, x, c, a=a: class_error_of(g, x, c, a),
+               (g, x, c), cast=2)
+        for g, x, c, a in (
+            (numbers(3), X34, np.array([3, 0, 3]), 1),
+            (np.array(1.5), X34[0], np.array(2), 0),
+            (numbers(2, 4), X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1),
+        )
+    ],
+    "variance": [
+        Sample(lambda x, a=a, c=c, k=k: F.var(x, a, c, k),
+               lambda x, a=a, c=c, k=k: x.var(axis=a, ddof=c, keepdims=k), (x,),
+               torch=lambda T, x, a=a, c=c, k=k: T.var(x, a, correction=c, keepdim=k),
+               odd=(ODD, X34[::2, ::-3]) if x.ndim == 2 else ())
+        for x, a, c, k in ((X34, None, 0, False), (X34, 1, 1, True), (X34, 0, 1, False),
+                           (X234, (0, 2), 0, True), (X34[0], 0, 1, False), (MANY, 1, 1, False))
+    ],
+    "standardize": [
+        Sample(raw("standardize", axes=axes, eps=1e-3),
+               lambda x, axes=axes: standardized(x, axes, 1e-3), (x,), odd=odd)
+        for x, axes, odd in ((X34, (1,), (ODD, np.ones((2, 1)))), (X34[0], (0,), ()),
+                             (X234, (1, 2), ()), (MANY, (1,), ()), (X34.T, (0,), ()))
+    ],
+    "standardize_error": [
+        Sample(raw("standardize_error", axes=(1,)),
+               lambda g, y, s: (g - g.mean(1, keepdims=True)
+                                - y * (g * y).mean(1, keepdims=True)) / s,
+               (X34, numbers(3, 4), numbers(3, 1, low=0.5)), cast=3)
     ],
     "random_uniform": [
         Sample(lambda key: random_uniform(key, (3, 2), "float64"),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["VIEW", "Elementwise", "Face", "Kernel", "Reduction", "Regions", "View"]
+__all__ = ["VIEW", "Composition", "Elementwise", "Face", "Kernel", "Reduction", "Regions", "View"]
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,18 @@ class Kernel:
     name: str
 
 
+@dataclass(frozen=True)
+class Composition:
+    """Other primitives, which a trace records in the place of this one; the graph has them alone.
+
+    For what is composed, but called so often on small arrays that each step's overhead counts.
+
+    Args:
+        function: takes the inputs and attributes, and calls tensor functions.
+    """
+
+    function: Callable[..., Any]
+
+
 VIEW = View()
-Face = Elementwise | View | Regions | Reduction | Kernel
+Face = Elementwise | View | Regions | Reduction | Kernel | Composition

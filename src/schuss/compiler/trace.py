@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from schuss.compiler.faces import Composition
 from schuss.compiler.graph import Graph, Node, State, constant, result
 from schuss.errors import TraceError
 from schuss.tensor import (
@@ -261,6 +262,8 @@ class Tracer:
         """Record `primitive`, and return its traced result."""
         from schuss.primitives.base import mismatch, result_dtype
 
+        if isinstance(primitive.lower, Composition):
+            return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         dtypes = [x.array.dtype for x in tensors]
         weak = dtypes[0] if len(dtypes) == 1 else result_dtype(*dtypes)

@@ -63,12 +63,10 @@ from schuss.functions.reductions import (
     count_nonzero,
     cumulative_prod,
     diff,
-    log_softmax,
     logsumexp,
     mean,
     norm,
     prod,
-    softmax,
     std,
     var,
 )
@@ -157,6 +155,7 @@ from schuss.primitives.movement import (
     permute_dims,
     reshape,
 )
+from schuss.primitives.normalization import log_softmax, softmax
 from schuss.primitives.reduction import (
     argmax,
     argmin,

@@ -17,7 +17,7 @@ from schuss.functions import (
     shapes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, movement, reduction
+from schuss.primitives import base, contraction, indexing, movement, normalization, reduction
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims, reshape
@@ -66,6 +66,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (contraction, "matmul"),
     (indexing, "argsort take take_along_axis"),
     (movement, "flip"),
+    (normalization, "log_softmax softmax"),
     (reduction, "argmax argmin cumulative_sum max min sum"),
     (creation, "tril triu"),
     (
@@ -77,8 +78,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (products, "dot outer"),
     (
         reductions,
-        """all any count_nonzero cumulative_prod diff log_softmax logsumexp mean norm prod softmax
-        std var""",
+        "all any count_nonzero cumulative_prod diff logsumexp mean norm prod std var",
     ),
     (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
     (sorting, "gather median nonzero sort"),

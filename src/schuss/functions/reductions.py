@@ -30,6 +30,7 @@ from schuss.primitives.elementwise import (
     where,
 )
 from schuss.primitives.movement import concat, permute_dims, reshape
+from schuss.primitives.normalization import variance
 from schuss.primitives.reduction import (
     Axis,
     cumulative_input,
@@ -54,12 +55,10 @@ __all__ = [
     "count_nonzero",
     "cumulative_prod",
     "diff",
-    "log_softmax",
     "logsumexp",
     "mean",
     "norm",
     "prod",
-    "softmax",
     "std",
     "var",
 ]
@@ -105,10 +104,7 @@ def var(
     x = as_float(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "var")
-    distance = x - mean(x, axis, keepdims=True)
-    count = _count(x, axis, "var") - correction
-    total = sum(distance * distance, axis, keepdims)
-    return total * (1.0 / count) if count > 0 else divide(total, 0.0)
+    return variance(x, normalize_axes(axis, x.ndim, "var"), keepdims, correction)
 
 
 def std(
@@ -225,22 +221,6 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names:
     if keepdims:
         return total
     return reshape(total, reduced_shape(x.shape, normalize_axes(axis, x.ndim, "logsumexp"), False))
-
-
-def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
-    """Return exp(x) divided by its sum along `axis`: positive numbers that add up to 1."""
-    x = as_float(x)
-    axis = axis if dim is None else dim
-    e = exp(x - max(x.detach(), axis, keepdims=True))
-    return e / sum(e, axis, keepdims=True)
-
-
-def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
-    """Return log(softmax(x)) along `axis`, exact for small probabilities too."""
-    x = as_float(x)
-    axis = axis if dim is None else dim
-    x = x - max(x.detach(), axis, keepdims=True)
-    return x - log(sum(exp(x), axis, keepdims=True))
 
 
 def norm(

@@ -27,7 +27,7 @@ Axis = int | tuple[int, ...] | list[int] | None
 # has to be right to 1e-6. From these sizes of an input and lengths of a sum on they are added in
 # groups, or, where memory does not lie so, in float64.
 _MANY = 1024
-_LONG_SUM = 128
+LONG_SUM = 128
 _GROUP = 32
 _WIDE_ROWS = 32
 # Its stubs ask for a literal keepdims.
@@ -77,7 +77,8 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-def _same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
+def same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
+    """Return the shape after reducing `axes`, and x's dtype."""
     return reduced_shape(x[0], axes, keepdims), x[1]
 
 
@@ -90,10 +91,11 @@ def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tens
     return reshape(y, reduced_shape(x.shape, axes, True))
 
 
-def _sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """Return the sum over `axes`, such that float32 sums keep their digits."""
     if x.size >= _MANY and x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
-        if count >= _LONG_SUM:
+        if count >= LONG_SUM:
             return _long_sum(x, axes, count).reshape(reduced_shape(x.shape, axes, keepdims))
     return _add(x, axes, None, None, keepdims)
 
@@ -121,8 +123,8 @@ def _add_rows(x: Array) -> Any:
 
 _sum = Primitive(
     "sum",
-    value=_sum_value,
-    shape=_same_dtype,
+    value=sum_value,
+    shape=same_dtype,
     derivative=(
         lambda g, y, x, *, axes, keepdims: broadcast_to(restore(g, x, axes, keepdims), x.shape),
     ),
@@ -150,7 +152,7 @@ def sum(
     attributes = {"axes": axes, "keepdims": keepdims}
     if TRACER.get() is not None:
         return apply(_sum, (x,), attributes)
-    out = _sum_value(array, axes, keepdims)
+    out = sum_value(array, axes, keepdims)
     return record(_sum, (x,), attributes, out, x.requires_grad)
 
 
@@ -205,6 +207,12 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return reshape(summed, shape)
 
 
+def require_elements(shape: tuple[int, ...], axes: tuple[int, ...], owner: str) -> None:
+    """Raise ValueError where there is nothing along `axes`."""
+    if any(shape[a] == 0 for a in axes):
+        raise ValueError(f"{owner}: expected at least one element, got shape {shape}.")
+
+
 def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
     def derivative(
         g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
@@ -217,7 +225,7 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
     primitive = Primitive(
         name,
         value=lambda x, axes, keepdims: value(x, axes, None, None, keepdims),
-        shape=_same_dtype,
+        shape=same_dtype,
         derivative=(derivative,),
         lower=lower,
     )
@@ -229,8 +237,8 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
             axis, keepdims = torch_axis(axis, keepdims, names, name)
         array = x.array
         axes = normalize_axes(axis, array.ndim, name)
-        if not array.size and any(array.shape[a] == 0 for a in axes):
-            raise ValueError(f"{name}: expected at least one element, got shape {x.shape}.")
+        if not array.size:
+            require_elements(array.shape, axes, name)
         attributes = {"axes": axes, "keepdims": keepdims}
         if TRACER.get() is not None:
             return apply(primitive, (x,), attributes)
@@ -301,7 +309,7 @@ argmin = _position("argmin", np.argmin)
 
 
 def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
-    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= _LONG_SUM else x.dtype
+    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= LONG_SUM else x.dtype
     if reverse:
         x = np.flip(x, axis)
     total = np.add.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)

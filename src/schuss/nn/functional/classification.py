@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from schuss import functions as ops
 from schuss.nn.functional._checks import (
     check_pair,
@@ -19,7 +17,8 @@ from schuss.nn.functional._checks import (
     values,
 )
 from schuss.nn.functional.activations import softplus_parts
-from schuss.tensor import Tensor, leaf
+from schuss.primitives.normalization import class_loss, picked
+from schuss.tensor import Tensor
 
 
 def cross_entropy(
@@ -64,43 +63,44 @@ def cross_entropy(
         raise ValueError(f"{owner}: expected label_smoothing from 0 to 1, got {label_smoothing}.")
     axis = _class_axis(owner, input)
     _check_class_weight(owner, input, axis, weight)
-    shifted = input - ops.max(input.detach(), axis=axis, keepdims=True)
-    log_sum = ops.log(ops.exp(shifted).sum(axis=axis))
     if target.dtype.kind == "f":
         require_same_shape(owner, input, target)
+        log_probability = ops.log_softmax(input, axis)
         return _soft_cross_entropy(
-            shifted - ops.expand_dims(log_sum, axis=axis),
-            target,
-            axis,
-            weight,
-            reduction,
-            label_smoothing,
+            log_probability, target, axis, weight, reduction, label_smoothing
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
-    loss = log_sum - _picked(shifted, classes, axis)
+    spread = None
+    if label_smoothing:
+        loss, spread = _smoothed(input, classes, axis, weight)
+    else:
+        loss = class_loss(input, classes, axis)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
         factor = kept if factor is None else factor * kept
     if factor is not None:
         loss = loss * factor
-    if label_smoothing:
-        spread = _spread(shifted, log_sum, axis, weight)
+    if spread is not None:
         if kept is not None:
             spread = spread * kept
         loss = loss * (1.0 - label_smoothing) + spread * label_smoothing
     return _class_reduced(loss, factor, reduction)
 
 
-def _spread(shifted: Tensor, log_sum: Tensor, axis: int, weight: Tensor | None) -> Tensor:
-    """Return -mean(weight * log-probabilities) over the classes."""
+def _smoothed(
+    x: Tensor, classes: Tensor, axis: int, weight: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Return the loss of each class, and -mean(weight * log-probabilities) over all classes."""
+    shifted = x - ops.max(x.detach(), axis=axis, keepdims=True)
+    log_sum = ops.log(ops.exp(shifted).sum(axis=axis))
+    loss = log_sum - picked(shifted, classes, axis)
     if weight is None:
-        return log_sum - ops.mean(shifted, axis=axis)
-    weight = _along(weight, axis, shifted.ndim)
+        return loss, log_sum - ops.mean(shifted, axis=axis)
     log_probability = shifted - ops.expand_dims(log_sum, axis=axis)
-    return -ops.mean(log_probability * weight, axis=axis)
+    return loss, -ops.mean(log_probability * _along(weight, axis, x.ndim), axis=axis)
 
 
 def _soft_cross_entropy(
@@ -163,7 +163,7 @@ def nll_loss(
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
-    loss = -_picked(input, classes, axis)
+    loss = -picked(input, classes, axis)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
@@ -178,18 +178,6 @@ def _class_axis(owner: str, x: Tensor) -> int:
             "give one number a class."
         )
     return 0 if x.ndim == 1 else 1
-
-
-def _picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
-    """Return the element of each row that its class names, in one gather."""
-    index: list[Tensor] = []
-    for place, length in enumerate(x.shape):
-        if place == axis:
-            index.append(classes)
-        else:
-            after = x.ndim - place - (1 if place > axis else 2)
-            index.append(leaf(np.arange(length).reshape((-1,) + (1,) * after)))
-    return x[tuple(index)]
 
 
 def _along(weight: Tensor, axis: int, ndim: int) -> Tensor:

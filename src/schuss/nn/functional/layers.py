@@ -14,6 +14,7 @@ from schuss.nn.functional._checks import (
     require_same_dtype,
     require_tensors,
 )
+from schuss.primitives.normalization import standardize
 from schuss.tensor import Tensor, no_grad
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ def layer_norm(
     [[-1.0, 1.0]]
     """
     axes = _last_axes("LayerNorm", input, normalized_shape, weight)
-    centred = input - input.mean(axis=axes, keepdims=True)
-    variance = (centred * centred).mean(axis=axes, keepdims=True)
-    return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
+    return _scaled(standardize(input, axes, eps), weight, bias)
 
 
 def rms_norm(
@@ -171,7 +170,7 @@ def _last_axes(
         require_floating(owner, "x", x)
     else:
         require_same_dtype(owner, "x", x, weight)
-    return tuple(range(-len(wanted), 0))
+    return tuple(range(x.ndim - len(wanted), x.ndim))
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
