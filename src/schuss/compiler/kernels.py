@@ -438,30 +438,42 @@ def _philox(words: list[Scalar], key: list[Scalar]) -> list[Scalar]:
 
 
 def _random_uniform(k: Special) -> None:
+    """Write a block of numbers at a time: as vectors the rounds would be no faster, and longer."""
     f, size, kind = k.f, k.node.size, kind_of(k.node.dtype)
     key = k.view(0)
     seed, draw = (k.load(key, [f.number(i)]) for i in range(2))
     each = 8 if kind == F32 else 4
-
-    def numbers(block: Scalar) -> Iterator[Scalar]:
-        words = [block + 1, draw, f.number(0), f.number(0)]
-        for word in _philox(words, [seed, f.number(0)]):
-            if kind == F32:
-                for bits in (word & 0xFFFFFFFF, word >> 32):
-                    yield (bits >> 8).to(F32) * 2.0**-24
-            else:
-                yield (word >> 11).to(F64) * 2.0**-53
-
     full, rest = divmod(size, each)
-    with f.loop(k.low, k.high.minimum(full)) as block:
-        for i, value in enumerate(numbers(block)):
-            f.store(value, k.pointer(k.node), block * each + i)
-    if rest:
-        with f.when(k.high.gt(full)):
-            block = f.number(full)
-            for i, value in enumerate(numbers(block)):
-                if i < rest:
-                    f.store(value, k.pointer(k.node), block * each + i)
+    with f.loop(k.low, k.high) as block:
+        words = _philox([block + 1, draw, f.number(0), f.number(0)], [seed, f.number(0)])
+        numbers = _fractions(f, words, kind)
+        target = f.address(k.pointer(k.node), block * each, kind)
+        if rest:
+            last = block.eq(full)
+            with f.when(~last):
+                f.emit(f"store {numbers.typed}, ptr {target}, align 4")
+            with f.when(last):
+                place = f.reserve(numbers.kind)
+                f.emit(f"store {numbers.typed}, ptr {place}")
+                for i in range(rest):
+                    f.store(f.load(place, i, kind), target, i)
+        else:
+            f.emit(f"store {numbers.typed}, ptr {target}, align 4")
+
+
+def _fractions(f: Function, words: list[Scalar], kind: str) -> Scalar:
+    """Return a vector of numbers in [0, 1) from the high bits of 32 (or, for float64, 64)."""
+    wide = "poison"
+    for i, word in enumerate(words):
+        wide = f.make(f"insertelement <4 x i64> {wide}, {word.typed}, i64 {i}", "<4 x i64>").name
+    count, bits, lost = (8, 32, 8) if kind == F32 else (4, 64, 11)
+    whole, real = f"<{count} x i{bits}>", f"<{count} x {kind}>"
+    # The low half of a word comes first.
+    parts = f.make(f"bitcast <4 x i64> {wide} to {whole}", whole)
+    kept = f.make(f"lshr {parts.typed}, splat (i{bits} {lost})", whole)
+    number = f.make(f"uitofp {kept.typed} to {real}", real)
+    scale = f.number(2.0 ** (lost - bits), kind)
+    return f.make(f"fmul {number.typed}, splat ({scale.typed})", real)
 
 
 def _matmul(k: Special) -> None:
