@@ -18,6 +18,8 @@ __all__ = ["QUICK", "Module", "assemble"]
 _WORTH_SHARING = 20_000
 # A whole program of fewer operations is always faster on one thread than on two.
 QUICK = 400_000
+# A step of more calls than these is not optimised: that takes long, and the calls take longer.
+_MANY_CALLS = 64
 
 # The first words of the table: arena, control block, then inputs and states.
 ARENA, CONTROL, FIRST = 0, 1, 2
@@ -112,12 +114,15 @@ class _Assembler:
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
-        f = Function("step", ["ptr %table", "i64 %tid", "i64 %nt"])
+        many = len(self.calls) > _MANY_CALLS
+        parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
+        f = Function("step", parameters, attributes="#2" if many else "#0")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
-        pointers: dict[int, str] = {}
         for number, call in enumerate(self.calls):
+            # To compute an address again is cheaper than to keep it over so many calls.
+            pointers: dict[int, str] = {}
             arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
             scratch = f.address(arena, self.memory.nbytes // 8, "i64")
             arguments += [f"ptr {scratch}", f"ptr {arena}"]
@@ -134,7 +139,7 @@ class _Assembler:
             if last or call.shared or self.calls[number + 1].shared:
                 self._meet(f, control)
         if self.plan.copies:
-            self._copy_updates(f, arena, pointers)
+            self._copy_updates(f, arena)
             self._meet(f, control)
         return f.text("")
 
@@ -143,9 +148,10 @@ class _Assembler:
         if self.is_shared:
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
 
-    def _copy_updates(self, f: Function, arena: str, pointers: dict[int, str]) -> None:
+    def _copy_updates(self, f: Function, arena: str) -> None:
         """Copy the updates that could not be written in place into their states."""
         pairs = []
+        pointers: dict[int, str] = {}
         for place, node in self.plan.copies:
             old = self.graph.states[place].node
             source = self.plan.layouts.of(node).root
@@ -264,6 +270,7 @@ def _text(*parts: str) -> str:
     """Return a module."""
     common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
     ends = [f"attributes #0 = {{ noinline {common} }}", f"attributes #1 = {{ {common} }}"]
+    ends.append("attributes #2 = { noinline optnone nounwind }")
     return "\n".join([*parts, *ends])
 
 
