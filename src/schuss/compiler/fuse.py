@@ -57,6 +57,8 @@ class _Fuser:
         self.stage_of: dict[Node, Stage] = {}
         # For each stage, by number, the set (as bits) of stages that must run before it.
         self.before: list[int] = []
+        # The stages that any other one needs (or once needed).
+        self._awaited = 0
 
     def run(self) -> Plan:
         nodes = self.graph.nodes()
@@ -89,8 +91,13 @@ class _Fuser:
         self._require(stage, self._needs(node) & ~(1 << stage.number))
 
     def _require(self, stage: Stage, needed: int) -> None:
+        if not needed & ~self.before[stage.number]:
+            return
         mine = 1 << stage.number
         self.before[stage.number] |= needed
+        self._awaited |= needed
+        if not self._awaited & mine:
+            return
         for other, bits in enumerate(self.before):
             if bits & mine:
                 self.before[other] |= needed

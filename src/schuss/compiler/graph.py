@@ -191,12 +191,12 @@ class Graph:
 def ordered(roots: Iterable[Node]) -> list[Node]:
     """Return `roots` and all that they need, inputs first, without recursion."""
     done: dict[Node, None] = {}
-    stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(list(roots))]
+    stack = list(roots)[::-1]
     while stack:
-        node, ready = stack.pop()
-        if ready:
-            done[node] = None
-        elif node not in done:
-            stack.append((node, True))
-            stack.extend((x, False) for x in reversed(node.inputs) if x not in done)
+        node = stack[-1]
+        waiting = [x for x in node.inputs if x not in done] if node not in done else None
+        if waiting:
+            stack += waiting[::-1]
+        else:
+            done[stack.pop()] = None
     return list(done)

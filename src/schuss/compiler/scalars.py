@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import operator
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,14 +16,14 @@ __all__ = ["KINDS", "Function", "Scalar", "kind_of", "memory_type"]
 
 F32, F64, I64, I32, BOOL = "float", "double", "i64", "i32", "i1"
 KINDS = {"float32": F32, "float64": F64, "int64": I64, "int32": I32, "bool": BOOL}
-_DTYPES = {F32: np.float32, F64: np.float64, I64: np.int64, I32: np.int32, BOOL: np.bool_}
+_KINDS = {np.dtype(name): kind for name, kind in KINDS.items()}
 _BITS = {I64: 64, I32: 32, BOOL: 1}
 _SUFFIX = {F32: "f32", F64: "f64", I64: "i64", I32: "i32"}
 
 
 def kind_of(dtype: Any) -> str:
     """Return LLVM's type for an element of `dtype`."""
-    return KINDS[np.dtype(dtype).name]
+    return _KINDS[np.dtype(dtype)]
 
 
 def memory_type(kind: str) -> str:
@@ -32,8 +34,7 @@ def memory_type(kind: str) -> str:
 def literal(value: Any, kind: str) -> str:
     """Return a number as LLVM writes it."""
     if kind in (F32, F64):
-        with np.errstate(over="ignore"):
-            exact = float(np.float32(value)) if kind == F32 else float(value)
+        exact = ctypes.c_float(value).value if kind == F32 else float(value)
         return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
     if kind == BOOL:
         return "true" if value else "false"
@@ -60,6 +61,11 @@ class Scalar:
         """Whether it is a floating-point number."""
         return self.kind in (F32, F64)
 
+    @property
+    def is_literal(self) -> bool:
+        """Whether it is a number in the text."""
+        return self.name[0] != "%"
+
     def like(self, value: Any) -> Scalar:
         """Return a number (or a scalar) in this scalar's type."""
         if isinstance(value, Scalar):
@@ -74,17 +80,37 @@ class Scalar:
     def __add__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("or", other)
-        return self.op("fadd", other, self.f.arithmetic) if self.is_float else self.op("add", other)
+        if self.is_float:
+            return self.op("fadd", other, self.f.arithmetic)
+        return self._whole("add", operator.add, other)
 
     def __sub__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("xor", other)
-        return self.op("fsub", other, self.f.arithmetic) if self.is_float else self.op("sub", other)
+        if self.is_float:
+            return self.op("fsub", other, self.f.arithmetic)
+        return self._whole("sub", operator.sub, other)
 
     def __mul__(self, other: Any) -> Scalar:
         if self.kind == BOOL:
             return self.op("and", other)
-        return self.op("fmul", other, self.f.arithmetic) if self.is_float else self.op("mul", other)
+        if self.is_float:
+            return self.op("fmul", other, self.f.arithmetic)
+        return self._whole("mul", operator.mul, other)
+
+    def _whole(self, instruction: str, function: Callable[[int, int], int], other: Any) -> Scalar:
+        """Write integer arithmetic, but for what is known now: most of it finds addresses."""
+        y = self.like(other)
+        neutral = "1" if instruction == "mul" else "0"
+        if y.name == neutral:
+            return self
+        if self.name == neutral and instruction != "sub":
+            return y
+        if self.is_literal and y.is_literal:
+            half = 1 << _BITS[self.kind] - 1
+            exact = function(int(self.name), int(y.name))
+            return self.like((exact + half) % (2 * half) - half)
+        return self.op(instruction, y)
 
     def __truediv__(self, other: Any) -> Scalar:
         return self.op("fdiv", other)
@@ -210,7 +236,7 @@ class Scalar:
         """Return the value converted to another type, as NumPy's astype."""
         if kind == self.kind:
             return self
-        if self.name[0] in "-0123456789tf" and not self.name.startswith("%"):
+        if self.is_literal:
             known = self._known()
             if known is not None:
                 return Scalar(self.f, literal(known, kind), kind)
@@ -295,9 +321,9 @@ class Function:
     def address(self, pointer: str, offset: Scalar | int, kind: str) -> str:
         """Return the address of an element."""
         if isinstance(offset, int):
-            if offset == 0:
-                return pointer
             offset = self.number(offset)
+        if offset.name == "0":
+            return pointer
         name = self.fresh("p")
         self.emit(
             f"{name} = getelementptr inbounds {memory_type(kind)}, ptr {pointer}, {offset.typed}"
@@ -339,8 +365,11 @@ class Function:
         last = self.number(stop) if isinstance(stop, int) else stop
         body, latch, done = self.fresh("body"), self.fresh("latch"), self.fresh("done")
         before = self.block
-        some = self.make(f"icmp slt i64 {first.name}, {last.name}", BOOL)
-        self.emit(f"br i1 {some.name}, label {body}, label {done}")
+        if first.is_literal and last.is_literal and int(first.name) < int(last.name):
+            self.emit(f"br label {body}")
+        else:
+            some = self.make(f"icmp slt i64 {first.name}, {last.name}", BOOL)
+            self.emit(f"br i1 {some.name}, label {body}, label {done}")
         self.label(body)
         index, following = self.fresh("i"), self.fresh("n")
         self.emit(f"{index} = phi i64 [ {first.name}, %{before} ], [ {following}, {latch} ]")

@@ -54,7 +54,8 @@ def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
 def _key(node: Node) -> Any:
     """Return what two nodes of equal value have in common, or None where that is not known."""
     if node.primitive is not None:
-        return node.op, tuple(id(x) for x in node.inputs), repr(node.attributes), node.dtype.str
+        attributes = repr(node.attributes) if node.attributes else ""
+        return node.op, node.inputs, attributes, node.dtype
     if node.array is not None and node.size <= 64:
         return "constant", node.shape, node.dtype.str, node.array.tobytes()
     return None
@@ -94,9 +95,10 @@ def _folded(node: Node) -> Node | None:
     assert node.primitive is not None
     if node.size > _FOLDED or node.op == "broadcast_to":
         return None
+    for x in node.inputs:
+        if x.array is None:
+            return _folded_uniform(node)
     values = [x.array for x in node.inputs]
-    if any(v is None for v in values):
-        return _folded_uniform(node)
     with np.errstate(all="ignore"):
         out = np.asarray(node.primitive.value(*values, **node.attributes))
     return constant(out.astype(node.dtype, copy=False))
@@ -109,9 +111,11 @@ def _folded_uniform(node: Node) -> Node | None:
     assert node.primitive is not None
     if not isinstance(node.primitive.lower, Elementwise) or node.shape == ():
         return None
-    values = [uniform(x) for x in node.inputs]
-    if any(v is None for v in values):
-        return None
+    values = []
+    for x in node.inputs:
+        values.append(uniform(x))
+        if values[-1] is None:
+            return None
     arrays = [np.asarray(v, x.dtype) for v, x in zip(values, node.inputs, strict=True)]
     with np.errstate(all="ignore"):
         out = np.asarray(node.primitive.value(*arrays, **node.attributes)).astype(node.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -186,6 +186,7 @@ def as_tensor(x: TensorLike) -> Tensor:
     return x if isinstance(x, Tensor) else leaf(to_array(x))
 
 
+@cache
 def result_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of mixed inputs: floats win over integers without growing."""
     floats = [d for d in dtypes if d.kind == "f"]
@@ -235,12 +236,20 @@ def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
 
 def elementwise_shape(*specs: Spec) -> Spec:
     """Return the broadcast shape and the common dtype."""
-    return np.broadcast_shapes(*[s[0] for s in specs]), result_dtype(*[s[1] for s in specs])
+    return _broadcast_shape(specs), result_dtype(*[s[1] for s in specs])
 
 
 def predicate_shape(*specs: Spec) -> Spec:
     """Return the broadcast shape and bool."""
-    return np.broadcast_shapes(*[s[0] for s in specs]), bool_
+    return _broadcast_shape(specs), bool_
+
+
+def _broadcast_shape(specs: tuple[Spec, ...]) -> tuple[int, ...]:
+    first = specs[0][0]
+    # Most often they are equal, and NumPy takes its time.
+    if all(s[0] == first for s in specs):
+        return first
+    return np.broadcast_shapes(*[s[0] for s in specs])
 
 
 def unary(
