@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from schuss.compiler import kernels
 from schuss.compiler.buffers import ALIGNMENT, Memory
 from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, Node, cost_of
+from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopNest
 from schuss.compiler.native import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
@@ -60,6 +62,15 @@ class _Call:
     shared: bool
 
 
+@dataclass
+class _Written:
+    """A function: its name, which of a stage's buffers it gets, and the shares it falls into."""
+
+    name: str
+    parameters: list[int]
+    extent: int
+
+
 class _Assembler:
     def __init__(self, graph: Graph, plan: Plan, memory: Memory) -> None:
         self.graph = graph
@@ -68,6 +79,7 @@ class _Assembler:
         self.declared: dict[str, str] = {}
         self.functions: list[str] = []
         self.names: dict[str, str] = {}
+        self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
         self.flops = sum(map(cost_of, graph.nodes()))
 
@@ -77,15 +89,21 @@ class _Assembler:
         return self.flops >= QUICK and any(call.shared for call in self.calls)
 
     def stage(self, stage: Stage, number: int) -> None:
-        """Write the function of one stage."""
-        name = f"stage_{number}"
-        used: dict[int, tuple[str, Node]] = {}
+        """Write the function of one stage, unless one like it is written."""
+        like = Likeness(stage, self.plan.layouts, self.memory)
+        written = self.written.get(like.key)
+        if written is None:
+            written = self.written[like.key] = self._write(stage, f"stage_{number}", like)
+        shared = written.extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
+        nodes = [like.holders[i] for i in written.parameters]
+        self.calls.append(_Call(written.name, nodes, written.extent, shared))
+
+    def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
+        used: dict[int, str] = {}
 
         def pointer(node: Node) -> str:
-            buffer = self.memory.of[node]
-            if id(buffer) not in used:
-                used[id(buffer)] = (f"%b{len(used)}", node)
-            return used[id(buffer)][0]
+            place = like.place_of(self.memory.of[node])
+            return used.setdefault(place, f"%b{len(used)}")
 
         f = Function(name, [])
         if stage.special:
@@ -97,20 +115,19 @@ class _Assembler:
             nest.write()
             extent = nest.extent
         f.parameters = [
-            *[f"ptr noalias {p}" for p, _ in used.values()],
+            *[f"ptr noalias {p}" for p in used.values()],
             "ptr noalias %scratch",
             "ptr noalias %status",
             "i64 %lo",
             "i64 %hi",
         ]
         self.declared.update(f.declared)
-        shared = extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
-        # The same loop over other memory (an optimiser's, for each parameter) is the same code.
+        # Loops of other lengths may turn out to be the same code, too.
         body = f.text()
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
         if known == name:
             self.functions.append(body)
-        self.calls.append(_Call(known, [n for _, n in used.values()], extent, shared))
+        return _Written(known, list(used), extent)
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
