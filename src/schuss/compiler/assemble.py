@@ -23,8 +23,8 @@ QUICK = 400_000
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
 
-# The first words of the table: arena, control block, then inputs and states.
-ARENA, CONTROL, FIRST = 0, 1, 2
+# The first words of the table: arena, control block, working memory, then inputs and states.
+ARENA, CONTROL, SCRATCH, FIRST = 0, 1, 2, 3
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Module:
         text: the stages and the step, in LLVM's text form.
         scan: the function that runs the step many times, as a module of its own.
         symbols: functions of other libraries that the step calls.
-        scratch: bytes at the arena's end for kernels that need working memory.
+        scratch: bytes of working memory that each thread needs.
         stages: for each stage, its function's name and how many shares it can be split into.
         checks_indices: whether an index may turn out to be out of range.
         flops: about how many operations a step takes.
@@ -81,6 +81,10 @@ class _Assembler:
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
+        needed = [
+            kernels.scratch_of(n, plan.layouts) for s in plan.stages if s.special for n in s.nodes
+        ]
+        self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
         self.flops = sum(map(cost_of, graph.nodes()))
 
     @property
@@ -109,7 +113,7 @@ class _Assembler:
         if stage.special:
             node = stage.nodes[0]
             kernels.Special(node, self.plan.layouts, pointer, f).write()
-            extent = kernels.extent_of(node)
+            extent = kernels.extent_of(node, self.plan.layouts)
         else:
             nest = LoopNest(stage, self.plan, pointer, f)
             nest.write()
@@ -137,11 +141,11 @@ class _Assembler:
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
+        scratch = f.address(self._entry(f, SCRATCH), tid * (self.scratch // 8), "i64")
         for number, call in enumerate(self.calls):
             # To compute an address again is cheaper than to keep it over so many calls.
             pointers: dict[int, str] = {}
             arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
-            scratch = f.address(arena, self.memory.nbytes // 8, "i64")
             arguments += [f"ptr {scratch}", f"ptr {arena}"]
             head = f"call void @{call.name}({', '.join(arguments)}"
             if not call.shared:
@@ -308,13 +312,12 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     assembler = _Assembler(graph, plan, memory)
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
-    scratch = max([kernels.scratch_of(n) for s in plan.stages if s.special for n in s.nodes] + [0])
     declared = {**assembler.declared, **_DECLARED}
     return Module(
         _text(*declared.values(), *assembler.functions, assembler.step(), _ALONE),
         _text(*_DECLARED.values(), assembler.scan()),
         [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
-        -(-scratch // ALIGNMENT) * ALIGNMENT,
+        assembler.scratch,
         [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
         any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),
         assembler.flops,

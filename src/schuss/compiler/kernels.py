@@ -108,7 +108,7 @@ def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
     return total
 
 
-def extent_of(node: Node) -> int:
+def extent_of(node: Node, layouts: Layouts) -> int:
     """Return how many shares a kernel can be split into."""
     if node.op == "gather":
         return node.shape[0] if node.shape else 1
@@ -121,18 +121,18 @@ def extent_of(node: Node) -> int:
     if node.op == "matmul":
         from schuss.compiler.products import extent_of_product
 
-        return extent_of_product(node)
+        return extent_of_product(node, layouts)
     return 1
 
 
-def scratch_of(node: Node) -> int:
-    """Return the bytes of working memory that a kernel needs."""
+def scratch_of(node: Node, layouts: Layouts) -> int:
+    """Return the bytes of working memory that a kernel needs on each thread."""
     if node.op == "argsort":
         return 16 * int(node.inputs[0].shape[node.attributes["axis"]])
     if node.op == "matmul":
-        from schuss.compiler.tiles import packed_bytes
+        from schuss.compiler.products import scratch_of_product
 
-        return packed_bytes(node)
+        return scratch_of_product(node, layouts)
     return 0
 
 

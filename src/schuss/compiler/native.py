@@ -74,6 +74,12 @@ def vector_bytes() -> int:
     return 64 if "+avx512f" in names else 32 if "+avx2" in names else 16
 
 
+def has_feature(name: str) -> bool:
+    """Return whether the processor has a feature, by LLVM's name for it."""
+    _, features = _processor()
+    return f"+{name}" in features.split(",")
+
+
 def cache_folder() -> Path:
     """Return the folder of the cache: SCHUSS_CACHE, or `schuss` in the user's cache folder."""
     chosen = os.environ.get("SCHUSS_CACHE")
@@ -107,6 +113,11 @@ def _mathematics() -> Any:
 @cache
 def _resolve(name: str) -> None:
     """Tell LLVM where a function of another library is."""
+    if name.startswith("schuss_product_"):
+        from schuss.compiler.panels import library_function
+
+        _llvm().add_symbol(name, library_function(name))
+        return
     library = _blas() if name.startswith("scipy_") else _mathematics()
     try:
         function = getattr(library, name)

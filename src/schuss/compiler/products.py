@@ -1,19 +1,21 @@
-"""Matrix products: BLAS for what is large, generated loops for the rest."""
+"""Matrix products: tiles for what is small, panels for what is large, BLAS for the rest."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schuss.compiler.graph import Node
-from schuss.compiler.layout import Strided
+from schuss.compiler.layout import Layouts, Strided
+from schuss.compiler.panels import CHUNK, Shape, can_generate, shape_of
 from schuss.compiler.scalars import F32, F64, Scalar, kind_of
-from schuss.compiler.tiles import is_small, write_tiles
+from schuss.compiler.tiles import is_small, packed_bytes, write_tiles
 
 if TYPE_CHECKING:
     from schuss.compiler.kernels import Special
 
-__all__ = ["extent_of_product", "is_matrix", "write_product"]
+__all__ = ["extent_of_product", "is_matrix", "scratch_of_product", "write_product"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 
@@ -41,22 +43,73 @@ _MOST_SHARES = 16
 _STEP = 32
 
 
-def _cut(node: Node) -> tuple[bool, int, int]:
-    """Return how a product is shared: by columns (or rows), how long each part, how many."""
+@dataclass(frozen=True)
+class _Cut:
+    """How a product is shared.
+
+    Args:
+        by_columns: whether columns of the result are shared, or rows.
+        each: how many of them are in a share.
+        parts: number of shares.
+    """
+
+    by_columns: bool
+    each: int
+    parts: int
+
+
+def _cut(node: Node, layouts: Layouts) -> _Cut:
     m, n = node.shape[-2:]
     wanted = 2 * m * n * node.inputs[0].shape[-1] // _SHARE
-    by_columns = n > m
-    length = max(m, n)
+    found = _panels(node, layouts)
+    if found is None:
+        by_columns, step = n > m, _STEP
+    else:
+        # Panels of V or chunks of S, of which there are more.
+        shape, turned = found
+        v, s = (m, n) if turned else (n, m)
+        of_v = -(-v // shape.panel) >= -(-s // CHUNK)
+        by_columns, step = of_v != turned, shape.panel if of_v else CHUNK
+    length = n if by_columns else m
     if len(node.shape) > 2 or kind_of(node.dtype) not in (F32, F64) or wanted < 2:
-        return by_columns, length, 1
+        return _Cut(by_columns, length, 1)
     each = -(-length // min(wanted, _MOST_SHARES))
-    each = -(-each // _STEP) * _STEP
-    return by_columns, each, -(-length // each)
+    each = -(-each // step) * step
+    return _Cut(by_columns, each, -(-length // each))
 
 
-def extent_of_product(node: Node) -> int:
+def extent_of_product(node: Node, layouts: Layouts) -> int:
     """Return how many shares a product can be split into."""
-    return _cut(node)[2]
+    return _cut(node, layouts).parts
+
+
+def scratch_of_product(node: Node, layouts: Layouts) -> int:
+    """Return the bytes of working memory that a product needs on each thread."""
+    found = _panels(node, layouts)
+    if found is None:
+        return packed_bytes(node)
+    shape, turned = found
+    return shape.scratch_bytes(node.inputs[0].shape[-1], node.shape[-2 if turned else -1])
+
+
+def _panels(node: Node, layouts: Layouts) -> tuple[Shape, bool] | None:
+    """Return the tiles of a product in panels and whether it is turned; None for other ways."""
+    kind = kind_of(node.dtype)
+    if node.size == 0 or kind not in (F32, F64):
+        return None
+    x, y = (layouts.of(i) for i in node.inputs)
+    if is_small(node, y) or not can_generate(kind, x.shape[-1]):
+        return None
+    shape = shape_of(kind)
+    sides = leading(x), leading(y)
+    if sides[0] is None or sides[1] is None:
+        return None
+    turned = sides[1][0]
+    if turned and sides[0][0]:
+        return None
+    # A panel that is mostly empty would cost as much as a full one.
+    across = node.shape[-2 if turned else -1]
+    return (shape, turned) if 2 * across >= shape.panel else None
 
 
 def write_product(k: Special) -> None:
@@ -67,19 +120,68 @@ def write_product(k: Special) -> None:
     y = k.view(1).broadcast((*batch, *k.node.inputs[1].shape[-2:]))
     if k.node.size == 0:
         return
-    by_columns, each, parts = _cut(k.node)
-    if parts > 1:
+    cut, found = _cut(k.node, k.layouts), _panels(k.node, k.layouts)
+    if cut.parts > 1 and found is None:
         with k.f.loop(k.low, k.high) as part:
-            _call_blas(k, x, y, [], (by_columns, part * each, each))
+            _call_blas(k, x, y, [], (cut.by_columns, part * cut.each, cut.each))
+        return
+    if cut.parts > 1 and found is not None:
+        length = k.node.shape[-1 if cut.by_columns else -2]
+        bounds = (k.low * cut.each, (k.high * cut.each).minimum(length))
+        _call_panels(k, x, y, [], *found, (cut.by_columns, *bounds))
         return
     with k.loops(batch) as index:
         floats = kind_of(k.node.dtype) in (F32, F64) and x.shape[-1] > 0
         if floats and is_small(k.node, y):
             write_tiles(k, x, y, index)
+        elif found is not None:
+            bounds = (k.f.number(0), k.f.number(shape[-2]))
+            _call_panels(k, x, y, index, *found, (False, *bounds))
         elif floats:
             _call_blas(k, x, y, index, None)
         else:
             _plain(k, x, y, index)
+
+
+def _call_panels(
+    k: Special,
+    x: Strided,
+    y: Strided,
+    index: list[Scalar],
+    shape: Shape,
+    turned: bool,
+    part: tuple[bool, Scalar, Scalar],
+) -> None:
+    """Call the library of large products for some columns or rows of the matrices at `index`."""
+    from schuss.compiler.kernels import place_of
+
+    f, kind = k.f, kind_of(k.node.dtype)
+    by_columns, low, high = part
+    zero, inner = f.number(0), x.shape[-1]
+    m, n = k.node.shape[-2:]
+    lengths = [(zero, f.number(m)), (zero, f.number(n))]
+    lengths[by_columns] = (low, high)
+    places = [
+        f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)
+    ]
+    (x_turned, x_step), (_, y_step) = leading(x) or (False, 1), leading(y) or (False, 1)
+    c = f.address(k.pointer(k.node), place_of(k.out, [*index, zero, zero]), kind)
+    if turned:
+        (v, s), (of_v, of_s) = places, lengths
+        steps, v_step, across = (y_step, 1), x_step, m
+    else:
+        (s, v), (of_s, of_v) = places, lengths
+        steps, v_step, across = (1, x_step) if x_turned else (x_step, 1), y_step, n
+    name = f"@schuss_product_{'turned' if turned else 'plain'}_{'f32' if kind == F32 else 'f64'}"
+    block = min(shape.block(inner), -(-across // shape.panel) * shape.panel)
+    values: list[str | int | Scalar] = [
+        s, *steps, v, v_step, c, n, inner, block, "%scratch", *of_s, *of_v
+    ]  # fmt: skip
+    kinds = ["ptr" if isinstance(v, str) else "i64" for v in values]
+    f.declare(name, "void", kinds)
+    given = [v.name if isinstance(v, Scalar) else v for v in values]
+    arguments = ", ".join(f"{t} {v}" for t, v in zip(kinds, given, strict=True))
+    f.emit(f"call void {name}({arguments})")
 
 
 def _call_blas(

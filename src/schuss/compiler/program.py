@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler import threads
-from schuss.compiler.assemble import FIRST, QUICK, assemble
+from schuss.compiler.assemble import FIRST, QUICK, SCRATCH, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.fuse import fuse
@@ -115,7 +115,7 @@ class Program:
 
     def _prepare_memory(self) -> None:
         graph, memory = self.graph, self.memory
-        self._arena = aligned((memory.nbytes + self.module.scratch,), np.dtype(np.uint8))
+        self._arena = aligned((memory.nbytes,), np.dtype(np.uint8))
         self._arena[: memory.fixed] = 0
         for node in graph.nodes():
             if node.array is not None:
@@ -130,10 +130,16 @@ class Program:
         entries = FIRST + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
         self._table[0] = address_of(self._arena)
+        self._provide_scratch(1)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         # The arrays that the table points to.
         self.seen: list[Any] = [None] * len(graph.inputs)
+
+    def _provide_scratch(self, size: int) -> None:
+        """Have working memory for so many threads."""
+        self._scratch = aligned((size * self.module.scratch,), np.dtype(np.uint8))
+        self._table[SCRATCH] = address_of(self._scratch)
 
     def _in_arena(self, node: Any) -> Array:
         buffer = self.memory.of[node]
@@ -224,6 +230,8 @@ class Program:
                 alone()
             else:
                 team = threads.team(size)
+                if len(self._scratch) < size * self.module.scratch:
+                    self._provide_scratch(size)
                 self._pointers[1] = team.control
                 threads.launch(team, function, self._at)
             self._chooser.took(size, (time.perf_counter() - start) / steps)

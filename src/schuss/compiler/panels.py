@@ -1,0 +1,405 @@
+"""Large matrix products as a library of machine code that all programs share.
+
+One factor is read in vectors (V, packed into panels), the other one number at a time (S): a tile
+of the result is as many sums as there are registers. A product with V = y is computed as it
+stands ("plain"); for x @ y.T the parts are turned: V = x and S = y, whose rows are then read as
+they lie, and tiles of the result are transposed on their way out ("turned"). Every element is
+one chain of fused multiply-adds over the inner axis, so that neither the split between threads
+nor the way it is computed changes a bit. The scheme is that of Goto and van de Geijn (2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from schuss.compiler.native import Library, has_feature, load, vector_bytes
+from schuss.compiler.scalars import F32, F64, I64, Function, Scalar
+
+__all__ = ["CHUNK", "Shape", "can_generate", "library_function", "shape_of"]
+
+# Rows of S in a tile, and in a chunk that is packed or transposed at once.
+_ROWS = 6
+CHUNK = 48
+# Bytes of panels that are kept in a core's second cache while S goes by.
+_BLOCK = 512 * 1024
+# Beyond this length a panel no longer stays in the second cache.
+_LONGEST = 4096
+_SIZE = {F32: 4, F64: 8}
+_SUFFIX = {F32: "f32", F64: "f64"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The vectors of a tile.
+
+    Args:
+        kind: LLVM's type of an element.
+        lanes: elements in a vector.
+        vectors: vectors in a row of a tile.
+    """
+
+    kind: str
+    lanes: int
+    vectors: int
+
+    @property
+    def panel(self) -> int:
+        """Columns of a panel."""
+        return self.lanes * self.vectors
+
+    @property
+    def vector(self) -> str:
+        """LLVM's type of a vector."""
+        return f"<{self.lanes} x {self.kind}>"
+
+    @property
+    def suffix(self) -> str:
+        """What LLVM's intrinsics call the vector."""
+        return f"v{self.lanes}{_SUFFIX[self.kind]}"
+
+    def block(self, inner: int) -> int:
+        """Return how many columns of V are packed at once."""
+        fitting = _BLOCK // (inner * _SIZE[self.kind] * self.panel)
+        return max(fitting, 1) * self.panel
+
+    def scratch_bytes(self, inner: int, columns: int) -> int:
+        """Return the bytes of working memory of one thread."""
+        panels = min(self.block(inner), -(-columns // self.panel) * self.panel)
+        return _SIZE[self.kind] * (CHUNK * self.panel + inner * (CHUNK + panels))
+
+
+def shape_of(kind: str) -> Shape:
+    """Return the tiles for this processor: 24 sums of 32 registers, or 12 of 16."""
+    width = vector_bytes()
+    return Shape(kind, width // _SIZE[kind], 4 if width == 64 else 2)
+
+
+def can_generate(kind: str, inner: int) -> bool:
+    """Whether this processor's vectors and the length of the inner axis suit these products."""
+    fused = vector_bytes() == 64 or (vector_bytes() == 32 and has_feature("fma"))
+    return fused and kind in _SIZE and 0 < inner <= _LONGEST
+
+
+class _Writer(Function):
+    """A function over vectors of one shape."""
+
+    def __init__(self, name: str, parameters: list[str], shape: Shape) -> None:
+        super().__init__(name, parameters)
+        self.shape = shape
+
+    def vector(self, instruction: str) -> str:
+        """Write an instruction, and return its result."""
+        name = self.fresh("x")
+        self.emit(f"{name} = {instruction}")
+        return name
+
+    def at(self, pointer: str, offset: Scalar | int) -> str:
+        """Return the address of an element."""
+        return self.address(pointer, offset, self.shape.kind)
+
+    def mask(self, count: Scalar) -> str:
+        """Return a mask of the first `count` lanes."""
+        lanes = self.shape.lanes
+        numbers = f"<{lanes} x i64>"
+        one = self.vector(f"insertelement {numbers} poison, {count.typed}, i64 0")
+        all_of_them = self.vector(
+            f"shufflevector {numbers} {one}, {numbers} poison, <{lanes} x i32> zeroinitializer"
+        )
+        counting = ", ".join(f"i64 {i}" for i in range(lanes))
+        return self.vector(f"icmp slt {numbers} <{counting}>, {all_of_them}")
+
+    def read(self, pointer: str, mask: str | None = None) -> str:
+        """Load a vector; lanes beyond the mask are 0."""
+        s, size = self.shape, _SIZE[self.shape.kind]
+        if mask is None:
+            return self.vector(f"load {s.vector}, ptr {pointer}, align {size}")
+        return self.vector(
+            f"call {s.vector} @llvm.masked.load.{s.suffix}.p0(ptr {pointer}, i32 {size}, "
+            f"<{s.lanes} x i1> {mask}, {s.vector} zeroinitializer)"
+        )
+
+    def write(self, value: str, pointer: str, mask: str | None = None) -> None:
+        """Store a vector, or the lanes of a mask."""
+        s, size = self.shape, _SIZE[self.shape.kind]
+        if mask is None:
+            self.emit(f"store {s.vector} {value}, ptr {pointer}, align {size}")
+            return
+        self.emit(
+            f"call void @llvm.masked.store.{s.suffix}.p0({s.vector} {value}, ptr {pointer}, "
+            f"i32 {size}, <{s.lanes} x i1> {mask})"
+        )
+
+    def transposed(self, rows: list[str]) -> list[str]:
+        """Return a square of vectors transposed: halves change places, then quarters, ..."""
+        s = self.shape
+        distance = s.lanes // 2
+        while distance:
+            turned = list(rows)
+            for i in range(s.lanes):
+                if i & distance:
+                    continue
+                pair = f"{s.vector} {rows[i]}, {s.vector} {rows[i + distance]}"
+                for place, own in ((i, 0), (i + distance, distance)):
+                    # A lane comes from the first vector, or from the second (numbered on).
+                    lanes = ", ".join(
+                        f"i32 {lane - distance + s.lanes + own if lane & distance else lane + own}"
+                        for lane in range(s.lanes)
+                    )
+                    turned[place] = self.vector(f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>")
+            rows = turned
+            distance //= 2
+        return rows
+
+
+def _tile(shape: Shape) -> str:
+    """Write the tile: `rows` x `columns` of the result, at most 6 x a panel.
+
+    Rows beyond `rows` repeat the last one: what they compute and store is the same.
+    """
+    f = _Writer(
+        f"tile_{_SUFFIX[shape.kind]}",
+        ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
+         "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
+        shape,
+    )  # fmt: skip
+    last = f.parameter("rows", I64) - 1
+    rows = [last.minimum(r) for r in range(_ROWS)]
+    sources = [f.at("%s", r * f.parameter("s_row", I64)) for r in rows]
+    names = {(r, v): f.fresh("sum") for r in range(_ROWS) for v in range(shape.vectors)}
+    after = {place: f.fresh("next") for place in names}
+    f.emit("br label %body")
+    f.label("%body")
+    f.emit("%k = phi i64 [ 0, %entry ], [ %k1, %body ]")
+    f.emit("%offset = phi i64 [ 0, %entry ], [ %offset1, %body ]")
+    f.emit("%line = phi ptr [ %v, %entry ], [ %line1, %body ]")
+    for place, name in names.items():
+        f.emit(
+            f"{name} = phi {shape.vector} [ zeroinitializer, %entry ], [ {after[place]}, %body ]"
+        )
+    across = [f.read(f.at("%line", v * shape.lanes)) for v in range(shape.vectors)]
+    for r, source in enumerate(sources):
+        one = f.load(source, f.parameter("offset", I64), shape.kind)
+        alone = f.vector(f"insertelement {shape.vector} poison, {one.typed}, i64 0")
+        spread = f.vector(
+            f"shufflevector {shape.vector} {alone}, {shape.vector} poison, "
+            f"<{shape.lanes} x i32> zeroinitializer"
+        )
+        for v, other in enumerate(across):
+            values = ", ".join(f"{shape.vector} {x}" for x in (spread, other, names[r, v]))
+            f.emit(f"{after[r, v]} = call {shape.vector} @llvm.fma.{shape.suffix}({values})")
+    f.emit("%k1 = add nsw i64 %k, 1")
+    f.emit("%offset1 = add nsw i64 %offset, %s_k")
+    f.emit(f"%line1 = getelementptr inbounds {shape.kind}, ptr %line, i64 {shape.panel}")
+    f.emit("%more = icmp slt i64 %k1, %inner")
+    f.emit("br i1 %more, label %body, label %out")
+    f.label("%out")
+    columns = f.parameter("columns", I64)
+    masks = [f.mask(columns - v * shape.lanes) for v in range(shape.vectors)]
+    targets = [f.at("%c", r * f.parameter("c_row", I64)) for r in rows]
+    for (r, v), name in after.items():
+        f.write(name, f.at(targets[r], v * shape.lanes), masks[v])
+    return f.text()
+
+
+def _pack(shape: Shape, name: str, width: int) -> str:
+    """Write a copy of `lines` rows of at most `width` elements; what is missing becomes 0."""
+    f = _Writer(
+        name,
+        ["ptr noalias %source", "i64 %step", "i64 %lines", "i64 %count", "ptr noalias %target"],
+        shape,
+    )
+    vectors = width // shape.lanes
+    masks = [f.mask(f.parameter("count", I64) - v * shape.lanes) for v in range(vectors)]
+    with f.loop(0, f.parameter("lines", I64)) as i:
+        source = f.at("%source", i * f.parameter("step", I64))
+        target = f.at("%target", i * width)
+        for v, mask in enumerate(masks):
+            value = f.read(f.at(source, v * shape.lanes), mask)
+            f.write(value, f.at(target, v * shape.lanes))
+    return f.text()
+
+
+def _pack_turned(shape: Shape) -> str:
+    """Write the packing of at most a panel of rows, so that they become columns."""
+    f = _Writer(
+        f"pack_turned_{_SUFFIX[shape.kind]}",
+        ["ptr noalias %source", "i64 %step", "i64 %inner", "i64 %count", "ptr noalias %target"],
+        shape,
+    )
+    inner, last = f.parameter("inner", I64), f.parameter("count", I64) - 1
+    for group in range(shape.vectors):
+        first = group * shape.lanes
+        # Columns beyond the last row repeat it: nobody reads what comes of them.
+        lines = [
+            f.at("%source", last.minimum(first + i) * f.parameter("step", I64))
+            for i in range(shape.lanes)
+        ]
+        whole = inner.op("sdiv", shape.lanes) * shape.lanes
+        with f.loop(0, whole, shape.lanes) as k:
+            square = f.transposed([f.read(f.at(line, k)) for line in lines])
+            for i, row in enumerate(square):
+                f.write(row, f.at("%target", (k + i) * shape.panel + first))
+        with f.loop(whole, inner) as k:
+            for i, line in enumerate(lines):
+                value = f.load(line, k, shape.kind)
+                f.store(value, "%target", k * shape.panel + (first + i))
+    return f.text()
+
+
+def _turn_out(shape: Shape) -> str:
+    """Write the transposition of a chunk of `height` rows into `count` rows of the result."""
+    f = _Writer(
+        f"turn_out_{_SUFFIX[shape.kind]}",
+        ["ptr noalias %source", "ptr noalias %c", "i64 %c_row", "i64 %height", "i64 %count"],
+        shape,
+    )
+    count, height = f.parameter("count", I64), f.parameter("height", I64)
+    with f.loop(0, height, shape.lanes) as s:
+        for group in range(shape.vectors):
+            first = group * shape.lanes
+            with f.when(count.gt(first)):
+                lines = [
+                    f.read(f.at("%source", (s + i) * shape.panel + first))
+                    for i in range(shape.lanes)
+                ]
+                left = height - s
+                for i, row in enumerate(f.transposed(lines)):
+                    here = count.gt(first + i).where(left, 0)
+                    target = f.at("%c", s + f.parameter("c_row", I64) * (first + i))
+                    f.write(row, target, f.mask(here))
+    return f.text()
+
+
+_PARAMETERS = [
+    "ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %v_row", "ptr noalias %c",
+    "i64 %c_row", "i64 %inner", "i64 %block", "ptr noalias %scratch",
+    "i64 %s_low", "i64 %s_high", "i64 %v_low", "i64 %v_high",
+]  # fmt: skip
+
+
+class _Product:
+    """Writes the loops over blocks of V, chunks of S, panels and tiles."""
+
+    def __init__(self, shape: Shape, *, turned: bool) -> None:
+        self.shape = shape
+        self.turned = turned
+        self.suffix = _SUFFIX[shape.kind]
+        self.f = _Writer(self.name, _PARAMETERS, shape)
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return f"schuss_product_{'turned' if self.turned else 'plain'}_{self.suffix}"
+
+    def _number(self, name: str) -> Scalar:
+        return self.f.parameter(name, I64)
+
+    def text(self) -> str:
+        """Return the function."""
+        f, shape = self.f, self.shape
+        # Working memory: a chunk of the result, a chunk of S, then the panels of V.
+        packed_s = f.at("%scratch", CHUNK * shape.panel)
+        panels = f.at(packed_s, self._number("inner") * CHUNK)
+        lies_across = self._number("s_k").ne(1)
+        block = f.reserve(I64)
+        f.store(self._number("v_low"), block, 0)
+        with f.repeat() as blocks:
+            start = f.load(block, 0, I64)
+            blocks.leave(start.ge(self._number("v_high")))
+            width = (self._number("v_high") - start).minimum(self._number("block"))
+            with f.loop(0, width, shape.panel) as j:
+                self._pack_panel(start + j, (width - j).minimum(shape.panel), panels, j)
+            with f.loop(self._number("s_low"), self._number("s_high"), CHUNK) as row:
+                height = (self._number("s_high") - row).minimum(CHUNK)
+                source, step, along = self._chunk_of_s(row, height, packed_s, lies_across)
+                with f.loop(0, width, shape.panel) as j:
+                    panel = f.at(panels, j * self._number("inner"))
+                    count = (width - j).minimum(shape.panel)
+                    self._tiles((source, step, along), panel, (row, height), (start + j, count))
+            f.store(start + width, block, 0)
+        return f.text("")
+
+    def _call(self, name: str, *arguments: str | Scalar) -> None:
+        given = ", ".join(a.typed if isinstance(a, Scalar) else f"ptr {a}" for a in arguments)
+        self.f.emit(f"call void @{name}_{self.suffix}({given})")
+
+    def _pack_panel(self, column: Scalar, count: Scalar, panels: str, j: Scalar) -> None:
+        f, inner, step = self.f, self._number("inner"), self._number("v_row")
+        target = f.at(panels, j * inner)
+        if self.turned:
+            source = f.at("%v", column * step)
+            self._call("pack_turned", source, step, inner, count, target)
+        else:
+            self._call("pack_v", f.at("%v", column), step, inner, count, target)
+
+    def _chunk_of_s(
+        self, row: Scalar, height: Scalar, packed: str, lies_across: Scalar
+    ) -> tuple[str, Scalar, Scalar]:
+        """Return where a chunk of S is, its step between rows, and along the inner axis."""
+        f = self.f
+        source = f.at("%s", row * self._number("s_row"))
+        if self.turned:
+            return source, self._number("s_row"), self._number("s_k")
+        # Far apart along the inner axis, its numbers would fall out of the cache: it is packed.
+        with f.when(lies_across):
+            self._call("pack_s", source, self._number("s_k"), self._number("inner"), height, packed)
+        chosen = f.fresh("s")
+        f.emit(f"{chosen} = select i1 {lies_across.name}, ptr {packed}, ptr {source}")
+        step = lies_across.where(f.number(1), self._number("s_row"))
+        along = lies_across.where(f.number(CHUNK), self._number("s_k"))
+        return chosen, step, along
+
+    def _tiles(
+        self,
+        s: tuple[str, Scalar, Scalar],
+        panel: str,
+        rows: tuple[Scalar, Scalar],
+        columns: tuple[Scalar, Scalar],
+    ) -> None:
+        f, shape = self.f, self.shape
+        (source, step, along), (row, height), (column, count) = s, rows, columns
+        c_row = self._number("c_row")
+        if self.turned:
+            target, down, width = "%scratch", f.number(shape.panel), f.number(shape.panel)
+        else:
+            target, down, width = f.at("%c", row * c_row + column), c_row, count
+        with f.loop(0, height, _ROWS) as t:
+            left = (height - t).minimum(_ROWS)
+            here, out = f.at(source, t * step), f.at(target, t * down)
+            inner = self._number("inner")
+            self._call("tile", here, step, along, panel, inner, out, down, left, width)
+        if self.turned:
+            out = f.at("%c", column * c_row + row)
+            self._call("turn_out", "%scratch", out, c_row, height, count)
+
+
+def _text(shape: Shape) -> str:
+    suffix = _SUFFIX[shape.kind]
+    v, mask = shape.vector, f"<{shape.lanes} x i1>"
+    return "\n".join(
+        [
+            f"declare {v} @llvm.fma.{shape.suffix}({v}, {v}, {v})",
+            f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
+            f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
+            "declare i64 @llvm.smin.i64(i64, i64)",
+            _tile(shape),
+            _pack(shape, f"pack_v_{suffix}", shape.panel),
+            _pack(shape, f"pack_s_{suffix}", CHUNK),
+            _pack_turned(shape),
+            _turn_out(shape),
+            *[_Product(shape, turned=turned).text() for turned in (False, True)],
+            f'attributes #0 = {{ noinline nounwind "prefer-vector-width"="{vector_bytes() * 8}" }}',
+        ]
+    )
+
+
+@cache
+def _library(shape: Shape) -> Library:
+    return load(_text(shape), [])
+
+
+def library_function(name: str) -> int:
+    """Return the address of a product: "schuss_product_plain_f32" and the like."""
+    kind = F32 if name.endswith("f32") else F64
+    return _library(shape_of(kind)).address(name)
