@@ -146,7 +146,9 @@ class _Writer(Function):
                         f"i32 {lane - distance + s.lanes + own if lane & distance else lane + own}"
                         for lane in range(s.lanes)
                     )
-                    turned[place] = self.vector(f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>")
+                    turned[place] = self.vector(
+                        f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>"
+                    )
             rows = turned
             distance //= 2
         return rows

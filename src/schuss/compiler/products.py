@@ -161,9 +161,7 @@ def _call_panels(
     m, n = k.node.shape[-2:]
     lengths = [(zero, f.number(m)), (zero, f.number(n))]
     lengths[by_columns] = (low, high)
-    places = [
-        f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)
-    ]
+    places = [f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)]
     (x_turned, x_step), (_, y_step) = leading(x) or (False, 1), leading(y) or (False, 1)
     c = f.address(k.pointer(k.node), place_of(k.out, [*index, zero, zero]), kind)
     if turned:
