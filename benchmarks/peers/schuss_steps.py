@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,15 +67,16 @@ def module_of(layer: Layer) -> nn.Module:
             return Sum(nn.Sequential(*map(module_of, layers)))
 
 
-def assign(model: nn.Module, weights: list[np.ndarray]) -> nn.Module:
-    parameters: Iterator[Any] = iter(model.parameters())
-    for parameter, value in zip(parameters, weights, strict=True):
+def make_model(network: Network, weights: list[np.ndarray]) -> nn.Module:
+    """The network with these weights."""
+    model = nn.Sequential(*map(module_of, network.layers))
+    for parameter, value in zip(model.parameters(), weights, strict=True):
         parameter.assign(value)
     return model
 
 
-def make_step(network: Network, weights: list[np.ndarray]) -> Callable[[Any, Any], Any]:
-    model = assign(nn.Sequential(*map(module_of, network.layers)), weights)
+def make_step(model: nn.Module) -> Callable[[Any, Any], Any]:
+    """A whole step: forward, loss, backward, Adam."""
     rule = optim.Adam(model.parameters(), lr=LR)
 
     def step(x: Any, y: Any) -> Any:
@@ -89,7 +90,7 @@ def make_step(network: Network, weights: list[np.ndarray]) -> Callable[[Any, Any
 
 
 def build(option: str, network: Network, data: Data) -> Steps:
-    step: Any = make_step(network, data.weights)
+    step: Any = make_step(make_model(network, data.weights))
     x, y = ss.tensor(data.x[: network.batch]), ss.tensor(data.y[: network.batch])
     if option != "eager":
         step = ss.compile(step)
