@@ -1,0 +1,134 @@
+"""Where a step's time goes: each stage of the compiled program, timed inside of it.
+
+    python benchmarks/stages.py mnist [--threads 2] [--all]
+
+The program's own text is compiled once more with a reading of the processor's counter around every
+call in its step: what a thread spends in a stage, and what it waits at the meeting after it; both
+are medians over many steps. A reading costs some 20 ns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import re
+import time
+from typing import Any
+
+import numpy as np
+
+import schuss as ss
+from peers import machine
+from peers.networks import NETWORKS, make_data
+from peers.schuss_steps import make_model, make_step
+from schuss.compiler import native, threads
+from schuss.compiler.graph import cost_of
+from schuss.compiler.listing import Listing
+
+SECONDS = 0.5
+
+
+def instrumented(text: str) -> tuple[str, list[str]]:
+    """The text with readings around each call in `step`, and the functions that are called."""
+    lines = text.splitlines()
+    start = next(i for i, x in enumerate(lines) if re.match(r"define .*@step\(", x))
+    end = start + lines[start:].index("}")
+    body: list[str] = []
+    called: list[str] = []
+    for line in lines[start:end]:
+        found = re.match(r"\s*call void @(\w+)\(", line)
+        if not found or found[1].startswith("llvm."):
+            body.append(line)
+            continue
+        p = f"%reading{len(called)}"
+        body += [
+            f"{p}a = call i64 @llvm.readcyclecounter()",
+            line,
+            f"{p}b = call i64 @llvm.readcyclecounter()",
+            f"{p}c = sub i64 {p}b, {p}a",
+            f"{p}d = mul i64 %tid, COUNT",
+            f"{p}e = add i64 {p}d, {len(called)}",
+            f"{p}f = getelementptr i64, ptr @readings, i64 {p}e",
+            f"{p}g = load i64, ptr {p}f",
+            f"{p}h = add i64 {p}g, {p}c",
+            f"store i64 {p}h, ptr {p}f",
+        ]
+        called.append(found[1])
+    count = len(called)
+    body = [line.replace("COUNT", str(count)) for line in body]
+    head = [
+        "declare i64 @llvm.readcyclecounter()",
+        f"@readings = global [{count * machine.cores()} x i64] zeroinitializer",
+    ]
+    return "\n".join([*head, *lines[:start], *body, *lines[end:]]), called
+
+
+def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
+    """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
+    text, called = instrumented(program.module.text)
+    library = native.load(text, program.module.symbols)
+    step = library.address("step")
+    team = threads.team(size)
+    program._pointers[1] = team.control
+    counters = np.ctypeslib.as_array(
+        (ctypes.c_int64 * (size * len(called))).from_address(library.address("readings"))
+    ).reshape(size, -1)
+    for _ in range(20):
+        threads.launch(team, step, program._at)
+    cycles, times = [], []
+    while sum(times) < SECONDS or len(times) < 5:
+        counters[:] = 0
+        start = time.perf_counter()
+        threads.launch(team, step, program._at)
+        times.append(time.perf_counter() - start)
+        cycles.append(counters.copy())
+    # The first thread's calls, which have no gaps between them, take the whole time.
+    micro = 1e6 * sum(times) / sum(c[0].sum() for c in cycles)
+    return np.median(cycles, axis=0) * micro, called, 1e6 * float(np.median(times))
+
+
+def show(program: Any, size: int, everything: bool) -> None:
+    spent, called, micro = readings(program, size)
+    print(f"\n{micro:.1f} µs a step on {size} threads, {len(program.plan.stages)} stages")
+    print(f"{'work µs':>9} {'wait µs':>9} {'GFLOP/s':>8}  stage")
+    listing = str(Listing(program)).splitlines()
+    heads = [i for i, line in enumerate(listing) if re.match(r"\d+: ", line)]
+    is_wait = np.array([name == "schuss_barrier" for name in called])
+    work = np.flatnonzero(~is_wait)
+    waits = spent * is_wait
+    rows = []
+    for number, place in enumerate(work):
+        until = work[number + 1] if number + 1 < len(work) else len(called)
+        waited = waits[:, place:until].sum() / size
+        stage = program.plan.stages[number] if len(work) == len(program.plan.stages) else None
+        flops = sum(map(cost_of, stage.nodes)) if stage else 0
+        label = listing[heads[number]] if number < len(heads) else called[place]
+        last = listing[heads[number + 1] - 1] if number + 1 < len(heads) else ""
+        busy = spent[:, place].max()
+        rows.append((busy, waited, flops / max(busy, 1e-9) / 1e3, f"{label} ...{last.strip()}"))
+    shown = rows if everything else sorted(rows, reverse=True)[:12]
+    for busy, waited, rate, label in shown:
+        print(f"{busy:9.1f} {waited:9.1f} {rate:8.1f}  {label[:110]}")
+    print(f"{sum(r[0] for r in rows):9.1f} {sum(r[1] for r in rows):9.1f}           all of them")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("networks", nargs="+", choices=list(NETWORKS))
+    parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, machine.cores()}))
+    parser.add_argument("--all", action="store_true", help="every stage, in the program's order")
+    options = parser.parse_args()
+    print(machine.describe())
+    for name in options.networks:
+        network = NETWORKS[name]
+        data = make_data(network)
+        step: Any = ss.compile(make_step(make_model(network, data.weights)))
+        x, y = ss.tensor(data.x[: network.batch]), ss.tensor(data.y[: network.batch])
+        step(x, y)
+        print(f"\n{name}: {network.shape}, batch {network.batch}")
+        for size in options.threads:
+            show(step.graph(x, y)._program, size, options.all)
+
+
+if __name__ == "__main__":
+    main()
