@@ -61,8 +61,8 @@ def set_state(state: TensorLike) -> None:
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    sizes = tuple(operator.index(n) for n in shape)
-    if any(n < 0 for n in sizes):
+    sizes = tuple(map(operator.index, shape))
+    if min(sizes, default=0) < 0:
         raise ValueError(f"rand: expected lengths of axes of at least 0, got {sizes}.")
     return sizes
 

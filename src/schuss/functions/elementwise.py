@@ -112,7 +112,8 @@ def trunc(x: TensorLike) -> Tensor:
 
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Return x kept within `min` and `max` (either may be None), elementwise."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     if min is not None:
         x = maximum(x, min) if isinstance(min, (int, float)) else _kept(x, greater_equal, min)
     if max is not None:

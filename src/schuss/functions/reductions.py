@@ -70,7 +70,8 @@ def _count(x: Tensor, axis: Axis, owner: str) -> int:
 
 def as_float(x: TensorLike) -> Tensor:
     """Return x, integers and booleans cast to float32."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     return x if x.array.dtype.kind == "f" else astype(x, float32)
 
 
@@ -79,7 +80,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
     x = as_float(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "mean")
-    count = x.size if axis is None else _count(x, axis, "mean")
+    count = x.array.size if axis is None else _count(x, axis, "mean")
     total = sum(x, axis, keepdims)
     return multiply(total, 1.0 / count) if count else divide(total, 0.0)
 

@@ -225,7 +225,10 @@ _astype = Primitive(
 
 def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
     """Return `x` cast to `dtype`; itself when it has it already and no `copy` is asked for."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
+    if x.array.dtype is dtype and not copy:
+        return x
     dtype = supported_dtype(dtype)
     if x.dtype == dtype and not copy:
         return x

@@ -15,6 +15,7 @@ from schuss.tensor import Array, Tensor, float32, supported_dtype
 # To make a generator costs many times what it costs to put one into a state.
 _own = threading.local()
 _BUFFER = np.zeros(4, np.uint64)
+_EIGHT, _UNIT = np.array(8, np.uint32), np.array(2.0**-24, float32)
 
 
 def _generator() -> np.random.Philox:
@@ -27,9 +28,8 @@ def _generator() -> np.random.Philox:
 
 def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
-    seed, draw = (int(n) & (2**64 - 1) for n in key)
-    # As uint64: in a list of Python integers the large ones would pass through floats.
-    words = np.array([seed, 0, 0, draw, 0, 0], np.uint64)
+    words = np.zeros(6, np.uint64)
+    words[::3] = key.view(np.uint64)
     bits = _generator()
     bits.state = {
         "bit_generator": "Philox",
@@ -43,7 +43,7 @@ def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) 
     if dtype == float32:
         halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]
         # The upper 24 bits: every multiple of 2**-24 in [0, 1) equally often.
-        return np.multiply(halves >> 8, 2.0**-24, dtype=float32).reshape(shape)
+        return np.multiply((halves >> _EIGHT).astype(float32), _UNIT).reshape(shape)
     return ((bits.random_raw(size) >> np.uint64(11)) * 2.0**-53).reshape(shape)
 
 

@@ -72,6 +72,8 @@ def torch_axis(axis: Any, keepdims: bool, names: dict[str, Any], owner: str) -> 
 
 def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the shape after reducing `axes`."""
+    if len(axes) == len(shape):
+        return (1,) * len(shape) if keepdims else ()
     if keepdims:
         return tuple(1 if i in axes else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in axes)
@@ -84,7 +86,7 @@ def same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
 
 def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     """Put the reduced axes back into `y` with length 1, so that it broadcasts against `x`."""
-    if keepdims or len(axes) == 0:
+    if keepdims or len(axes) in (0, x.array.ndim):
         return y
     from schuss.primitives.movement import reshape
 
@@ -160,10 +162,11 @@ def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:
     if not x.flags.c_contiguous or not x.size:
         return np.broadcast_to(x, shape)
     # The same view as np.broadcast_to's, made in a tenth of the time.
-    extra = len(shape) - x.ndim
-    strides = (0,) * extra + tuple(
-        [0 if n == 1 else step for n, step in zip(x.shape, x.strides, strict=True)]
-    )
+    strides = (0,) * (len(shape) - x.ndim)
+    if x.ndim:
+        strides += tuple(
+            [0 if n == 1 else step for n, step in zip(x.shape, x.strides, strict=True)]
+        )
     return np.ndarray(shape, x.dtype, x, 0, strides)
 
 
@@ -186,7 +189,7 @@ def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
     if own == shape:
         return x
     extra = len(shape) - len(own)
-    if extra < 0 or any(n not in (1, m) for n, m in zip(own, shape[extra:], strict=True)):
+    if extra < 0 or (own and any(n not in (1, m) for n, m in zip(own, shape[extra:], strict=True))):
         raise ValueError(f"broadcast_to: expected a shape that fits {shape}, got {x.shape}.")
     return apply(_broadcast_to, (x,), {"shape": shape})
 
@@ -213,7 +216,13 @@ def require_elements(shape: tuple[int, ...], axes: tuple[int, ...], owner: str) 
         raise ValueError(f"{owner}: expected at least one element, got shape {shape}.")
 
 
-def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
+def _extreme(name: str, reduce: Any, position: Any, lower: Reduction) -> Callable[..., Tensor]:
+    def value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+        if len(axes) == x.ndim and not keepdims and x.size < _MANY:
+            # Found in half the time; the first nan counts as the largest and as the least.
+            return x.reshape(-1)[position(x), ...]
+        return reduce(x, axes, None, None, keepdims)
+
     def derivative(
         g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
     ) -> Tensor:
@@ -224,7 +233,7 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
 
     primitive = Primitive(
         name,
-        value=lambda x, axes, keepdims: value(x, axes, None, None, keepdims),
+        value=value,
         shape=same_dtype,
         derivative=(derivative,),
         lower=lower,
@@ -242,7 +251,7 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
         attributes = {"axes": axes, "keepdims": keepdims}
         if TRACER.get() is not None:
             return apply(primitive, (x,), attributes)
-        out = value(array, axes, None, None, keepdims)
+        out = value(array, axes, keepdims)
         return record(primitive, (x,), attributes, out, x.requires_grad)
 
     function.__name__ = function.__qualname__ = name
@@ -261,8 +270,18 @@ def _highest(dtype: Any) -> float:
     return math.inf if kind == "f" else True if kind == "b" else int(np.iinfo(dtype).max)
 
 
-max = _extreme("max", np.maximum.reduce, Reduction(_lowest, lambda most, x: most.maximum(x)))
-min = _extreme("min", np.minimum.reduce, Reduction(_highest, lambda least, x: least.minimum(x)))
+max = _extreme(
+    "max",
+    np.maximum.reduce,
+    np.ndarray.argmax,
+    Reduction(_lowest, lambda most, x: most.maximum(x)),
+)
+min = _extreme(
+    "min",
+    np.minimum.reduce,
+    np.ndarray.argmin,
+    Reduction(_highest, lambda least, x: least.minimum(x)),
+)
 
 
 def _arg_shape(x: Spec, *, axis: int) -> Spec:

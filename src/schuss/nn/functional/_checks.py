@@ -119,7 +119,8 @@ def require_reduction(
 
 def check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
     """Check prediction and target against each other; return the target in the input's dtype."""
-    require_tensors(owner, input=x, target=target)
+    if not (isinstance(x, Tensor) and isinstance(target, Tensor)):
+        require_tensors(owner, input=x, target=target)
     require_floating(owner, "input", x)
     require_same_shape(owner, x, target)
     if target.dtype == x.dtype:

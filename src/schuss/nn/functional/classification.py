@@ -56,7 +56,8 @@ def cross_entropy(
     0.3466
     """
     owner = "cross_entropy"
-    require_tensors(owner, input=input, target=target)
+    if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
+        require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -155,7 +156,8 @@ def nll_loss(
     2.5
     """
     owner = "nll_loss"
-    require_tensors(owner, input=input, target=target)
+    if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
+        require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     axis = _class_axis(owner, input)

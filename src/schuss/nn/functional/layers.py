@@ -80,7 +80,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     >>> embedding(ss.tensor([2, 0]), ss.tensor([[0.0], [1.0], [2.0]])).tolist()
     [[2.0], [0.0]]
     """
-    require_tensors("Embedding", x=input)
+    if not isinstance(input, Tensor):
+        require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
     rows = ops.take(weight, input, axis=0)
@@ -158,7 +159,8 @@ def rms_norm(
 def _last_axes(
     owner: str, x: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None
 ) -> tuple[int, ...]:
-    require_tensors(owner, x=x)
+    if not isinstance(x, Tensor):
+        require_tensors(owner, x=x)
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not wanted or x.shape[-len(wanted) :] != wanted:
         inner = ", ".join(map(str, wanted))
