@@ -11,6 +11,7 @@ from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopNest
+from schuss.compiler.meetings import Touch, meetings
 from schuss.compiler.native import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
 
@@ -59,7 +60,12 @@ class _Call:
     name: str
     nodes: list[Node]
     extent: int
-    shared: bool
+    touch: Touch
+
+    @property
+    def shared(self) -> bool:
+        """Whether every thread takes a part."""
+        return self.touch.shared
 
 
 @dataclass
@@ -81,6 +87,7 @@ class _Assembler:
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
+        self.stored = set(plan.stored)
         needed = [
             kernels.scratch_of(n, plan.layouts) for s in plan.stages if s.special for n in s.nodes
         ]
@@ -100,7 +107,10 @@ class _Assembler:
             written = self.written[like.key] = self._write(stage, f"stage_{number}", like)
         shared = written.extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
         nodes = [like.holders[i] for i in written.parameters]
-        self.calls.append(_Call(written.name, nodes, written.extent, shared))
+        stored = {self.memory.of[n] for n in stage.nodes if n in self.stored}
+        used = {self.memory.of[n] for n in nodes}
+        touch = Touch(frozenset(used - stored), frozenset(stored), shared)
+        self.calls.append(_Call(written.name, nodes, written.extent, touch))
 
     def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
         used: dict[int, str] = {}
@@ -142,7 +152,10 @@ class _Assembler:
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
         scratch = f.address(self._entry(f, SCRATCH), tid * (self.scratch // 8), "i64")
-        for number, call in enumerate(self.calls):
+        waits = meetings([call.touch for call in self.calls])
+        for call, waits_before in zip(self.calls, waits, strict=True):
+            if waits_before:
+                self._meet(f, control)
             # To compute an address again is cheaper than to keep it over so many calls.
             pointers: dict[int, str] = {}
             arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
@@ -155,10 +168,7 @@ class _Assembler:
                 low = (tid * call.extent).op("sdiv", nt)
                 high = ((tid + 1) * call.extent).op("sdiv", nt)
                 f.emit(f"{head}, {low.typed}, {high.typed})")
-            # What one thread alone does one after the other needs no meeting in between.
-            last = number + 1 == len(self.calls)
-            if last or call.shared or self.calls[number + 1].shared:
-                self._meet(f, control)
+        self._meet(f, control)
         if self.plan.copies:
             self._copy_updates(f, arena)
             self._meet(f, control)

@@ -26,6 +26,13 @@ class Buffer:
     place: int
     nbytes: int
 
+    def overlaps(self, other: Buffer) -> bool:
+        """Whether a byte of memory belongs to both."""
+        if self.kind != "arena" or other.kind != "arena":
+            return (self.kind, self.place) == (other.kind, other.place)
+        apart = self.place + self.nbytes <= other.place or other.place + other.nbytes <= self.place
+        return not apart
+
 
 @dataclass
 class Memory:

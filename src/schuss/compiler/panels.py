@@ -230,22 +230,18 @@ def _pack_turned(shape: Shape) -> str:
         shape,
     )
     inner, last = f.parameter("inner", I64), f.parameter("count", I64) - 1
-    for group in range(shape.vectors):
-        first = group * shape.lanes
+    step = f.parameter("step", I64)
+    whole = inner.op("sdiv", shape.lanes) * shape.lanes
+    with f.loop(0, shape.panel, shape.lanes) as first:
         # Columns beyond the last row repeat it: nobody reads what comes of them.
-        lines = [
-            f.at("%source", last.minimum(first + i) * f.parameter("step", I64))
-            for i in range(shape.lanes)
-        ]
-        whole = inner.op("sdiv", shape.lanes) * shape.lanes
+        lines = [f.at("%source", last.minimum(first + i) * step) for i in range(shape.lanes)]
         with f.loop(0, whole, shape.lanes) as k:
             square = f.transposed([f.read(f.at(line, k)) for line in lines])
             for i, row in enumerate(square):
                 f.write(row, f.at("%target", (k + i) * shape.panel + first))
-        with f.loop(whole, inner) as k:
-            for i, line in enumerate(lines):
-                value = f.load(line, k, shape.kind)
-                f.store(value, "%target", k * shape.panel + (first + i))
+        with f.loop(whole, inner) as k, f.loop(first, first + shape.lanes) as column:
+            value = f.load("%source", last.minimum(column) * step + k, shape.kind)
+            f.store(value, "%target", k * shape.panel + column)
     return f.text()
 
 
@@ -257,19 +253,13 @@ def _turn_out(shape: Shape) -> str:
         shape,
     )
     count, height = f.parameter("count", I64), f.parameter("height", I64)
-    with f.loop(0, height, shape.lanes) as s:
-        for group in range(shape.vectors):
-            first = group * shape.lanes
-            with f.when(count.gt(first)):
-                lines = [
-                    f.read(f.at("%source", (s + i) * shape.panel + first))
-                    for i in range(shape.lanes)
-                ]
-                left = height - s
-                for i, row in enumerate(f.transposed(lines)):
-                    here = count.gt(first + i).where(left, 0)
-                    target = f.at("%c", s + f.parameter("c_row", I64) * (first + i))
-                    f.write(row, target, f.mask(here))
+    with f.loop(0, height, shape.lanes) as s, f.loop(0, count, shape.lanes) as first:
+        lines = [f.read(f.at("%source", (s + i) * shape.panel + first)) for i in range(shape.lanes)]
+        mask = f.mask(height - s)
+        for i, row in enumerate(f.transposed(lines)):
+            # Rows beyond the last one are not there.
+            with f.when(count.gt(first + i)):
+                f.write(row, f.at("%c", s + f.parameter("c_row", I64) * (first + i)), mask)
     return f.text()
 
 

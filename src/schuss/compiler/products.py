@@ -41,6 +41,9 @@ def leading(view: Strided) -> tuple[bool, int] | None:
 _SHARE = 400_000
 _MOST_SHARES = 16
 _STEP = 32
+# Panels may be cut as finely as suits their tiles: a sum's order does not depend on it.
+_MOST_PANELS = 256
+_ROWS_OF_S = CHUNK // 2
 
 
 @dataclass(frozen=True)
@@ -62,18 +65,20 @@ def _cut(node: Node, layouts: Layouts) -> _Cut:
     m, n = node.shape[-2:]
     wanted = 2 * m * n * node.inputs[0].shape[-1] // _SHARE
     found = _panels(node, layouts)
+    most = _MOST_SHARES
     if found is None:
         by_columns, step = n > m, _STEP
     else:
-        # Panels of V or chunks of S, of which there are more.
+        # Panels of V or half chunks of S, of which there are more.
         shape, turned = found
         v, s = (m, n) if turned else (n, m)
-        of_v = -(-v // shape.panel) >= -(-s // CHUNK)
-        by_columns, step = of_v != turned, shape.panel if of_v else CHUNK
+        of_v = -(-v // shape.panel) >= -(-s // _ROWS_OF_S)
+        by_columns, step = of_v != turned, shape.panel if of_v else _ROWS_OF_S
+        most = _MOST_PANELS
     length = n if by_columns else m
     if len(node.shape) > 2 or kind_of(node.dtype) not in (F32, F64) or wanted < 2:
         return _Cut(by_columns, length, 1)
-    each = -(-length // min(wanted, _MOST_SHARES))
+    each = -(-length // min(wanted, most))
     each = -(-each // step) * step
     return _Cut(by_columns, each, -(-length // each))
 
