@@ -115,6 +115,18 @@ def test_altered_files_are_refused(tmp_path, step):
         nn.load_safetensors(path)
 
 
+def test_an_altered_name_of_the_checksum_is_noticed(tmp_path):
+    path = tmp_path / "model.safetensors"
+    nn.save_safetensors(network().state_dict(), path)
+    content = path.read_bytes()
+    first = content.index(b"schuss.sha256")
+    for place in range(first, first + len(b"schuss.sha256")):
+        altered = bytes([content[place] ^ 4])
+        path.write_bytes(content[:place] + altered + content[place + 1 :])
+        with pytest.raises(FileFormatError):
+            nn.load_safetensors(path)
+
+
 def test_appended_files_are_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     nn.save_safetensors(network().state_dict(), path)

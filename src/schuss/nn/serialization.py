@@ -164,7 +164,9 @@ def read_safetensors(
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror or error}).") from None
     wanted = metadata.pop(_DIGEST, None)
-    if wanted is not None and wanted != _digest(arrays, metadata):
+    # A file of ours has a checksum; where it seems to have none, its name was altered.
+    ours = any(k.startswith("schuss") or k.endswith(".sha256") for k in metadata)
+    if (wanted is not None or ours) and wanted != _digest(arrays, metadata):
         raise FileFormatError(
             f"{file}: the contents do not match their checksum; the file was altered, take "
             "another copy."
