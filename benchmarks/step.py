@@ -27,6 +27,7 @@ from peers.networks import NETWORKS, Data, Network, make_data
 
 # A round of a loop in Python is cut short after about this time.
 ROUND_SECONDS = 0.15
+REST_SECONDS = 0.1
 TOLERANCE = 2e-3
 
 
@@ -115,6 +116,8 @@ def measure(network: Network, peers: list[Peer], rounds: int) -> list[Entry]:
         settle(network, entry)
     for _ in range(rounds):
         for entry in entries:
+            # The threads of the peer before may spin on for a while.
+            time.sleep(REST_SECONDS)
             entry.times.append(seconds_of(entry, entry.count))
     return entries
 
