@@ -29,6 +29,9 @@ from peers.networks import NETWORKS, Data, Network, make_data
 ROUND_SECONDS = 0.15
 REST_SECONDS = 0.1
 TOLERANCE = 2e-3
+# A round counts if other programs took less of a core than this share, and two ticks of the clock.
+DISTURBANCE = 0.1
+TICKS_SECONDS = 0.02
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Entry:
     count: int = 0
     threads: int | None = None
     times: list[float] = field(default_factory=list)
+    disturbed: list[float] = field(default_factory=list)
+    is_disturbed: bool = False
     alone: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,10 +103,11 @@ def settle(network: Network, entry: Entry) -> None:
         entry.steps.run(entry.count)
         return
     if (set_threads := entry.steps.set_threads) is not None:
-        times = {}
-        for threads in (1, machine.cores()):
+        times: dict[int, float] = {}
+        for threads in (1, machine.cores()) * 4:
             set_threads(threads)
-            times[threads] = min(seconds_of(entry, network.checked) for _ in range(3))
+            seconds = seconds_of(entry, network.checked)
+            times[threads] = min(seconds, times.get(threads, seconds))
         entry.threads = min(times, key=times.__getitem__)
         set_threads(entry.threads)
     seconds = seconds_of(entry, 1)
@@ -110,15 +116,32 @@ def settle(network: Network, entry: Entry) -> None:
     entry.count = max(1, min(network.steps, int(ROUND_SECONDS / seconds)))
 
 
-def measure(network: Network, peers: list[Peer], rounds: int) -> list[Entry]:
+def time_round(entry: Entry) -> None:
+    """Time a round of a peer, and note whether other programs left the machine to it."""
+    # The threads of the peer before may spin on for a while.
+    time.sleep(REST_SECONDS)
+    foreign = machine.foreign_seconds()
+    seconds = seconds_of(entry, entry.count)
+    foreign = machine.foreign_seconds() - foreign
+    quiet = foreign < DISTURBANCE * seconds * entry.count + TICKS_SECONDS
+    (entry.times if quiet else entry.disturbed).append(seconds)
+
+
+def measure(network: Network, peers: list[Peer], rounds: int, patience: float) -> list[Entry]:
+    """Time all peers in turn until each has its undisturbed rounds, or patience is at its end."""
     entries = prepare(network, peers)
     for entry in entries:
         settle(network, entry)
-    for _ in range(rounds):
+    start = time.perf_counter()
+    while any(len(entry.times) < rounds for entry in entries):
         for entry in entries:
-            # The threads of the peer before may spin on for a while.
-            time.sleep(REST_SECONDS)
-            entry.times.append(seconds_of(entry, entry.count))
+            time_round(entry)
+        if time.perf_counter() - start > patience:
+            break
+    for entry in entries:
+        if len(entry.times) < min(rounds, 3):
+            entry.is_disturbed = True
+            entry.times += entry.disturbed
     return entries
 
 
@@ -143,7 +166,7 @@ def cells(entry: Entry) -> list[str]:
     micro = [f"{1e6 * t:,.1f}" for t in (entry.median, min(entry.times), max(entry.times))]
     alone = entry.alone
     single = " (1 thread)" if entry.threads == 1 else ""
-    name = entry.peer.name + single
+    name = entry.peer.name + single + (" (disturbed)" if entry.is_disturbed else "")
     if not alone:
         return [name, *micro, "–", "–", "–"]
     warm = f"{alone['warm']:.3f}" if "warm" in alone else "–"
@@ -188,6 +211,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", help=f"from {', '.join(NETWORKS)}; default: all")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--patience", type=float, default=60.0, help="seconds to wait for undisturbed rounds"
+    )
     parser.add_argument("--peers", nargs="+", default=[], help="parts of their names; default: all")
     parser.add_argument("--eager", action="store_true", help="time our eager step, too")
     parser.add_argument(
@@ -208,7 +234,7 @@ def main() -> None:
     print(machine.describe())
     for name in options.networks or NETWORKS:
         network = NETWORKS[name]
-        entries = measure(network, peers, options.rounds)
+        entries = measure(network, peers, options.rounds, options.patience)
         if options.alone:
             for entry in entries:
                 entry.alone = measure_alone(name, entry.peer)
