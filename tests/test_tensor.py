@@ -386,3 +386,16 @@ def test_threads_do_not_share_no_grad() -> None:
 
 def test_nothing_is_recorded_without_need() -> None:
     assert (leaf(np.ones(2)) * 2).node is None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_met_again_count_as_before(dtype: str) -> None:
+    x = Tensor([-0.0, 2.0], dtype)
+    for _ in range(3):
+        assert np.signbit((x + -0.0).numpy()).tolist() == [True, False]
+        assert np.signbit((x + 0.0).numpy()).tolist() == [False, False]
+        assert (x * 0.7).dtype == (x * 7).dtype == np.dtype(dtype)
+        np.testing.assert_array_equal((x * 0.7).numpy(), x.numpy() * np.dtype(dtype).type(0.7))
+        assert np.isnan((x * float("nan")).numpy()).all()
+    for n in range(2000):
+        assert float((x + n / 7.0)[1]) == np.dtype(dtype).type(n / 7.0) + np.dtype(dtype).type(2)

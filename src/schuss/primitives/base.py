@@ -49,11 +49,23 @@ Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
 
 
-# NumPy takes an array of its own in half the time that a Python number costs it. Zero is left
-# out: there are two of them.
-NUMBERS: dict[np.dtype[Any], dict[float, Array]] = {
-    dtype: {n: np.full((), n, dtype) for n in (-1.0, 0.5, 1.0, 2.0)} for dtype in (float32, float64)
-}
+# NumPy takes an array of its own in half the time that a Python number costs it, so those met
+# before are kept, by dtype and value. Zero is left out: there are two of them.
+NUMBERS: dict[np.dtype[Any], dict[float, Array]] = {float32: {}, float64: {}}
+_MOST_NUMBERS = 1024
+
+
+def as_operand(number: float, dtype: np.dtype[Any]) -> Any:
+    """Return what NumPy computes with in the place of a number beside floats of `dtype`."""
+    known = NUMBERS[dtype]
+    found = known.get(number)
+    if found is not None:
+        return found
+    if type(number) is not float or not number or len(known) >= _MOST_NUMBERS:
+        return number
+    with np.errstate(over="ignore"):
+        known[number] = found = np.array(number, dtype)
+    return found
 
 
 class NotDifferentiable:
@@ -332,7 +344,7 @@ def binary(
                     return slow(x, y)
             elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
                 # NumPy takes a Python number as weakly typed.
-                b = NUMBERS[a.dtype].get(y, y)  # type: ignore[arg-type]  # a number
+                b = as_operand(y, a.dtype)
             else:
                 return slow(x, y)
         elif (
@@ -341,7 +353,7 @@ def binary(
             and y.array.dtype.kind == "f"
         ):
             b = y.array
-            a = NUMBERS[b.dtype].get(x, x)  # type: ignore[arg-type]  # as above
+            a = as_operand(x, b.dtype)
             wanted = y.requires_grad
         else:
             return slow(x, y)

@@ -14,7 +14,6 @@ from schuss.primitives import error_function
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
-    NUMBERS,
     Binary,
     Primitive,
     Spec,
@@ -304,13 +303,16 @@ tanh = unary(
 )
 
 
+_ONE: dict[Any, Array] = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
+
+
 def _sigmoid(x: Array) -> Array:
     # Far below zero exp overflows to inf, whose reciprocal is the right 0.
     out = np.negative(x)
     if not x.ndim:
         out = np.asarray(out)
     np.exp(out, out)
-    np.add(out, NUMBERS[x.dtype][1], out)
+    np.add(out, _ONE[x.dtype], out)
     np.reciprocal(out, out)
     return out
 

@@ -211,17 +211,21 @@ def concat(
     if first.ndim == 0:
         raise ValueError("concat: expected at least one axis, got none; use stack().")
     (axis,) = normalize_axes(axis, first.ndim, "concat")
-    dtypes = {x.array.dtype for x in parts}
-    if len(dtypes) > 1:
-        dtype = result_dtype(*dtypes)
-        parts = [astype(x, dtype) for x in parts]
+    wanted, dtype = False, first.dtype
+    for x in parts:
+        wanted = wanted or x.requires_grad
+        if x.array.dtype is not dtype:
+            common = result_dtype(*[x.array.dtype for x in parts])
+            return concat([astype(x, common) for x in parts], axis)
     if TRACER.get() is not None:
         _check_joined(parts, axis)
-    try:
         return apply(_concat, tuple(parts), {"axis": axis})
+    try:
+        out = np.concatenate([x.array for x in parts], axis)
     except ValueError:
         _check_joined(parts, axis)
         raise
+    return record(_concat, tuple(parts), {"axis": axis}, out, wanted)
 
 
 def _check_joined(parts: list[Tensor], axis: int) -> None:

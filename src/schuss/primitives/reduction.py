@@ -196,7 +196,9 @@ def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
 
 def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Undo a broadcast: sum `x` over the axes along which `shape` was repeated."""
-    extra = x.ndim - len(shape)
+    extra = x.array.ndim - len(shape)
+    if x.array.shape[extra:] == shape:
+        return sum(x, tuple(range(extra)))
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and x.shape[extra + i] != 1
     )

@@ -84,7 +84,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
-    rows = ops.take(weight, input, axis=0)
+    rows = weight[input]
     if padding_idx is None:
         return rows
     if not -count <= padding_idx < count:
