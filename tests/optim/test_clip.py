@@ -93,3 +93,10 @@ def test_mistakes_are_named():
         optim.clip_grad_norm_(ours(), -1)
     with pytest.raises(ValueError, match="expected clip_value >= 0, got -1"):
         optim.clip_grad_value_(ours(), -1)
+
+
+def test_the_total_norm_of_tensors():
+    tensors = [ss.tensor([3.0]), ss.tensor([[-4.0]])]
+    assert optim.clip.get_total_norm(tensors).item() == 5.0
+    assert optim.clip.get_total_norm(tensors, math.inf).item() == 4.0
+    assert optim.clip.get_total_norm([]).item() == 0.0

@@ -83,6 +83,8 @@ def test_compiled_steps_equal_eager_ones_however_they_are_cut(
     for one, other in zip(fit.history, expected.history, strict=True):
         assert one["train_loss"] == pytest.approx(other["train_loss"], rel=1e-7)
         assert one["lr"] == other["lr"]
+        for name in ("gradient_norm", "largest_gradient_norm"):
+            assert one[name] == pytest.approx(other[name], rel=1e-6)
     watch = Watch()
     single, _ = _trained(case, eager=False, callbacks=[watch])
     assert watch.steps == list(range(1, fit.history[-1]["step"] + 1))
@@ -91,8 +93,22 @@ def test_compiled_steps_equal_eager_ones_however_they_are_cut(
     for other in (single, chopped):
         for a, b in zip(_weights(other), _weights(model), strict=True):
             np.testing.assert_array_equal(a, b)
-    losses = [[record["train_loss"] for record in f.history] for f in (fit, again)]
-    assert losses[0] == losses[1]
+    for name in ("train_loss", "gradient_norm", "largest_gradient_norm"):
+        first, second = ([record[name] for record in f.history] for f in (fit, again))
+        assert first == second
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_the_norm_of_the_gradients_is_that_before_clipping(eager: bool) -> None:
+    model = nn.Linear(5, 1, bias=False).double()
+    model.weight.assign(np.zeros((1, 5)))
+    rule = optim.SGD(model.parameters(), lr=0.1)
+    options = {"batch_size": 61, "epochs": 1, "clip_norm": 1e-3, "eager": eager}
+    trainer = Trainer(model, "mse", optimizer=rule, **options)
+    (record,) = trainer.fit((X, VALUES[:, None]), validation=0).history
+    by_hand = np.linalg.norm(-2.0 * X.T @ VALUES / 61)
+    assert record["gradient_norm"] == pytest.approx(by_hand, rel=1e-9)
+    assert record["largest_gradient_norm"] == record["gradient_norm"]
 
 
 def test_rows_that_are_no_array_are_gathered_by_python() -> None:

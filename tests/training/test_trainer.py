@@ -62,6 +62,8 @@ def test_it_learns_classes_and_measures_them() -> None:
         "seconds",
         "lr",
         "train_loss",
+        "gradient_norm",
+        "largest_gradient_norm",
         "validation_loss",
         "validation_accuracy",
         "validation_auc",

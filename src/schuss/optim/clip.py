@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from schuss import functions as ops
 from schuss.tensor import Tensor, no_grad
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -53,7 +53,7 @@ def clip_grad_norm_(
     with no_grad():
         if not pairs:
             return ops.zeros(())
-        total = _total_norm([gradient for _, gradient in pairs], float(norm_type))
+        total = get_total_norm([gradient for _, gradient in pairs], norm_type)
         if error_if_nonfinite and not math.isfinite(total.item()):
             raise ValueError(
                 f"clip_grad_norm_: expected a finite norm of the gradients, got {total.item()}; "
@@ -66,7 +66,20 @@ def clip_grad_norm_(
     return total
 
 
-def _total_norm(gradients: list[Tensor], p: float) -> Tensor:
+def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
+    """Return the norm of all tensors joined into one vector, of shape ().
+
+    Args:
+        tensors: of any shapes; without any, the norm is 0.
+        norm_type: the p of the norm; infinity for the largest absolute value.
+
+    >>> import schuss as ss
+    >>> get_total_norm([ss.tensor([3.0]), ss.tensor([[4.0]])]).item()
+    5.0
+    """
+    gradients, p = list(tensors), float(norm_type)
+    if not gradients:
+        return ops.zeros(())
     if math.isinf(p):
         largest = [ops.max(ops.abs(g)) for g in gradients if g.size]
         return ops.max(ops.stack(largest)) if largest else ops.zeros(())

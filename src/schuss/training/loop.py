@@ -156,8 +156,8 @@ class Loop:
             index = self._next_rows(order)
             rates = [self._descent.lr] * len(index)
             before = self._before_each(rates) if self._descent.changes else None
-            losses = self._steps.take(index, before)
-            for loss, rate in zip(losses, rates, strict=True):
+            figures = self._steps.take(index, before)
+            for (loss, norm), rate in zip(figures, rates, strict=True):
                 self.at.step += 1
                 self.at.batch += 1
                 if not math.isfinite(loss):
@@ -165,6 +165,9 @@ class Loop:
                     return
                 self.at.loss_sum += loss * index.shape[1]
                 self.at.loss_rows += index.shape[1]
+                self.at.gradient_sum += norm
+                # What is not a number is kept, too.
+                self.at.gradient_most = float(np.maximum(norm, self.at.gradient_most))
             self._descent.after_step()
             for callback in self._callbacks:
                 callback.on_step(self)
@@ -203,6 +206,8 @@ class Loop:
             "seconds": round(self.seconds, 4),
             "lr": self._descent.lr,
             "train_loss": self.at.loss_sum / self.at.loss_rows,
+            "gradient_norm": _if_finite(self.at.gradient_sum / self.at.batch),
+            "largest_gradient_norm": _if_finite(self.at.gradient_most),
         }
         monitored = None
         self._average.update(self.epoch + 1)
@@ -216,6 +221,7 @@ class Loop:
         self.at.epoch += 1
         self.at.batch = 0
         self.at.loss_sum, self.at.loss_rows = 0.0, 0
+        self.at.gradient_sum, self.at.gradient_most = 0.0, 0.0
         self._choose(monitored)
         self._descent.after_epoch(monitored)
         if self._folder is not None:
@@ -377,6 +383,10 @@ class Loop:
         self.history = self._folder.read_metrics(self.at.history)
         self._folder.begin_metrics(self.at.history)
         return True
+
+
+def _if_finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:

@@ -57,7 +57,9 @@ class Fit:
     Args:
         epochs: epochs done.
         best_epoch: number of the epoch whose weights were kept, from 1; 0 for none.
-        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, validation_...
+        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, gradient_norm (of
+            all gradients together, before clipping, the mean over the epoch's steps; None where it
+            is not finite), largest_gradient_norm, validation_...
         seconds: time spent, over all parts of a resumed run.
         stopped: why it ended: "epochs", "patience", "diverged" or "callback".
         notes: what the user should know.

@@ -7,9 +7,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from schuss import functions as ops
 from schuss.nn.module import Module
 from schuss.optim import Optimizer, clip_grad_norm_, clip_grad_value_
-from schuss.tensor import Tensor
+from schuss.optim.clip import get_total_norm
+from schuss.tensor import Tensor, no_grad
 from schuss.training.objective import Objective
 
 __all__ = ["Step", "make_step"]
@@ -25,7 +27,10 @@ def make_step(
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> Step:
-    """Return the function (inputs, y, weight) -> loss that takes one step.
+    """Return the function (inputs, y, weight) -> figures that takes one step.
+
+    The figures are the loss and the norm of all gradients together, before they are clipped: a
+    tensor of shape (2,).
 
     Args:
         model: what is trained; called with the inputs.
@@ -40,6 +45,9 @@ def make_step(
         loss = objective(model(*inputs), y, weight)
         optimizer.zero_grad()
         loss.backward()
+        with no_grad():
+            norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+            figures = ops.stack([loss.detach(), ops.astype(norm, loss.dtype)])
         if clip_value is not None:
             clip_grad_value_(parameters, clip_value)
         if clip_norm is not None:
@@ -47,7 +55,7 @@ def make_step(
         optimizer.step()
         # What nobody reads need not be kept: a compiled step then never writes gradients out.
         optimizer.zero_grad()
-        return loss.detach()
+        return figures
 
     return step
 

@@ -50,8 +50,8 @@ class Steps(Protocol):
     def most(self, left: int) -> int:
         """Return how many of the steps left to take in one call."""
 
-    def take(self, index: Array, before: Before | None) -> list[float]:
-        """Take a step for each row of `index`, and return the losses.
+    def take(self, index: Array, before: Before | None) -> list[list[float]]:
+        """Take a step for each row of `index`, and return the figures of `make_step`.
 
         Args:
             index: row numbers of shape (steps, batch).
@@ -78,13 +78,13 @@ class EagerSteps:
         """Return 1."""
         return 1
 
-    def take(self, index: Array, before: Before | None) -> list[float]:
-        """Take a step for each row of `index`, and return the losses."""
+    def take(self, index: Array, before: Before | None) -> list[list[float]]:
+        """Take a step for each row of `index`, and return the figures of `make_step`."""
         found = []
         for number, rows in enumerate(index):
             if before is not None:
                 before(number)
-            found.append(self._step(*self._examples.batch(rows)).item())
+            found.append(self._step(*self._examples.batch(rows)).tolist())
             settle(self._parameters)
         return found
 
@@ -121,8 +121,8 @@ class NativeSteps:
             return 1
         return max(1, min(left, int(_CALL_SECONDS / self._seconds)))
 
-    def take(self, index: Array, before: Before | None) -> list[float]:
-        """Take a step for each row of `index`, and return the losses.
+    def take(self, index: Array, before: Before | None) -> list[list[float]]:
+        """Take a step for each row of `index`, and return the figures of `make_step`.
 
         Raises:
             TraceError: if the model or the loss cannot be traced.
@@ -141,12 +141,13 @@ class NativeSteps:
         self._seconds = min((perf_counter() - start) / len(index), 2.0 * self._seconds)
         return list(found)
 
-    def _one(self, rows: Array, number: int, before: Before | None) -> float:
+    def _one(self, rows: Array, number: int, before: Before | None) -> list[float]:
         if before is not None:
             before(number)
         inputs, y, weight = self._examples.batch(rows)
         columns = (*inputs, y) if weight is None else (*inputs, y, weight)
-        return float(self._compiled(*columns).item())
+        figures: list[float] = self._compiled(*columns).tolist()
+        return figures
 
 
 def _in_memory(examples: Examples) -> list[Tensor] | None:
