@@ -38,7 +38,7 @@ PHASES = {
     "text": [("schuss.compiler.program", "assemble")],
     "OpenBLAS": [("schuss.compiler.native", "_blas")],
     "parse": [("schuss.compiler.native", "_parse")],
-    "optimise": [("schuss.compiler.native", "_optimise")],
+    "optimise": [("schuss.compiler.native", name) for name in ("_tidy", "_optimise")],
     "emit": [("schuss.compiler.native", "_emit")],
     "link": [("schuss.compiler.native", "_link")],
     "run": [("schuss.compiler.program", "Program.run")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,8 @@ class Module:
     """A module's text and what it needs.
 
     Args:
-        text: the stages and the step, in LLVM's text form.
+        text: the stages whose loops LLVM makes vectors of.
+        plain: the step, and the stages that are written as they should run.
         scan: the function that runs the step many times, as a module of its own.
         symbols: functions of other libraries that the step calls.
         scratch: bytes of working memory that each thread needs.
@@ -44,6 +46,7 @@ class Module:
     """
 
     text: str
+    plain: str
     scan: str
     symbols: list[str]
     scratch: int
@@ -70,11 +73,36 @@ class _Call:
 
 @dataclass
 class _Written:
-    """A function: its name, which of a stage's buffers it gets, and the shares it falls into."""
+    """A function: its name, which buffers of a stage it gets, how many shares it falls into."""
 
     name: str
     parameters: list[int]
     extent: int
+    shared: bool
+
+
+@dataclass
+class _Part:
+    """A module: what is declared in it, by name, and its functions."""
+
+    declared: dict[str, str] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list)
+
+    def text(self, *more: str) -> str:
+        """Return it in LLVM's text form, with more functions at its end."""
+        common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
+        ends = [
+            f"attributes #0 = {{ noinline {common} }}",
+            f"attributes #1 = {{ {common} }}",
+            "attributes #2 = { noinline optnone nounwind }",
+        ]
+        return "\n".join([*self.declared.values(), *self.functions, *more, *ends])
+
+    @property
+    def symbols(self) -> list[str]:
+        """The functions of other libraries that it calls."""
+        found = self.declared.items()
+        return [name[1:] for name, line in found if _is_foreign(name, line)]
 
 
 class _Assembler:
@@ -82,8 +110,8 @@ class _Assembler:
         self.graph = graph
         self.plan = plan
         self.memory = memory
-        self.declared: dict[str, str] = {}
-        self.functions: list[str] = []
+        # Stages that are written as they should run, and loops that LLVM makes vectors of.
+        self.plain, self.loops = _Part(dict(_DECLARED)), _Part()
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
@@ -97,7 +125,7 @@ class _Assembler:
     @property
     def is_shared(self) -> bool:
         """Whether threads may share the program."""
-        return self.flops >= QUICK and any(call.shared for call in self.calls)
+        return any(call.shared for call in self.calls)
 
     def stage(self, stage: Stage, number: int) -> None:
         """Write the function of one stage, unless one like it is written."""
@@ -105,11 +133,10 @@ class _Assembler:
         written = self.written.get(like.key)
         if written is None:
             written = self.written[like.key] = self._write(stage, f"stage_{number}", like)
-        shared = written.extent > 1 and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
         nodes = [like.holders[i] for i in written.parameters]
         stored = {self.memory.of[n] for n in stage.nodes if n in self.stored}
         used = {self.memory.of[n] for n in nodes}
-        touch = Touch(frozenset(used - stored), frozenset(stored), shared)
+        touch = Touch(frozenset(used - stored), frozenset(stored), written.shared)
         self.calls.append(_Call(written.name, nodes, written.extent, touch))
 
     def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
@@ -120,14 +147,18 @@ class _Assembler:
             return used.setdefault(place, f"%b{len(used)}")
 
         f = Function(name, [])
-        if stage.special:
-            node = stage.nodes[0]
-            kernels.Special(node, self.plan.layouts, pointer, f).write()
-            extent = kernels.extent_of(node, self.plan.layouts)
-        else:
-            nest = LoopNest(stage, self.plan, pointer, f)
+        nest = None if stage.special else LoopNest(stage, self.plan, pointer, f)
+        layouts = self.plan.layouts
+        extent = nest.extent if nest else kernels.extent_of(stage.nodes[0], layouts)
+        enough = self.flops >= QUICK and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
+        shared = extent > 1 and enough
+        # A single loop is the same code for all lengths; else it helps to know them.
+        if not shared and (nest is None or not nest.is_any_length):
+            f.known = {"lo": f.number(0), "hi": f.number(extent)}
+        if nest is not None:
             nest.write()
-            extent = nest.extent
+        else:
+            kernels.Special(stage.nodes[0], layouts, pointer, f).write()
         f.parameters = [
             *[f"ptr noalias {p}" for p in used.values()],
             "ptr noalias %scratch",
@@ -135,13 +166,18 @@ class _Assembler:
             "i64 %lo",
             "i64 %hi",
         ]
-        self.declared.update(f.declared)
         # Loops of other lengths may turn out to be the same code, too.
-        body = f.text()
+        body = f.text("hidden ")
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
         if known == name:
-            self.functions.append(body)
-        return _Written(known, list(used), extent)
+            is_loop = math.prod(stage.shape or ()) > 1
+            part = self.loops if is_loop else self.plain
+            part.functions.append(body)
+            part.declared.update(f.declared)
+            if is_loop:
+                kinds = ", ".join(p.rpartition(" ")[0] for p in f.parameters)
+                self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
+        return _Written(known, list(used), extent, shared)
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
@@ -297,17 +333,9 @@ _DECLARED = {
 }
 
 
-def _text(*parts: str) -> str:
-    """Return a module."""
-    common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
-    ends = [f"attributes #0 = {{ noinline {common} }}", f"attributes #1 = {{ {common} }}"]
-    ends.append("attributes #2 = { noinline optnone nounwind }")
-    return "\n".join([*parts, *ends])
-
-
 def _is_foreign(name: str, line: str) -> bool:
     """Whether a declaration names a function of another library."""
-    ours = name.startswith("@llvm.") or name == "@schuss_barrier"
+    ours = name.startswith(("@llvm.", "@stage_")) or name == "@schuss_barrier"
     return line.startswith("declare") and not ours
 
 
@@ -322,11 +350,12 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     assembler = _Assembler(graph, plan, memory)
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
-    declared = {**assembler.declared, **_DECLARED}
+    plain, loops = assembler.plain, assembler.loops
     return Module(
-        _text(*declared.values(), *assembler.functions, assembler.step(), _ALONE),
-        _text(*_DECLARED.values(), assembler.scan()),
-        [n[1:] for n, line in declared.items() if _is_foreign(n, line)],
+        loops.text(),
+        plain.text(assembler.step(), _ALONE),
+        _Part(_DECLARED).text(assembler.scan()),
+        sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
         [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
         any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),

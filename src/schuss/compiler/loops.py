@@ -127,6 +127,11 @@ class LoopNest:
         return self.shape[kept[0]]
 
     @property
+    def is_any_length(self) -> bool:
+        """Whether the code does not depend on the lengths: there is one loop, a thread's share."""
+        return len(self.shape) == 1 and not self.reductions
+
+    @property
     def _by_columns(self) -> bool:
         """Whether the last loop is kept while others are reduced."""
         return bool(self.reductions) and any(self.reduced) and not self.reduced[-1]

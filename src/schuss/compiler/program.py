@@ -99,7 +99,7 @@ class Program:
         self.numbers_from: object = None
         if self.module.is_shared:
             threads.runtime()
-        self.library = load(self.module.text, self.module.symbols)
+        self.library = load(self.module.text, self.module.symbols, plain=self.module.plain)
         self._step = self.library.address("step")
         self._scan: Library | None = None
         self._prepare_memory()

@@ -284,6 +284,8 @@ class Function:
         self.reserved: list[str] = []
         self.declared: dict[str, str] = {}
         self.block = "entry"
+        # Parameters that are always the same.
+        self.known: dict[str, Scalar] = {}
         # `contract` lets a product and a sum become one fused operation; nothing else is relaxed,
         # so that nan, infinities and the order of sums stay as written.
         self.arithmetic = " contract"
@@ -313,7 +315,9 @@ class Function:
         return Scalar(self, literal(value, kind), kind)
 
     def parameter(self, name: str, kind: str) -> Scalar:
-        """Return a parameter as a scalar."""
+        """Return a parameter as a scalar, or what is known of it."""
+        if name in self.known:
+            return self.known[name]
         return Scalar(self, f"%{name}", kind)
 
     # Memory. Pointers are names; offsets count elements.
