@@ -21,7 +21,9 @@ __all__ = ["Chooser", "Team", "launch", "runtime", "team", "team_size"]
 # it, generation of the job, sleepers waiting for one, the job (function, table, threads), spins.
 _ARRIVED, _TURN, _ASLEEP, _JOB, _IDLE, _WORK, _SPINS = (64 * i for i in range(7))
 _CONTROL_BYTES = 64 * 8
-_SPIN_TURNS = 200
+# To sleep and be woken takes up to a tenth of a millisecond where the machine is virtual: threads
+# with a core each wait about as long awake. Where they share cores, the others need them sooner.
+_SPIN_TURNS, _SPIN_TURNS_SHARING = 2000, 200
 
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 
@@ -177,7 +179,8 @@ class Team:
         self.size = size
         self._memory = np.zeros(_CONTROL_BYTES + 64, np.uint8)
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
-        ctypes.c_int32.from_address(self.control + _SPINS).value = _SPIN_TURNS
+        turns = _SPIN_TURNS if size <= _cores() else _SPIN_TURNS_SHARING
+        ctypes.c_int32.from_address(self.control + _SPINS).value = turns
         library = runtime()
         worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
             library.address("schuss_worker")

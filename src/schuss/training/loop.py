@@ -372,6 +372,12 @@ class Loop:
                 f"{self._folder.path}: the checkpoint was made with other {', '.join(differing)}; "
                 "resume with the same data and options."
             )
+        missing = [f.name for f in fields(state.Position) if f.name not in header]
+        if missing:
+            raise FileFormatError(
+                f"{self._folder.path}: the checkpoint lacks {', '.join(missing)}; it was made by "
+                "an older version of Schuss, train anew."
+            )
         try:
             self.best = state.restore(arrays, header["optimizer"], self.model, self.optimizer)
             self._average.load_state_dict(state.part("average", arrays))
