@@ -5,7 +5,8 @@
 Each reading is taken in a process of its own, after `import schuss, numpy` and the building of the
 network and the optimiser: with an empty SCHUSS_CACHE, and with the one that the first left. The
 times are milliseconds, medians over the processes; "first call" is everything until the step has
-run once, imports included. With --peers, the first calls of other libraries come beside it.
+run once, imports included (from bytecode, as where packages are installed). With --peers, the first
+calls of other libraries come beside it.
 """
 
 from __future__ import annotations
@@ -120,23 +121,28 @@ def run(arguments: list[str], cache: dict[str, str]) -> dict[str, float]:
     return found
 
 
-def measure(name: str, peer: Peer, repeats: int) -> dict[str, list[dict[str, float]]]:
+def measure(
+    name: str, peer: Peer, repeats: int, bytecode: dict[str, str]
+) -> dict[str, list[dict[str, float]]]:
     """Return the readings of a library, cold and from its cache."""
     arguments = ["--take", name] if peer.name.startswith(OURS) else ["--take", name, peer.name]
     found: dict[str, list[dict[str, float]]] = {"cold": [], "from the cache": []}
-    for _ in range(repeats):
+    for repeat in range(repeats + 1):
         with tempfile.TemporaryDirectory() as folder:
             cache = dict.fromkeys(peer.cache, folder)
             for kind in ("cold", "from the cache") if cache else ("cold",):
-                found[kind].append(run(arguments, cache))
+                taken = run(arguments, cache | bytecode)
+                # The first process writes the bytecode for the others.
+                if repeat:
+                    found[kind].append(taken)
     return found
 
 
-def show(name: str, peers: list[Peer], repeats: int) -> None:
+def show(name: str, peers: list[Peer], repeats: int, bytecode: dict[str, str]) -> None:
     print(f"\n{name}: {NETWORKS[name].shape}, batch {NETWORKS[name].batch}")
     print("".join(f"{c:>11}" for c in ["", "", *COLUMNS]))
     for peer in peers:
-        for kind, readings in measure(name, peer, repeats).items():
+        for kind, readings in measure(name, peer, repeats, bytecode).items():
             cells = []
             for column in COLUMNS:
                 times = [r[column] for r in readings if column in r]
@@ -157,8 +163,10 @@ def main() -> None:
         return
     print(machine.describe())
     wanted = (f"{OURS} call", *(RIVALS if options.peers else ()))
-    for name in options.networks:
-        show(name, [p for p in PEERS if p.name in wanted], options.repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        bytecode = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+        for name in options.networks:
+            show(name, [p for p in PEERS if p.name in wanted], options.repeats, bytecode)
 
 
 if __name__ == "__main__":
