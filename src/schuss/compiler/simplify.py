@@ -19,24 +19,26 @@ _MOVES = {"reshape", "permute_dims", "flip", "slice", "broadcast_to"}
 
 def simplify(graph: Graph) -> None:
     """Rewrite the graph until nothing changes; what nothing needs is left out."""
+    settled: set[Node] = set()
     for _ in range(4):
-        if not _pass(graph):
+        if not _pass(graph, settled):
             return
 
 
-def _pass(graph: Graph) -> bool:
+def _pass(graph: Graph, settled: set[Node]) -> bool:
+    """Rewrite every node once; for those in `settled` it is known that no rule applies."""
     mapping: dict[Node, Node] = {}
     seen: dict[Any, Node] = {}
     changed = False
     for node in ordered(graph.roots()):
         inputs = tuple(mapping.get(x, x) for x in node.inputs)
-        new = node
-        if node.primitive is None:
-            new = _small_constant(node)
-        else:
-            if inputs != node.inputs:
-                new = _again(node, inputs)
-            new = _folded(new) or _algebra(new) or new
+        new = node if inputs == node.inputs else _again(node, inputs)
+        if new not in settled:
+            found = _rewritten(new)
+            if found is None:
+                settled.add(new)
+            else:
+                new = found
         key = _key(new)
         if key is not None:
             new = seen.setdefault(key, new)
@@ -45,6 +47,14 @@ def _pass(graph: Graph) -> bool:
         mapping[node] = new
     graph.replace(mapping)
     return changed
+
+
+def _rewritten(node: Node) -> Node | None:
+    """Return what a rule puts in the place of a node, if one does."""
+    if node.primitive is None:
+        small = _small_constant(node)
+        return None if small is node else small
+    return _folded(node) or _algebra(node)
 
 
 def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
