@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler import native, panels, threads
+from schuss.compiler import native, panels
+from schuss.compiler.chooser import Chooser
 from schuss.compiler.scalars import F32, F64
 
 SHAPES = [
@@ -31,7 +32,7 @@ SHAPES = [
 @pytest.fixture(autouse=True)
 def _chosen_threads() -> Iterator[None]:
     yield
-    threads.Chooser.always = None
+    Chooser.always = None
 
 
 def product(mode: str) -> ss.compile:
@@ -70,7 +71,7 @@ def test_equals_the_definition_on_any_number_of_threads(
     compiled = product(mode)
     found = []
     for count in (1, 2, 3, 8):
-        threads.Chooser.always = count
+        Chooser.always = count
         found.append(compiled(*map(ss.tensor, arrays)).numpy())
     scale = np.sqrt(shape[2]) * (1e-5 if dtype == "float32" else 1e-14)
     np.testing.assert_allclose(found[0], expected(arrays, mode), atol=scale)

@@ -15,8 +15,8 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import assemble, compile, native
+from schuss.compiler.chooser import Chooser
 from schuss.compiler.graph import Graph, GraphError, Node
-from schuss.compiler.threads import Chooser
 from schuss.nn import functional as F
 from schuss.primitives.base import REGISTRY
 

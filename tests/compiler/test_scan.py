@@ -10,7 +10,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import assemble, compile
-from schuss.compiler.threads import Chooser
+from schuss.compiler.chooser import Chooser
 from schuss.nn import functional as F
 
 RNG = np.random.default_rng(0)

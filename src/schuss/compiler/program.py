@@ -20,6 +20,7 @@ from schuss.compiler import threads
 from schuss.compiler.assemble import FIRST, QUICK, SCRATCH, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
+from schuss.compiler.chooser import Chooser
 from schuss.compiler.fuse import fuse
 from schuss.compiler.graph import Graph
 from schuss.compiler.layout import legalise
@@ -106,7 +107,7 @@ class Program:
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
         self.flops = self.module.flops
-        self._chooser = threads.Chooser() if self.module.is_shared else None
+        self._chooser = Chooser(self.flops) if self.module.is_shared else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
         # The arena serves one run at a time.
@@ -337,20 +338,27 @@ class Program:
         results = {
             i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
         }
-        block = [steps, address_of(index)]
-        for source in sources:
-            block += [address_of(source), len(source)]
-        for i in range(len(graph.outputs)):
-            block.append(address_of(results[i]) if i in results else 0)
-        block += [0 if numbers is None else address_of(numbers), self._step]
-        entries = np.asarray(block, np.int64)
         for i, target in enumerate(staging):
             self._pointers[FIRST + i] = address_of(target)
         self.seen = [None] * len(graph.inputs)
-        self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
         self._take_states()
         scan = self._many()
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self._run(scan, partial(prototype(scan), self._at, 0, 1), checks_indices=True, steps=steps)
+        alone = partial(prototype(scan), self._at, 0, 1)
+        done = 0
+        while done < steps:
+            count = steps - done
+            if self._chooser is not None:
+                count = min(count, self._chooser.steps())
+            block = [count, address_of(index[done:])]
+            for source in sources:
+                block += [address_of(source), len(source)]
+            for i in range(len(graph.outputs)):
+                block.append(address_of(results[i][done:]) if i in results else 0)
+            block += [0 if numbers is None else address_of(numbers[done:]), self._step]
+            entries = np.asarray(block, np.int64)
+            self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
+            self._run(scan, alone, checks_indices=True, steps=count)
+            done += count
         self._stamp()
         return [results[i] for i in kept]

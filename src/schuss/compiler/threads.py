@@ -15,15 +15,22 @@ import numpy as np
 from schuss.compiler.native import Library, load
 from schuss.threads import chosen_threads
 
-__all__ = ["Chooser", "Team", "launch", "runtime", "team", "team_size"]
+__all__ = ["Team", "launch", "runtime", "team", "team_size"]
 
 # The control block, a cache line for each word: arrivals, generation of the barrier, sleepers at
-# it, generation of the job, sleepers waiting for one, the job (function, table, threads), spins.
-_ARRIVED, _TURN, _ASLEEP, _JOB, _IDLE, _WORK, _SPINS = (64 * i for i in range(7))
-_CONTROL_BYTES = 64 * 8
+# it, generation of the job, sleepers waiting for one, the job (function, table), turns of waiting
+# (awake, then giving the core away), the core that the caller is on, a bit for each core that the
+# workers may use, and the kernel's numbers of the threads.
+_ARRIVED, _TURN, _ASLEEP, _JOB, _IDLE, _WORK, _SPINS, _CALLER, _CORES = (64 * i for i in range(9))
+_MOST_CORES = 1024
+_THREADS = _CORES + _MOST_CORES // 8
 # To sleep and be woken takes up to a tenth of a millisecond where the machine is virtual: threads
 # with a core each wait about as long awake. Where they share cores, the others need them sooner.
 _SPIN_TURNS, _SPIN_TURNS_SHARING = 2000, 200
+# A kernel may wake a thread on the very core of the one that wakes it, and leave both there for
+# seconds, each waiting for the other. So threads with a core each do not sleep within a step (but
+# give the core away, this often, to whoever needs it), and workers keep off the caller's core.
+_YIELD_TURNS = 20_000
 
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 
@@ -47,12 +54,19 @@ def _runtime_text() -> str:
         else "call i32 @sched_yield()"
     )
     return f"""
+{_placing_text() if linux else _NO_PLACING}
 declare void @llvm.x86.sse2.pause()
-declare {"i64 @syscall(i64, ...)" if linux else "i32 @sched_yield()"}
-define internal void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control) nounwind {{
+declare i32 @llvm.umin.i32(i32, i32)
+declare i32 @sched_yield()
+declare i64 @syscall(i64, ...)
+define internal void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control, i32 %most) nounwind {{
 entry:
   %place = getelementptr i8, ptr %control, i64 {_SPINS}
   %spins = load i32, ptr %place
+  %yielding = getelementptr i8, ptr %place, i64 4
+  %yields = load i32, ptr %yielding
+  %allowed = call i32 @llvm.umin.i32(i32 %yields, i32 %most)
+  %until = add i32 %spins, %allowed
   br label %look
 look:
   %turn = phi i32 [ 0, %entry ], [ %next, %again ]
@@ -62,9 +76,15 @@ look:
 wait:
   %next = add i32 %turn, 1
   %early = icmp ult i32 %turn, %spins
-  br i1 %early, label %spin, label %sleep
+  br i1 %early, label %spin, label %late
 spin:
   {pause}
+  br label %again
+late:
+  %polite = icmp ult i32 %turn, %until
+  br i1 %polite, label %yield, label %sleep
+yield:
+  %y = call i32 @sched_yield()
   br label %again
 sleep:
   %a = atomicrmw add ptr %sleepers, i32 1 seq_cst
@@ -106,7 +126,7 @@ open:
   call void @advance(ptr %word, ptr %sleepers)
   br label %done
 stay:
-  call void @await(ptr %word, i32 %turn, ptr %sleepers, ptr %control)
+  call void @await(ptr %word, i32 %turn, ptr %sleepers, ptr %control, i32 -1)
   br label %done
 done:
   ret void
@@ -120,7 +140,7 @@ entry:
   br label %loop
 loop:
   %old = phi i32 [ 0, %entry ], [ %new, %run ]
-  call void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control)
+  call void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control, i32 0)
   %new = add i32 %old, 1
   %function = load ptr, ptr %where
   %table = load ptr, ptr %what
@@ -144,6 +164,7 @@ entry:
   %alone = icmp eq i64 %nt, 1
   br i1 %alone, label %run, label %call
 call:
+  call void @keep_off_caller(ptr %control, i64 %nt)
   call void @advance(ptr %word, ptr %sleepers)
   br label %run
 run:
@@ -154,10 +175,62 @@ run:
 """
 
 
+_NO_PLACING = "define internal void @keep_off_caller(ptr %control, i64 %nt) nounwind { ret void }"
+
+
+def _placing_text() -> str:
+    """A function that moves all workers off the caller's core, if that is another than before."""
+    nbytes = _MOST_CORES // 8
+    return f"""
+declare i32 @sched_getcpu()
+declare i32 @sched_setaffinity(i32, i64, ptr)
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+define internal void @keep_off_caller(ptr %control, i64 %nt) nounwind {{
+entry:
+  %place = getelementptr i8, ptr %control, i64 {_CALLER}
+  %before = load i32, ptr %place
+  %core = call i32 @sched_getcpu()
+  %same = icmp eq i32 %core, %before
+  %unknown = icmp uge i32 %core, {_MOST_CORES}
+  %settled = or i1 %same, %unknown
+  br i1 %settled, label %done, label %move
+move:
+  store i32 %core, ptr %place
+  %others = alloca [{nbytes} x i8], align 8
+  %cores = getelementptr i8, ptr %control, i64 {_CORES}
+  call void @llvm.memcpy.p0.p0.i64(ptr %others, ptr %cores, i64 {nbytes}, i1 false)
+  %byte = lshr i32 %core, 3
+  %at = getelementptr i8, ptr %others, i32 %byte
+  %bits = load i8, ptr %at
+  %low = and i32 %core, 7
+  %shift = trunc i32 %low to i8
+  %bit = shl i8 1, %shift
+  %left = xor i8 %bit, -1
+  %without = and i8 %bits, %left
+  store i8 %without, ptr %at
+  br label %loop
+loop:
+  %tid = phi i64 [ 1, %move ], [ %next, %loop ]
+  %slot = getelementptr i32, ptr %control, i64 %tid
+  %where = getelementptr i8, ptr %slot, i64 {_THREADS}
+  %thread = load i32, ptr %where
+  %r = call i32 @sched_setaffinity(i32 %thread, i64 {nbytes}, ptr %others)
+  %next = add i64 %tid, 1
+  %more = icmp ult i64 %next, %nt
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}}
+"""
+
+
 @cache
 def runtime() -> Library:
     """Return the compiled functions of this file."""
-    symbols = ["syscall"] if sys.platform.startswith("linux") else ["sched_yield"]
+    linux = sys.platform.startswith("linux")
+    symbols = ["sched_yield"]
+    if linux:
+        symbols += ["syscall", "sched_getcpu", "sched_setaffinity"]
     text = _runtime_text()
     if platform.machine() != "x86_64":
         text = text.replace("declare void @llvm.x86.sse2.pause()\n", "")
@@ -177,10 +250,12 @@ class Team:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._memory = np.zeros(_CONTROL_BYTES + 64, np.uint8)
+        self._memory = np.zeros(_THREADS + 4 * size + 64, np.uint8)
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
-        turns = _SPIN_TURNS if size <= _cores() else _SPIN_TURNS_SHARING
-        ctypes.c_int32.from_address(self.control + _SPINS).value = turns
+        has_cores = size <= _cores()
+        self._set(_SPINS, _SPIN_TURNS if has_cores else _SPIN_TURNS_SHARING)
+        self._set(_SPINS + 4, _YIELD_TURNS if has_cores else 0)
+        self._set(_CALLER, -1)
         library = runtime()
         worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
             library.address("schuss_worker")
@@ -193,6 +268,21 @@ class Team:
         ]
         for thread in self._workers:
             thread.start()
+
+        if has_cores and hasattr(os, "sched_getaffinity"):
+            self._allow_cores()
+
+    def _set(self, place: int, value: int) -> None:
+        ctypes.c_int32.from_address(self.control + place).value = value
+
+    def _allow_cores(self) -> None:
+        """Let workers be moved to any of the process's cores."""
+        cores = (ctypes.c_uint8 * (_MOST_CORES // 8)).from_address(self.control + _CORES)
+        for core in os.sched_getaffinity(0):
+            if core < _MOST_CORES:
+                cores[core // 8] |= 1 << core % 8
+        for tid, thread in enumerate(self._workers, 1):
+            self._set(_THREADS + 4 * tid, thread.native_id or -1)
 
 
 _LOCK = threading.Lock()
@@ -220,41 +310,6 @@ def team(size: int) -> Team:
         if found is None:
             found = _teams[size] = Team(size)
         return found
-
-
-class Chooser:
-    """Chooses by time, while running, between one thread and all of them.
-
-    What is faster depends on the machine and on what else it is doing. Both are tried at first,
-    and now and then the slower one again.
-    """
-
-    always: int | None = None
-    _first = 3
-    _again = 500
-
-    def __init__(self) -> None:
-        self._best: dict[int, float] = {}
-        self._runs = 0
-
-    def size(self) -> int:
-        """Return on how many threads to run now."""
-        most = team_size() if self.always is None else self.always
-        if most == 1 or self.always is not None:
-            return most
-        self._runs += 1
-        turn = self._runs % self._again
-        if turn < 2 * self._first:
-            return (1, most)[turn % 2]
-        one, many = (self._best.get(n, 0.0) for n in (1, most))
-        return 1 if one <= many else most
-
-    def took(self, size: int, seconds: float) -> None:
-        """Note how long a step took."""
-        if self._runs % self._again < 2:
-            self._best[size] = seconds
-        else:
-            self._best[size] = min(seconds, self._best.get(size, seconds))
 
 
 @cache

@@ -1,0 +1,109 @@
+"""On how many threads a program runs: chosen by time, while it runs."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+from schuss.compiler.threads import team_size
+
+__all__ = ["Chooser"]
+
+# Operations a second of one core, roughly: only to guess before anything was timed.
+_GUESSED_RATE = 1e11
+# Programs that take longer than this on one core are faster on all cores, unless others use them.
+_SURELY_WORTH_SHARING = 300e-6
+# Many steps in one native call come in pieces of about this time, so that each is a reading.
+_PIECE_SECONDS = 0.01
+# Runs between two looks at the times, and those of a trial of the other size.
+_BLOCK, _TRIAL = 16, 5
+# Looks until the other size is tried again: at first, and at most (it doubles if nothing changes).
+_PATIENCE, _MOST_PATIENCE = 4, 512
+# So many times slower than it was means that something has changed.
+_SLOWER = 1.5
+
+
+class Chooser:
+    """Chooses between one thread and all of them for one program.
+
+    What is faster depends on the machine and on what else it is doing. The size in use is kept as
+    long as its times stay level; the other one is tried when they rise, and now and then.
+
+    Args:
+        flops: about how many operations a step takes.
+    """
+
+    # For tests and benchmarks: the number of threads that every program uses.
+    always: int | None = None
+
+    def __init__(self, flops: int) -> None:
+        self._guess = flops / _GUESSED_RATE
+        self._start(team_size())
+
+    def size(self) -> int:
+        """Return on how many threads to run now."""
+        if self.always is not None:
+            return self.always
+        most = team_size()
+        if most != self._most:
+            self._start(most)
+        return self._now
+
+    def steps(self) -> int:
+        """Return how many steps to run in one native call, so that it takes some milliseconds."""
+        seconds = self._best if math.isfinite(self._best) else self._guess
+        return max(1, int(_PIECE_SECONDS / seconds))
+
+    def took(self, size: int, seconds: float) -> None:
+        """Note how long a step took on so many threads."""
+        if size != self._now:
+            return
+        self._times.append(seconds)
+        if len(self._times) == self._block:
+            self._look()
+
+    def _start(self, most: int) -> None:
+        """Forget all times, and begin with all threads."""
+        self._most = self._now = most
+        # The times of this block of runs; the median of the block before, and the least median.
+        self._times: list[float] = []
+        self._before = self._best = math.inf
+        self._is_trial = False
+        is_sure = self._guess > _SURELY_WORTH_SHARING
+        self._patience = _PATIENCE if is_sure else 0
+        self._looks = 0
+        self._block = _BLOCK if is_sure else _TRIAL
+
+    def _look(self) -> None:
+        """Choose by the times of the runs since the last look."""
+        # The first run after a change of the threads finds cold caches and sleeping workers.
+        median = statistics.median(self._times[1:])
+        self._times.clear()
+        if self._most == 1:
+            self._best = median
+        elif self._is_trial:
+            self._judge(median)
+        elif self._looks >= self._patience or median > _SLOWER * self._best:
+            self._before = median
+            self._is_trial = True
+            self._block = _TRIAL
+            self._other()
+        else:
+            self._looks += 1
+            self._best = min(self._best, median)
+            self._block = _BLOCK
+
+    def _other(self) -> None:
+        self._now = 1 if self._now > 1 else self._most
+
+    def _judge(self, median: float) -> None:
+        """Stay with what was tried if it was faster, else go back."""
+        if median < self._before:
+            self._patience = _PATIENCE
+        else:
+            self._patience = min(max(2 * self._patience, _PATIENCE), _MOST_PATIENCE)
+            self._other()
+        self._best = min(median, self._before)
+        self._is_trial = False
+        self._looks = 0
+        self._block = _BLOCK
