@@ -213,7 +213,7 @@ class _Assembler:
     def _meet(self, f: Function, control: str) -> None:
         """Let all threads wait for each other, where there may be more than one."""
         if self.is_shared:
-            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %nt)")
+            f.emit(f"call void @schuss_barrier(ptr {control}, i64 %tid, i64 %nt)")
 
     def _copy_updates(self, f: Function, arena: str) -> None:
         """Copy the updates that could not be written in place into their states."""
@@ -328,7 +328,7 @@ define void @alone() {
 
 
 _DECLARED = {
-    "@schuss_barrier": "declare void @schuss_barrier(ptr, i64)",
+    "@schuss_barrier": "declare void @schuss_barrier(ptr, i64, i64)",
     "@llvm.memcpy.p0.p0.i64": "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
 }
 

@@ -19,18 +19,16 @@ __all__ = ["Team", "launch", "runtime", "team", "team_size"]
 
 # The control block, a cache line for each word: arrivals, generation of the barrier, sleepers at
 # it, generation of the job, sleepers waiting for one, the job (function, table), turns of waiting
-# (awake, then giving the core away), the core that the caller is on, a bit for each core that the
+# awake (for a job, at the barrier), the core that the caller is on, a bit for each core that the
 # workers may use, and the kernel's numbers of the threads.
 _ARRIVED, _TURN, _ASLEEP, _JOB, _IDLE, _WORK, _SPINS, _CALLER, _CORES = (64 * i for i in range(9))
 _MOST_CORES = 1024
 _THREADS = _CORES + _MOST_CORES // 8
 # To sleep and be woken takes up to a tenth of a millisecond where the machine is virtual: threads
-# with a core each wait about as long awake. Where they share cores, the others need them sooner.
-_SPIN_TURNS, _SPIN_TURNS_SHARING = 2000, 200
-# A kernel may wake a thread on the very core of the one that wakes it, and leave both there for
-# seconds, each waiting for the other. So threads with a core each do not sleep within a step (but
-# give the core away, this often, to whoever needs it), and workers keep off the caller's core.
-_YIELD_TURNS = 20_000
+# with a core each wait about as long awake for a job, and longer for each other. Where they share
+# cores, the others need them sooner. (To give the core away, again and again, would be no way: a
+# kernel that counts that lets the thread pay for it later, for seconds.)
+_SPIN_TURNS, _MEETING_TURNS, _SHARING_TURNS = 2000, 20_000, 200
 
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 
@@ -56,17 +54,10 @@ def _runtime_text() -> str:
     return f"""
 {_placing_text() if linux else _NO_PLACING}
 declare void @llvm.x86.sse2.pause()
-declare i32 @llvm.umin.i32(i32, i32)
 declare i32 @sched_yield()
 declare i64 @syscall(i64, ...)
-define internal void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control, i32 %most) nounwind {{
+define internal void @await(ptr %word, i32 %old, ptr %sleepers, i32 %spins) nounwind {{
 entry:
-  %place = getelementptr i8, ptr %control, i64 {_SPINS}
-  %spins = load i32, ptr %place
-  %yielding = getelementptr i8, ptr %place, i64 4
-  %yields = load i32, ptr %yielding
-  %allowed = call i32 @llvm.umin.i32(i32 %yields, i32 %most)
-  %until = add i32 %spins, %allowed
   br label %look
 look:
   %turn = phi i32 [ 0, %entry ], [ %next, %again ]
@@ -76,15 +67,9 @@ look:
 wait:
   %next = add i32 %turn, 1
   %early = icmp ult i32 %turn, %spins
-  br i1 %early, label %spin, label %late
+  br i1 %early, label %spin, label %sleep
 spin:
   {pause}
-  br label %again
-late:
-  %polite = icmp ult i32 %turn, %until
-  br i1 %polite, label %yield, label %sleep
-yield:
-  %y = call i32 @sched_yield()
   br label %again
 sleep:
   %a = atomicrmw add ptr %sleepers, i32 1 seq_cst
@@ -108,7 +93,7 @@ wake:
 done:
   ret void
 }}
-define void @schuss_barrier(ptr %control, i64 %nt) nounwind {{
+define void @schuss_barrier(ptr %control, i64 %tid, i64 %nt) nounwind {{
 entry:
   %alone = icmp eq i64 %nt, 1
   br i1 %alone, label %done, label %meet
@@ -126,7 +111,13 @@ open:
   call void @advance(ptr %word, ptr %sleepers)
   br label %done
 stay:
-  call void @await(ptr %word, i32 %turn, ptr %sleepers, ptr %control, i32 -1)
+  %spinning = getelementptr i8, ptr %control, i64 {_SPINS + 4}
+  %spins = load i32, ptr %spinning
+  call void @await(ptr %word, i32 %turn, ptr %sleepers, i32 %spins)
+  %is_caller = icmp eq i64 %tid, 0
+  br i1 %is_caller, label %place, label %done
+place:
+  call void @keep_off_caller(ptr %control, i64 %nt)
   br label %done
 done:
   ret void
@@ -140,7 +131,9 @@ entry:
   br label %loop
 loop:
   %old = phi i32 [ 0, %entry ], [ %new, %run ]
-  call void @await(ptr %word, i32 %old, ptr %sleepers, ptr %control, i32 0)
+  %spinning = getelementptr i8, ptr %control, i64 {_SPINS}
+  %spins = load i32, ptr %spinning
+  call void @await(ptr %word, i32 %old, ptr %sleepers, i32 %spins)
   %new = add i32 %old, 1
   %function = load ptr, ptr %where
   %table = load ptr, ptr %what
@@ -148,7 +141,7 @@ loop:
   br i1 %stop, label %done, label %run
 run:
   call void %function(ptr %table, i64 %tid, i64 %nt)
-  call void @schuss_barrier(ptr %control, i64 %nt)
+  call void @schuss_barrier(ptr %control, i64 %tid, i64 %nt)
   br label %loop
 done:
   ret void
@@ -169,7 +162,7 @@ call:
   br label %run
 run:
   call void %function(ptr %table, i64 0, i64 %nt)
-  call void @schuss_barrier(ptr %control, i64 %nt)
+  call void @schuss_barrier(ptr %control, i64 0, i64 %nt)
   ret void
 }}
 """
@@ -179,7 +172,11 @@ _NO_PLACING = "define internal void @keep_off_caller(ptr %control, i64 %nt) noun
 
 
 def _placing_text() -> str:
-    """A function that moves all workers off the caller's core, if that is another than before."""
+    """A function that moves all workers off the caller's core, if that is another than before.
+
+    A kernel may wake a thread on the very core of the one that wakes it, and leave both there for
+    seconds, each waiting for the other.
+    """
     nbytes = _MOST_CORES // 8
     return f"""
 declare i32 @sched_getcpu()
@@ -253,8 +250,8 @@ class Team:
         self._memory = np.zeros(_THREADS + 4 * size + 64, np.uint8)
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
         has_cores = size <= _cores()
-        self._set(_SPINS, _SPIN_TURNS if has_cores else _SPIN_TURNS_SHARING)
-        self._set(_SPINS + 4, _YIELD_TURNS if has_cores else 0)
+        self._set(_SPINS, _SPIN_TURNS if has_cores else _SHARING_TURNS)
+        self._set(_SPINS + 4, _MEETING_TURNS if has_cores else _SHARING_TURNS)
         self._set(_CALLER, -1)
         library = runtime()
         worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
