@@ -64,6 +64,7 @@ class _Call:
     nodes: list[Node]
     extent: int
     touch: Touch
+    aside: bool
 
     @property
     def shared(self) -> bool:
@@ -120,7 +121,9 @@ class _Assembler:
             kernels.scratch_of(n, plan.layouts) for s in plan.stages if s.special for n in s.nodes
         ]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
-        self.flops = sum(map(cost_of, graph.nodes()))
+        # What is set aside decides nothing of the rest.
+        stages = [s for s in plan.stages if not s.aside]
+        self.flops = sum(cost_of(n) for s in stages for n in s.nodes)
 
     @property
     def is_shared(self) -> bool:
@@ -137,7 +140,7 @@ class _Assembler:
         stored = {self.memory.of[n] for n in stage.nodes if n in self.stored}
         used = {self.memory.of[n] for n in nodes}
         touch = Touch(frozenset(used - stored), frozenset(stored), written.shared)
-        self.calls.append(_Call(written.name, nodes, written.extent, touch))
+        self.calls.append(_Call(written.name, nodes, written.extent, touch, stage.aside))
 
     def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
         used: dict[int, str] = {}
@@ -179,17 +182,23 @@ class _Assembler:
                 self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
         return _Written(known, list(used), extent, shared)
 
-    def step(self) -> str:
-        """Write the function that runs all stages, as thread `%tid` of `%nt`."""
-        many = len(self.calls) > _MANY_CALLS
+    def step(self, name: str, *, whole: bool) -> str:
+        """Write the function that runs all stages, as thread `%tid` of `%nt`.
+
+        Args:
+            name: of the function.
+            whole: whether it computes what is set aside, too.
+        """
+        calls = [call for call in self.calls if whole or not call.aside]
+        many = len(calls) > _MANY_CALLS
         parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
-        f = Function("step", parameters, attributes="#2" if many else "#0")
+        f = Function(name, parameters, attributes="#2" if many else "#0")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
         scratch = f.address(self._entry(f, SCRATCH), tid * (self.scratch // 8), "i64")
-        waits = meetings([call.touch for call in self.calls])
-        for call, waits_before in zip(self.calls, waits, strict=True):
+        waits = meetings([call.touch for call in calls])
+        for call, waits_before in zip(calls, waits, strict=True):
             if waits_before:
                 self._meet(f, control)
             # To compute an address again is cheaper than to keep it over so many calls.
@@ -209,6 +218,16 @@ class _Assembler:
             self._copy_updates(f, arena)
             self._meet(f, control)
         return f.text("")
+
+    @property
+    def whole(self) -> str:
+        """The name of the step that computes everything."""
+        return "whole" if self.graph.aside else "step"
+
+    def steps(self) -> list[str]:
+        """Write the step, and the whole step where something is set aside."""
+        names = dict.fromkeys(["step", self.whole])
+        return [self.step(name, whole=name == self.whole) for name in names]
 
     def _meet(self, f: Function, control: str) -> None:
         """Let all threads wait for each other, where there may be more than one."""
@@ -253,7 +272,8 @@ class _Assembler:
         The table's last entry points to: steps, the index array, then for each input its array
         and number of rows, then for each output the array that takes its values, then the values
         of the graph's numbers for each step (8 bytes a number), or null where they stay, then
-        the step itself.
+        a word for each step, not 0 where it computes what is set aside, too, then the step
+        without that, and the whole step.
         """
         graph = self.graph
         f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
@@ -261,7 +281,7 @@ class _Assembler:
         arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
         block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
-        entries = [f.fresh("e") for _ in range(4 + 2 * len(graph.inputs) + len(graph.outputs))]
+        entries = [f.fresh("e") for _ in range(6 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
             kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
             f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
@@ -280,10 +300,11 @@ class _Assembler:
                     place = outside.where(place.like(0), place)
                     self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
             if graph.numbers:
-                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-2]}, null", "i1")):
-                    self._set_numbers(f, arena, entries[-2], step)
+                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-4]}, null", "i1")):
+                    self._set_numbers(f, arena, entries[-4], step)
             self._meet(f, control)
-            f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
+            chosen = self._chosen_step(f, entries, step)
+            f.emit(f"call void {chosen}(ptr %table, i64 %tid, i64 %nt)")
             with f.when(tid.eq(0)):
                 for i, node in enumerate(graph.outputs):
                     target = entries[2 + 2 * len(graph.inputs) + i]
@@ -292,6 +313,13 @@ class _Assembler:
                         where = (target, step * node.nbytes)
                         self._copy(f, where, (buffer, f.number(0)), node.nbytes)
         return f.text("")
+
+    def _chosen_step(self, f: Function, entries: list[str], step: Scalar) -> str:
+        """Return the function to call: with what is set aside, or without."""
+        if not self.graph.aside:
+            return entries[-1]
+        spared = f.load(entries[-3], step, "i64").eq(0)
+        return f.make(f"select i1 {spared.name}, ptr {entries[-2]}, ptr {entries[-1]}", "ptr").name
 
     def _set_numbers(self, f: Function, arena: str, values: str, step: Scalar) -> None:
         """Copy a step's values of the graph's numbers to where the stages read them."""
@@ -314,7 +342,7 @@ class _Assembler:
         )
 
 
-# The step on one thread for the table that was bound: a call without arguments is the quickest.
+# The whole step on one thread for the table that was bound: quickest without arguments.
 _ALONE = """@bound = internal global ptr null
 define void @bind(ptr %table) {
   store ptr %table, ptr @bound
@@ -322,7 +350,7 @@ define void @bind(ptr %table) {
 }
 define void @alone() {
   %table = load ptr, ptr @bound
-  call void @step(ptr %table, i64 0, i64 1)
+  call void @NAME(ptr %table, i64 0, i64 1)
   ret void
 }"""
 
@@ -353,7 +381,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     plain, loops = assembler.plain, assembler.loops
     return Module(
         loops.text(),
-        plain.text(assembler.step(), _ALONE),
+        plain.text(*assembler.steps(), _ALONE.replace("NAME", assembler.whole)),
         _Part(_DECLARED).text(assembler.scan()),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,

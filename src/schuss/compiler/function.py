@@ -44,6 +44,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
+def _leaves_of(value: Any) -> int:
+    found: list[Any] = []
+    flatten(value, found, numbers=False)
+    return len(found)
+
+
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
 _MOST_VARIANTS = 16
 
@@ -83,10 +89,14 @@ class Compiled:
 
     Args:
         function: as for `compile`.
+        aside: whether the function returns a pair whose second half is only computed where it is
+            asked for: `scan` can leave it out, and the first half and the states stay the same,
+            bit for bit.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], *, aside: bool = False) -> None:
         self.function = function
+        self._aside = aside
         self._variants: dict[Any, list[Variant]] = {}
         # A program lives as long as a variant uses it.
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
@@ -147,7 +157,12 @@ class Compiled:
         return arrays if variant.fits() else None
 
     def scan(
-        self, arrays: Any, index: Any, *, before: Callable[[int], object] | None = None
+        self,
+        arrays: Any,
+        index: Any,
+        *,
+        before: Callable[[int], object] | None = None,
+        asked: Any = None,
     ) -> Any:
         """Run the function once for each row of `index`, in one native call.
 
@@ -157,9 +172,11 @@ class Compiled:
             index: integers of shape (steps, batch): the rows that each step gets.
             before: called with each step's number, from 0, in order, before the native call: it
                 may set learning rates and other floats for that step, and nothing else.
+            asked: bool of shape (steps,): which steps compute what is set aside; None for all.
 
         Returns:
-            What the function returns, with the steps stacked along a new first axis.
+            What the function returns, with the steps stacked along a new first axis; what is set
+            aside is only to be used at the steps that were asked for it.
 
         Raises:
             ValueError: for an index of another shape.
@@ -198,7 +215,8 @@ class Compiled:
             numbers = None if ahead is None else ahead.numbers(variant, count)
             taken = rows[done : done + count] if numbers is None else rows[done:][: len(numbers)]
             kept = range(len(variant.wanted))
-            parts.append(variant.program.scan([x.array for x in data], taken, kept, numbers))
+            some = None if asked is None else np.asarray(asked)[done : done + len(taken)]
+            parts.append(variant.program.scan([x.array for x in data], taken, kept, numbers, some))
             variant.leave_gradients()
             done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
@@ -265,6 +283,8 @@ class Compiled:
             value = self.function(*args, **options)
             outputs: list[Any] = []
             returned = flatten(value, outputs, numbers=False)
+            if self._aside:
+                tracer.graph.aside = _leaves_of(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
             wanted_out = [x.requires_grad for x in outputs]
             del value

@@ -19,12 +19,14 @@ class Stage:
         shape: lengths of the loops (without axes of length 1); None for a kernel of its own kind.
         nodes: what it computes, in order.
         axes: the axes of `shape` that its reductions run over, or None without any.
+        aside: whether it only runs when what is set aside is asked for.
     """
 
     shape: tuple[int, ...] | None
     nodes: list[Node] = field(default_factory=list)
     axes: tuple[int, ...] | None = None
     number: int = 0
+    aside: bool = False
 
     @property
     def special(self) -> bool:
@@ -50,8 +52,9 @@ def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class _Fuser:
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, aside: frozenset[Node]) -> None:
         self.graph = graph
+        self.aside = aside
         self.layouts = Layouts()
         self.stages: list[Stage] = []
         self.stage_of: dict[Node, Stage] = {}
@@ -71,7 +74,7 @@ class _Fuser:
             elif isinstance(face, Reduction):
                 self._reduction(node)
             else:
-                self._place(node, self._new(None))
+                self._place(node, self._new(None, node))
         homes, copies = self._homes(nodes)
         return Plan(
             self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies
@@ -79,8 +82,8 @@ class _Fuser:
 
     # Building stages.
 
-    def _new(self, shape: tuple[int, ...] | None) -> Stage:
-        stage = Stage(shape, number=len(self.stages))
+    def _new(self, shape: tuple[int, ...] | None, node: Node) -> Stage:
+        stage = Stage(shape, number=len(self.stages), aside=node in self.aside)
         self.stages.append(stage)
         self.before.append(0)
         return stage
@@ -124,6 +127,8 @@ class _Fuser:
 
     def _fits(self, node: Node, stage: Stage, direct: set[Node]) -> bool:
         """Return whether `node` can be computed in `stage` without having to run twice."""
+        if stage.aside is not (node in self.aside):
+            return False
         bit = 1 << stage.number
         for x in node.inputs:
             root = self.layouts.of(x).root
@@ -153,7 +158,7 @@ class _Fuser:
                 chosen = stage
             elif self._can_merge(chosen, stage):
                 self._merge(chosen, stage)
-        self._place(node, chosen if chosen is not None else self._new(shape))
+        self._place(node, chosen if chosen is not None else self._new(shape, node))
 
     def _can_merge(self, a: Stage, b: Stage) -> bool:
         apart = not (self.before[a.number] >> b.number & 1 or self.before[b.number] >> a.number & 1)
@@ -183,7 +188,7 @@ class _Fuser:
             and self._fits(node, stage, {x})
         )
         if not fits or stage is None:
-            stage = self._new(shape)
+            stage = self._new(shape, node)
         stage.axes = axes
         self._place(node, stage)
 
@@ -273,9 +278,9 @@ class _Fuser:
         return sorted(alive, key=lambda s: (self.before[s.number].bit_count(), s.number))
 
 
-def fuse(graph: Graph) -> Plan:
-    """Group the graph's nodes into stages."""
-    plan = _Fuser(graph).run()
+def fuse(graph: Graph, aside: frozenset[Node] = frozenset()) -> Plan:
+    """Group the graph's nodes into stages; those of `aside` share none with others."""
+    plan = _Fuser(graph, aside).run()
     position = {node: i for i, node in enumerate(graph.nodes())}
     for stage in plan.stages:
         stage.nodes.sort(key=position.__getitem__)

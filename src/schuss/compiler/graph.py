@@ -124,16 +124,23 @@ class Graph:
         states: the tensors read or assigned.
         numbers: Python numbers read anew at every call (without axes).
         outputs: what is returned, and gradients left behind.
+        aside: how many of the last outputs are only computed when they are asked for.
     """
 
     inputs: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
     outputs: list[Node] = field(default_factory=list)
+    aside: int = 0
 
     def roots(self) -> Iterator[Node]:
         """Yield every node that has to be computed for its own sake."""
-        yield from self.outputs
+        yield from self.main_roots()
+        yield from self.outputs[len(self.outputs) - self.aside :]
+
+    def main_roots(self) -> Iterator[Node]:
+        """Yield the roots that are computed at every step."""
+        yield from self.outputs[: len(self.outputs) - self.aside]
         for state in self.states:
             if state.updated is not None:
                 yield state.updated
@@ -163,7 +170,8 @@ class Graph:
             if node.array is not None:
                 digest.update(np.ascontiguousarray(node.array).tobytes())
         updated = [None if s.updated is None else numbers[s.updated] for s in self.states]
-        digest.update(f"{[numbers[n] for n in self.outputs]}|{updated}".encode())
+        outputs = [numbers[n] for n in self.outputs]
+        digest.update(f"{outputs}|{updated}|{self.aside}".encode())
         return digest.hexdigest()
 
     def verify(self, stage: str) -> None:

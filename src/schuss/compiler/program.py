@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler import threads
+from schuss.compiler.aside import set_aside
 from schuss.compiler.assemble import FIRST, QUICK, SCRATCH, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
@@ -91,7 +92,7 @@ class Program:
             if verify:
                 graph.verify(name)
         self.graph = graph
-        self.plan = fuse(graph)
+        self.plan = fuse(graph, set_aside(graph))
         self.memory = plan_memory(graph, self.plan)
         if verify:
             verify_plan(graph, self.plan, self.memory)
@@ -102,6 +103,7 @@ class Program:
             threads.runtime()
         self.library = load(self.module.text, self.module.symbols, plain=self.module.plain)
         self._step = self.library.address("step")
+        self._whole = self.library.address("whole") if graph.aside else self._step
         self._scan: Library | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
@@ -266,7 +268,7 @@ class Program:
             if self.module.checks_indices and self._status.value:
                 self._refuse_index()
         else:
-            self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
+            self._run(self._whole, self._alone_step, checks_indices=self.module.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._home_of_output:
@@ -292,6 +294,7 @@ class Program:
         index: Array,
         kept: Sequence[int],
         numbers: Sequence[Sequence[float]] | None = None,
+        asked: Array | None = None,
     ) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
 
@@ -300,12 +303,17 @@ class Program:
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
             numbers: for each step, the values of the graph's numbers; None where they stay.
+            asked: whether a step computes what is set aside, bool of shape (steps,); None for
+                every step.
 
         Returns:
-            These outputs, stacked along a new first axis.
+            These outputs, stacked along a new first axis; what a step was not asked for is
+            whatever was in memory.
         """
         with self._lock:
-            return self._run_many(arrays, index, kept, self._number_table(numbers))
+            table = self._number_table(numbers)
+            words = np.ones(len(index)) if asked is None else asked
+            return self._run_many(arrays, index, kept, table, words.astype(np.int64))
 
     def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
         """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""
@@ -329,7 +337,12 @@ class Program:
         return self._scan.address("scan")
 
     def _run_many(
-        self, arrays: Sequence[Array], index: Array, kept: Sequence[int], numbers: Array | None
+        self,
+        arrays: Sequence[Array],
+        index: Array,
+        kept: Sequence[int],
+        numbers: Array | None,
+        asked: Array,
     ) -> list[Array]:
         graph = self.graph
         steps = len(index)
@@ -355,7 +368,8 @@ class Program:
                 block += [address_of(source), len(source)]
             for i in range(len(graph.outputs)):
                 block.append(address_of(results[i][done:]) if i in results else 0)
-            block += [0 if numbers is None else address_of(numbers[done:]), self._step]
+            block += [0 if numbers is None else address_of(numbers[done:])]
+            block += [address_of(asked[done:]), self._step, self._whole]
             entries = np.asarray(block, np.int64)
             self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
             self._run(scan, alone, checks_indices=True, steps=count)
