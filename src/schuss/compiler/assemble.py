@@ -9,6 +9,7 @@ from typing import Any
 from schuss.compiler import kernels
 from schuss.compiler.buffers import ALIGNMENT, Memory
 from schuss.compiler.fuse import Plan, Stage
+from schuss.compiler.floats import flushing
 from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopNest
@@ -194,6 +195,7 @@ class _Assembler:
         parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
         f = Function(name, parameters, attributes="#2" if many else "#0")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
+        f.emit("%mode = call i64 @flush()")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
         scratch = f.address(self._entry(f, SCRATCH), tid * (self.scratch // 8), "i64")
@@ -217,7 +219,8 @@ class _Assembler:
         if self.plan.copies:
             self._copy_updates(f, arena)
             self._meet(f, control)
-        return f.text("")
+        f.emit("call void @restore(i64 %mode)")
+        return f.text("") + flushing()
 
     @property
     def whole(self) -> str:

@@ -26,7 +26,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     of them make other programs. Tensors that the function reads otherwise (parameters, an
     optimiser's state, the random key) are states: they are read at each call, and assigning to
     them changes them. What a compiled function returns is cut off from differentiation from
-    outside; `backward` and `grad` belong inside.
+    outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
+    float32) count as zero.
 
     Args:
         function: takes and returns tensors (or nested tuples, lists, dictionaries of them).
