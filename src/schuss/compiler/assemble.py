@@ -8,8 +8,8 @@ from typing import Any
 
 from schuss.compiler import kernels
 from schuss.compiler.buffers import ALIGNMENT, Memory
-from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.floats import flushing
+from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopNest
