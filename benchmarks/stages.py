@@ -65,8 +65,8 @@ def instrumented(text: str) -> tuple[str, list[str]]:
 
 def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
-    text, called = instrumented(program.module.text)
-    library = native.load(text, program.module.symbols)
+    plain, called = instrumented(program.module.plain)
+    library = native.load(program.module.text, program.module.symbols, plain=plain)
     step = library.address("step")
     team = threads.team(size)
     program._pointers[1] = team.control
