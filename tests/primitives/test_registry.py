@@ -124,6 +124,14 @@ def scattered(g: np.ndarray, places: np.ndarray, rows: int) -> np.ndarray:
     return out
 
 
+def listed(places: np.ndarray, rows: int) -> np.ndarray:
+    first, following = [-1] * rows, [-1] * places.size
+    for position in reversed(range(places.size)):
+        row = int(places.reshape(-1)[position])
+        following[position], first[row] = first[row], position
+    return np.array(first + following, np.int32)
+
+
 def reductions(name: str, value: Callable[..., Any], torch: Any, odd: Any) -> list[Sample]:
     f = getattr(F, name)
     found = []
@@ -323,6 +331,16 @@ SAMPLES: dict[str, list[Sample]] = {
     ] + [
         # PyTorch puts the new axes elsewhere for an integer, None and an array together.
         Sample(lambda x, i: x[0, None, i], lambda x, i: x[0, None, i], (X234, PLACES), dtypes=EVERY)
+    ],
+    "row_lists": [
+        Sample(raw("row_lists", rows=4), lambda i: listed(i, 4), (i,), dtypes=("int64", "int32"))
+        for i in (PLACES, np.array([3, 1, 1, -1, 1, 0]), np.zeros((0, 2), int), np.array([[-2]]))
+    ],
+    "row_sums": [
+        Sample(raw("row_sums", shape=(4, *rest)), lambda g, _, i=i: scattered(g, i, 4),
+               (numbers(*i.shape, *rest), listed(i, 4)))
+        for i in (PLACES, np.array([3, 1, 1, 3, 1]), np.zeros((0, 2), int))
+        for rest in ((3,), (2, 2))
     ],
     "scatter_add": [
         Sample(raw("scatter_add", template=(ARRAY,), shape=(3, *rest)),

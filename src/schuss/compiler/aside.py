@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schuss.compiler.faces import Elementwise, View
+from schuss.compiler.faces import Elementwise, Rows, View
 from schuss.compiler.graph import Graph, Node, ordered
 
 __all__ = ["set_aside"]
@@ -34,7 +34,8 @@ def set_aside(graph: Graph) -> frozenset[Node]:
 
 
 def _is_repeated(node: Node) -> bool:
-    return node.primitive is not None and isinstance(node.primitive.lower, (Elementwise, View))
+    face = node.primitive and node.primitive.lower
+    return isinstance(face, (Elementwise, Rows, View))
 
 
 def _again(node: Node, inputs: tuple[Node, ...]) -> Node:

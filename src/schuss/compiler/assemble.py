@@ -389,7 +389,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
         [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
-        any(n.op in ("gather", "scatter_add") for s in plan.stages for n in s.nodes),
+        any(n.op in ("gather", "row_lists", "scatter_add") for s in plan.stages for n in s.nodes),
         assembler.flops,
         assembler.is_shared,
     )

@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["VIEW", "Composition", "Elementwise", "Face", "Kernel", "Reduction", "Regions", "View"]
+__all__ = [
+    "ROWS",
+    "VIEW",
+    "Composition",
+    "Elementwise",
+    "Face",
+    "Kernel",
+    "Reduction",
+    "Regions",
+    "Rows",
+    "View",
+]
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,14 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows that are each a sum of some of the first input's, as the second one lists them.
+
+    They are summed where a loop needs them, a few at a time; see `schuss.compiler.rows`.
+    """
+
+
+@dataclass(frozen=True)
 class Composition:
     """Other primitives, which a trace records in the place of this one; the graph has them alone.
 
@@ -85,4 +104,5 @@ class Composition:
 
 
 VIEW = View()
-Face = Elementwise | View | Regions | Reduction | Kernel | Composition
+ROWS = Rows()
+Face = Elementwise | View | Regions | Reduction | Kernel | Rows | Composition

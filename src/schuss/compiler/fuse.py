@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schuss.compiler.faces import Elementwise, Reduction, View
+from schuss.compiler.faces import Elementwise, Reduction, Rows, View
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.layout import Layouts
 
@@ -46,6 +46,11 @@ class Plan:
     copies: list[tuple[int, Node]]
 
 
+def _has_rows(stage: Stage) -> bool:
+    """Whether a stage sums rows as it goes."""
+    return any(isinstance(n.primitive and n.primitive.lower, Rows) for n in stage.nodes)
+
+
 def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return `shape` without axes of length 1."""
     return tuple(n for n in shape if n != 1)
@@ -73,6 +78,8 @@ class _Fuser:
                 self._elementwise(node)
             elif isinstance(face, Reduction):
                 self._reduction(node)
+            elif isinstance(face, Rows):
+                self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
         homes, copies = self._homes(nodes)
@@ -130,6 +137,8 @@ class _Fuser:
         if stage.aside is not (node in self.aside):
             return False
         bit = 1 << stage.number
+        if _has_rows(stage) and not self._is_flat(node):
+            return False
         for x in node.inputs:
             root = self.layouts.of(x).root
             other = self.stage_of.get(root)
@@ -160,7 +169,26 @@ class _Fuser:
                 self._merge(chosen, stage)
         self._place(node, chosen if chosen is not None else self._new(shape, node))
 
+    def _is_flat(self, node: Node) -> bool:
+        """Return whether a loop from the first to the last element computes `node`.
+
+        That is what rows that are summed on the way can be read by.
+        """
+        face = node.primitive and node.primitive.lower
+        if isinstance(face, Rows):
+            return True
+        x = node.inputs[0]
+        if isinstance(face, Reduction):
+            return len(node.attributes["axes"]) == len(x.shape)
+        views = [self.layouts.of(x) for x in node.inputs]
+        return all(
+            v.root.size == 1 or (v.is_whole and loop_shape(v.shape) == loop_shape(node.shape))
+            for v in views
+        )
+
     def _can_merge(self, a: Stage, b: Stage) -> bool:
+        if (_has_rows(a) or _has_rows(b)) and not all(map(self._is_flat, [*a.nodes, *b.nodes])):
+            return False
         apart = not (self.before[a.number] >> b.number & 1 or self.before[b.number] >> a.number & 1)
         return apart and (a.axes is None or b.axes is None or a.axes == b.axes)
 

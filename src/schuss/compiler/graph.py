@@ -88,6 +88,8 @@ def cost_of(node: Node) -> int:
         return face.cost * node.size
     if isinstance(face, Reduction):
         return node.inputs[0].size
+    if node.op == "row_sums":
+        return node.size + node.inputs[0].size
     if node.op == "random_uniform":
         return 20 * node.size
     return 0 if isinstance(face, View) else node.size

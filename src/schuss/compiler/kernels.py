@@ -476,6 +476,12 @@ def _fractions(f: Function, words: list[Scalar], kind: str) -> Scalar:
     return f.make(f"fmul {number.typed}, splat ({scale.typed})", real)
 
 
+def _row_lists(k: Special) -> None:
+    from schuss.compiler.rows import write_row_lists
+
+    write_row_lists(k)
+
+
 def _matmul(k: Special) -> None:
     from schuss.compiler.products import write_product
 
@@ -490,5 +496,6 @@ _WRITERS: dict[str, Callable[[Special], None]] = {
     "gather": _gather,
     "matmul": _matmul,
     "random_uniform": _random_uniform,
+    "row_lists": _row_lists,
     "scatter_add": _scatter_add,
 }

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Elementwise, Reduction
+from schuss.compiler.faces import Elementwise, Reduction, Rows
 from schuss.compiler.fuse import Plan, Stage, loop_shape
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided, contiguous
+from schuss.compiler.rows import Strips
 from schuss.compiler.scalars import F32, F64, Function, Scalar, kind_of
 
 __all__ = ["WIDE_SUM", "LoopNest"]
@@ -53,14 +54,16 @@ class LoopNest:
         self.layouts = plan.layouts
         self.pointer = pointer
         self.f = f
-        self.inside = {n for n in stage.nodes if self._face(n, Elementwise)}
+        sums = [n for n in stage.nodes if self._face(n, Rows)]
+        self.strips = Strips(sums, plan.layouts, pointer, f) if sums else None
+        self.inside = {*sums, *[n for n in stage.nodes if self._face(n, Elementwise)]}
         self.reductions = [n for n in stage.nodes if self._face(n, Reduction)]
         stored = set(plan.stored)
         self.shape = list(stage.shape)
         self.reduced = [a in (stage.axes or ()) for a in range(len(self.shape))]
         self.reads: dict[tuple[Node, Node], _Access] = {}
         for node in stage.nodes:
-            for x in node.inputs:
+            for x in () if self._face(node, Rows) else node.inputs:
                 if not self._register(node, x) and self._literal(x) is None:
                     self.reads[node, x] = self._access(node, x)
         self.writes = [
@@ -113,6 +116,8 @@ class LoopNest:
             del self.reduced[a]
             for x in accesses:
                 del x.strides[a]
+        # Fusion sees to it, for a strip is filled once.
+        assert self.strips is None or len(self.shape) == 1
 
     # Writing.
 
@@ -122,6 +127,8 @@ class LoopNest:
         kept = [a for a, gone in enumerate(self.reduced) if not gone]
         if not kept:
             return 1
+        if self.strips is not None:
+            return self.strips.blocks
         if self._by_columns and len(kept) == 1:
             return -(-self.shape[kept[0]] // _COLUMNS)
         return self.shape[kept[0]]
@@ -129,7 +136,7 @@ class LoopNest:
     @property
     def is_any_length(self) -> bool:
         """Whether the code does not depend on the lengths: there is one loop, a thread's share."""
-        return len(self.shape) == 1 and not self.reductions
+        return len(self.shape) == 1 and not self.reductions and self.strips is None
 
     @property
     def _by_columns(self) -> bool:
@@ -152,16 +159,24 @@ class LoopNest:
         index: Index = [f.number(0)] * len(self.shape)
         with ExitStack() as stack:
             for i, a in enumerate(kept):
-                bounds = (low, high) if i == 0 else (0, self.shape[a])
-                index[a] = stack.enter_context(f.loop(*bounds))
+                index[a] = stack.enter_context(
+                    self._loop(low, high) if i == 0 else f.loop(0, self.shape[a])
+                )
             totals = [self._begin(n, 1) for n in self.reductions]
             with ExitStack() as inner:
                 for a in gone:
-                    index[a] = inner.enter_context(f.loop(0, self.shape[a]))
+                    index[a] = inner.enter_context(self._loop(0, self.shape[a]))
                 self._body(index, totals, f.number(0))
             for access, (place, kind) in zip(self.results, totals, strict=True):
                 value = f.load(place, 0, kind).to(kind_of(access.node.dtype))
                 f.store(value, self.pointer(access.node), self._offset(access, index))
+
+    def _loop(self, low: Scalar | int, high: Scalar | int) -> AbstractContextManager[Scalar]:
+        """Return a loop; the only one where there are strips, which all of it goes through."""
+        if self.strips is None:
+            return self.f.loop(low, high)
+        shared = isinstance(low, Scalar)
+        return self.strips.loop(*((low, high) if shared else (0, self.strips.blocks)))
 
     def _write_columns(self, low: Scalar, high: Scalar) -> None:
         """The last loop is kept: its totals stay on the stack, a block of columns at a time."""
@@ -231,7 +246,9 @@ class LoopNest:
             return loaded[key]
 
         for node in self.stage.nodes:
-            if node in self.inside:
+            if self.strips is not None and self._face(node, Rows):
+                values[node] = self.strips.value(node, index[0])
+            elif node in self.inside:
                 values[node] = compute(node, [operand(node, x) for x in node.inputs])
         for access in self.writes:
             f.store(values[access.node], self.pointer(access.node), self._offset(access, index))

@@ -13,6 +13,8 @@ __all__ = ["simplify"]
 
 # Larger results of folding would only move work into memory.
 _FOLDED = 4096
+# A scatter of rows of so many elements, into a table of so many, is not worth a buffer.
+_TABLE_ROW, _TABLE = 8, 32_768
 
 _MOVES = {"reshape", "permute_dims", "flip", "slice", "broadcast_to"}
 
@@ -263,6 +265,23 @@ def _sum(node: Node) -> Node | None:
     return None
 
 
+def _scatter_add(node: Node) -> Node | None:
+    """Return the sums of rows, to be taken where they are needed, for a scatter into a table."""
+    from schuss.primitives.indexing import ROWS_BY_INDEX
+
+    g, *indices = node.inputs
+    is_table = (
+        node.attributes["template"] == ROWS_BY_INDEX
+        and node.size >= _TABLE
+        and _TABLE_ROW <= node.size // node.shape[0] < _TABLE
+        and g.size > 0
+    )
+    if not is_table:
+        return None
+    lists = result(_primitive("row_lists"), tuple(indices), {"rows": node.shape[0]})
+    return result(_primitive("row_sums"), (g, lists), {"shape": node.shape})
+
+
 _RULES: dict[str, Callable[[Node], Node | None]] = {
     "add": _add,
     "astype": _astype,
@@ -275,6 +294,7 @@ _RULES: dict[str, Callable[[Node], Node | None]] = {
     "permute_dims": _permute,
     "pow": _pow,
     "reshape": _reshape,
+    "scatter_add": _scatter_add,
     "subtract": _subtract,
     "sum": _sum,
     "where": _where,

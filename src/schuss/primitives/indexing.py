@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import VIEW, Kernel, Regions
+from schuss.compiler.faces import ROWS, VIEW, Kernel, Regions
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -16,7 +17,7 @@ from schuss.primitives.base import (
 )
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import normalize_axes
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64, leaf
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, int32, int64, leaf
 
 # A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
 # index tensor goes.
@@ -29,8 +30,8 @@ class _ArrayHere:
 
 
 ARRAY = _ArrayHere()
-_ROWS: Template = (ARRAY,)
-_BY_ROWS: dict[str, Any] = {"template": _ROWS}
+ROWS_BY_INDEX: Template = (ARRAY,)
+_BY_ROWS: dict[str, Any] = {"template": ROWS_BY_INDEX}
 # From this many elements on, sorting rows by their place costs less than adding one by one.
 _MANY = 1024
 
@@ -85,7 +86,7 @@ def _scatter_add_value(
     g: Array, *indices: Array, template: Template, shape: tuple[int, ...]
 ) -> Array:
     out = np.zeros(shape, g.dtype)
-    if template == _ROWS and g.size >= _MANY and g.ndim > indices[0].ndim > 0:
+    if template == ROWS_BY_INDEX and g.size >= _MANY and g.ndim > indices[0].ndim > 0:
         # Rows, as an embedding's: sorted by their place they are summed in one pass.
         flat = indices[0].reshape(-1) % shape[0]
         rows = g.reshape(flat.size, *shape[1:])
@@ -99,7 +100,7 @@ def _scatter_add_value(
 
 
 def _gather_value(x: Array, *indices: Array, template: Template) -> Any:
-    if template == _ROWS and x.ndim:
+    if template == ROWS_BY_INDEX and x.ndim:
         return x.take(indices[0], 0)
     return x[_filled(template, indices)]
 
@@ -124,6 +125,59 @@ _scatter_add: Primitive = Primitive(
         _gather, (g, *indices), {"template": template}
     ),
     lower=Kernel("scatter_add"),
+)
+
+
+# A scatter of rows in two parts, as compiled programs have it: first which positions go to each
+# row, then the sums, which are taken where a row is needed.
+
+
+def _row_lists_value(indices: Array, *, rows: int) -> Array:
+    flat = indices.reshape(-1)
+    if flat.size and not -rows <= flat.min() <= flat.max() < rows:
+        raise IndexError(f"index: expected rows from {-rows} to {rows - 1}, got others.")
+    flat = flat % rows
+    order = np.argsort(flat, kind="stable")
+    places = flat[order]
+    goes_on = places[1:] == places[:-1]
+    first = np.r_[True, ~goes_on][: flat.size]
+    lists = np.full(rows + flat.size, -1, np.int32)
+    lists[places[first]] = order[first]
+    lists[rows + order[:-1][goes_on]] = order[1:][goes_on]
+    return lists
+
+
+# For each row its first position, then for each position the next one of the same row; -1 ends a
+# list. Positions come in their order.
+_row_lists = Primitive(
+    "row_lists",
+    value=_row_lists_value,
+    shape=lambda indices, *, rows: ((rows + math.prod(indices[0]),), int32),
+    derivative=NOT_DIFFERENTIABLE,
+    lower=Kernel("row_lists"),
+)
+
+
+def _row_sums_value(g: Array, lists: Array, *, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, g.dtype)
+    values = g.reshape(-1, *shape[1:])
+    following = lists[shape[0] :]
+    rows = np.flatnonzero(lists[: shape[0]] >= 0)
+    places = lists[rows]
+    while rows.size:
+        out[rows] += values[places]
+        places = following[places]
+        left = places >= 0
+        rows, places = rows[left], places[left]
+    return out
+
+
+_row_sums = Primitive(
+    "row_sums",
+    value=_row_sums_value,
+    shape=lambda g, lists, *, shape: (shape, g[1]),
+    derivative=NOT_DIFFERENTIABLE,
+    lower=ROWS,
 )
 
 

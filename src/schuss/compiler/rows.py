@@ -1,0 +1,173 @@
+"""Scatters into tables: which positions go to each row, and the rows, summed where they are read.
+
+The gradient of an embedding is a table of which few rows are not zero. To fill a buffer with zeros,
+add rows into it and read it again would take longer than the rest of a step. So a table of lists
+says which positions go to each row, and a loop that reads the sums has a few rows of them at a
+time in a strip of the cache. Positions come in their order, whoever takes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from schuss.compiler.graph import Node
+from schuss.compiler.layout import Layouts, Strided
+from schuss.compiler.scalars import I32, I64, Function, Scalar, kind_of
+
+if TYPE_CHECKING:
+    from schuss.compiler.kernels import Special
+
+__all__ = ["Strips", "write_row_lists"]
+
+# Elements of a strip: with what a loop reads beside it, it stays in the nearest cache.
+_STRIP = 1024
+
+
+def write_row_lists(k: Special) -> None:
+    """Write for each row the first of its positions, and for each position the next one.
+
+    Positions are put before those that are there already, the last one first.
+    """
+    f, rows = k.f, k.node.attributes["rows"]
+    indices = k.view(0)
+    firsts = k.pointer(k.node)
+    following = f.address(firsts, rows, I32)
+    name = "@llvm.memset.p0.i64"
+    f.declared[name] = f"declare void {name}(ptr, i8, i64, i1)"
+    f.emit(f"call void {name}(ptr {firsts}, i8 -1, i64 {4 * rows}, i1 false)")
+    with k.loops(indices.shape) as turned:
+        index = [f.number(n - 1) - i for i, n in zip(turned, indices.shape, strict=True)]
+        position = _joined(index, indices.shape)
+        row = k.load(indices, index).to(I64)
+        row = row.lt(0).where(row + rows, row)
+        outside = row.lt(0) | row.ge(rows)
+        with f.when(outside):
+            f.store(f.number(1), "%status", 0)
+        row = outside.where(row.like(0), row)
+        f.store(f.load(firsts, row, I32), following, position)
+        f.store(position.to(I32), firsts, row)
+
+
+def _joined(index: Sequence[Scalar], shape: Sequence[int]) -> Scalar:
+    """Return the position in row-major order of an index."""
+    position = index[0]
+    for i, n in zip(index[1:], shape[1:], strict=True):
+        position = position * n + i
+    return position
+
+
+class Strips:
+    """Sums of rows that one loop reads, some rows of them at a time.
+
+    Args:
+        nodes: the sums; all of one number of rows and columns.
+        layouts: the views that their inputs are.
+        pointer: returns the parameter that points to a node's buffer.
+        f: the function that is written.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        layouts: Layouts,
+        pointer: Callable[[Node], str],
+        f: Function,
+    ) -> None:
+        self._f = f
+        self._pointer = pointer
+        self._sources = {n: [layouts.of(x) for x in n.inputs] for n in nodes}
+        self._rows = nodes[0].shape[0]
+        self._columns = nodes[0].size // self._rows
+        self._each = max(1, _STRIP // self._columns)
+        width = self._each * self._columns
+        self._places = {n: f.reserve(kind_of(n.dtype), width) for n in nodes}
+        self._first = f.number(0)
+
+    @property
+    def blocks(self) -> int:
+        """How many times the strips are filled."""
+        return -(-self._rows // self._each)
+
+    @contextmanager
+    def loop(self, low: Scalar | int, high: Scalar | int) -> Iterator[Scalar]:
+        """Run the body for every element of the blocks from `low` to `high`."""
+        f = self._f
+        with f.loop(low, high) as block:
+            start = block * self._each
+            stop = (start + self._each).minimum(self._rows)
+            for node, place in self._places.items():
+                with f.loop(0, self._each * self._columns) as i:
+                    f.store(f.number(0, kind_of(node.dtype)), place, i)
+                with f.loop(start, stop) as row:
+                    at = (row - start) * self._columns
+                    self._add(node, row, f.address(place, at, kind_of(node.dtype)))
+            self._first = start * self._columns
+            with f.loop(self._first, stop * self._columns) as i:
+                yield i
+
+    def value(self, node: Node, i: Scalar) -> Scalar:
+        """Return an element of a sum, inside of the loop."""
+        return self._f.load(self._places[node], i - self._first, kind_of(node.dtype))
+
+    def _add(self, node: Node, row: Scalar, target: str) -> None:
+        """Add everything that goes to a row, in the order of the positions."""
+        f = self._f
+        g, lists = self._sources[node]
+        pointer = self._pointer(lists.root)
+        kind = kind_of(node.dtype)
+        place = f.reserve(I64)
+        f.store(f.load(pointer, row, I32).to(I64), place, 0)
+        with f.repeat() as turns:
+            position = f.load(place, 0, I64)
+            turns.leave(position.lt(0))
+            following = f.load(pointer, position + self._rows, I32)
+            f.store(following.to(I64), place, 0)
+            with _elements(f, g, len(g.shape) - len(node.shape) + 1, position) as (at, i):
+                total = f.load(target, i, kind) + f.load(self._pointer(g.root), at, kind)
+                f.store(total, target, i)
+
+
+@contextmanager
+def _elements(
+    f: Function, g: Strided, leading: int, position: Scalar
+) -> Iterator[tuple[Scalar, Scalar]]:
+    """Run the body for every element of a row of `g`: where it is, and its place in the row.
+
+    Args:
+        f: the function that is written.
+        g: rows along its first axes.
+        leading: how many axes that are.
+        position: the row, counted along these.
+    """
+    offset = f.number(g.offset)
+    left = position
+    axes = list(zip(g.shape[:leading], g.strides[:leading], strict=True))
+    for n, step in reversed(axes[1:]):
+        if step:
+            offset = offset + left.op("srem", n) * step
+        left = left.op("sdiv", n)
+    if axes and axes[0][1]:
+        offset = offset + left * axes[0][1]
+    shape, strides = _collapsed(g.shape[leading:], g.strides[leading:])
+    with ExitStack() as stack:
+        index = [stack.enter_context(f.loop(0, n)) for n in shape]
+        for i, step in zip(index, strides, strict=True):
+            if step:
+                offset = offset + i * step
+        yield offset, _joined(index, shape)
+
+
+def _collapsed(shape: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Join neighbouring axes that go on without a gap."""
+    lengths, steps = [1], [0]
+    for n, step in zip(shape, strides, strict=True):
+        if n == 1:
+            continue
+        if lengths[-1] == 1 or steps[-1] == step * n:
+            lengths[-1], steps[-1] = lengths[-1] * n, step
+        else:
+            lengths.append(n)
+            steps.append(step)
+    return lengths, steps
