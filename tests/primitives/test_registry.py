@@ -302,6 +302,12 @@ SAMPLES: dict[str, list[Sample]] = {
                dtypes=NUMBERS, odd=(np.zeros((0, 2)), X34.T))
         for w, v in ((((1, 2), (0, 3)), 0), (((0, 0), (1, 1)), 7))
     ],
+    "stack": [
+        Sample(lambda x, y, a=a: F.stack([x, y], axis=a),
+               lambda x, y, a=a: np.stack([x, y], a), (x, x[..., ::-1] if x.ndim else x), cast=2,
+               dtypes=EVERY, torch=lambda T, x, y, a=a: T.stack([x, y], a))
+        for x in (X34, X34.T, X234, np.array(1.5)) for a in range(-1, x.ndim)
+    ],
     "concat": [
         Sample(lambda x, y, a=a: F.concat([x, y], axis=a),
                lambda x, y, a=a: np.concatenate([x, y], a), inputs, cast=2, dtypes=EVERY,

@@ -82,7 +82,6 @@ from schuss.functions.shapes import (
     repeat,
     roll,
     squeeze,
-    stack,
     swapaxes,
     tile,
     trace,
@@ -154,6 +153,7 @@ from schuss.primitives.movement import (
     pad,
     permute_dims,
     reshape,
+    stack,
 )
 from schuss.primitives.normalization import log_softmax, softmax
 from schuss.primitives.reduction import (

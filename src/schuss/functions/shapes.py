@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +42,6 @@ __all__ = [
     "repeat",
     "roll",
     "squeeze",
-    "stack",
     "swapaxes",
     "tile",
     "trace",
@@ -103,22 +101,6 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     order = list(range(x.ndim))
     order[a], order[b] = order[b], order[a]
     return permute_dims(x, order)
-
-
-def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
-    """Join tensors of one shape along a new axis."""
-    axis = axis if dim is None else dim
-    parts = [x if isinstance(x, Tensor) else as_tensor(x) for x in tensors]
-    if len({x.array.shape for x in parts}) != 1:
-        raise ValueError(
-            f"stack: expected tensors of one shape, got {', '.join(str(x.shape) for x in parts)}."
-        )
-    shape = parts[0].array.shape
-    (place,) = normalize_axes(axis, len(shape) + 1, "stack")
-    if place == len(shape):
-        return concat([expand_dims(x, place) for x in parts], place)
-    # Joined along the axis that follows the new one, the parts only need to be told apart.
-    return reshape(concat(parts, place), (*shape[:place], len(parts), *shape[place:]))
 
 
 def unstack(x: TensorLike, axis: int = 0) -> tuple[Tensor, ...]:

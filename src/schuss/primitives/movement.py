@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import VIEW, Regions
+from schuss.compiler.faces import VIEW, Composition, Regions
 from schuss.primitives.base import (
     Primitive,
     Spec,
@@ -20,7 +20,7 @@ from schuss.primitives.base import (
     result_dtype,
 )
 from schuss.primitives.reduction import normalize_axes
-from schuss.tensor import TRACER, Tensor, TensorLike
+from schuss.tensor import TRACER, Array, Tensor, TensorLike
 
 _reshape = Primitive(
     "reshape",
@@ -228,6 +228,63 @@ def concat(
     return record(_concat, tuple(parts), {"axis": axis}, out, wanted)
 
 
+# Two primitives, but so often one call: evaluated at once, it is a single node.
+
+
+def _stack_composition(*inputs: Tensor, axis: int) -> Tensor:
+    if axis == inputs[0].ndim:
+        return concat([reshape(x, (*x.shape, 1)) for x in inputs], axis)
+    # Joined along the axis that follows the new one, the parts only need to be told apart.
+    before, after = inputs[0].shape[:axis], inputs[0].shape[axis:]
+    return reshape(concat(inputs, axis), (*before, len(inputs), *after))
+
+
+def _stack_value(*inputs: Array, axis: int) -> Any:
+    if axis == 0 and inputs[0].ndim:
+        # Joined and told apart, in half the time of np.stack.
+        return np.concatenate(inputs).reshape(len(inputs), *inputs[0].shape)
+    return np.stack(inputs, axis)
+
+
+def _unstack(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) -> Tensor:
+    return g[(slice(None),) * axis + (position,)] if axis else g[position]
+
+
+_stack = Primitive(
+    "stack",
+    value=_stack_value,
+    shape=lambda *specs, axis: (
+        (*specs[0][0][:axis], len(specs), *specs[0][0][axis:]),
+        specs[0][1],
+    ),
+    derivative=_unstack,
+    lower=Composition(_stack_composition),
+    variadic=True,
+)
+
+
+def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    parts = tuple([x if isinstance(x, Tensor) else as_tensor(x) for x in tensors])
+    if not parts:
+        raise ValueError("stack: expected at least one tensor, got none.")
+    shape, dtype = parts[0].array.shape, parts[0].array.dtype
+    (axis,) = normalize_axes(axis if dim is None else dim, len(shape) + 1, "stack")
+    wanted = False
+    for x in parts:
+        wanted = wanted or x.requires_grad
+        if x.array.shape != shape:
+            shapes = ", ".join(str(x.shape) for x in parts)
+            raise ValueError(f"stack: expected tensors of one shape, got {shapes}.")
+        if x.array.dtype is not dtype:
+            common = result_dtype(*[x.array.dtype for x in parts])
+            return stack([astype(x, common) for x in parts], axis)
+    if TRACER.get() is not None:
+        return apply(_stack, parts, {"axis": axis})
+    out = _stack_value(*[x.array for x in parts], axis=axis)
+    return record(_stack, parts, {"axis": axis}, out, wanted)
+
+
 def _check_joined(parts: list[Tensor], axis: int) -> None:
     """Raise ValueError unless the shapes agree but for `axis`."""
     rest = [(*x.shape[:axis], *x.shape[axis + 1 :]) for x in parts]
@@ -241,6 +298,6 @@ def _check_joined(parts: list[Tensor], axis: int) -> None:
 _function: Any
 for _function, _primitive in (
     (reshape, _reshape), (permute_dims, _permute_dims), (flip, _flip), (pad, _pad),
-    (concat, _concat),
+    (concat, _concat), (stack, _stack),
 ):  # fmt: skip
     _function.primitive = _primitive

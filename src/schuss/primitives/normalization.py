@@ -8,7 +8,7 @@ costs, and their derivatives as much again: evaluated at once, each is a single 
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from schuss.primitives.reduction import (
     Axis,
     max,
     normalize_axes,
+    ones,
     reduced_shape,
     require_elements,
     restore,
@@ -42,11 +43,6 @@ _largest: Any = np.maximum.reduce
 # What the values are made of, with reduced axes kept.
 
 
-@cache
-def _ones(shape: tuple[int, ...], dtype: Any) -> Array:
-    return np.ones(shape, dtype)
-
-
 @lru_cache(256)
 def _number(value: float, dtype: Any) -> Any:
     """Return a NumPy number, which its own kind is multiplied with in no time."""
@@ -58,7 +54,7 @@ def _total(x: Array, axes: Axes) -> Any:
     if len(axes) == 1 and axes[0] == len(shape) - 1 and x.size < _FEW and shape[-1] < LONG_SUM:
         # A product with ones takes half the time of a reduction; without axes, its result is
         # broadcast in half the time, too.
-        return x.dot(_ones(shape if len(shape) == 1 else (shape[-1], 1), x.dtype))
+        return x.dot(ones(shape if len(shape) == 1 else (shape[-1], 1), x.dtype))
     return sum_value(x, axes, True)
 
 

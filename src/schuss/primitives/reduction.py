@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,11 +96,35 @@ def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tens
 
 def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the sum over `axes`, such that float32 sums keep their digits."""
-    if x.size >= _MANY and x.dtype == float32:
+    kind = x.dtype
+    if x.size < _MANY:
+        if not keepdims and kind.kind == "f":
+            return _short_sum(x, axes)
+    elif kind == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= LONG_SUM:
             return _long_sum(x, axes, count).reshape(reduced_shape(x.shape, axes, keepdims))
     return _add(x, axes, None, None, keepdims)
+
+
+@lru_cache(256)
+def ones(shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return ones, the same array at every call; for sums of few numbers."""
+    return np.ones(shape, dtype)
+
+
+def _short_sum(x: Array, axes: tuple[int, ...]) -> Any:
+    # A product with ones takes half the time of a reduction.
+    shape = x.shape
+    if len(shape) == 2:
+        if axes == (0,):
+            return ones(shape[:1], x.dtype).dot(x)
+        if axes == (1,):
+            return x.dot(ones(shape[1:], x.dtype))
+    if len(axes) == len(shape) and x.flags.c_contiguous:
+        x = x.reshape(-1)
+        return x.dot(ones(x.shape, x.dtype))
+    return _add(x, axes)
 
 
 def _long_sum(x: Array, axes: tuple[int, ...], count: int) -> Any:
