@@ -37,7 +37,7 @@ def instrumented(text: str) -> tuple[str, list[str]]:
     called: list[str] = []
     for line in lines[start:end]:
         found = re.match(r"\s*call void @(\w+)\(", line)
-        if not found or found[1].startswith("llvm."):
+        if not found or not found[1].startswith(("stage_", "schuss_barrier")):
             body.append(line)
             continue
         p = f"%reading{len(called)}"

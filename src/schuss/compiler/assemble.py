@@ -220,7 +220,7 @@ class _Assembler:
             self._copy_updates(f, arena)
             self._meet(f, control)
         f.emit("call void @restore(i64 %mode)")
-        return f.text("") + flushing()
+        return f.text("")
 
     @property
     def whole(self) -> str:
@@ -384,7 +384,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     plain, loops = assembler.plain, assembler.loops
     return Module(
         loops.text(),
-        plain.text(*assembler.steps(), _ALONE.replace("NAME", assembler.whole)),
+        plain.text(*assembler.steps(), flushing(), _ALONE.replace("NAME", assembler.whole)),
         _Part(_DECLARED).text(assembler.scan()),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
