@@ -12,7 +12,6 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import assemble, compile
 from schuss.compiler.chooser import Chooser
-from schuss.compiler.listing import Listing
 
 RULES = {
     "adam": lambda p: optim.Adam(p, lr=0.01),
@@ -129,8 +128,7 @@ def test_the_update_sums_the_rows_itself() -> None:
     called = compile(step)
     x, y = batches(700)[0]
     called(x, y)
-    listing = str(called.graph(x, y))
-    assert isinstance(called.graph(x, y), Listing)
-    stage = next(part for part in listing.split("\n") if "row_sums" in part)
-    assert "scatter_add(view" not in listing
-    assert "[700, 50]" in stage
+    lines = str(called.graph(x, y)).splitlines()
+    (sums,) = [line for line in lines if "row_sums" in line]
+    assert sums.endswith("float64[700, 50]  (a few rows at a time)")
+    assert any(line.startswith("leave ") for line in lines)

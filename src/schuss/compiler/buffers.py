@@ -114,9 +114,11 @@ def _lives(graph: Graph, plan: Plan) -> dict[Node, tuple[int, int]]:
                 root = plan.layouts.of(x).root
                 if root in lives:
                     lives[root] = (lives[root][0], max(lives[root][1], order[stage]))
-    for node in graph.roots():
+    parts = [x for n in plan.left.values() for x in n.inputs]
+    for node in [*graph.roots(), *parts]:
         root = plan.layouts.of(node).root
-        lives[root] = (lives[root][0], end)
+        if root in lives:
+            lives[root] = (lives[root][0], end)
     return lives
 
 

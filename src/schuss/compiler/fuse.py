@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from schuss.compiler.faces import Elementwise, Reduction, Rows, View
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.layout import Layouts
+from schuss.compiler.leftover import Leftover
 
 __all__ = ["Plan", "Stage", "fuse"]
 
@@ -36,7 +37,17 @@ class Stage:
 
 @dataclass
 class Plan:
-    """The stages in the order in which they run, and what each node is a view of."""
+    """The stages in the order in which they run, and what each node is a view of.
+
+    Args:
+        stages: in their order.
+        layouts: the view that each node is.
+        stage_of: the stage that computes a node.
+        stored: the nodes that are read from memory.
+        homes: updates that are written straight into their state, by its position.
+        copies: updates that are copied into their state after the last stage.
+        left: by a state's position, the sums of rows that it is left as, in their parts.
+    """
 
     stages: list[Stage]
     layouts: Layouts
@@ -44,6 +55,7 @@ class Plan:
     stored: list[Node]
     homes: dict[Node, int]
     copies: list[tuple[int, Node]]
+    left: dict[int, Node]
 
 
 def _has_rows(stage: Stage) -> bool:
@@ -82,9 +94,10 @@ class _Fuser:
                 self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
+        left = self._left(nodes)
         homes, copies = self._homes(nodes)
         return Plan(
-            self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies
+            self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies, left
         )
 
     # Building stages.
@@ -240,6 +253,31 @@ class _Fuser:
             if root.primitive is not None:
                 wanted[root] = None
         return [n for n in nodes if n in wanted]
+
+    def _left(self, nodes: list[Node]) -> dict[int, Node]:
+        """Take from the states the gradients that need not be stored: sums of rows.
+
+        They are read where they are summed alone, and what they are summed of is in the arena.
+        """
+        readers: dict[Node, set[Stage]] = {}
+        for node in nodes:
+            if node.primitive is not None and not isinstance(node.primitive.lower, View):
+                for x in node.inputs:
+                    root = self.layouts.of(x).root
+                    readers.setdefault(root, set()).add(self.stage_of[node])
+        ends = [self.layouts.of(n).root for n in self.graph.roots()]
+        left: dict[int, Node] = {}
+        for place, state in enumerate(self.graph.states):
+            sums = state.updated
+            if sums is None or sums.op != "row_sums" or type(state.tensor) is not Leftover:
+                continue
+            parts = [self.layouts.of(x).root for x in sums.inputs]
+            is_inside = readers.get(sums) == {self.stage_of[sums]} and ends.count(sums) == 1
+            is_kept = all((x.primitive or x.array is not None) and x not in ends for x in parts)
+            if is_inside and is_kept and state.node not in readers and state.node not in ends:
+                left[place] = sums
+                state.updated = None
+        return left
 
     def _homes(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
         """Decide which updates are written straight into their state, and which are copied.

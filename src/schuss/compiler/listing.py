@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schuss.compiler.faces import Elementwise, Reduction
+from schuss.compiler.faces import Elementwise, Reduction, Rows
 from schuss.compiler.fuse import Stage
 from schuss.compiler.graph import Node
 from schuss.compiler.program import Program
@@ -40,6 +40,8 @@ class Listing:
             lines += self._stage(number, stage)
         for place, node in program.plan.copies:
             lines.append(f"copy {self._name(node)} -> s{place}")
+        for place, node in program.plan.left.items():
+            lines.append(f"leave {self._name(node)} in its parts -> s{place}")
         lines.append("return " + ", ".join(self._name(n) for n in graph.outputs))
         return "\n".join(lines)
 
@@ -79,6 +81,8 @@ class Listing:
                 place = f"  -> s{plan.homes[node]} in place"
             elif node in stored:
                 place = f"  -> {node.nbytes:,} B"
+            elif isinstance(node.primitive.lower, Rows):
+                place = "  (a few rows at a time)"
             elif isinstance(node.primitive.lower, (Elementwise, Reduction)):
                 place = "  (in a register)"
             shape = f"{node.dtype}{list(node.shape)}"

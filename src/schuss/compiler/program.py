@@ -23,8 +23,9 @@ from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.fuse import fuse
-from schuss.compiler.graph import Graph
+from schuss.compiler.graph import Graph, Node
 from schuss.compiler.layout import legalise
+from schuss.compiler.leftover import Scattered, leave
 from schuss.compiler.native import Library, load
 from schuss.compiler.simplify import simplify
 from schuss.tensor import Array, Tensor, leaf, next_stamp
@@ -150,11 +151,26 @@ class Program:
             return np.empty(node.shape, node.dtype)
         return np.ndarray(node.shape, node.dtype, self._arena.data, buffer.place)
 
+    def _parts(self, sums: Node) -> Scattered:
+        """Return the gradient that a run leaves in its parts."""
+        views = []
+        for part in map(self.plan.layouts.of, sums.inputs):
+            dtype, at = part.root.dtype, self.memory.of[part.root].place
+            strides = [step * dtype.itemsize for step in part.strides]
+            start = at + part.offset * dtype.itemsize
+            views.append(np.ndarray(part.shape, dtype, self._arena.data, start, strides))
+        # Before the first run, nothing goes to any row.
+        views[1][...] = -1
+        assert sums.primitive is not None
+        return Scattered(partial(sums.primitive.value, *views, **sums.attributes))
+
     # States.
 
     def _bind_states(self) -> None:
         first = FIRST + len(self.graph.inputs)
-        states = list(enumerate(s for s in self.graph.states))
+        left = self.plan.left
+        self._left = [(self.graph.states[i].tensor, self._parts(n)) for i, n in left.items()]
+        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in left]
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
         self._written_places = [place for place, _ in written]
@@ -179,6 +195,8 @@ class Program:
                 array = tensor.array = np.ascontiguousarray(array)
             self._read_arrays[i] = array
             self._pointers[place] = address_of(array)
+        for tensor, parts in self._left:
+            leave(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
         self._watch.set(self._words())
 
@@ -191,6 +209,7 @@ class Program:
         for tensor in [*self._written, *self._read]:
             words.append((slot_of(tensor, "array"), id(tensor.array)))
             words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
+        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._left]
         return words + [(references_to(id(t.array)), _ALONE_WORD) for t in self._written]
 
     def _expect(self, place: int, tensor: Tensor) -> None:

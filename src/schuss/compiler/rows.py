@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Strips", "write_row_lists"]
 
 # Elements of a strip: with what a loop reads beside it, it stays in the nearest cache.
-_STRIP = 1024
+_STRIP = 256
 
 
 def write_row_lists(k: Special) -> None:

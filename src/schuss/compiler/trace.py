@@ -14,12 +14,12 @@ import numpy as np
 
 from schuss.compiler.faces import Composition
 from schuss.compiler.graph import Graph, Node, State, constant, result
+from schuss.compiler.leftover import left_behind
 from schuss.errors import TraceError
 from schuss.tensor import (
     RECORDING,
     Array,
     Tensor,
-    leaf,
     new_object,
     next_stamp,
 )
@@ -437,5 +437,5 @@ def gradient_of(tensor: Tensor) -> Tensor:
     spec = tensor.shape, tensor.dtype
     if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
         reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
-        held = _GRADIENTS[key] = (reference, leaf(np.zeros(tensor.shape, tensor.dtype)))
+        held = _GRADIENTS[key] = (reference, left_behind(np.zeros(tensor.shape, tensor.dtype)))
     return held[1]
