@@ -20,6 +20,11 @@ def test_figures_as_a_person_reads_them() -> None:
     assert figures(RECORD, "loss") == "loss 0.5123, validation 0.6"
     assert figures(RECORD, "log_loss") == "loss 0.5123, validation 0.6, log loss undefined"
     assert figures({"train_loss": 2.0}, "loss") == "loss 2"
+    health = RECORD | {"gradient_norm": 0.12345, "dead_units": 0.25}
+    assert figures(health, "loss").endswith("0.6, gradient 0.123, dead 25% of the units")
+    assert figures(health, "loss", brief=True) == "loss 0.5123 val. 0.6 dead 25%"
+    fine = RECORD | {"gradient_norm": None, "dead_units": 0.01}
+    assert figures(fine, "loss") == figures(RECORD, "loss")
 
 
 def test_plain_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

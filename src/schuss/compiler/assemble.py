@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from schuss.compiler import kernels
@@ -26,8 +28,9 @@ QUICK = 400_000
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
 
-# The first words of the table: arena, control block, working memory, then inputs and states.
-ARENA, CONTROL, SCRATCH, FIRST = 0, 1, 2, 3
+# The first words of the table: arena, control block, working memory, whether a step computes what
+# is set aside, then inputs and states.
+ARENA, CONTROL, SCRATCH, ASIDE, FIRST = 0, 1, 2, 3, 4
 
 
 @dataclass
@@ -183,25 +186,49 @@ class _Assembler:
                 self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
         return _Written(known, list(used), extent, shared)
 
-    def step(self, name: str, *, whole: bool) -> str:
-        """Write the function that runs all stages, as thread `%tid` of `%nt`.
-
-        Args:
-            name: of the function.
-            whole: whether it computes what is set aside, too.
-        """
-        calls = [call for call in self.calls if whole or not call.aside]
-        many = len(calls) > _MANY_CALLS
+    def step(self) -> str:
+        """Write the function that runs all stages, as thread `%tid` of `%nt`."""
+        many = len(self.calls) > _MANY_CALLS
         parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
-        f = Function(name, parameters, attributes="#2" if many else "#0")
-        tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
+        f = Function("step", parameters, attributes="#2" if many else "#0")
         f.emit("%mode = call i64 @flush()")
         arena = self._entry(f, ARENA)
         control = self._entry(f, CONTROL)
-        scratch = f.address(self._entry(f, SCRATCH), tid * (self.scratch // 8), "i64")
-        waits = meetings([call.touch for call in calls])
-        for call, waits_before in zip(calls, waits, strict=True):
-            if waits_before:
+        scratch = f.parameter("tid", "i64") * (self.scratch // 8)
+        scratch_at = f.address(self._entry(f, SCRATCH), scratch, "i64")
+        asked = f.load("%table", ASIDE, "i64").ne(0) if self.graph.aside else None
+        waits = iter(meetings([call.touch for call in self.calls if not call.aside]))
+        for _, group in groupby(self.calls, key=lambda call: call.aside):
+            calls = list(group)
+            if asked is not None and calls[0].aside:
+                with f.when(asked):
+                    # The meetings of the rest do not depend on these.
+                    self._meet(f, control)
+                    inner = iter(meetings([call.touch for call in calls]))
+                    self._run(f, calls, inner, arena, scratch_at, control)
+                    self._meet(f, control)
+            else:
+                self._run(f, calls, waits, arena, scratch_at, control)
+        self._meet(f, control)
+        if self.plan.copies:
+            self._copy_updates(f, arena)
+            self._meet(f, control)
+        f.emit("call void @restore(i64 %mode)")
+        return f.text("")
+
+    def _run(
+        self,
+        f: Function,
+        calls: list[_Call],
+        waits: Iterator[bool],
+        arena: str,
+        scratch: str,
+        control: str,
+    ) -> None:
+        """Run some stages, each after a meeting where `waits` says so."""
+        tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
+        for call in calls:
+            if next(waits):
                 self._meet(f, control)
             # To compute an address again is cheaper than to keep it over so many calls.
             pointers: dict[int, str] = {}
@@ -215,22 +242,6 @@ class _Assembler:
                 low = (tid * call.extent).op("sdiv", nt)
                 high = ((tid + 1) * call.extent).op("sdiv", nt)
                 f.emit(f"{head}, {low.typed}, {high.typed})")
-        self._meet(f, control)
-        if self.plan.copies:
-            self._copy_updates(f, arena)
-            self._meet(f, control)
-        f.emit("call void @restore(i64 %mode)")
-        return f.text("")
-
-    @property
-    def whole(self) -> str:
-        """The name of the step that computes everything."""
-        return "whole" if self.graph.aside else "step"
-
-    def steps(self) -> list[str]:
-        """Write the step, and the whole step where something is set aside."""
-        names = dict.fromkeys(["step", self.whole])
-        return [self.step(name, whole=name == self.whole) for name in names]
 
     def _meet(self, f: Function, control: str) -> None:
         """Let all threads wait for each other, where there may be more than one."""
@@ -275,8 +286,7 @@ class _Assembler:
         The table's last entry points to: steps, the index array, then for each input its array
         and number of rows, then for each output the array that takes its values, then the values
         of the graph's numbers for each step (8 bytes a number), or null where they stay, then
-        a word for each step, not 0 where it computes what is set aside, too, then the step
-        without that, and the whole step.
+        a word for each step, not 0 where it computes what is set aside, then the step itself.
         """
         graph = self.graph
         f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
@@ -284,7 +294,7 @@ class _Assembler:
         arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
         block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
-        entries = [f.fresh("e") for _ in range(6 + 2 * len(graph.inputs) + len(graph.outputs))]
+        entries = [f.fresh("e") for _ in range(5 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
             kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
             f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
@@ -303,11 +313,13 @@ class _Assembler:
                     place = outside.where(place.like(0), place)
                     self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
             if graph.numbers:
-                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-4]}, null", "i1")):
-                    self._set_numbers(f, arena, entries[-4], step)
+                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-3]}, null", "i1")):
+                    self._set_numbers(f, arena, entries[-3], step)
+            if graph.aside:
+                with f.when(tid.eq(0)):
+                    f.store(f.load(entries[-2], step, "i64"), "%table", ASIDE)
             self._meet(f, control)
-            chosen = self._chosen_step(f, entries, step)
-            f.emit(f"call void {chosen}(ptr %table, i64 %tid, i64 %nt)")
+            f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
             with f.when(tid.eq(0)):
                 for i, node in enumerate(graph.outputs):
                     target = entries[2 + 2 * len(graph.inputs) + i]
@@ -315,14 +327,10 @@ class _Assembler:
                         buffer = self._pointer(f, arena, self.plan.layouts.of(node).root, {})
                         where = (target, step * node.nbytes)
                         self._copy(f, where, (buffer, f.number(0)), node.nbytes)
+        with f.when(tid.eq(0)):
+            # A single call computes everything.
+            f.store(f.number(1), "%table", ASIDE)
         return f.text("")
-
-    def _chosen_step(self, f: Function, entries: list[str], step: Scalar) -> str:
-        """Return the function to call: with what is set aside, or without."""
-        if not self.graph.aside:
-            return entries[-1]
-        spared = f.load(entries[-3], step, "i64").eq(0)
-        return f.make(f"select i1 {spared.name}, ptr {entries[-2]}, ptr {entries[-1]}", "ptr").name
 
     def _set_numbers(self, f: Function, arena: str, values: str, step: Scalar) -> None:
         """Copy a step's values of the graph's numbers to where the stages read them."""
@@ -345,7 +353,7 @@ class _Assembler:
         )
 
 
-# The whole step on one thread for the table that was bound: quickest without arguments.
+# The step on one thread for the table that was bound: a call without arguments is the quickest.
 _ALONE = """@bound = internal global ptr null
 define void @bind(ptr %table) {
   store ptr %table, ptr @bound
@@ -353,7 +361,7 @@ define void @bind(ptr %table) {
 }
 define void @alone() {
   %table = load ptr, ptr @bound
-  call void @NAME(ptr %table, i64 0, i64 1)
+  call void @step(ptr %table, i64 0, i64 1)
   ret void
 }"""
 
@@ -384,7 +392,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     plain, loops = assembler.plain, assembler.loops
     return Module(
         loops.text(),
-        plain.text(*assembler.steps(), flushing(), _ALONE.replace("NAME", assembler.whole)),
+        plain.text(assembler.step(), flushing(), _ALONE),
         _Part(_DECLARED).text(assembler.scan()),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,

@@ -18,7 +18,7 @@ import numpy as np
 
 from schuss.compiler import threads
 from schuss.compiler.aside import set_aside
-from schuss.compiler.assemble import FIRST, QUICK, SCRATCH, assemble
+from schuss.compiler.assemble import ASIDE, FIRST, QUICK, SCRATCH, assemble
 from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.chooser import Chooser
@@ -104,7 +104,6 @@ class Program:
             threads.runtime()
         self.library = load(self.module.text, self.module.symbols, plain=self.module.plain)
         self._step = self.library.address("step")
-        self._whole = self.library.address("whole") if graph.aside else self._step
         self._scan: Library | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
@@ -134,6 +133,7 @@ class Program:
         entries = FIRST + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
         self._table[0] = address_of(self._arena)
+        self._table[ASIDE] = 1
         self._provide_scratch(1)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
@@ -287,7 +287,7 @@ class Program:
             if self.module.checks_indices and self._status.value:
                 self._refuse_index()
         else:
-            self._run(self._whole, self._alone_step, checks_indices=self.module.checks_indices)
+            self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._home_of_output:
@@ -388,7 +388,7 @@ class Program:
             for i in range(len(graph.outputs)):
                 block.append(address_of(results[i][done:]) if i in results else 0)
             block += [0 if numbers is None else address_of(numbers[done:])]
-            block += [address_of(asked[done:]), self._step, self._whole]
+            block += [address_of(asked[done:]), self._step]
             entries = np.asarray(block, np.int64)
             self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
             self._run(scan, alone, checks_indices=True, steps=count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy.typing as npt
 
@@ -39,6 +40,7 @@ class Linear(Module):
     ValueError: Linear: expected x of shape (..., 784), got (32, 28, 28); flatten it first.
     """
 
+    unit_axes = MappingProxyType({"weight": (-1,)})
     weight: Parameter
     bias: Parameter | None
 

@@ -66,6 +66,9 @@ class Module:
     training: bool = True
     # Floats that schedules change from step to step: a compiled program reads them anew.
     live_numbers: ClassVar[tuple[str, ...]] = ()
+    # Parameters that hold the weights of units (neurons, channels), and the axes along which those
+    # of one unit lie.
+    unit_axes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
     _output_shape: tuple[int, ...] | None = None
 

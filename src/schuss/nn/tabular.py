@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -190,6 +191,8 @@ class NTKLinear(Module):
     >>> NTKLinear(4, 3)(tensor([[1.0, 2.0, 3.0, 4.0]])).shape
     (1, 3)
     """
+
+    unit_axes = MappingProxyType({"weight": (-1,)})
 
     def __init__(
         self,

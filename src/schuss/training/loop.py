@@ -19,7 +19,7 @@ from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import Tensor, enable_grad
-from schuss.training import state
+from schuss.training import health, state
 from schuss.training.average import WeightAverage
 from schuss.training.callbacks import Callback
 from schuss.training.evaluation import evaluate
@@ -38,6 +38,7 @@ __all__ = ["Loop"]
 Array: TypeAlias = npt.NDArray[Any]
 
 _COST_SHARE = 20.0
+_WAY_OUT = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
 
 
 class Loop:
@@ -156,8 +157,9 @@ class Loop:
             index = self._next_rows(order)
             rates = [self._descent.lr] * len(index)
             before = self._before_each(rates) if self._descent.changes else None
-            figures = self._steps.take(index, before)
-            for (loss, norm), rate in zip(figures, rates, strict=True):
+            watched = health.watched(self.at.batch, len(index))
+            losses, figures = self._steps.take(index, before, watched)
+            for number, (loss, rate) in enumerate(zip(losses, rates, strict=True)):
                 self.at.step += 1
                 self.at.batch += 1
                 if not math.isfinite(loss):
@@ -165,9 +167,8 @@ class Loop:
                     return
                 self.at.loss_sum += loss * index.shape[1]
                 self.at.loss_rows += index.shape[1]
-                self.at.gradient_sum += norm
-                # What is not a number is kept, too.
-                self.at.gradient_most = float(np.maximum(norm, self.at.gradient_most))
+                if watched[number]:
+                    self.at.health = health.tally(self.at.health, figures[number].tolist())
             self._descent.after_step()
             for callback in self._callbacks:
                 callback.on_step(self)
@@ -206,9 +207,9 @@ class Loop:
             "seconds": round(self.seconds, 4),
             "lr": self._descent.lr,
             "train_loss": self.at.loss_sum / self.at.loss_rows,
-            "gradient_norm": _if_finite(self.at.gradient_sum / self.at.batch),
-            "largest_gradient_norm": _if_finite(self.at.gradient_most),
+            **health.summary(self.at.health),
         }
+        self._warn(record)
         monitored = None
         self._average.update(self.epoch + 1)
         if self._validation is not None:
@@ -221,7 +222,7 @@ class Loop:
         self.at.epoch += 1
         self.at.batch = 0
         self.at.loss_sum, self.at.loss_rows = 0.0, 0
-        self.at.gradient_sum, self.at.gradient_most = 0.0, 0.0
+        self.at.health = {}
         self._choose(monitored)
         self._descent.after_epoch(monitored)
         if self._folder is not None:
@@ -231,6 +232,18 @@ class Loop:
         self._display.epoch(record)
         if self.epoch == 1:
             self._save()
+
+    def _warn(self, record: dict[str, Any]) -> None:
+        """Say once that gradients are not finite while the loss still is."""
+        if self.at.warned or health.is_finite(record):
+            return
+        self.at.warned = True
+        note = (
+            f"the gradients became infinite or not a number in epoch {self.epoch + 1}, at a "
+            f"learning rate of {self._descent.lr:.3g}; {_WAY_OUT}."
+        )
+        self.at.notes.append(note)
+        self._display.note(note)
 
     def _choose(self, value: float | None) -> None:
         """Keep the weights if this epoch is the best so far."""
@@ -269,11 +282,10 @@ class Loop:
             f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
             f"rate of {rate:.3g}"
         )
-        way_out = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
         if not self.best or not self.at.best_epoch:
-            raise DivergenceError(f"Trainer: {what}; {way_out}.")
+            raise DivergenceError(f"Trainer: {what}; {_WAY_OUT}.")
         note = (
-            f"{what}; the weights of epoch {self.at.best_epoch} are kept. To avoid it, {way_out}."
+            f"{what}; the weights of epoch {self.at.best_epoch} are kept. To avoid it, {_WAY_OUT}."
         )
         self.at.notes.append(note)
         self._display.note(note)
@@ -389,10 +401,6 @@ class Loop:
         self.history = self._folder.read_metrics(self.at.history)
         self._folder.begin_metrics(self.at.history)
         return True
-
-
-def _if_finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:

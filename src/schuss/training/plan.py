@@ -57,9 +57,10 @@ class Fit:
     Args:
         epochs: epochs done.
         best_epoch: number of the epoch whose weights were kept, from 1; 0 for none.
-        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, gradient_norm (of
-            all gradients together, before clipping, the mean over the epoch's steps; None where it
-            is not finite), largest_gradient_norm, validation_...
+        history: an epoch's figures each: epoch, step, seconds, lr, train_loss, validation_...,
+            and those of `schuss.training.health`, from the epoch's first step and every sixteenth
+            after it, None where they are not finite: gradient_norm and dead_units (means),
+            largest_gradient_norm, largest_update, nonfinite_gradients (a count).
         seconds: time spent, over all parts of a resumed run.
         stopped: why it ended: "epochs", "patience", "diverged" or "callback".
         notes: what the user should know.

@@ -10,6 +10,8 @@ from typing import IO, Any, Protocol
 __all__ = ["Display", "Lines", "Silent", "make_display"]
 
 _SECONDS_BETWEEN_LINES = 2.0
+# From this share of dead units on, a person should know.
+_MANY_DEAD = 0.1
 
 
 class Display(Protocol):
@@ -65,6 +67,10 @@ def figures(record: Mapping[str, Any], monitor: str, *, brief: bool = False) -> 
         if name in record:
             value = record[name]
             parts.append(f"{label} {'undefined' if value is None else f'{value:.4g}'}")
+    if not brief and record.get("gradient_norm") is not None:
+        parts.append(f"gradient {record['gradient_norm']:.3g}")
+    if (record.get("dead_units") or 0.0) >= _MANY_DEAD:
+        parts.append(f"dead {record['dead_units']:.0%}" + ("" if brief else " of the units"))
     return (" " if brief else ", ").join(parts)
 
 

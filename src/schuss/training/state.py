@@ -37,8 +37,8 @@ class Position:
         step: steps done in all.
         loss_sum: sum of the losses of the rows seen in the epoch that runs.
         loss_rows: how many rows those are.
-        gradient_sum: sum of the norms of the gradients in the epoch that runs.
-        gradient_most: the largest of them.
+        health: sums of the figures of `schuss.training.health` in the epoch that runs.
+        warned: whether it was said that gradients are not finite.
         best_epoch: number of the best epoch, from 1; 0 for none.
         best_value: the monitored figure there.
         waited: epochs since then that were no better.
@@ -53,8 +53,8 @@ class Position:
     step: int = 0
     loss_sum: float = 0.0
     loss_rows: int = 0
-    gradient_sum: float = 0.0
-    gradient_most: float = 0.0
+    health: dict[str, float] = field(default_factory=dict)
+    warned: bool = False
     best_epoch: int = 0
     best_value: float | None = None
     waited: int = 0

@@ -7,16 +7,15 @@ from typing import TypeAlias
 
 import numpy as np
 
-from schuss import functions as ops
 from schuss.nn.module import Module
 from schuss.optim import Optimizer, clip_grad_norm_, clip_grad_value_
-from schuss.optim.clip import get_total_norm
-from schuss.tensor import Tensor, no_grad
+from schuss.tensor import Tensor
+from schuss.training.health import Health
 from schuss.training.objective import Objective
 
 __all__ = ["Step", "make_step"]
 
-Step: TypeAlias = Callable[..., Tensor]
+Step: TypeAlias = Callable[..., "tuple[Tensor, Tensor | None]"]
 
 
 def make_step(
@@ -27,10 +26,9 @@ def make_step(
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> Step:
-    """Return the function (inputs, y, weight) -> figures that takes one step.
+    """Return the function (inputs, y, weight, watched) -> (loss, figures) that takes one step.
 
-    The figures are the loss and the norm of all gradients together, before they are clipped: a
-    tensor of shape (2,).
+    The figures are those of `schuss.training.health`, or None where the step is not watched.
 
     Args:
         model: what is trained; called with the inputs.
@@ -41,21 +39,24 @@ def make_step(
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
-    def step(inputs: Sequence[Tensor], y: Tensor, weight: Tensor | None) -> Tensor:
+    health = Health(model, parameters)
+
+    def step(
+        inputs: Sequence[Tensor], y: Tensor, weight: Tensor | None, *, watched: bool
+    ) -> tuple[Tensor, Tensor | None]:
         loss = objective(model(*inputs), y, weight)
         optimizer.zero_grad()
         loss.backward()
-        with no_grad():
-            norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
-            figures = ops.stack([loss.detach(), ops.astype(norm, loss.dtype)])
+        before = health.before(loss.dtype) if watched else None
         if clip_value is not None:
             clip_grad_value_(parameters, clip_value)
         if clip_norm is not None:
             clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
+        figures = None if before is None else health.after(before, loss.dtype)
         # What nobody reads need not be kept: a compiled step then never writes gradients out.
         optimizer.zero_grad()
-        return figures
+        return loss.detach(), figures
 
     return step
 

@@ -9,17 +9,21 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.compiler import compile as compiled
+from schuss.compiler.function import Compiled
 from schuss.errors import TraceError
 from schuss.nn.module import Module
 from schuss.tensor import Tensor, leaf, supported_dtype
 from schuss.training.examples import Examples
+from schuss.training.health import FIGURES
 from schuss.training.step import Step, settle
 
 __all__ = ["EagerSteps", "NativeSteps", "Steps", "is_worth_compiling"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Before: TypeAlias = Callable[[int], object]
+# Losses of shape (steps,), and the figures of each step, (steps, 4), whose rows count where the
+# step was watched.
+Taken: TypeAlias = "tuple[list[float], Array]"
 
 # Seconds of work in one native call: short enough for Ctrl-C and the progress.
 _CALL_SECONDS = 0.1
@@ -50,13 +54,14 @@ class Steps(Protocol):
     def most(self, left: int) -> int:
         """Return how many of the steps left to take in one call."""
 
-    def take(self, index: Array, before: Before | None) -> list[list[float]]:
-        """Take a step for each row of `index`, and return the figures of `make_step`.
+    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+        """Take a step for each row of `index`, and return what `make_step` says of each.
 
         Args:
             index: row numbers of shape (steps, batch).
             before: called before each step with its number in this call, from 0, to set the
                 hyperparameters; None where they stay.
+            watched: which steps get figures, bool of shape (steps,).
         """
 
 
@@ -78,15 +83,18 @@ class EagerSteps:
         """Return 1."""
         return 1
 
-    def take(self, index: Array, before: Before | None) -> list[list[float]]:
-        """Take a step for each row of `index`, and return the figures of `make_step`."""
-        found = []
+    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+        """Take a step for each row of `index`, and return what `make_step` says of each."""
+        losses, figures = [], np.zeros((len(index), FIGURES))
         for number, rows in enumerate(index):
             if before is not None:
                 before(number)
-            found.append(self._step(*self._examples.batch(rows)).tolist())
+            loss, found = self._step(*self._examples.batch(rows), watched=bool(watched[number]))
+            losses.append(float(loss.item()))
+            if found is not None:
+                figures[number] = found.array
             settle(self._parameters)
-        return found
+        return losses, figures
 
 
 class NativeSteps:
@@ -107,11 +115,11 @@ class NativeSteps:
         self._weighted = examples.weight is not None
         self._inputs = len(examples.inputs)
 
-        def flat(*columns: Tensor) -> Tensor:
+        def flat(*columns: Tensor) -> Any:
             weight = columns[-1] if self._weighted else None
-            return step(columns[: self._inputs], columns[self._inputs], weight)
+            return step(columns[: self._inputs], columns[self._inputs], weight, watched=True)
 
-        self._compiled = compiled(flat)
+        self._compiled = Compiled(flat, aside=True)
         self._data = _in_memory(examples)
         self._seconds = _CALL_SECONDS
 
@@ -121,8 +129,8 @@ class NativeSteps:
             return 1
         return max(1, min(left, int(_CALL_SECONDS / self._seconds)))
 
-    def take(self, index: Array, before: Before | None) -> list[list[float]]:
-        """Take a step for each row of `index`, and return the figures of `make_step`.
+    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+        """Take a step for each row of `index`, and return what `make_step` says of each.
 
         Raises:
             TraceError: if the model or the loss cannot be traced.
@@ -130,24 +138,26 @@ class NativeSteps:
         start = perf_counter()
         try:
             if self._data is None:
-                found = [self._one(rows, number, before) for number, rows in enumerate(index)]
+                each = [self._one(rows, number, before) for number, rows in enumerate(index)]
+                losses, figures = (np.array(parts) for parts in zip(*each, strict=True))
             else:
-                found = self._compiled.scan(self._data, index, before=before).tolist()
+                found = self._compiled.scan(self._data, index, before=before, asked=watched)
+                losses, figures = (part.array for part in found)
         except TraceError as error:
             raise TraceError(
                 f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
             ) from None
         # A call that compiles tells little of the next ones.
         self._seconds = min((perf_counter() - start) / len(index), 2.0 * self._seconds)
-        return list(found)
+        return losses.tolist(), figures
 
-    def _one(self, rows: Array, number: int, before: Before | None) -> list[float]:
+    def _one(self, rows: Array, number: int, before: Before | None) -> tuple[Array, Array]:
         if before is not None:
             before(number)
         inputs, y, weight = self._examples.batch(rows)
         columns = (*inputs, y) if weight is None else (*inputs, y, weight)
-        figures: list[float] = self._compiled(*columns).tolist()
-        return figures
+        loss, figures = self._compiled(*columns)
+        return loss.array, figures.array
 
 
 def _in_memory(examples: Examples) -> list[Tensor] | None:
