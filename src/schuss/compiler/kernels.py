@@ -1,24 +1,20 @@
-"""Kernels of their own kind: gathers and scatters, sorting, running sums, random numbers."""
+"""Kernels of their own kind: regions, positions, sorting, running sums, random numbers."""
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 from schuss.compiler.faces import Kernel, Regions
+from schuss.compiler.gathers import COLUMNS, has_columns, write_gather, write_scatter_add
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Layouts, Strided, contiguous, region
 from schuss.compiler.loops import WIDE_SUM
+from schuss.compiler.rows import write_row_lists
 from schuss.compiler.scalars import F32, F64, I64, Function, Scalar, kind_of
 
 __all__ = ["Special"]
-
-# Columns that one thread takes at least: a cache line of float32.
-_COLUMNS = 16
 
 
 class Special:
@@ -72,6 +68,30 @@ class Special:
         """Write an element of a view."""
         self.f.store(value, self.pointer(view.root), place_of(view, index))
 
+    def copy(
+        self,
+        source: Strided,
+        at: list[Scalar],
+        target: Strided,
+        to: list[Scalar],
+        count: int,
+    ) -> None:
+        """Copy so many elements that follow each other."""
+        f, kind = self.f, kind_of(source.root.dtype)
+        origin = f.address(self.pointer(source.root), place_of(source, at), kind)
+        end = f.address(self.pointer(target.root), place_of(target, to), kind)
+        nbytes = count * source.root.dtype.itemsize
+        f.declare("@llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", I64, "i1"])
+        f.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {end}, ptr {origin}, i64 {nbytes}, i1 false)")
+
+    def checked(self, i: Scalar, n: int) -> Scalar:
+        """Return an index of an axis of length n counted from its start, and note if it is none."""
+        i = i.lt(0).where(i + n, i)
+        outside = i.lt(0) | i.ge(n)
+        with self.f.when(outside):
+            self.f.store(self.f.number(1), "%status", 0)
+        return outside.where(i.like(0), i)
+
     @contextmanager
     def loops(self, shape: tuple[int, ...], *, shared: bool = False) -> Iterator[list[Scalar]]:
         """Run the body for every index; with `shared`, the first axis is a thread's share."""
@@ -115,7 +135,7 @@ def extent_of(node: Node, layouts: Layouts) -> int:
     if node.op in ("argmax", "argmin", "cumulative_sum"):
         return next(iter(_rest(node)), 1)
     if node.op == "scatter_add":
-        return max(-(-node.shape[-1] // _COLUMNS), 1) if _has_columns(node) else 1
+        return max(-(-node.shape[-1] // COLUMNS), 1) if has_columns(node) else 1
     if node.op == "random_uniform":
         return max(-(-node.size // (8 if kind_of(node.dtype) == F32 else 4)), 1)
     if node.op == "matmul":
@@ -155,145 +175,6 @@ def _regions(k: Special, face: Regions) -> None:
         source = k.view(number).broadcast(target.shape)
         with k.loops(target.shape) as place:
             k.store(k.load(source, place), target, place)
-
-
-# Indexing with arrays.
-
-
-class _Places:
-    """Where an element of a gather's result comes from in x."""
-
-    def __init__(self, k: Special, x: Strided, indices: list[Strided], template: Any) -> None:
-        from schuss.primitives.indexing import ARRAY
-
-        items = _expanded(template, len(x.shape))
-        advanced = [item is ARRAY or isinstance(item, int) for item in items]
-        places = [i for i, a in enumerate(advanced) if a]
-        joined = places == list(range(places[0], places[-1] + 1))
-        plain = tuple(slice(None) if a else item for item, a in zip(items, advanced, strict=True))
-        source = region(x.root, x, lambda array: array[plain])
-        assert source is not None  # a basic index is always a view
-        self.source = source
-        rank = max(len(i.shape) for i in indices)
-        first = places[0] if joined else 0
-        self.arrays = iter(indices)
-        self.k = k
-        self.rank = rank
-        self.first = first
-        # For each axis of the source: an axis of the result, an index array, or a number.
-        self.axes: list[int | Strided | tuple[int]] = []
-        position = 0 if joined else rank
-        for item, is_advanced in zip(items, advanced, strict=True):
-            if is_advanced:
-                self.axes.append(next(self.arrays) if item is ARRAY else (int(item),))
-                if joined and len([a for a in self.axes if not isinstance(a, int)]) == 1:
-                    position += rank
-            else:
-                self.axes.append(position)
-                position += 1
-
-    @contextmanager
-    def loops(
-        self,
-        shape: tuple[int, ...],
-        *,
-        shared: bool,
-        columns: tuple[Scalar, Scalar] | None = None,
-    ) -> Iterator[_Visit]:
-        """Run the body for every index of the result, with the index of the source.
-
-        The index arrays are read, and checked, outside of the loops that they do not depend on.
-        With `columns`, the last axis, which no index array may pick from, runs between these.
-        """
-        bound = self.first + self.rank
-        with self.k.loops(shape[:bound], shared=shared and bound > 0) as outer:
-            named = self._named(outer[self.first :])
-            rest = shape[bound:] if columns is None else shape[bound:-1]
-            with ExitStack() as stack:
-                inner = stack.enter_context(self.k.loops(rest, shared=shared and bound == 0))
-                if columns is not None:
-                    inner = [*inner, stack.enter_context(self.k.f.loop(*columns))]
-                index = [*outer, *inner]
-                source = [
-                    index[axis] if isinstance(axis, int) else named[i]
-                    for i, axis in enumerate(self.axes)
-                ]
-                yield _Visit(index, source)
-
-    def _named(self, shared: list[Scalar]) -> dict[int, Scalar]:
-        """Return the index of each axis of the source that an array or a number gives."""
-        f = self.k.f
-        found = {}
-        for place, (axis, n) in enumerate(zip(self.axes, self.source.shape, strict=True)):
-            if isinstance(axis, int):
-                continue
-            if isinstance(axis, tuple):
-                i = f.number(axis[0])
-            else:
-                own = shared[self.rank - len(axis.shape) :]
-                at = [f.number(0) if m == 1 else o for o, m in zip(own, axis.shape, strict=True)]
-                i = self.k.load(axis, at).to(I64)
-            i = i.lt(0).where(i + n, i)
-            outside = i.lt(0) | i.ge(n)
-            with f.when(outside):
-                f.store(f.number(1), "%status", 0)
-            found[place] = outside.where(i.like(0), i)
-        return found
-
-
-@dataclass
-class _Visit:
-    """An index of a gather's result, and the one of its source."""
-
-    index: list[Scalar]
-    source: list[Scalar]
-
-
-def _expanded(template: Any, ndim: int) -> list[Any]:
-    """Return the template with a slice for each axis that it leaves out."""
-    items = list(template)
-    named = sum(item is not None and item is not Ellipsis for item in items)
-    missing = [slice(None)] * (ndim - named)
-    if Ellipsis in [i for i in items if i is Ellipsis]:
-        at = next(i for i, item in enumerate(items) if item is Ellipsis)
-        return items[:at] + missing + items[at + 1 :]
-    return items + missing
-
-
-def _gather(k: Special) -> None:
-    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
-    places = _Places(k, k.view(0), indices, k.node.attributes["template"])
-    if k.node.size == 0:
-        return
-    with places.loops(k.node.shape, shared=bool(k.node.shape)) as at:
-        k.store(k.load(places.source, at.source), k.out, at.index)
-
-
-def _has_columns(node: Node) -> bool:
-    """Whether a scatter adds whole rows, so that threads can share their columns."""
-    items = _expanded(node.attributes["template"], len(node.shape))
-    return len(node.shape) > 1 and items[-1] == slice(None)
-
-
-def _scatter_add(k: Special) -> None:
-    """Add in the order of the indices; each thread has columns of its own, and so elements."""
-    zero = k.f.number(0, kind_of(k.node.dtype))
-    columns = None
-    if _has_columns(k.node):
-        columns = k.low * _COLUMNS, (k.high * _COLUMNS).minimum(k.node.shape[-1])
-        with k.loops(k.node.shape[:-1]) as index, k.f.loop(*columns) as last:
-            k.store(zero, k.out, [*index, last])
-    else:
-        with k.f.loop(0, k.node.size) as i:
-            k.f.store(zero, k.pointer(k.node), i)
-    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
-    places = _Places(k, k.out, indices, k.node.attributes["template"])
-    g = k.view(0)
-    if math.prod(g.shape) == 0:
-        return
-    with places.loops(g.shape, shared=False, columns=columns) as at:
-        total = k.load(places.source, at.source) + k.load(g, at.index)
-        k.store(total, places.source, at.source)
 
 
 # Along one axis.
@@ -476,12 +357,6 @@ def _fractions(f: Function, words: list[Scalar], kind: str) -> Scalar:
     return f.make(f"fmul {number.typed}, splat ({scale.typed})", real)
 
 
-def _row_lists(k: Special) -> None:
-    from schuss.compiler.rows import write_row_lists
-
-    write_row_lists(k)
-
-
 def _matmul(k: Special) -> None:
     from schuss.compiler.products import write_product
 
@@ -493,9 +368,9 @@ _WRITERS: dict[str, Callable[[Special], None]] = {
     "argmin": _position,
     "argsort": _argsort,
     "cumulative_sum": _cumulative_sum,
-    "gather": _gather,
+    "gather": write_gather,
     "matmul": _matmul,
     "random_uniform": _random_uniform,
-    "row_lists": _row_lists,
-    "scatter_add": _scatter_add,
+    "row_lists": write_row_lists,
+    "scatter_add": write_scatter_add,
 }

@@ -34,18 +34,12 @@ def write_row_lists(k: Special) -> None:
     indices = k.view(0)
     firsts = k.pointer(k.node)
     following = f.address(firsts, rows, I32)
-    name = "@llvm.memset.p0.i64"
-    f.declared[name] = f"declare void {name}(ptr, i8, i64, i1)"
-    f.emit(f"call void {name}(ptr {firsts}, i8 -1, i64 {4 * rows}, i1 false)")
+    f.declare("@llvm.memset.p0.i64", "void", ["ptr", "i8", I64, "i1"])
+    f.emit(f"call void @llvm.memset.p0.i64(ptr {firsts}, i8 -1, i64 {4 * rows}, i1 false)")
     with k.loops(indices.shape) as turned:
         index = [f.number(n - 1) - i for i, n in zip(turned, indices.shape, strict=True)]
         position = _joined(index, indices.shape)
-        row = k.load(indices, index).to(I64)
-        row = row.lt(0).where(row + rows, row)
-        outside = row.lt(0) | row.ge(rows)
-        with f.when(outside):
-            f.store(f.number(1), "%status", 0)
-        row = outside.where(row.like(0), row)
+        row = k.checked(k.load(indices, index).to(I64), rows)
         f.store(f.load(firsts, row, I32), following, position)
         f.store(position.to(I32), firsts, row)
 
