@@ -22,7 +22,7 @@ __all__ = ["WIDE_SUM", "LoopNest"]
 # From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.
 WIDE_SUM = 1024
 # Columns whose sums are kept on the stack while the rows go by.
-_COLUMNS = 64
+_COLUMNS = 128
 
 Index = list[Scalar]
 

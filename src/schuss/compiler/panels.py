@@ -197,10 +197,15 @@ def _tile(shape: Shape) -> str:
     f.emit("br i1 %more, label %body, label %out")
     f.label("%out")
     columns = f.parameter("columns", I64)
-    masks = [f.mask(columns - v * shape.lanes) for v in range(shape.vectors)]
     targets = [f.at("%c", r * f.parameter("c_row", I64)) for r in rows]
-    for (r, v), name in after.items():
-        f.write(name, f.at(targets[r], v * shape.lanes), masks[v])
+    whole = columns.ge(shape.panel)
+    with f.when(whole):
+        for (r, v), name in after.items():
+            f.write(name, f.at(targets[r], v * shape.lanes))
+    with f.when(~whole):
+        masks = [f.mask(columns - v * shape.lanes) for v in range(shape.vectors)]
+        for (r, v), name in after.items():
+            f.write(name, f.at(targets[r], v * shape.lanes), masks[v])
     return f.text()
 
 
