@@ -10,13 +10,13 @@ import pytest
 import schuss as ss
 from schuss import functions as F
 from schuss.gradcheck import check_gradients
-from schuss.nn.tabular import (
+from schuss.nn.tabular import TabularMLP
+from schuss.nn.tabular_layers import (
     CategoryEmbedding,
     FeatureScale,
     NTKLinear,
     ParametricActivation,
     PeriodicEmbedding,
-    TabularMLP,
 )
 from schuss.tensor import no_grad
 
