@@ -302,6 +302,11 @@ class TestMembers:
         np.testing.assert_allclose(learned, expected, rtol=1e-12)
         held = several.eval()(x, codes, folds).array
         np.testing.assert_allclose(held, each[[2, 0, 1, 0], np.arange(4)], rtol=1e-12)
+        compiled = ss.compile(several)(x, codes, folds).array
+        np.testing.assert_allclose(compiled, held, rtol=1e-12)
+        # A member without rows, and all rows of one member.
+        held = several(x, codes, ss.tensor([1, 1, 1, 1])).array
+        np.testing.assert_allclose(held, each[1], rtol=1e-12)
 
     def test_do_not_learn_from_their_fold(self) -> None:
         several, _ = self.networks()

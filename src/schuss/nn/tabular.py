@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from schuss import functions as F
@@ -27,7 +28,7 @@ from schuss.nn.tabular_layers import (
     ParametricActivation,
     PeriodicEmbedding,
 )
-from schuss.tensor import Tensor, no_grad, tensor
+from schuss.tensor import TRACER, Tensor, leaf, no_grad, tensor
 
 __all__ = ["TabularMLP"]
 
@@ -130,12 +131,14 @@ class TabularMLP(Module):
             categories: codes, (batch, columns of categories), int64; None where there are none.
 
         Returns:
-            A tensor of shape (batch, inputs of the first layer), the members before that.
+            A tensor of shape (batch, inputs of the first layer), the members before that. They
+            may come before the batch of the arguments, too, with rows of their own.
         """
         parts = []
         if self.numbers is not None:
             if self.embedded < self.numeric_features:
-                parts += [self.numbers(numeric[:, : self.embedded]), numeric[:, self.embedded :]]
+                others = numeric[..., self.embedded :]
+                parts += [self.numbers(numeric[..., : self.embedded]), others]
             else:
                 parts.append(self.numbers(numeric))
         elif self.numeric_features:
@@ -164,13 +167,38 @@ class TabularMLP(Module):
             (batch, out_features). In training with members, (members, batch, out_features), or
             (members - 1, batch, out_features) with folds.
         """
+        if folds is not None and not self.training and TRACER.get() is None:
+            return self._left_out(numeric, categories, folds)
+        y = self._each(numeric, categories)
+        return y if self.members is None else self._together(y, folds)
+
+    def _each(self, numeric: Tensor, categories: Tensor | None) -> Tensor:
+        """Return the outputs of each member, (members, batch, out_features), or of the one."""
         x = self.inputs(numeric, categories)
         for linear, activation in zip(self.linears, self.activations, strict=True):
             x = self.dropout(activation(linear(x)))
         y: Tensor = self.head(x)
         if self.baseline is not None:
             y = y * self.baseline.remainder + self.baseline(numeric)
-        return y if self.members is None else self._together(y, folds)
+        return y
+
+    def _left_out(self, numeric: Tensor, categories: Tensor | None, folds: Tensor) -> Tensor:
+        """Return each row's output by the member that must not learn from it.
+
+        No other computes it: the rows are sorted by their members, with some repeated so that all
+        members have the same number.
+        """
+        counts = np.bincount(folds.array, minlength=self.members or 0)
+        there = np.arange(counts.max()) < counts[:, None]
+        order = np.argsort(folds.array, kind="stable")
+        rows = np.zeros(there.shape, np.int64)
+        rows[there] = order
+        chosen = leaf(rows)
+        codes = None if categories is None else F.take(categories, chosen, axis=0)
+        y = self._each(F.take(numeric, chosen, axis=0), codes)
+        places = np.empty_like(order)
+        places[order] = np.flatnonzero(there)
+        return F.take(F.reshape(y, (-1, self.out_features)), leaf(places), axis=0)
 
     def _together(self, y: Tensor, folds: Tensor | None) -> Tensor:
         """Choose among the members' outputs, (members, batch, out_features), or average them."""

@@ -111,15 +111,15 @@ class PeriodicEmbedding(Module):
         self.bias = Parameter((random.rand(*shapes["bias"], dtype=dtype) * 2.0 - 1.0) * bound)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the embedding of x, (batch, features) to (..., batch, features * size)."""
+        """Return the embedding of x, (..., batch, features) to (..., batch, features * size)."""
         # The columns come first, so that the small layers are one batched matrix product.
-        columns = F.expand_dims(x.mT, axis=2)
+        columns = F.expand_dims(x.mT, axis=-1)
         waves = F.cos(columns * (self.frequency * (2.0 * math.pi)) + self.phase)
         learned = waves @ self.weight + self.bias
         *lead, features, batch, size = learned.shape
         axes = (*range(len(lead)), -2 + learned.ndim, -3 + learned.ndim, -1 + learned.ndim)
         flat = F.reshape(F.permute_dims(learned, axes), (*lead, batch, features * size))
-        return F.concat([flat, F.broadcast_to(x, (*lead, *x.shape))], axis=-1)
+        return F.concat([flat, F.broadcast_to(x, (*lead, *x.shape[-2:]))], axis=-1)
 
     def extra_repr(self) -> str:
         """Describe the layer inside a network's repr."""
@@ -161,8 +161,15 @@ class CategoryEmbedding(Module):
         self.register_buffer("starts", tensor(starts[:-1]), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return the vectors of codes, (batch, columns) to (..., batch, columns * size)."""
-        rows = F.take(self.weight, codes + self.starts, axis=self.weight.ndim - 2)
+        """Return the vectors of codes, (..., batch, columns) to (..., batch, columns * size)."""
+        places = codes + self.starts
+        if codes.ndim == 2:
+            rows = F.take(self.weight, places, axis=self.weight.ndim - 2)
+        else:
+            # Codes of each member's own are looked up in its own part of one long table.
+            members, count, size = self.weight.shape
+            first = F.reshape(F.arange(members) * count, (members, 1, 1))
+            rows = F.take(F.reshape(self.weight, (-1, size)), places + first, axis=0)
         *lead, batch, columns, size = rows.shape
         return F.reshape(rows, (*lead, batch, columns * size))
 

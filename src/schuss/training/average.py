@@ -66,11 +66,12 @@ class WeightAverage:
         kept = {name: parameter.array for name, parameter in self._parameters.items()}
         try:
             for name, parameter in self._parameters.items():
-                parameter.assign(self._arrays[name])
+                # No copies: who keeps hold of the parameters' arrays finds the very same again.
+                parameter.assign(leaf(self._arrays[name]))
             yield
         finally:
             for name, parameter in self._parameters.items():
-                parameter.assign(kept[name])
+                parameter.assign(leaf(kept[name]))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the average by the parameters' names; empty before the first epoch."""
