@@ -65,8 +65,8 @@ def instrumented(text: str) -> tuple[str, list[str]]:
 
 def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
-    plain, called = instrumented(program.module.plain)
-    library = native.load(program.module.text, program.module.symbols, plain=plain)
+    plain, called = instrumented(program.design.module.plain)
+    library = native.load(program.design.module.text, program.design.module.symbols, plain=plain)
     step = library.address("step")
     team = threads.team(size)
     program._pointers[1] = team.control
@@ -92,7 +92,8 @@ def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
 
 def show(program: Any, size: int, everything: bool) -> None:
     spent, called, micro = readings(program, size)
-    print(f"\n{micro:.1f} µs a step on {size} threads, {len(program.plan.stages)} stages")
+    planned = program.design.plan.stages
+    print(f"\n{micro:.1f} µs a step on {size} threads, {len(planned)} stages")
     print(f"{'work µs':>9} {'wait µs':>9} {'GFLOP/s':>8}  stage")
     listing = str(Listing(program)).splitlines()
     heads = [i for i, line in enumerate(listing) if re.match(r"\d+: ", line)]
@@ -103,7 +104,7 @@ def show(program: Any, size: int, everything: bool) -> None:
     for number, place in enumerate(work):
         until = work[number + 1] if number + 1 < len(work) else len(called)
         waited = waits[:, place:until].sum() / size
-        stage = program.plan.stages[number] if len(work) == len(program.plan.stages) else None
+        stage = planned[number] if len(work) == len(planned) else None
         flops = sum(map(cost_of, stage.nodes)) if stage else 0
         label = listing[heads[number]] if number < len(heads) else called[place]
         last = listing[heads[number + 1] - 1] if number + 1 < len(heads) else ""

@@ -197,7 +197,7 @@ def test_temporaries_share_memory() -> None:
     x = ss.randn(1000)
     np.testing.assert_allclose(f(x).array, deep(x).array, rtol=1e-6)
     (made,) = list(f._programs.values())
-    assert made.memory.nbytes < made.memory.temporary / 4
+    assert made.design.memory.nbytes < made.design.memory.temporary / 4
 
 
 def test_calls_leave_nothing_behind() -> None:

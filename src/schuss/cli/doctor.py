@@ -128,7 +128,7 @@ def _compiler() -> str:
 
 
 def _cache() -> str:
-    from schuss.compiler.native import cache_folder
+    from schuss.compiler.store import cache_folder
 
     folder = cache_folder()
     sizes = [path.stat().st_size for path in folder.glob("*.o")] if folder.is_dir() else []

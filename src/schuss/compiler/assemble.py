@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from schuss.compiler import kernels
-from schuss.compiler.buffers import ALIGNMENT, Memory
+from schuss.compiler.buffers import Memory
 from schuss.compiler.floats import flushing
 from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, Node, cost_of
@@ -18,19 +18,14 @@ from schuss.compiler.loops import LoopNest
 from schuss.compiler.meetings import Touch, meetings
 from schuss.compiler.native import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
+from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, QUICK, SCRATCH
 
-__all__ = ["QUICK", "Module", "assemble"]
+__all__ = ["Module", "assemble"]
 
 # A stage of fewer operations is left to one thread: to meet the others would take longer.
 _WORTH_SHARING = 20_000
-# A whole program of fewer operations is always faster on one thread than on two.
-QUICK = 400_000
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
-
-# The first words of the table: arena, control block, working memory, whether a step computes what
-# is set aside, then inputs and states.
-ARENA, CONTROL, SCRATCH, ASIDE, FIRST = 0, 1, 2, 3, 4
 
 
 @dataclass

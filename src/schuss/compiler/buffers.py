@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, GraphError, Node
+from schuss.compiler.table import ALIGNMENT
 
-__all__ = ["ALIGNMENT", "Buffer", "Memory", "plan_memory", "verify_plan"]
-
-ALIGNMENT = 64
+__all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
 
 
 @dataclass(eq=False)

@@ -297,10 +297,11 @@ class Compiled:
         changes = self._finish(tracer, outputs, given, leaves)
         del outputs, given, stand_ins, args, options
         tracer.settle()
-        identity = (tracer.graph.fingerprint(), tuple(id(s.tensor) for s in tracer.graph.states))
+        fingerprint = tracer.graph.fingerprint()
+        identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
         program = self._programs.get(identity)
         if program is None:
-            program = self._programs[identity] = Program(tracer.graph)
+            program = self._programs[identity] = Program(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
         variant = Variant(program, tracer, changes, returned, wanted_out, held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,35 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.op} {self.dtype}{list(self.shape)}>"
+
+
+# Marks what another process may mean something else by.
+_THIS_PROCESS = os.urandom(16).hex()
+_SPELLED = {int, float, bool, str, type(None), slice, type(...)}
+
+
+def _spelled(value: Any) -> str:
+    """Return a text that only values with the same meaning have."""
+    kind = type(value)
+    if kind in _SPELLED:
+        return repr(value)
+    if kind is tuple or kind is list:
+        return f"({','.join(map(_spelled, value))})"
+    if kind is dict:
+        return ",".join([f"{name}={_spelled(x)}" for name, x in value.items()])
+    if isinstance(value, np.dtype):
+        return value.str
+    has_name = kind is not object and "__repr__" in vars(kind) and not callable(value)
+    if has_name and not isinstance(value, np.ndarray):
+        return repr(value)
+    return f"{id(value)} in {_THIS_PROCESS}"
+
+
+def _home(primitive: Primitive) -> str:
+    """Return where a primitive comes from: another one of its name may be made elsewhere."""
+    made_of = [x for x in vars(primitive.lower).values() if callable(x)]
+    ours = all(x.__module__.startswith("schuss.") for x in made_of)
+    return primitive.name if ours else f"{primitive.name} in {_THIS_PROCESS}"
 
 
 def cost_of(node: Node) -> int:
@@ -162,18 +192,22 @@ class Graph:
         """Return a hash of all that decides the program, but for the values of the states."""
         digest = hashlib.sha256()
         numbers: dict[Node, int] = {}
+        lines = []
         leaves = [*self.inputs, *[s.node for s in self.states], *self.numbers]
         for node in dict.fromkeys([*leaves, *self.nodes()]):
             numbers[node] = len(numbers)
-            digest.update(
-                f"{node.op}|{[numbers[x] for x in node.inputs]}|{node.attributes!r}|{node.shape}|"
-                f"{node.dtype.str}|{node.place}\n".encode()
+            lines.append(
+                f"{node.op}|{[numbers[x] for x in node.inputs]}|{_spelled(node.attributes)}|"
+                f"{node.shape}|{node.dtype.str}|{node.place}"
             )
             if node.array is not None:
                 digest.update(np.ascontiguousarray(node.array).tobytes())
-        updated = [None if s.updated is None else numbers[s.updated] for s in self.states]
-        outputs = [numbers[n] for n in self.outputs]
-        digest.update(f"{outputs}|{updated}|{self.aside}".encode())
+        for state in self.states:
+            updated = None if state.updated is None else numbers[state.updated]
+            lines.append(f"{updated}|{type(state.tensor).__name__}")
+        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.aside}")
+        lines += {n.op: _home(n.primitive) for n in numbers if n.primitive is not None}.values()
+        digest.update("\n".join(lines).encode())
         return digest.hexdigest()
 
     def verify(self, stage: str) -> None:

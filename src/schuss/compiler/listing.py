@@ -14,17 +14,17 @@ class Listing:
     """The stages of a program, in the order in which they run; `str()` is the text."""
 
     def __init__(self, program: Program) -> None:
-        self._program = program
+        self._design = program.design
         self._names: dict[Node, str] = {}
 
     def __str__(self) -> str:
-        program = self._program
-        graph, memory = program.graph, program.memory
+        design = self._design
+        graph, memory, stages = design.graph, design.memory, design.plan.stages
         self._names = {n: f"x{i}" for i, n in enumerate(graph.inputs)}
         self._names |= {s.node: f"s{i}" for i, s in enumerate(graph.states)}
         self._names |= {n: f"n{i}" for i, n in enumerate(graph.numbers)}
         counter = 0
-        for stage in program.plan.stages:
+        for stage in stages:
             for node in stage.nodes:
                 self._names[node] = f"v{counter}"
                 counter += 1
@@ -32,15 +32,16 @@ class Listing:
         lines = [
             f"program: {len(graph.inputs)} inputs, {len(graph.states)} states ({updated} updated), "
             f"{len(graph.outputs)} outputs",
-            f"  traced {program.traced} values, fused into {len(program.plan.stages)} stages",
+            f"  traced {design.traced} values, fused into {len(stages)} stages",
             f"  temporaries: {memory.temporary:,} bytes in an arena of {memory.nbytes:,}",
-            f"  about {program.flops:,} operations, {self._total_bytes():,} bytes read and written",
+            f"  about {design.module.flops:,} operations, "
+            f"{self._total_bytes():,} bytes read and written",
         ]
-        for number, stage in enumerate(program.plan.stages):
+        for number, stage in enumerate(stages):
             lines += self._stage(number, stage)
-        for place, node in program.plan.copies:
+        for place, node in design.plan.copies:
             lines.append(f"copy {self._name(node)} -> s{place}")
-        for place, node in program.plan.left.items():
+        for place, node in design.plan.left.items():
             lines.append(f"leave {self._name(node)} in its parts -> s{place}")
         lines.append("return " + ", ".join(self._name(n) for n in graph.outputs))
         return "\n".join(lines)
@@ -48,7 +49,7 @@ class Listing:
     __repr__ = __str__
 
     def _name(self, node: Node) -> str:
-        view = self._program.plan.layouts.of(node)
+        view = self._design.plan.layouts.of(node)
         if view.root.array is not None:
             return str(view.root.array.item()) if view.root.size == 1 else "constant"
         name = self._names[view.root]
@@ -56,18 +57,18 @@ class Listing:
 
     def _moved(self, stage: Stage) -> tuple[int, int]:
         """Return the bytes that a stage reads and writes, each buffer once."""
-        plan = self._program.plan
+        plan = self._design.plan
         mine, stored = set(stage.nodes), set(plan.stored)
         roots = {plan.layouts.of(x).root for n in stage.nodes for x in n.inputs} - mine
         read = sum(r.nbytes for r in roots if r.array is None or r.size > 1)
         return read, sum(n.nbytes for n in stage.nodes if n in stored)
 
     def _total_bytes(self) -> int:
-        return sum(sum(self._moved(s)) for s in self._program.plan.stages)
+        return sum(sum(self._moved(s)) for s in self._design.plan.stages)
 
     def _stage(self, number: int, stage: Stage) -> list[str]:
-        plan = self._program.plan
-        name, extent = self._program.module.stages[number]
+        plan = self._design.plan
+        name, extent = self._design.module.stages[number]
         kind = "kernel" if stage.special else f"loop {'x'.join(map(str, stage.shape or ())) or 1}"
         read, written = self._moved(stage)
         shared = "" if extent == 1 else f", shared {extent} ways"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import ctypes.util
-import hashlib
 import os
 import platform
 import sys
-import tempfile
 import threading
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Library", "cache_folder", "load", "target_features", "target_name", "vector_bytes"]
+from schuss.compiler import store
 
-_MAGIC = b"schuss-object-2\n"
+__all__ = ["Library", "find", "load", "target_features", "target_name", "vector_bytes"]
+
 _X86_64 = ("x86_64", "AMD64")
 _LOCK = threading.RLock()
 
@@ -80,15 +78,6 @@ def has_feature(name: str) -> bool:
     return f"+{name}" in features.split(",")
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cache: SCHUSS_CACHE, or `schuss` in the user's cache folder."""
-    chosen = os.environ.get("SCHUSS_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "schuss" / "programs"
-
-
 @cache
 def _blas() -> Any:
     # The package is not imported: it would read the metadata of all that is installed.
@@ -126,16 +115,23 @@ def _resolve(name: str) -> None:
     _llvm().add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
 
 
+def _resolve_all(names: list[str]) -> None:
+    for name in names:
+        _resolve(name)
+
+
 class Library:
     """Machine code in memory.
 
     Args:
         engine: LLVM's engine, which owns the memory.
-        from_disk: whether it came from the cache.
+        name: of the code in the cache.
+        from_disk: whether it came from there.
     """
 
-    def __init__(self, engine: Any, *, from_disk: bool) -> None:
+    def __init__(self, engine: Any, name: str, *, from_disk: bool) -> None:
         self._engine = engine
+        self.name = name
         self.from_disk = from_disk
 
     def address(self, name: str) -> int:
@@ -156,17 +152,24 @@ def load(text: str, symbols: list[str], *, plain: str = "", optimise: bool = Tru
             time.
     """
     with _LOCK:
-        for name in symbols:
-            _resolve(name)
-        parts = (target_name(), str(optimise), text, plain)
-        key = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-        path = cache_folder() / f"{key}.o"
-        found = _read(path)
-        if found is None:
-            made = _compile(text, plain, optimise=optimise)
-            _write(path, made)
-            return Library(_link(made), from_disk=False)
-        return Library(_link(found), from_disk=True)
+        name = store.name_of(target_name(), str(optimise), text, plain)
+        found = find(name, symbols)
+        if found is not None:
+            return found
+        _resolve_all(symbols)
+        made = _compile(text, plain, optimise=optimise)
+        store.write(f"{name}.o", made)
+        return Library(_link(made), name, from_disk=False)
+
+
+def find(name: str, symbols: list[str]) -> Library | None:
+    """Return machine code that `load` compiled, from the cache; None if it is not there."""
+    with _LOCK:
+        code = store.read(f"{name}.o")
+        if code is None:
+            return None
+        _resolve_all(symbols)
+        return Library(_link(code), name, from_disk=True)
 
 
 def _compile(text: str, plain: str, *, optimise: bool) -> bytes:
@@ -229,31 +232,3 @@ def _link(code: bytes) -> Any:
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine
-
-
-# The cache never does harm: a file counts only if its digest is right, it appears under its name
-# only when it is complete, and where nothing can be written nothing is.
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        raw = path.read_bytes()
-    except OSError:
-        return None
-    head = len(_MAGIC) + 32
-    if not raw.startswith(_MAGIC) or hashlib.sha256(raw[head:]).digest() != raw[len(_MAGIC) : head]:
-        return None
-    return raw[head:]
-
-
-def _write(path: Path, code: bytes) -> None:
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(_MAGIC + hashlib.sha256(code).digest() + code)
-            os.replace(name, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(name)

@@ -5,30 +5,26 @@ from __future__ import annotations
 import ctypes
 import math
 import operator
-import os
 import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.compiler import threads
-from schuss.compiler.aside import set_aside
-from schuss.compiler.assemble import ASIDE, FIRST, QUICK, SCRATCH, assemble
-from schuss.compiler.buffers import ALIGNMENT, plan_memory, verify_plan
+from schuss.compiler import image, native, threads
 from schuss.compiler.changes import Watch, address_of, references_to, slot_of
 from schuss.compiler.chooser import Chooser
-from schuss.compiler.fuse import fuse
-from schuss.compiler.graph import Graph, Node
-from schuss.compiler.layout import legalise
+from schuss.compiler.graph import Graph
 from schuss.compiler.leftover import Scattered, leave
-from schuss.compiler.native import Library, load
-from schuss.compiler.simplify import simplify
+from schuss.compiler.table import ALIGNMENT, ASIDE, FIRST, QUICK, SCRATCH
 from schuss.tensor import Array, Tensor, leaf, next_stamp
+
+if TYPE_CHECKING:
+    from schuss.compiler.design import Design
 
 __all__ = ["Program", "StateChanged"]
 
@@ -81,54 +77,78 @@ class Program:
     """A graph as machine code.
 
     Args:
-        graph: as traced; it is rewritten.
+        graph: as traced; it may be rewritten.
+        fingerprint: the graph's.
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.traced = len(graph.nodes())
-        verify = os.environ.get("SCHUSS_DEBUG") == "verify"
-        for name, stage in (("trace", None), ("simplify", simplify), ("legalise", legalise)):
-            if stage is not None:
-                stage(graph)
-            if verify:
-                graph.verify(name)
+    def __init__(self, graph: Graph, fingerprint: str) -> None:
         self.graph = graph
-        self.plan = fuse(graph, set_aside(graph))
-        self.memory = plan_memory(graph, self.plan)
-        if verify:
-            verify_plan(graph, self.plan, self.memory)
-        self.module = assemble(graph, self.plan, self.memory)
+        self._key = image.key_of(fingerprint)
+        self._design: Design | None = None
+        self.image, self.library = self._kept() or self._compiled()
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
-        if self.module.is_shared:
-            threads.runtime()
-        self.library = load(self.module.text, self.module.symbols, plain=self.module.plain)
         self._step = self.library.address("step")
-        self._scan: Library | None = None
+        self._scan: native.Library | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = self.module.flops
-        self._chooser = Chooser(self.flops) if self.module.is_shared else None
+        self.flops = self.image.flops
+        self._chooser = Chooser(self.flops) if self.image.is_shared else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
         # The arena serves one run at a time.
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
+    # From the cache, or by the compiler, whose passes are loaded when they are needed.
+
+    def _kept(self) -> tuple[image.Image, native.Library] | None:
+        """Return the program as the cache has it, if it does."""
+        found = None if self._key is None else image.find(self._key)
+        if found is None:
+            return None
+        if found.is_shared:
+            threads.runtime()
+        library = native.find(found.code, found.symbols)
+        return None if library is None else (found, library)
+
+    def _compiled(self) -> tuple[image.Image, native.Library]:
+        """Compile the program, and keep it."""
+        module = self.design.module
+        if module.is_shared:
+            threads.runtime()
+        library = native.load(module.text, module.symbols, plain=module.plain)
+        made = self.design.image(library.name)
+        if self._key is not None:
+            image.keep(self._key, made)
+        return made, library
+
+    @property
+    def design(self) -> Design:
+        """What the compiler found out about the program; the graph is rewritten for it."""
+        if self._design is None:
+            from schuss.compiler.design import design
+
+            self._design = design(self.graph)
+        return self._design
+
     def _prepare_memory(self) -> None:
-        graph, memory = self.graph, self.memory
-        self._arena = aligned((memory.nbytes,), np.dtype(np.uint8))
-        self._arena[: memory.fixed] = 0
-        for node in graph.nodes():
-            if node.array is not None:
-                buffer = memory.of[node]
-                view = self._arena[buffer.place : buffer.place + buffer.nbytes]
-                view[:] = np.ascontiguousarray(node.array).reshape(-1).view(np.uint8)
+        graph, made = self.graph, self.image
+        self._arena = aligned((made.arena,), np.dtype(np.uint8))
+        self._arena[: made.fixed] = 0
+        for at, content in made.constants:
+            self._arena[at : at + len(content)] = np.frombuffer(content, np.uint8)
         self._status = ctypes.c_int64.from_address(address_of(self._arena))
-        self._numbers = [self._in_arena(n)[...] for n in graph.numbers]
+        self._numbers = [
+            np.ndarray((), node.dtype, self._arena.data, at)
+            for node, at in zip(graph.numbers, made.numbers, strict=True)
+        ]
         self._outputs = [
-            self._in_arena(self.plan.layouts.of(n).root).reshape(n.shape) for n in graph.outputs
+            np.empty(node.shape, node.dtype)
+            if place.kind == "state"
+            else np.ndarray(node.shape, node.dtype, self._arena.data, place.at)
+            for node, place in zip(graph.outputs, made.outputs, strict=True)
         ]
         entries = FIRST + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
@@ -142,34 +162,29 @@ class Program:
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
-        self._scratch = aligned((size * self.module.scratch,), np.dtype(np.uint8))
+        self._scratch = aligned((size * self.image.scratch,), np.dtype(np.uint8))
         self._table[SCRATCH] = address_of(self._scratch)
 
-    def _in_arena(self, node: Any) -> Array:
-        buffer = self.memory.of[node]
-        if buffer.kind == "state":
-            return np.empty(node.shape, node.dtype)
-        return np.ndarray(node.shape, node.dtype, self._arena.data, buffer.place)
-
-    def _parts(self, sums: Node) -> Scattered:
+    def _parts(self, state: int) -> Scattered:
         """Return the gradient that a run leaves in its parts."""
-        views = []
-        for part in map(self.plan.layouts.of, sums.inputs):
-            dtype, at = part.root.dtype, self.memory.of[part.root].place
-            strides = [step * dtype.itemsize for step in part.strides]
-            start = at + part.offset * dtype.itemsize
-            views.append(np.ndarray(part.shape, dtype, self._arena.data, start, strides))
+        from schuss.primitives.base import REGISTRY
+
+        op, places = self.image.left[state]
+        views = [
+            np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
+            for v in places
+        ]
         # Before the first run, nothing goes to any row.
         views[1][...] = -1
-        assert sums.primitive is not None
-        return Scattered(partial(sums.primitive.value, *views, **sums.attributes))
+        shape = self.graph.states[state].node.shape
+        return Scattered(partial(REGISTRY[op].value, *views, shape=shape))
 
     # States.
 
     def _bind_states(self) -> None:
         first = FIRST + len(self.graph.inputs)
-        left = self.plan.left
-        self._left = [(self.graph.states[i].tensor, self._parts(n)) for i, n in left.items()]
+        left = self.image.left
+        self._left = [(self.graph.states[i].tensor, self._parts(i)) for i in left]
         states = [(i, s) for i, s in enumerate(self.graph.states) if i not in left]
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
@@ -180,8 +195,8 @@ class Program:
         self._read_arrays: list[Any] = [None] * len(read)
         self._watch = Watch()
         self._stamped: list[Tensor] = []
-        homes = [self.memory.of[self.plan.layouts.of(n).root] for n in self.graph.outputs]
-        self._home_of_output = {i: b.place for i, b in enumerate(homes) if b.kind == "state"}
+        homes = enumerate(self.image.outputs)
+        self._home_of_output = {i: place.at for i, place in homes if place.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
@@ -252,7 +267,7 @@ class Program:
                 alone()
             else:
                 team = threads.team(size)
-                if len(self._scratch) < size * self.module.scratch:
+                if len(self._scratch) < size * self.image.scratch:
                     self._provide_scratch(size)
                 self._pointers[1] = team.control
                 threads.launch(team, function, self._at)
@@ -284,10 +299,10 @@ class Program:
         self._take_states()
         if self._chooser is None:
             self._alone_step()
-            if self.module.checks_indices and self._status.value:
+            if self.image.checks_indices and self._status.value:
                 self._refuse_index()
         else:
-            self._run(self._step, self._alone_step, checks_indices=self.module.checks_indices)
+            self._run(self._step, self._alone_step, checks_indices=self.image.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._home_of_output:
@@ -352,7 +367,7 @@ class Program:
     def _many(self) -> int:
         """Return the address of the function that runs many steps, compiled when it is needed."""
         if self._scan is None:
-            self._scan = load(self.module.scan, [])
+            self._scan = native.load(self.image.scan, [])
         return self._scan.address("scan")
 
     def _run_many(
