@@ -176,6 +176,14 @@ def standardized(x: np.ndarray, axes: tuple[int, ...], eps: float) -> np.ndarray
     return centred / np.sqrt((centred * centred).mean(axes, keepdims=True) + x.dtype.type(eps))
 
 
+def standardize_error_of(
+    g: np.ndarray, x: np.ndarray, axes: tuple[int, ...], eps: float
+) -> np.ndarray:
+    y = standardized(x, axes, eps)
+    taken = g.mean(axes, keepdims=True) + y * (g * y).mean(axes, keepdims=True)
+    return (g - taken) / np.sqrt(x.var(axes, keepdims=True) + x.dtype.type(eps))
+
+
 def uniform_of_key(key: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     bits = np.random.Philox(key=[int(key[0]), 0], counter=[0, int(key[1]), 0, 0])
     count = int(np.prod(shape))
@@ -425,10 +433,11 @@ SAMPLES: dict[str, list[Sample]] = {
                              (X234, (1, 2), ()), (MANY, (1,), ()), (X34.T, (0,), ()))
     ],
     "standardize_error": [
-        Sample(raw("standardize_error", axes=(1,)),
-               lambda g, y, s: (g - g.mean(1, keepdims=True)
-                                - y * (g * y).mean(1, keepdims=True)) / s,
-               (X34, numbers(3, 4), numbers(3, 1, low=0.5)), cast=3)
+        Sample(raw("standardize_error", axes=axes, eps=1e-3),
+               lambda g, x, axes=axes: standardize_error_of(g, x, axes, 1e-3),
+               (g, x), cast=2)
+        for g, x, axes in ((X34, numbers(3, 4), (1,)), (X34.T, numbers(4, 3), (0,)),
+                           (X234, numbers(2, 3, 4, seed=5), (1, 2)), (X34[0], numbers(4), (0,)))
     ],
     "random_uniform": [
         Sample(lambda key: random_uniform(key, (3, 2), "float64"),

@@ -37,10 +37,10 @@ from schuss.primitives.reduction import (
     max,
     min,
     normalize_axes,
-    reduced_shape,
     sum,
     torch_axis,
 )
+from schuss.primitives.sums import reduced_shape
 from schuss.tensor import (
     Tensor,
     TensorLike,

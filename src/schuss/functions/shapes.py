@@ -22,9 +22,9 @@ from schuss.primitives.reduction import (
     Axis,
     broadcast_to,
     normalize_axes,
-    reduced_shape,
     sum,
 )
+from schuss.primitives.sums import reduced_shape
 from schuss.tensor import (
     Tensor,
     TensorLike,

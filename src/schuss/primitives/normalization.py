@@ -8,7 +8,6 @@ costs, and their derivatives as much again: evaluated at once, each is a single 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,61 +17,26 @@ from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype
 from schuss.primitives.elementwise import add, divide, exp, log, multiply, negative, sqrt, subtract
 from schuss.primitives.indexing import getitem
 from schuss.primitives.movement import reshape
+from schuss.primitives.recipe import Recipe, number, places
 from schuss.primitives.reduction import (
-    LONG_SUM,
     Axis,
     max,
     normalize_axes,
-    ones,
-    reduced_shape,
     require_elements,
     restore,
     same_dtype,
     sum,
-    sum_value,
 )
+from schuss.primitives.sums import reduced_shape
 from schuss.tensor import Array, Tensor, TensorLike, float32, leaf
 
 Axes = tuple[int, ...]
-
-# Sums of more numbers are worth NumPy's care for their digits.
-_FEW = 1024
-_largest: Any = np.maximum.reduce
-
-
-# What the values are made of, with reduced axes kept.
-
-
-@lru_cache(256)
-def _number(value: float, dtype: Any) -> Any:
-    """Return a NumPy number, which its own kind is multiplied with in no time."""
-    return dtype.type(value)
-
-
-def _total(x: Array, axes: Axes) -> Any:
-    shape = x.shape
-    if len(axes) == 1 and axes[0] == len(shape) - 1 and x.size < _FEW and shape[-1] < LONG_SUM:
-        # A product with ones takes half the time of a reduction; without axes, its result is
-        # broadcast in half the time, too.
-        return x.dot(ones(shape if len(shape) == 1 else (shape[-1], 1), x.dtype))
-    return sum_value(x, axes, True)
-
-
-def _average(x: Array, axes: Axes) -> Any:
-    return _total(x, axes) * _number(_share(x.shape, axes), x.dtype)
 
 
 def _share(shape: tuple[int, ...], axes: Axes, correction: float = 0) -> float:
     """Return one over the number of elements, less the correction."""
     count = shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes])
     return 1.0 / (count - correction) if count > correction else math.inf
-
-
-def _lowered(x: Array, axes: Axes) -> Array:
-    """Return x less its largest elements, in memory of its own."""
-    if x.ndim == 1:
-        return np.subtract(x, x[x.argmax(), ...])
-    return np.asarray(np.subtract(x, _largest(x, axes, None, None, True)))
 
 
 # What the compositions are made of.
@@ -93,10 +57,16 @@ def _first(*specs: Spec, **attributes: Any) -> Spec:
 # Softmax.
 
 
-def _softmax_value(x: Array, axes: Axes) -> Any:
-    e = _lowered(x, axes)
-    np.exp(e, e)
-    return np.divide(e, _total(e, axes), e)
+_SOFTMAX = Recipe(
+    "x",
+    """
+    m = largest x
+    y = subtract x m
+    y = exp y
+    t = total y
+    y = divide y t
+    """,
+)
 
 
 def _softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
@@ -106,16 +76,22 @@ def _softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
 
 _softmax = Primitive(
     "softmax",
-    value=_softmax_value,
+    value=lambda x, axes: _SOFTMAX(axes, x),
     shape=_first,
     derivative=(lambda g, y, x, *, axes: apply(_softmax_error, (g, y), {"axes": axes}),),
     lower=Composition(_softmax_composition),
 )
 
 
-def _softmax_error_value(g: Array, y: Array, axes: Axes) -> Any:
-    error = np.asarray(np.multiply(g, y))
-    return np.subtract(error, np.multiply(y, _total(error, axes)), error)
+_SOFTMAX_ERROR = Recipe(
+    "g y",
+    """
+    e = multiply g y
+    t = total e
+    u = multiply y t
+    e = subtract e u
+    """,
+)
 
 
 def _softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
@@ -125,7 +101,7 @@ def _softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
 
 _softmax_error: Primitive = Primitive(
     "softmax_error",
-    value=_softmax_error_value,
+    value=lambda g, y, axes: _SOFTMAX_ERROR(axes, g, y),
     shape=_first,
     derivative=(
         lambda h, z, g, y, *, axes: apply(_softmax_error, (h, y), {"axes": axes}),
@@ -157,9 +133,17 @@ def _floats_along(x: TensorLike, axis: Axis, owner: str) -> tuple[Tensor, Axes]:
 # Its logarithm.
 
 
-def _log_softmax_value(x: Array, axes: Axes) -> Any:
-    y = _lowered(x, axes)
-    return np.subtract(y, np.log(_total(np.exp(y), axes)), y)
+_LOG_SOFTMAX = Recipe(
+    "x",
+    """
+    m = largest x
+    y = subtract x m
+    u = exp y
+    t = total u
+    t = log t
+    y = subtract y t
+    """,
+)
 
 
 def _log_softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
@@ -169,17 +153,22 @@ def _log_softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
 
 _log_softmax = Primitive(
     "log_softmax",
-    value=_log_softmax_value,
+    value=lambda x, axes: _LOG_SOFTMAX(axes, x),
     shape=_first,
     derivative=(lambda g, y, x, *, axes: apply(_log_softmax_error, (g, y), {"axes": axes}),),
     lower=Composition(_log_softmax_composition),
 )
 
 
-def _log_softmax_error_value(g: Array, y: Array, axes: Axes) -> Any:
-    error = np.asarray(np.exp(y))
-    np.multiply(error, _total(g, axes), error)
-    return np.subtract(g, error, error)
+_LOG_SOFTMAX_ERROR = Recipe(
+    "y g",
+    """
+    e = exp y
+    t = total g
+    e = multiply e t
+    e = subtract g e
+    """,
+)
 
 
 def _log_softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
@@ -188,7 +177,7 @@ def _log_softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tenso
 
 _log_softmax_error: Primitive = Primitive(
     "log_softmax_error",
-    value=_log_softmax_error_value,
+    value=lambda g, y, axes: _LOG_SOFTMAX_ERROR(axes, y, g),
     shape=_first,
     derivative=(
         lambda h, z, g, y, *, axes: subtract(h, sum(multiply(h, exp(y)), axes, keepdims=True)),
@@ -209,37 +198,24 @@ def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Ten
 # The loss of classes: -log(softmax(x)) at each row's class.
 
 
-def _places(ndim: int, shape: tuple[int, ...], axis: int) -> list[Array]:
-    """Return the index arrays of every axis but `axis`, to go with one of classes."""
-    found = []
-    for place, length in enumerate(shape):
-        if place != axis:
-            found.append(_counted(length, ndim - place - (1 if place > axis else 2)))
-    return found
-
-
-@lru_cache(256)
-def _counted(length: int, after: int) -> Array:
-    return np.arange(length).reshape((-1,) + (1,) * after)
-
-
 def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
     """Return the element of x along `axis` that each of `classes` names, in one gather."""
-    index = [leaf(places) for places in _places(x.ndim, x.shape, axis)]
+    index = [leaf(place) for place in places(x.ndim, x.shape, axis)]
     index.insert(axis, classes)
     return getitem(x, tuple(index))
 
 
-def _index(shape: tuple[int, ...], classes: Array, axis: int) -> tuple[Array, ...]:
-    index = _places(len(shape), shape, axis)
-    index.insert(axis, classes)
-    return tuple(index)
-
-
-def _class_loss_value(x: Array, classes: Array, axis: int) -> Any:
-    y = _lowered(x, (axis,))
-    total = np.asarray(np.log(_total(np.exp(y), (axis,))))
-    return np.subtract(total.reshape(classes.shape), y[_index(x.shape, classes, axis)])
+_CLASS_LOSS = Recipe(
+    "x classes:classes",
+    """
+    m = largest x
+    y = subtract x m
+    u = exp y
+    t = total u
+    t = log t
+    loss = subtract t y@
+    """,
+)
 
 
 def _class_loss_composition(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
@@ -249,7 +225,7 @@ def _class_loss_composition(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
 
 _class_loss = Primitive(
     "class_loss",
-    value=_class_loss_value,
+    value=lambda x, classes, axis: _CLASS_LOSS((axis,), x, classes),
     shape=lambda x, classes, *, axis: (classes[0], x[1]),
     derivative=(
         lambda g, y, x, classes, *, axis: apply(_class_error, (g, x, classes), {"axis": axis}),
@@ -259,10 +235,22 @@ _class_loss = Primitive(
 )
 
 
+_CLASS_ERROR = Recipe(
+    "x classes:classes g:row one:number",
+    """
+    m = largest x
+    y = subtract x m
+    y = exp y
+    t = total y
+    y = divide y t
+    y@ = subtract y@ one
+    y = multiply y g
+    """,
+)
+
+
 def _class_error_value(g: Array, x: Array, classes: Array, axis: int) -> Any:
-    error = _softmax_value(x, (axis,))
-    error[_index(x.shape, classes, axis)] -= _number(1.0, x.dtype)
-    return np.multiply(error, g.reshape(reduced_shape(x.shape, (axis,), True)), error)
+    return _CLASS_ERROR((axis,), x, classes, g, number(1.0, x.dtype))
 
 
 def _as_rows(g: Tensor, x: Tensor, axis: int) -> Tensor:
@@ -306,11 +294,27 @@ def class_loss(x: Tensor, classes: Tensor, axis: int) -> Tensor:
 # Variance.
 
 
+_VARIANCE = Recipe(
+    "x share:number factor:number",
+    """
+    m = total x
+    m = multiply m share
+    y = subtract x m
+    y = multiply y y
+    t = total y
+    v = multiply t factor
+    """,
+)
+
+
 def _variance_value(x: Array, axes: Axes, keepdims: bool, correction: float) -> Any:
-    distance = np.subtract(x, _average(x, axes))
-    total = _total(np.multiply(distance, distance), axes)
-    found = total * _number(_share(x.shape, axes, correction), x.dtype)
-    return np.asarray(found).reshape(reduced_shape(x.shape, axes, keepdims))
+    kind, shape = x.dtype, x.shape
+    given = number(_share(shape, axes), kind), number(_share(shape, axes, correction), kind)
+    if len(axes) == len(shape):
+        found = _VARIANCE((0,), x.reshape(-1), *given)
+    else:
+        found = _VARIANCE(axes, x, *given)
+    return found.reshape(reduced_shape(shape, axes, True)) if keepdims else found
 
 
 def _variance_composition(x: Tensor, *, axes: Axes, keepdims: bool, correction: float) -> Tensor:
@@ -344,43 +348,96 @@ def variance(x: Tensor, axes: Axes, keepdims: bool, correction: float) -> Tensor
 # Standardisation.
 
 
+_STANDARDIZE = Recipe(
+    "x share:number eps:number",
+    """
+    m = total x
+    m = multiply m share
+    y = subtract x m
+    u = multiply y y
+    v = total u
+    v = multiply v share
+    v = add v eps
+    v = sqrt v
+    y = divide y v
+    """,
+)
+
+
 def _standardize_value(x: Array, axes: Axes, eps: float) -> Any:
-    y = np.asarray(np.subtract(x, _average(x, axes)))
-    spread = _average(np.multiply(y, y), axes) + _number(eps, x.dtype)
-    return np.divide(y, np.sqrt(spread), y)
+    kind = x.dtype
+    return _STANDARDIZE(axes, x, number(_share(x.shape, axes), kind), number(eps, kind))
+
+
+def _deviation(centred: Tensor, axes: Axes, eps: float) -> Tensor:
+    return sqrt(add(_mean(multiply(centred, centred), axes), eps))
 
 
 def _standardize_composition(x: Tensor, *, axes: Axes, eps: float) -> Tensor:
     centred = subtract(x, _mean(x, axes))
-    return divide(centred, sqrt(add(_mean(multiply(centred, centred), axes), eps)))
-
-
-def _from_standardized(g: Tensor, y: Tensor, x: Tensor, *, axes: Axes, eps: float) -> Tensor:
-    deviation = sqrt(add(variance(x, axes, True, 0), eps))
-    return apply(_standardize_error, (g, y, deviation), {"axes": axes})
+    return divide(centred, _deviation(centred, axes, eps))
 
 
 _standardize = Primitive(
     "standardize",
     value=_standardize_value,
     shape=_first,
-    derivative=(_from_standardized,),
+    derivative=(
+        lambda g, y, x, *, axes, eps: apply(_standardize_error, (g, x), {"axes": axes, "eps": eps}),
+    ),
     lower=Composition(_standardize_composition),
 )
 
 
-def _standardize_error_value(g: Array, y: Array, deviation: Array, axes: Axes) -> Any:
-    error = np.asarray(np.multiply(y, _average(np.multiply(g, y), axes)))
-    np.add(error, _average(g, axes), error)
-    np.subtract(g, error, error)
-    return np.divide(error, deviation, error)
+_STANDARDIZE_ERROR = Recipe(
+    "g x share:number eps:number",
+    """
+    m = total x
+    m = multiply m share
+    y = subtract x m
+    u = multiply y y
+    v = total u
+    v = multiply v share
+    v = add v eps
+    v = sqrt v
+    y = divide y v
+    u = multiply g y
+    a = total u
+    a = multiply a share
+    b = total g
+    b = multiply b share
+    u = multiply y a
+    u = add u b
+    e = subtract g u
+    e = divide e v
+    """,
+)
 
 
-def _standardize_error_composition(
-    g: Tensor, y: Tensor, deviation: Tensor, *, axes: Axes
-) -> Tensor:
+def _standardize_error_value(g: Array, x: Array, *, axes: Axes, eps: float) -> Any:
+    kind = x.dtype
+    return _STANDARDIZE_ERROR(axes, g, x, number(_share(x.shape, axes), kind), number(eps, kind))
+
+
+def _standardize_error_composition(g: Tensor, x: Tensor, *, axes: Axes, eps: float) -> Tensor:
+    centred = subtract(x, _mean(x, axes))
+    deviation = _deviation(centred, axes, eps)
+    y = divide(centred, deviation)
     taken = add(multiply(y, _mean(multiply(g, y), axes)), _mean(g, axes))
     return divide(subtract(g, taken), deviation)
+
+
+def _second_standardize_error(
+    h: Tensor, z: Tensor, g: Tensor, x: Tensor, *, axes: Axes, eps: float
+) -> Tensor:
+    """Take an error in the error back to x: through y = standardize(x), and its deviation."""
+    attributes = {"axes": axes, "eps": eps}
+    y = apply(_standardize, (x,), attributes)
+    deviation = sqrt(add(variance(x, axes, True, 0), eps))
+    by_y = add(multiply(h, _mean(multiply(g, y), axes)), multiply(g, _mean(multiply(h, y), axes)))
+    through_y = apply(_standardize_error, (divide(by_y, deviation), x), attributes)
+    by_deviation = divide(_mean(multiply(h, z), axes), deviation)
+    return negative(add(through_y, multiply(by_deviation, y)))
 
 
 _standardize_error: Primitive = Primitive(
@@ -388,19 +445,10 @@ _standardize_error: Primitive = Primitive(
     value=_standardize_error_value,
     shape=_first,
     derivative=(
-        lambda h, z, g, y, deviation, *, axes: apply(
-            _standardize_error, (h, y, deviation), {"axes": axes}
+        lambda h, z, g, x, *, axes, eps: apply(
+            _standardize_error, (h, x), {"axes": axes, "eps": eps}
         ),
-        lambda h, z, g, y, deviation, *, axes: negative(
-            divide(
-                add(
-                    multiply(h, _mean(multiply(g, y), axes)),
-                    multiply(g, _mean(multiply(h, y), axes)),
-                ),
-                deviation,
-            )
-        ),
-        lambda h, z, g, y, deviation, *, axes: negative(divide(multiply(h, z), deviation)),
+        _second_standardize_error,
     ),
     lower=Composition(_standardize_error_composition),
 )

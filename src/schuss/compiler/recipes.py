@@ -1,0 +1,84 @@
+"""Recipes (`schuss.primitives.recipe`) as plans for machine code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.inner_loops import (
+    CLASSES,
+    EACH,
+    FULL,
+    NUMBER,
+    ONES,
+    ROW,
+    ROWS,
+    WHOLE,
+    ZERO,
+    Operand,
+    Step,
+    bind,
+)
+
+__all__ = ["bind_recipe"]
+
+_KINDS = {"full": FULL, "row": ROW, "number": NUMBER, "classes": CLASSES}
+
+
+def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
+    """Return a function that follows a recipe.
+
+    Returns:
+        A function of the inputs, of which the first is overwritten by a result as large as it; a
+        result that is a number for each row comes after the inputs. See `inner_loops.bind`.
+
+    Raises:
+        ValueError: for a recipe whose result cannot take the place of the first input.
+    """
+    first = recipe.inputs[0]
+    kinds = [_KINDS[recipe.kinds[name]] for name in recipe.inputs]
+    registers = {name: place for place, name in enumerate(recipe.inputs)}
+    if recipe.is_row:
+        registers[recipe.result] = len(kinds)
+        kinds.append(ROW)
+    taken = len(kinds)
+    free = True
+    steps = []
+    for place, (function, name, operands) in enumerate(recipe.steps):
+        later = {operand for _, _, names in recipe.steps[place + 1 :] for operand in names}
+        if name.rstrip("@") not in registers:
+            if free and recipe.kinds[name] == "full" and first not in later:
+                registers[name], free = 0, False
+            else:
+                registers[name] = taken
+                taken += 1
+        used = [
+            Operand(registers[n], _KINDS[recipe.kinds[n]], at_class)
+            for n, at_class in ((n.rstrip("@"), n[-1] == "@") for n in (*operands, name))
+        ]
+        steps += _steps(function, used)
+    if not recipe.is_row and registers[recipe.result]:
+        raise ValueError("Recipe: expected a result that can take the first input's place.")
+    return bind(steps, kinds, dtype)
+
+
+def _steps(function: str, used: list[Operand]) -> list[Step]:
+    if function == "largest":
+        return [
+            Step(np.positive, ONES, tuple(used)),
+            Step(np.maximum, EACH, (used[1], used[0], used[1])),
+        ]
+    if function == "total":
+        return [
+            Step(np.positive, ROWS, (ZERO, used[1])),
+            Step(np.add, EACH, (used[1], used[0], used[1])),
+        ]
+    kinds = {operand.kind for operand in used}
+    if any(operand.at_class for operand in used):
+        mode = ONES
+    elif FULL in kinds:
+        mode = EACH if ROW in kinds else WHOLE
+    else:
+        mode = ROWS
+    return [Step(getattr(np, function), mode, tuple(used))]

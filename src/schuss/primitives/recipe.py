@@ -1,0 +1,191 @@
+"""Recipes: values that take several of NumPy's functions, along rows.
+
+A recipe is the definition. NumPy follows it; and once some hundred have been followed, machine code
+does on small arrays, which calls the same inner loops of NumPy's on the same numbers
+(`schuss.compiler.recipes`): to the last bit the results are the same. It is loaded no earlier since
+to load it takes as long as some ten thousand of NumPy's calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from schuss.primitives.sums import reduced_shape, sum_value
+from schuss.tensor import Array, float32, float64
+
+__all__ = ["Recipe", "class_index", "load_recipes", "number", "places"]
+
+# Arrays of fewer elements can go through machine code, and from so many calls on they do.
+_FEW = 1024
+_PATIENCE = 1000
+
+_calls = 0
+_all: list[Recipe] = []
+_largest: Any = np.maximum.reduce
+
+
+@lru_cache(256)
+def number(value: float, dtype: Any) -> Array:
+    """Return a number as a recipe takes it, the same array at every call."""
+    with np.errstate(over="ignore"):
+        return np.array(value, dtype)
+
+
+class Recipe:
+    """A sequence of NumPy's functions.
+
+    Args:
+        inputs: names; one that does not have a number for each element says what it has: `t:row`
+            (one for each row), `c:classes` (an integer for each row), `n:number` (one).
+        steps: a line for each, `name = function operand ...`: an elementwise function of NumPy, or
+            `largest` or `total` of each row. `y@` is of each row of y only the number that its
+            class names. The last is the result. One that is as large as the first input is put in
+            its place, so that steps after it must not read the input.
+
+    Raises:
+        ValueError: for a step that reads what is not there.
+
+    >>> centred = Recipe("x share:number", "t = total x; t = multiply t share; y = subtract x t")
+    >>> centred((0,), np.array([1.0, 2.0, 3.0]), number(1 / 3, float64))
+    array([-1.,  0.,  1.])
+    """
+
+    def __init__(self, inputs: str, steps: str) -> None:
+        named = [entry.partition(":") for entry in inputs.split()]
+        self.inputs = [name for name, _, _ in named]
+        self.kinds = {name: kind or "full" for name, _, kind in named}
+        self.steps: list[tuple[str, str, tuple[str, ...]]] = []
+        self.functions: dict[str, Any] = {}
+        for line in filter(None, map(str.strip, steps.replace(";", "\n").split("\n"))):
+            name, _, function, *operands = line.split()
+            missing = {o.rstrip("@") for o in operands} - set(self.kinds)
+            if missing:
+                raise ValueError(f"Recipe: expected operands that are there, got {missing}.")
+            self.steps.append((function, name, tuple(operands)))
+            if not name.endswith("@"):
+                full = function not in ("largest", "total") and any(
+                    self.kinds[o] == "full" for o in operands if not o.endswith("@")
+                )
+                self.kinds[name] = "full" if full else "row"
+            self.functions.setdefault(function, getattr(np, function, None))
+        self.result = self.steps[-1][1]
+        self.is_row = self.kinds[self.result] == "row"
+        # Without rows, axes do not matter.
+        self.is_elementwise = not {"largest", "total"} & set(self.functions)
+        self.native: dict[Any, Any] = {}
+        _all.append(self)
+
+    def __call__(self, axes: tuple[int, ...], first: Array, *rest: Array) -> Any:
+        """Follow the recipe.
+
+        Args:
+            axes: along which rows lie, from 0 on.
+            first: the first input, floats.
+            rest: the others, of the same dtype; rows and classes without `axes`.
+        """
+        ndim = first.ndim
+        if first.size < _FEW and (self.is_elementwise or axes == (ndim - 1,)):
+            # It lies in memory in order, and can take the result.
+            first = first.copy()
+            native = self.native.get(first.dtype)
+            if native is None:
+                _count()
+            else:
+                found = self._fast(native, first, rest)
+                if found is not None:
+                    return found
+            # Like this the order of sums is the same.
+            whole = tuple([x if x.flags.c_contiguous else x.copy() for x in rest])
+            if native is not None and any(x is not y for x, y in zip(whole, rest, strict=True)):
+                found = self._fast(native, first, whole)
+                if found is not None:
+                    return found
+            rest = whole
+        return self.follow(axes, first, *rest)
+
+    def _fast(self, native: Any, first: Array, rest: tuple[Array, ...]) -> Any:
+        """Return what machine code finds, or None."""
+        if not self.is_row:
+            return native(first, *rest)
+        result = np.empty(first.shape[:-1], first.dtype)
+        return None if native(first, *rest, result) is None else result
+
+    def follow(self, axes: tuple[int, ...], *inputs: Array) -> Any:
+        """Follow the recipe with NumPy."""
+        shape = inputs[0].shape
+        rows, kept = reduced_shape(shape, axes, False), reduced_shape(shape, axes, True)
+        known: dict[str, Any] = {}
+        at: Any = None
+        for name, given in zip(self.inputs, inputs, strict=True):
+            kind = self.kinds[name]
+            known[name] = given.reshape(kept) if kind == "row" else given
+            if kind == "classes":
+                at = class_index(shape, given, axes[0])
+        for function, name, operands in self.steps:
+            if function == "largest":
+                known[name] = _largest(known[operands[0]], axes, None, None, True)
+                continue
+            if function == "total":
+                known[name] = sum_value(known[operands[0]], axes, True)
+                continue
+            values = [
+                known[o[:-1]][at].reshape(kept) if o[-1] == "@" else known[o] for o in operands
+            ]
+            own = None if name in self.inputs else known.get(name)
+            if name[-1] == "@":
+                known[name[:-1]][at] = self.functions[function](*values).reshape(rows)
+            elif type(own) is np.ndarray and own.shape == shape:
+                self.functions[function](*values, out=own)
+            else:
+                known[name] = self.functions[function](*values)
+        found = known[self.result]
+        return found.reshape(rows) if self.is_row else found
+
+
+def _count() -> None:
+    """Count a recipe that NumPy follows; at a hundred or so, let machine code follow them all."""
+    global _calls
+    _calls += 1
+    if _calls == _PATIENCE:
+        # Whatever stands in the way of it, NumPy goes on as before.
+        with contextlib.suppress(Exception):
+            load_recipes()
+
+
+def load_recipes() -> None:
+    """Let machine code follow all recipes, where it can."""
+    from schuss.compiler.inner_loops import is_possible
+    from schuss.compiler.recipes import bind_recipe
+
+    if is_possible():
+        for recipe in _all:
+            for dtype in (float32, float64):
+                recipe.native[dtype] = bind_recipe(recipe, dtype)
+
+
+# Where the classes lie.
+
+
+def places(ndim: int, shape: tuple[int, ...], axis: int) -> list[Array]:
+    """Return the index arrays of every axis but `axis`, to go with one of classes."""
+    found = []
+    for place, length in enumerate(shape):
+        if place != axis:
+            found.append(_counted(length, ndim - place - (1 if place > axis else 2)))
+    return found
+
+
+@lru_cache(256)
+def _counted(length: int, after: int) -> Array:
+    return np.arange(length).reshape((-1,) + (1,) * after)
+
+
+def class_index(shape: tuple[int, ...], classes: Array, axis: int) -> tuple[Array, ...]:
+    """Return the index of the element along `axis` that each of `classes` names."""
+    index = places(len(shape), shape, axis)
+    index.insert(axis, classes)
+    return tuple(index)

@@ -1,0 +1,125 @@
+"""Recipes give what NumPy's functions give, the same from machine code to the last bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss.compiler.inner_loops import MOST, is_possible
+from schuss.compiler.recipes import bind_recipe
+from schuss.primitives import elementwise, normalization, recipe
+from schuss.primitives.recipe import Recipe, number
+
+RECIPES = {
+    name: value
+    for module in (elementwise, normalization)
+    for name, value in vars(module).items()
+    if isinstance(value, Recipe)
+}
+SHAPES = ((1,), (7,), (8,), (10,), (300,), (1, 5), (5, 1), (10, 10), (16, 3), (2, 3, 4), (4, 200))
+
+native = pytest.mark.skipif(not is_possible(), reason="this Python has another layout")
+
+
+def inputs(found: Recipe, shape: tuple[int, ...], dtype: str, scale: float) -> list[Any]:
+    rng = np.random.default_rng(len(shape))
+    sizes = {"full": shape, "row": shape[:-1], "number": ()}
+    made = []
+    for name in found.inputs:
+        kind = found.kinds[name]
+        if kind == "classes":
+            made.append(np.asarray(rng.integers(0, shape[-1], shape[:-1])))
+        elif kind == "number":
+            made.append(number(rng.uniform(), np.dtype(dtype)))
+        else:
+            made.append(np.asarray(rng.standard_normal(sizes[kind]) * scale, dtype))
+    return made
+
+
+def run(found: Recipe, dtype: str, arrays: list[Any]) -> Any:
+    """What machine code returns, or None where it leaves the work to NumPy."""
+    function = bind_recipe(found, np.dtype(dtype))
+    if not found.is_row:
+        return function(arrays[0].copy(), *arrays[1:])
+    row = np.empty(arrays[0].shape[:-1], dtype)
+    return None if function(arrays[0].copy(), *arrays[1:], row) is None else row
+
+
+@native
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_machine_code_gives_the_same_bits(name: str, dtype: str, shape: tuple[int, ...]) -> None:
+    found = RECIPES[name]
+    axes = () if found.is_elementwise else (len(shape) - 1,)
+    for scale, odd in ((1.0, False), (50.0, False), (1e4, True)):
+        arrays = inputs(found, shape, dtype, scale)
+        if odd:
+            arrays[0].flat[0], arrays[0].flat[-1] = np.inf, np.nan
+        expected = np.asarray(found.follow(axes, *arrays))
+        got = run(found, dtype, arrays)
+        assert got.dtype == expected.dtype
+        np.testing.assert_array_equal(got, expected, strict=True)
+        clear = ~np.isnan(expected)
+        assert np.array_equal(np.signbit(got[clear]), np.signbit(expected[clear]))
+
+
+@native
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_does_not_fit_is_left_to_numpy(name: str) -> None:
+    found = RECIPES[name]
+    good = inputs(found, (4, 6), "float32", 1.0)
+    assert run(found, "float32", good) is not None
+    for place, array in enumerate(good):
+        kind = found.kinds[found.inputs[place]]
+        wrong: list[Any] = [array.astype(np.int32), array.astype(array.dtype.newbyteorder())]
+        if place:
+            wrong += [array[..., None, None] * np.ones((2, 1)), 0.5, None, np.float32(1)]
+        if array.ndim == 2:
+            wrong += [array[:, :0], np.asarray(1, "f"), np.ones((MOST + 1, 1), "f")]
+        if place and array.ndim:
+            wrong += [np.repeat(array, 2, -1)[..., ::2], array[:-1]]
+        if kind == "classes":
+            wrong += [array - 6, array + 6]
+        for one in wrong:
+            assert run(found, "float32", [*good[:place], one, *good[place + 1 :]]) is None
+
+
+@native
+def test_the_switch_to_machine_code_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in RECIPES.values():
+        monkeypatch.setattr(found, "native", {})
+    monkeypatch.setattr(recipe, "_calls", 0)
+    monkeypatch.setattr(recipe, "_PATIENCE", 60)
+    rng = np.random.default_rng(0)
+    x = ss.tensor(rng.standard_normal((8, 5)), requires_grad=True)
+    classes = ss.tensor(rng.integers(0, 5, 8))
+    seen = []
+    for _ in range(30):
+        hidden = ss.nn.functional.layer_norm(x, 5)
+        loss = ss.nn.functional.cross_entropy(ss.softmax(hidden) * 3.0, classes)
+        loss.backward()
+        assert x.grad is not None
+        seen.append((loss.item(), x.grad.numpy().tobytes()))
+        x.grad = None
+    assert normalization._SOFTMAX.native
+    assert len(set(seen)) == 1
+
+
+def test_a_recipe_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "_all", [])
+    with pytest.raises(ValueError, match="operands that are there, got {'z'}"):
+        Recipe("x", "y = add x z")
+
+
+@native
+def test_a_result_that_cannot_take_the_first_input_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recipe, "_all", [])
+    with pytest.raises(ValueError, match="take the first input's place"):
+        bind_recipe(Recipe("x", "y = exp x; z = add y y"), np.dtype(np.float32))
