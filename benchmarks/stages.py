@@ -131,7 +131,7 @@ def main() -> None:
         step(x, y)
         print(f"\n{name}: {network.shape}, batch {network.batch}")
         for size in options.threads:
-            show(step.graph(x, y)._program, size, options.all)
+            show(step._last.program, size, options.all)
 
 
 if __name__ == "__main__":
