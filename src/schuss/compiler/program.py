@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import math
 import operator
-import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,57 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from schuss.compiler import image, native, threads
-from schuss.compiler.changes import Watch, address_of, references_to, slot_of
+from schuss.compiler.changes import Watch, address_of, slot_of
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.graph import Graph
 from schuss.compiler.leftover import Scattered, leave
-from schuss.compiler.table import ALIGNMENT, ASIDE, FIRST, QUICK, SCRATCH
-from schuss.tensor import Array, Tensor, leaf, next_stamp
+from schuss.compiler.owned import Borrowed, aligned, give, is_owned, words_of
+from schuss.compiler.table import ASIDE, FIRST, QUICK, SCRATCH
+from schuss.tensor import Array, Tensor, next_stamp
 
 if TYPE_CHECKING:
     from schuss.compiler.design import Design
 
 __all__ = ["Program", "StateChanged"]
 
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return a new array at an address that is a multiple of 64.
-
-    Its memory belongs to something that is no array, so that every view of it keeps hold of the
-    array itself, and who else uses it can be counted.
-    """
-    nbytes = math.prod(shape) * dtype.itemsize
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -address_of(raw) % ALIGNMENT
-    return np.ndarray(shape, dtype, raw.data, start)
-
-
-# The array that programs gave to a tensor, by the tensor's id; and how often one was given.
-_OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
-_given = ctypes.c_int64(0)
 _COPY = operator.methodcaller("copy")
-
-
-def _own(tensor: Tensor, array: Array) -> None:
-    """Note that `array` was given to `tensor`."""
-    key = id(tensor)
-    _OWNED[key] = (weakref.ref(tensor, lambda _: _OWNED.pop(key, None)), array)
-
-
-def _holders(tensor: Tensor) -> int:
-    """Return the reference count of a tensor's array, counted in the one way used here."""
-    return next(map(sys.getrefcount, [tensor.array]))
-
-
-def _alone() -> tuple[int, int]:
-    """Return what `_holders` says when only a tensor and this file hold an array; and the word."""
-    held = leaf(aligned((1,), np.dtype(np.float32)))
-    _own(held, held.array)
-    word = references_to(id(held.array))
-    return _holders(held), 0 if word is None else ctypes.c_int64.from_address(word).value
-
-
-_ALONE, _ALONE_WORD = _alone()
 
 
 class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
@@ -159,6 +119,8 @@ class Program:
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         # The arrays that the table points to.
         self.seen: list[Any] = [None] * len(graph.inputs)
+        # Where many steps gather their batches.
+        self._staging: list[Array] | None = None
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
@@ -192,7 +154,7 @@ class Program:
         self._written = [tensor for _, tensor in written]
         self._read_places = [place for place, _ in read]
         self._read = [tensor for _, tensor in read]
-        self._read_arrays: list[Any] = [None] * len(read)
+        self._borrowed = Borrowed(len(read))
         self._watch = Watch()
         self._stamped: list[Tensor] = []
         homes = enumerate(self.image.outputs)
@@ -208,7 +170,7 @@ class Program:
             array = tensor.array
             if not array.flags.c_contiguous or not array.flags.aligned:
                 array = tensor.array = np.ascontiguousarray(array)
-            self._read_arrays[i] = array
+            self._borrowed.hold(i, array)
             self._pointers[place] = address_of(array)
         for tensor, parts in self._left:
             leave(tensor, parts)
@@ -216,16 +178,14 @@ class Program:
         self._watch.set(self._words())
 
     def _words(self) -> list[tuple[int | None, int]]:
-        """Return the words that stay as they are while the table is right.
-
-        An array that was given to a tensor lives until another is; so that comes first.
-        """
-        words: list[tuple[int | None, int]] = [(ctypes.addressof(_given), _given.value)]
+        """Return the words that stay as they are while the table is right."""
+        owned, *counts = words_of(self._written)
+        words = [owned]
         for tensor in [*self._written, *self._read]:
             words.append((slot_of(tensor, "array"), id(tensor.array)))
             words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
         words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._left]
-        return words + [(references_to(id(t.array)), _ALONE_WORD) for t in self._written]
+        return words + counts
 
     def _expect(self, place: int, tensor: Tensor) -> None:
         """Raise StateChanged unless a state is as it was traced."""
@@ -237,15 +197,10 @@ class Program:
         """Give every tensor that is written an array of its own, which nobody else has."""
         for place, tensor in zip(self._written_places, self._written, strict=True):
             self._expect(place, tensor)
-            known = _OWNED.get(id(tensor))
-            mine = known is not None and known[1] is tensor.array
-            del known
-            if not mine or _holders(tensor) > _ALONE:
+            if not is_owned(tensor):
                 own = aligned(tensor.shape, tensor.dtype)
                 own[...] = tensor.array
-                tensor.array = own
-                _own(tensor, own)
-                _given.value += 1
+                give(tensor, own)
             self._pointers[place] = address_of(tensor.array)
 
     def set_numbers(self, values: Sequence[float]) -> None:
@@ -381,11 +336,12 @@ class Program:
         graph = self.graph
         steps = len(index)
         sources = [np.ascontiguousarray(a) for a in arrays]
-        staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
         results = {
             i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
         }
-        for i, target in enumerate(staging):
+        if self._staging is None:
+            self._staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
+        for i, target in enumerate(self._staging):
             self._pointers[FIRST + i] = address_of(target)
         self.seen = [None] * len(graph.inputs)
         self._take_states()
