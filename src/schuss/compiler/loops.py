@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from schuss.compiler.faces import Elementwise, Reduction, Rows
 from schuss.compiler.fuse import Plan, Stage, loop_shape
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided, contiguous
+from schuss.compiler.rest import Rest
 from schuss.compiler.rows import Strips
 from schuss.compiler.scalars import F32, F64, Function, Scalar, kind_of
 
@@ -175,8 +177,21 @@ class LoopNest:
         """Return a loop; the only one where there are strips, which all of it goes through."""
         if self.strips is None:
             return self.f.loop(low, high)
-        shared = isinstance(low, Scalar)
-        return self.strips.loop(*((low, high) if shared else (0, self.strips.blocks)))
+        if not isinstance(low, Scalar):
+            high = self.strips.blocks
+        rest = Rest(self)
+        if not rest.exists:
+            return self.strips.loop(low, high)
+        rests = partial(rest.changes_nothing, self._number)
+        return self.strips.loop(low, high, rests, rest.note_averages)
+
+    def _number(self, node: Node, x: Node) -> Scalar:
+        """Return an operand that is the same for all elements."""
+        known = self._literal(x)
+        if known is not None:
+            return self.f.number(known, kind_of(x.dtype))
+        access = self.reads[node, x]
+        return self.f.load(self.pointer(access.node), access.offset, kind_of(x.dtype))
 
     def _write_columns(self, low: Scalar, high: Scalar) -> None:
         """The last loop is kept: its totals stay on the stack, a block of columns at a time."""

@@ -8,6 +8,7 @@ time in a strip of the cache. Positions come in their order, whoever takes a row
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Strips", "write_row_lists"]
 
-# Elements of a strip: with what a loop reads beside it, it stays in the nearest cache.
-_STRIP = 256
+# Elements of a strip, at least: whole vectors of them, but few, for rows at rest are left out by
+# the strip. Where that takes more than the nearest cache has room for, it is about so many.
+_STRIP, _LONG_STRIP, _LONGEST_STRIP = 64, 256, 1024
+_VECTOR = 16
 
 
 def write_row_lists(k: Special) -> None:
@@ -74,7 +77,7 @@ class Strips:
         self._sources = {n: [layouts.of(x) for x in n.inputs] for n in nodes}
         self._rows = nodes[0].shape[0]
         self._columns = nodes[0].size // self._rows
-        self._each = max(1, _STRIP // self._columns)
+        self._each = _rows_of_strip(self._columns)
         width = self._each * self._columns
         self._places = {n: f.reserve(kind_of(n.dtype), width) for n in nodes}
         self._first = f.number(0)
@@ -85,21 +88,54 @@ class Strips:
         return -(-self._rows // self._each)
 
     @contextmanager
-    def loop(self, low: Scalar | int, high: Scalar | int) -> Iterator[Scalar]:
-        """Run the body for every element of the blocks from `low` to `high`."""
+    def loop(
+        self,
+        low: Scalar | int,
+        high: Scalar | int,
+        rests: Callable[[], Scalar] | None = None,
+        note_averages: Callable[[Scalar, Scalar, str], None] | None = None,
+    ) -> Iterator[Scalar]:
+        """Run the body for every element of the blocks from `low` to `high`, but for those at rest.
+
+        Args:
+            low: the first block.
+            high: after the last one.
+            rests: writes whether a row at rest may be left out; see `schuss.compiler.rest`.
+            note_averages: writes what sets a word where a rule's averages are not zero.
+        """
         f = self._f
+        awake = f.reserve(I64)
+        always = f.number(1) if rests is None else rests().where(f.number(0), 1)
         with f.loop(low, high) as block:
             start = block * self._each
             stop = (start + self._each).minimum(self._rows)
-            for node, place in self._places.items():
-                with f.loop(0, self._each * self._columns) as i:
-                    f.store(f.number(0, kind_of(node.dtype)), place, i)
-                with f.loop(start, stop) as row:
-                    at = (row - start) * self._columns
-                    self._add(node, row, f.address(place, at, kind_of(node.dtype)))
             self._first = start * self._columns
-            with f.loop(self._first, stop * self._columns) as i:
-                yield i
+            f.store(always, awake, 0)
+            if note_averages is not None:
+                self._note_sums(start, stop, awake)
+                note_averages(self._first, stop * self._columns, awake)
+            with f.when(f.load(awake, 0, I64).ne(0)):
+                self._fill(start, stop)
+                with f.loop(self._first, stop * self._columns) as i:
+                    yield i
+
+    def _note_sums(self, start: Scalar, stop: Scalar, awake: str) -> None:
+        """Set the word `awake` if something goes to a row from `start` to `stop`."""
+        f = self._f
+        for _, lists in self._sources.values():
+            with f.loop(start, stop) as row:
+                some = f.load(self._pointer(lists.root), row, I32).ge(0)
+                f.store(f.load(awake, 0, I64) | some.to(I64), awake, 0)
+
+    def _fill(self, start: Scalar, stop: Scalar) -> None:
+        """Sum the rows from `start` to `stop`."""
+        f = self._f
+        for node, place in self._places.items():
+            kind = kind_of(node.dtype)
+            with f.loop(0, self._each * self._columns) as i:
+                f.store(f.number(0, kind), place, i)
+            with f.loop(start, stop) as row:
+                self._add(node, row, f.address(place, (row - start) * self._columns, kind))
 
     def value(self, node: Node, i: Scalar) -> Scalar:
         """Return an element of a sum, inside of the loop."""
@@ -121,6 +157,13 @@ class Strips:
             with _elements(f, g, len(g.shape) - len(node.shape) + 1, position) as (at, i):
                 total = f.load(target, i, kind) + f.load(self._pointer(g.root), at, kind)
                 f.store(total, target, i)
+
+
+def _rows_of_strip(columns: int) -> int:
+    """Return how many rows a strip has."""
+    whole = _VECTOR // math.gcd(columns, _VECTOR)
+    each = whole * max(1, -(-_STRIP // (whole * columns)))
+    return each if each * columns <= _LONGEST_STRIP else max(1, _LONG_STRIP // columns)
 
 
 @contextmanager
