@@ -102,6 +102,8 @@ class Compiled:
         # A program lives as long as a variant uses it.
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
         self._last: Variant | None = None
+        # The variants that scans used last, by their batches.
+        self._scanned: dict[Any, Variant] = {}
         self._last_mode = True
         self._last_specs: list[Any] = []
         functools.update_wrapper(self, function, updated=())
@@ -130,6 +132,7 @@ class Compiled:
     def _forget(self, variant: Variant) -> None:
         """Drop a program whose states have changed their shapes or dtypes."""
         self._last = None
+        self._scanned.clear()
         for variants in self._variants.values():
             if variant in variants:
                 variants.remove(variant)
@@ -203,8 +206,7 @@ class Compiled:
         while done < len(rows):
             if ahead is not None:
                 ahead.reach(done)
-            samples = [leaf(np.empty((rows.shape[1], *x.shape[1:]), x.dtype)) for x in data]
-            variant, _ = self._select(tuple(samples), {})
+            variant = self._of_batches(data, rows.shape[1])
             structure = variant.structure
             try:
                 variant.program.prepare()
@@ -222,6 +224,18 @@ class Compiled:
             done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return rebuild(structure, iter([leaf(a) for a in stacked]))
+
+    def _of_batches(self, data: list[Tensor], batch: int) -> Variant:
+        """Return the program for batches of so many rows of the data."""
+        key = (RECORDING.get(), batch, *[(x.array.shape[1:], x.array.dtype) for x in data])
+        found = self._scanned.get(key)
+        if found is None or not found.fits():
+            samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
+            found, _ = self._select(tuple(samples), {})
+            if len(self._scanned) >= _MOST_VARIANTS:
+                self._scanned.clear()
+            self._scanned[key] = found
+        return found
 
     # From arguments to programs.
 

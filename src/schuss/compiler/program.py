@@ -33,6 +33,44 @@ class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
     """A state has another shape or dtype than when it was traced."""
 
 
+class _Many:
+    """Runs a step many times: the native function, and the block of memory that it reads.
+
+    Args:
+        library: with the function.
+        graph: of the step.
+        table: address of the step's table.
+        step: address of the step.
+    """
+
+    def __init__(self, library: native.Library, graph: Graph, table: int, step: int) -> None:
+        self._library = library
+        self.function = library.address("scan")
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self.alone = partial(prototype(self.function), table, 0, 1)
+        # The rows of a step are gathered here.
+        self.staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
+        self.first_output = 2 + 2 * len(graph.inputs)
+        self._block = (ctypes.c_int64 * (self.first_output + len(graph.outputs) + 3))()
+        self._block[-1] = step
+        self.at = ctypes.addressof(self._block)
+
+    def expect(self, sources: Sequence[Array], moving: dict[int, Array]) -> None:
+        """Say where rows come from; and what has a row for each step, by its place in the block."""
+        block = self._block
+        block[1:-1] = [0] * (len(block) - 2)
+        for i, source in enumerate(sources):
+            block[2 + 2 * i], block[3 + 2 * i] = address_of(source), len(source)
+        self._starts = [(i, address_of(a), a.strides[0]) for i, a in moving.items()]
+        self._held = (sources, moving)
+
+    def begin(self, done: int, count: int) -> None:
+        """Go on after so many steps with so many more."""
+        self._block[0] = count
+        for place, start, stride in self._starts:
+            self._block[place] = start + done * stride
+
+
 class Program:
     """A graph as machine code.
 
@@ -49,7 +87,7 @@ class Program:
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
-        self._scan: native.Library | None = None
+        self._scan: _Many | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
@@ -119,8 +157,6 @@ class Program:
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         # The arrays that the table points to.
         self.seen: list[Any] = [None] * len(graph.inputs)
-        # Where many steps gather their batches.
-        self._staging: list[Array] | None = None
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
@@ -319,11 +355,11 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
-    def _many(self) -> int:
-        """Return the address of the function that runs many steps, compiled when it is needed."""
+    def _many(self) -> _Many:
+        """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            self._scan = native.load(self.image.scan, [])
-        return self._scan.address("scan")
+            self._scan = _Many(native.load(self.image.scan, []), self.graph, self._at, self._step)
+        return self._scan
 
     def _run_many(
         self,
@@ -333,36 +369,29 @@ class Program:
         numbers: Array | None,
         asked: Array,
     ) -> list[Array]:
-        graph = self.graph
+        graph, many, pointers = self.graph, self._many(), self._pointers
         steps = len(index)
-        sources = [np.ascontiguousarray(a) for a in arrays]
         results = {
             i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
         }
-        if self._staging is None:
-            self._staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
-        for i, target in enumerate(self._staging):
-            self._pointers[FIRST + i] = address_of(target)
+        # What is read at each step, and what is written: each with its place in the block.
+        moving = {1: index, many.first_output + len(graph.outputs) + 1: asked}
+        moving |= {many.first_output + i: array for i, array in results.items()}
+        if numbers is not None:
+            moving[many.first_output + len(graph.outputs)] = numbers
+        many.expect([np.ascontiguousarray(a) for a in arrays], moving)
+        for i, target in enumerate(many.staging):
+            pointers[FIRST + i] = address_of(target)
         self.seen = [None] * len(graph.inputs)
         self._take_states()
-        scan = self._many()
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        alone = partial(prototype(scan), self._at, 0, 1)
+        pointers[FIRST + len(graph.inputs) + len(graph.states)] = many.at
         done = 0
         while done < steps:
             count = steps - done
             if self._chooser is not None:
                 count = min(count, self._chooser.steps())
-            block = [count, address_of(index[done:])]
-            for source in sources:
-                block += [address_of(source), len(source)]
-            for i in range(len(graph.outputs)):
-                block.append(address_of(results[i][done:]) if i in results else 0)
-            block += [0 if numbers is None else address_of(numbers[done:])]
-            block += [address_of(asked[done:]), self._step]
-            entries = np.asarray(block, np.int64)
-            self._pointers[FIRST + len(graph.inputs) + len(graph.states)] = address_of(entries)
-            self._run(scan, alone, checks_indices=True, steps=count)
+            many.begin(done, count)
+            self._run(many.function, many.alone, checks_indices=True, steps=count)
             done += count
         self._stamp()
         return [results[i] for i in kept]

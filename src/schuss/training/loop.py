@@ -159,16 +159,22 @@ class Loop:
             before = self._before_each(rates) if self._descent.changes else None
             watched = health.watched(self.at.batch, len(index))
             losses, figures = self._steps.take(index, before, watched)
-            for number, (loss, rate) in enumerate(zip(losses, rates, strict=True)):
-                self.at.step += 1
-                self.at.batch += 1
-                if not math.isfinite(loss):
-                    self._diverged(loss, rate)
-                    return
-                self.at.loss_sum += loss * index.shape[1]
-                self.at.loss_rows += index.shape[1]
-                if watched[number]:
-                    self.at.health = health.tally(self.at.health, figures[number].tolist())
+            size = index.shape[1]
+            total = self.at.loss_sum
+            for loss in losses:
+                total += loss * size
+            if not math.isfinite(total):
+                first = next((i for i, x in enumerate(losses) if not math.isfinite(x)), 0)
+                self.at.step += first + 1
+                self.at.batch += first + 1
+                self._diverged(losses[first], rates[first])
+                return
+            self.at.step += len(losses)
+            self.at.batch += len(losses)
+            self.at.loss_sum = total
+            self.at.loss_rows += size * len(losses)
+            for row in figures[watched]:
+                self.at.health = health.tally(self.at.health, row.tolist())
             self._descent.after_step()
             for callback in self._callbacks:
                 callback.on_step(self)
@@ -182,7 +188,7 @@ class Loop:
         left = self._bounds[self.at.batch :]
         size = left[0][1] - left[0][0]
         # All batches have the same size but for the last one of the epoch.
-        alike = sum(end - start == size for start, end in left)
+        alike = len(left) - (left[-1][1] - left[-1][0] != size)
         count = min(alike, self._steps.most(alike))
         start = left[0][0]
         return order[start : start + count * size].reshape(count, size)
