@@ -10,7 +10,7 @@ from schuss import Tensor, float64, manual_seed, nn, optim, random
 from schuss.errors import DataError, UsageError
 from schuss.nn import functional as F
 from schuss.training import Callback, DivergenceError, Trainer
-from schuss.training.loop import _bounds
+from schuss.training.examples import batch_bounds
 
 
 def _line(rows: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -355,11 +355,11 @@ def test_callbacks_are_called_and_can_stop() -> None:
 
 
 def test_batches_of_an_epoch() -> None:
-    assert _bounds(10, 4, False) == [(0, 4), (4, 8), (8, 10)]
-    assert _bounds(10, 4, True) == [(0, 4), (4, 8)]
-    assert _bounds(9, 4, False) == [(0, 4), (4, 9)]
-    assert _bounds(3, 4, True) == [(0, 3)]
-    assert _bounds(1, 1, False) == [(0, 1)]
+    assert batch_bounds(10, 4, False) == [(0, 4), (4, 8), (8, 10)]
+    assert batch_bounds(10, 4, True) == [(0, 4), (4, 8)]
+    assert batch_bounds(9, 4, False) == [(0, 4), (4, 9)]
+    assert batch_bounds(3, 4, True) == [(0, 3)]
+    assert batch_bounds(1, 1, False) == [(0, 1)]
 
 
 def test_float64_models_and_batch_norm_of_a_last_single_row() -> None:

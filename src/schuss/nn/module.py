@@ -69,6 +69,8 @@ class Module:
     # Parameters that hold the weights of units (neurons, channels), and the axes along which those
     # of one unit lie.
     unit_axes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
+    # Whether evaluation goes by its inputs' values, which native code cannot.
+    evaluates_by_values: bool = False
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
     _output_shape: tuple[int, ...] | None = None
 

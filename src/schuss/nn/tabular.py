@@ -101,6 +101,8 @@ class TabularMLP(Module):
         self.out_features = out_features
         self.embedded = embedded
         self.members = members
+        # Given folds, evaluation sorts the rows by them.
+        self.evaluates_by_values = members is not None
         if members is not None:
             others = [[m for m in range(members) if m != fold] for fold in range(members)]
             self.register_buffer("others", tensor(others), persistent=False)

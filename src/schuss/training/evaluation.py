@@ -10,19 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.nn.module import Module
-from schuss.tensor import no_grad
+from schuss.tensor import leaf, no_grad
 from schuss.threads import limit_threads
 from schuss.training.examples import Examples
+from schuss.training.forward import BATCH_ROWS, Forward
 from schuss.training.metrics import CLASS_METRICS, Metric, measure
 from schuss.training.objective import Objective
 
 __all__ = ["evaluate", "few_threads", "outputs", "probabilities", "softmax"]
 
 Array: TypeAlias = npt.NDArray[Any]
-
-# So many rows of a few hundred numbers stay in the processor's cache.
-BATCH_ROWS = 512
-
 
 # Multiplications of a layer on a batch; below so many, threads wait longer than they help.
 _WORTH_THREADS = 2**26
@@ -65,18 +62,28 @@ def probabilities(output: Array) -> Array:
     return softmax(np.stack([np.zeros_like(one), one], axis=1))
 
 
-def outputs(model: Module, examples: Examples, batch_rows: int = BATCH_ROWS) -> Array:
+def outputs(
+    model: Module,
+    examples: Examples,
+    batch_rows: int = BATCH_ROWS,
+    *,
+    forward: Forward | None = None,
+) -> Array:
     """Return the model's outputs on all rows, in evaluation mode, without a graph.
 
     Args:
         model: called with each batch's inputs; left in the mode that it was in.
         examples: rows, of which the inputs are used.
         batch_rows: rows at a time.
+        forward: the model as native code, or None.
     """
     was_training = model.training
     model.eval()
     try:
         with no_grad(), few_threads(model, min(batch_rows, len(examples))):
+            found = None if forward is None else forward(examples)
+            if found is not None:
+                return found
             parts = [model(*inputs).array for inputs, _, _ in examples.batches(batch_rows)]
     finally:
         model.train(was_training)
@@ -89,6 +96,8 @@ def evaluate(
     examples: Examples,
     metrics: Mapping[str, Metric],
     batch_rows: int = BATCH_ROWS,
+    *,
+    forward: Forward | None = None,
 ) -> dict[str, float | None]:
     """Return the loss and each metric on some rows.
 
@@ -99,6 +108,7 @@ def evaluate(
         metrics: functions by name. Those of classes in `schuss.training.metrics` get
             probabilities, others the model's output.
         batch_rows: rows at a time.
+        forward: the model as native code, or None.
     """
     was_training = model.training
     model.eval()
@@ -106,8 +116,12 @@ def evaluate(
     parts = []
     try:
         with no_grad():
-            for inputs, y, weight in examples.batches(batch_rows):
-                output = model(*inputs)
+            found = None if forward is None else forward(examples)
+            for number, (inputs, y, weight) in enumerate(examples.batches(batch_rows)):
+                if found is None:
+                    output = model(*inputs)
+                else:
+                    output = leaf(found[number * batch_rows :][:batch_rows])
                 rows = y.shape[0]
                 total += objective(output, y, weight).item() * rows
                 counted += rows if weight is None else float(weight.array.sum(dtype=np.float64))
@@ -116,11 +130,11 @@ def evaluate(
     finally:
         model.train(was_training)
     loss = total / counted if counted else np.nan
-    found: dict[str, float | None] = {"loss": loss if np.isfinite(loss) else None}
+    figures: dict[str, float | None] = {"loss": loss if np.isfinite(loss) else None}
     if metrics:
         output = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        found |= _measured(metrics, examples, output)
-    return found
+        figures |= _measured(metrics, examples, output)
+    return figures
 
 
 def _measured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
-from schuss.tensor import Tensor, leaf, to_array
+from schuss.tensor import Tensor, leaf, supported_dtype, to_array
 
-__all__ = ["Examples", "class_factors", "epoch_order", "hold_out"]
+__all__ = ["Examples", "batch_bounds", "class_factors", "epoch_order", "hold_out", "in_memory"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Batch: TypeAlias = "tuple[tuple[Tensor, ...], Tensor, Tensor | None]"
@@ -38,6 +38,26 @@ def epoch_order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     bits = np.asarray(np.random.Philox(key=key).random_raw(rows))
     # (No two are the same, so that every way of sorting finds the same order.)
     return np.argsort(bits).astype(np.int64, copy=False)
+
+
+def batch_bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:
+    """Return where each batch of an epoch starts and ends.
+
+    >>> batch_bounds(10, 4, drop_last=False)
+    [(0, 4), (4, 8), (8, 10)]
+    """
+    if rows <= batch_size:
+        return [(0, rows)]
+    whole = rows // batch_size
+    bounds = [(k * batch_size, (k + 1) * batch_size) for k in range(whole)]
+    rest = rows - whole * batch_size
+    if rest and not drop_last:
+        if rest == 1:
+            # A batch of one row has no variance to normalise by: it joins the one before.
+            bounds[-1] = (bounds[-1][0], rows)
+        else:
+            bounds.append((whole * batch_size, rows))
+    return bounds
 
 
 @dataclass(frozen=True)
@@ -228,6 +248,19 @@ def class_factors(class_weight: Any, y: Array, owner: str = "Trainer") -> Array:
             f"{owner}: expected class_weight to be finite factors of 0 or more, got {class_weight}."
         )
     return factors
+
+
+def in_memory(columns: Iterable[Any]) -> list[Tensor] | None:
+    """Return columns as tensors, or None where one is not an array that programs can read."""
+    given = list(columns)
+    for column in given:
+        if not isinstance(column, np.ndarray):
+            return None
+        try:
+            supported_dtype(column.dtype)
+        except TypeError:
+            return None
+    return [leaf(np.ascontiguousarray(column)) for column in given]
 
 
 def hold_out(

@@ -23,8 +23,9 @@ from schuss.training import health, state
 from schuss.training.average import WeightAverage
 from schuss.training.callbacks import Callback
 from schuss.training.evaluation import evaluate
-from schuss.training.examples import Examples, epoch_order
+from schuss.training.examples import Examples, batch_bounds, epoch_order
 from schuss.training.folder import RunFolder
+from schuss.training.forward import Forward, is_worth_compiling
 from schuss.training.interrupt import Interrupted, Requests
 from schuss.training.metrics import HIGHER_IS_BETTER
 from schuss.training.objective import Objective
@@ -93,7 +94,15 @@ class Loop:
         self._begun = perf_counter()
         self._due = 0.0
         self._average = WeightAverage(model, plan.average_epochs)
-        self._bounds = _bounds(len(training), plan.batch_size, plan.drop_last)
+        self._forward = self._native_forward()
+        self._bounds = batch_bounds(len(training), plan.batch_size, plan.drop_last)
+
+    def _native_forward(self) -> Forward | None:
+        """Return the model as native code, where the validation rows are worth it."""
+        if self._validation is None or self.plan.eager or self.model.evaluates_by_values:
+            return None
+        worth = is_worth_compiling(self.model, len(self._validation), self.plan.epochs)
+        return Forward(self.model) if worth else None
 
     @property
     def epoch(self) -> int:
@@ -220,7 +229,13 @@ class Loop:
         self._average.update(self.epoch + 1)
         if self._validation is not None:
             with self._average.in_place():
-                figures = evaluate(self.model, self._objective, self._validation, self.plan.metrics)
+                figures = evaluate(
+                    self.model,
+                    self._objective,
+                    self._validation,
+                    self.plan.metrics,
+                    forward=self._forward,
+                )
             record |= {f"validation_{name}": value for name, value in figures.items()}
             monitored = figures[self.plan.monitor]
         self.history.append(record)
@@ -244,10 +259,8 @@ class Loop:
         if self.at.warned or health.is_finite(record):
             return
         self.at.warned = True
-        note = (
-            f"the gradients became infinite or not a number in epoch {self.epoch + 1}, at a "
-            f"learning rate of {self._descent.lr:.3g}; {_WAY_OUT}."
-        )
+        what = f"the gradients became infinite or not a number in epoch {self.epoch + 1}"
+        note = f"{what}, at a learning rate of {self._descent.lr:.3g}; {_WAY_OUT}."
         self.at.notes.append(note)
         self._display.note(note)
 
@@ -407,19 +420,3 @@ class Loop:
         self.history = self._folder.read_metrics(self.at.history)
         self._folder.begin_metrics(self.at.history)
         return True
-
-
-def _bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:
-    """Return where each batch of an epoch starts and ends."""
-    if rows <= batch_size:
-        return [(0, rows)]
-    whole = rows // batch_size
-    bounds = [(k * batch_size, (k + 1) * batch_size) for k in range(whole)]
-    rest = rows - whole * batch_size
-    if rest and not drop_last:
-        if rest == 1:
-            # A batch of one row has no variance to normalise by: it joins the one before.
-            bounds[-1] = (bounds[-1][0], rows)
-        else:
-            bounds.append((whole * batch_size, rows))
-    return bounds

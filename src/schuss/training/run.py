@@ -26,6 +26,7 @@ from schuss.tensor import leaf
 from schuss.training.evaluation import outputs, softmax
 from schuss.training.examples import Examples
 from schuss.training.folder import RunFolder, read_bundle, write_bundle
+from schuss.training.forward import BATCH_ROWS, Forward, is_worth_compiling
 from schuss.training.metrics import CLASS_METRICS, VALUE_METRICS, measure
 from schuss.training.objective import Objective
 from schuss.training.tabular import tabular_recipe
@@ -77,6 +78,8 @@ class Run:
         self.preprocessor = TablePreprocessor.from_config(config["preprocessing"])
         self.target = TargetEncoder.from_config(config["target_encoding"])
         self.result = dict(result)
+        self._forward: Forward | None = None
+        self._asked = 0
 
     # What came of it.
 
@@ -276,7 +279,16 @@ class Run:
         rows = Examples(inputs, np.zeros(table.rows, np.int64))
         if not table.rows:
             return np.empty((0, self.target.n_outputs), np.float32)
-        return outputs(self.model, rows)
+        return outputs(self.model, rows, forward=self._native(table.rows))
+
+    def _native(self, rows: int) -> Forward | None:
+        """Return the network as native code, once so many rows were asked for that it pays."""
+        if rows < BATCH_ROWS:
+            return None
+        self._asked += rows
+        if self._forward is None and is_worth_compiling(self.model, self._asked, 1):
+            self._forward = Forward(self.model)
+        return self._forward
 
     def _predictions(self, output: Array) -> Predictions:
         if self.task == "classification":

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from schuss.compiler.function import Compiled
 from schuss.errors import TraceError
 from schuss.nn.module import Module
-from schuss.tensor import Tensor, leaf, supported_dtype
-from schuss.training.examples import Examples
+from schuss.tensor import Tensor
+from schuss.training.examples import Examples, in_memory
 from schuss.training.health import FIGURES
 from schuss.training.step import Step, settle
 
@@ -120,7 +120,8 @@ class NativeSteps:
             return step(columns[: self._inputs], columns[self._inputs], weight, watched=True)
 
         self._compiled = Compiled(flat, aside=True)
-        self._data = _in_memory(examples)
+        columns = [*examples.inputs, examples.y]
+        self._data = in_memory(columns if examples.weight is None else [*columns, examples.weight])
         self._seconds = _CALL_SECONDS
 
     def most(self, left: int) -> int:
@@ -158,18 +159,3 @@ class NativeSteps:
         columns = (*inputs, y) if weight is None else (*inputs, y, weight)
         loss, figures = self._compiled(*columns)
         return loss.array, figures.array
-
-
-def _in_memory(examples: Examples) -> list[Tensor] | None:
-    """Return all columns as tensors, or None where one is not an array that programs can read."""
-    columns = [*examples.inputs, examples.y]
-    if examples.weight is not None:
-        columns.append(examples.weight)
-    for column in columns:
-        if not isinstance(column, np.ndarray):
-            return None
-        try:
-            supported_dtype(column.dtype)
-        except TypeError:
-            return None
-    return [leaf(np.ascontiguousarray(column)) for column in columns]

@@ -18,11 +18,12 @@ from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.tensor import float32
-from schuss.training import state
+from schuss.training import forward, state
 from schuss.training.callbacks import as_callbacks, watches_steps
 from schuss.training.evaluation import evaluate, few_threads, outputs
 from schuss.training.examples import Examples, class_factors, hold_out
 from schuss.training.folder import RunFolder
+from schuss.training.forward import Forward
 from schuss.training.interrupt import catch_interrupts
 from schuss.training.lock import only_process
 from schuss.training.loop import Loop
@@ -245,13 +246,21 @@ class Trainer:
     def evaluate(self, data: Any) -> dict[str, float | None]:
         """Return the loss and the metrics on rows given like those of `fit`."""
         rows = Examples.of(data, dtype=_dtype(self.model))
-        return evaluate(self.model, self.objective, rows, self.plan.metrics)
+        return evaluate(
+            self.model, self.objective, rows, self.plan.metrics, forward=self._forward(rows)
+        )
 
     def predict(self, inputs: Any) -> Any:
         """Return the model's outputs for X, or for (X1, X2), as an array."""
         given = inputs if isinstance(inputs, tuple) else (inputs,)
         rows = Examples.of((given, _numbers(len(given[0]))), dtype=_dtype(self.model))
-        return outputs(self.model, rows)
+        return outputs(self.model, rows, forward=self._forward(rows))
+
+    def _forward(self, rows: Examples) -> Forward | None:
+        """Return the model as native code, where so many rows are worth it."""
+        if self.eager or self.model.evaluates_by_values:
+            return None
+        return Forward(self.model) if forward.is_worth_compiling(self.model, len(rows), 1) else None
 
     def _rows(
         self, train: Any, validation: Any, sample_weight: Any
