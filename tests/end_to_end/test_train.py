@@ -128,6 +128,33 @@ def test_weights_groups_and_time(schuss, tmp_path: Path) -> None:
     assert "\n  w  " not in timed.err
 
 
+def test_eager_steps_need_no_native_code_and_end_about_the_same(schuss, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    lines = []
+    for x in draw.normal(size=200):
+        city, colour = draw.integers(0, 12), draw.integers(0, 3)
+        y = x + 0.2 * city - colour + 0.1 * draw.normal()
+        lines.append(f"{x:.4f},city{city},{'rgb'[colour]},{y:.4f}")
+    (tmp_path / "t.csv").write_text("x,city,colour,y\n" + "\n".join(lines) + "\n")
+    # So many steps are compiled where nobody says otherwise.
+    words = ["train", "t.csv", "--target", "y", "--epochs", 64, "--batch-size", 16, "--json"]
+    words += ["--validation-share", 0.2, "--hidden", "24"]
+    found, programs = {}, {}
+    for name, more in (("eager", ["--eager"]), ("native", [])):
+        cache = tmp_path / f"cache-{name}"
+        done = schuss(*words, "--out", name, *more, SCHUSS_CACHE=str(cache))
+        assert done.status == 0, done.err
+        found[name] = done.json
+        programs[name] = [p for p in cache.rglob("*") if p.is_file()] if cache.exists() else []
+    assert not programs["eager"]
+    assert programs["native"]
+    assert load(tmp_path / "eager").config["options"]["eager"] is True
+    for share in ("validation", "test"):
+        one, other = found["eager"][share], found["native"][share]
+        assert one["rmse"] == pytest.approx(other["rmse"], rel=0.02)
+    assert found["native"]["test"]["r2"] > 0.9
+
+
 def test_test_and_validation_files(schuss, tmp_path: Path) -> None:
     from schuss.data import read_table
 
