@@ -26,7 +26,7 @@ native = pytest.mark.skipif(not is_possible(), reason="this Python has another l
 
 def inputs(found: Recipe, shape: tuple[int, ...], dtype: str, scale: float) -> list[Any]:
     rng = np.random.default_rng(len(shape))
-    sizes = {"full": shape, "row": shape[:-1], "number": ()}
+    sizes = {"full": shape, "row": shape[:-1], "number": (), "column": shape[-1:]}
     made = []
     for name in found.inputs:
         kind = found.kinds[name]
@@ -60,7 +60,7 @@ def test_machine_code_gives_the_same_bits(name: str, dtype: str, shape: tuple[in
         arrays = inputs(found, shape, dtype, scale)
         if odd:
             arrays[0].flat[0], arrays[0].flat[-1] = np.inf, np.nan
-        expected = np.asarray(found.follow(axes, *arrays))
+        expected = np.asarray(found.follow(*arrays, axes=axes))
         got = run(found, dtype, arrays)
         assert got.dtype == expected.dtype
         np.testing.assert_array_equal(got, expected, strict=True)

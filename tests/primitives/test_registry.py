@@ -144,7 +144,7 @@ def reductions(name: str, value: Callable[..., Any], torch: Any, odd: Any) -> li
                 torch=lambda T, x, axis=axis, keep=keep: torch(
                     T, x, tuple(range(x.ndim)) if axis is None else axis, keep
                 ),
-                dtypes=EVERY if name != "sum" else NUMBERS,
+                dtypes={"sum": NUMBERS, "mean": FLOATS}.get(name, EVERY),
             )
         )
     found.append(Sample(lambda x: f(x, 0), lambda x: value(x, axis=0), (X34.T,), odd=odd))
@@ -251,6 +251,7 @@ SAMPLES: dict[str, list[Sample]] = {
             (np.array(1.0), np.array(2.0), X34 > 0),
         )
     ],
+    "mean": reductions("mean", np.mean, lambda T, x, a, k: T.mean(x, a, k), AXIS_ODD[::2]),
     "sum": reductions("sum", np.sum, lambda T, x, a, k: T.sum(x, a, k), AXIS_ODD),
     "broadcast_to": [
         Sample(lambda x, s=s: F.broadcast_to(x, s), lambda x, s=s: np.broadcast_to(x, s), (x,),
@@ -431,6 +432,13 @@ SAMPLES: dict[str, list[Sample]] = {
                lambda x, axes=axes: standardized(x, axes, 1e-3), (x,), odd=odd)
         for x, axes, odd in ((X34, (1,), (ODD, np.ones((2, 1)))), (X34[0], (0,), ()),
                              (X234, (1, 2), ()), (MANY, (1,), ()), (X34.T, (0,), ()))
+    ],
+    "layer_norm": [
+        Sample(raw("layer_norm", axes=axes, eps=1e-3),
+               lambda x, w, b, axes=axes: standardized(x, axes, 1e-3) * w + b, (x, w, w[::-1]),
+               cast=3, torch=lambda T, x, w, b: T.nn.functional.layer_norm(x, w.shape, w, b, 1e-3))
+        for x, w, axes in ((X34, numbers(4), (1,)), (X34[0], numbers(4), (0,)),
+                           (X234, numbers(3, 4), (1, 2)), (X34[::2], numbers(4), (1,)))
     ],
     "standardize_error": [
         Sample(raw("standardize_error", axes=axes, eps=1e-3),

@@ -19,11 +19,12 @@ import numpy as np
 from schuss.compiler.native import Library, load
 from schuss.compiler.scalars import I32, I64, Function, Scalar
 
-__all__ = ["CLASSES", "EACH", "FULL", "MOST", "NUMBER", "ONES", "ROW", "ROWS", "WHOLE"]
+__all__ = ["CLASSES", "COLUMN", "EACH", "FULL", "MOST", "NUMBER", "ONES", "ROW", "ROWS", "WHOLE"]
 __all__ += ["ZERO", "Operand", "Step", "bind", "is_possible"]
 
-# What an array holds: rows of numbers, a number (or a class) for each row, or one number.
-FULL, ROW, NUMBER, CLASSES = range(4)
+# What an array holds: rows of numbers, a number for each row, one number, a class for each row, or
+# a number for each place in a row.
+FULL, ROW, NUMBER, CLASSES, COLUMN = range(5)
 # What one call of a loop goes over: all numbers, the numbers of a row, the rows, or one number of
 # each row.
 WHOLE, EACH, ROWS, ONES = range(4)
@@ -52,7 +53,7 @@ class Operand:
 
     Args:
         register: the number of an argument, or of memory in between.
-        kind: FULL, ROW or NUMBER.
+        kind: FULL, ROW, NUMBER or COLUMN.
         at_class: whether of each row only the number is meant that its class names.
     """
 
@@ -102,7 +103,7 @@ def bind(steps: list[Step], kinds: list[int], dtype: np.dtype[Any]) -> Any:
 
     Args:
         steps: in order; registers from the number of arguments on are memory in between.
-        kinds: what each argument holds: FULL, ROW, NUMBER or CLASSES. The first is FULL.
+        kinds: what each argument holds; the first is FULL.
         dtype: of all numbers, float32 or float64; classes are int64.
 
     Returns:
@@ -124,7 +125,8 @@ def bind(steps: list[Step], kinds: list[int], dtype: np.dtype[Any]) -> Any:
             # How many bytes lie between the operands of two calls, and of two elements in a call.
             full = operand.kind == FULL
             own = operand.kind == ROW
-            words[at + _INNER + i] = item * (full if step.mode in (WHOLE, EACH) else own)
+            along = full or operand.kind == COLUMN
+            words[at + _INNER + i] = item * (along if step.mode in (WHOLE, EACH) else own)
             words[at + _REGISTER + i] = operand.register
             words[at + _OUTER + i] = item * own
             words[at + _BY_LENGTH + i] = item * full
@@ -274,7 +276,7 @@ class _Run:
         self.length = length
         self.rows = rows
         one = f.number(1)
-        self.sizes = self._table(size, rows, one, rows)
+        self.sizes = self._table(size, rows, one, rows, length)
         self.counts = self._table(size, length, rows, one)
         self.calls = self._table(one, rows, one, rows)
         self.registers = f.reserve(I64, _REGISTERS)

@@ -8,6 +8,7 @@ import numpy as np
 
 from schuss.compiler.inner_loops import (
     CLASSES,
+    COLUMN,
     EACH,
     FULL,
     NUMBER,
@@ -23,7 +24,7 @@ from schuss.compiler.inner_loops import (
 
 __all__ = ["bind_recipe"]
 
-_KINDS = {"full": FULL, "row": ROW, "number": NUMBER, "classes": CLASSES}
+_KINDS = {"full": FULL, "row": ROW, "number": NUMBER, "classes": CLASSES, "column": COLUMN}
 
 
 def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
@@ -78,7 +79,7 @@ def _steps(function: str, used: list[Operand]) -> list[Step]:
     if any(operand.at_class for operand in used):
         mode = ONES
     elif FULL in kinds:
-        mode = EACH if ROW in kinds else WHOLE
+        mode = EACH if kinds & {ROW, COLUMN} else WHOLE
     else:
         mode = ROWS
     return [Step(getattr(np, function), mode, tuple(used))]

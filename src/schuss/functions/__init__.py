@@ -64,7 +64,6 @@ from schuss.functions.reductions import (
     cumulative_prod,
     diff,
     logsumexp,
-    mean,
     norm,
     prod,
     std,
@@ -162,6 +161,7 @@ from schuss.primitives.reduction import (
     broadcast_to,
     cumulative_sum,
     max,
+    mean,
     min,
     sum,
 )

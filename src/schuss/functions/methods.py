@@ -67,7 +67,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (indexing, "argsort take take_along_axis"),
     (movement, "flip"),
     (normalization, "log_softmax softmax"),
-    (reduction, "argmax argmin cumulative_sum max min sum"),
+    (reduction, "argmax argmin cumulative_sum max mean min sum"),
     (creation, "tril triu"),
     (
         elementwise,
@@ -78,7 +78,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (products, "dot outer"),
     (
         reductions,
-        "all any count_nonzero cumulative_prod diff logsumexp mean norm prod std var",
+        "all any count_nonzero cumulative_prod diff logsumexp norm prod std var",
     ),
     (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
     (sorting, "gather median nonzero sort"),

@@ -1,4 +1,4 @@
-"""Reductions composed from primitives: means, products, log-sum-exp, norms."""
+"""Reductions composed from primitives: variances, products, log-sum-exp, norms."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ from schuss.functions.shapes import (
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import (
     abs,
-    divide,
     equal,
     exp,
     greater,
     log,
-    multiply,
     not_equal,
     pow,
     where,
@@ -56,7 +54,6 @@ __all__ = [
     "cumulative_prod",
     "diff",
     "logsumexp",
-    "mean",
     "norm",
     "prod",
     "std",
@@ -64,25 +61,11 @@ __all__ = [
 ]
 
 
-def _count(x: Tensor, axis: Axis, owner: str) -> int:
-    return math.prod(x.shape[a] for a in normalize_axes(axis, x.ndim, owner))
-
-
 def as_float(x: TensorLike) -> Tensor:
     """Return x, integers and booleans cast to float32."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
     return x if x.array.dtype.kind == "f" else astype(x, float32)
-
-
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
-    """Arithmetic mean over `axis`; integers are averaged in float32."""
-    x = as_float(x)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "mean")
-    count = x.array.size if axis is None else _count(x, axis, "mean")
-    total = sum(x, axis, keepdims)
-    return multiply(total, 1.0 / count) if count else divide(total, 0.0)
 
 
 def var(

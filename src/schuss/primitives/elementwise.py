@@ -28,6 +28,7 @@ from schuss.primitives.base import (
     result_dtype,
     unary,
 )
+from schuss.primitives.recipe import Recipe, number
 from schuss.tensor import (
     TRACER,
     Array,
@@ -303,23 +304,13 @@ tanh = unary(
 )
 
 
-_ONE: dict[Any, Array] = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
-
-
-def _sigmoid(x: Array) -> Array:
-    # Far below zero exp overflows to inf, whose reciprocal is the right 0.
-    out = np.negative(x)
-    if not x.ndim:
-        out = np.asarray(out)
-    np.exp(out, out)
-    np.add(out, _ONE[x.dtype], out)
-    np.reciprocal(out, out)
-    return out
-
+# Far below zero exp overflows to inf, whose reciprocal is the right 0.
+_SIGMOID = Recipe("x one:number", "y = negative x; y = exp y; y = add y one; y = reciprocal y")
+_ONE = {dtype: number(1.0, dtype) for dtype in (float32, float64)}
 
 sigmoid = unary(
     "sigmoid",
-    value=_sigmoid,
+    value=lambda x: _SIGMOID.evaluate(x, _ONE[x.dtype]),
     derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
     lower=mathematics.sigmoid,
     cost=25,

@@ -76,7 +76,7 @@ def _softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
 
 _softmax = Primitive(
     "softmax",
-    value=lambda x, axes: _SOFTMAX(axes, x),
+    value=_SOFTMAX.evaluate,
     shape=_first,
     derivative=(lambda g, y, x, *, axes: apply(_softmax_error, (g, y), {"axes": axes}),),
     lower=Composition(_softmax_composition),
@@ -101,7 +101,7 @@ def _softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
 
 _softmax_error: Primitive = Primitive(
     "softmax_error",
-    value=lambda g, y, axes: _SOFTMAX_ERROR(axes, g, y),
+    value=_SOFTMAX_ERROR.evaluate,
     shape=_first,
     derivative=(
         lambda h, z, g, y, *, axes: apply(_softmax_error, (h, y), {"axes": axes}),
@@ -153,7 +153,7 @@ def _log_softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
 
 _log_softmax = Primitive(
     "log_softmax",
-    value=lambda x, axes: _LOG_SOFTMAX(axes, x),
+    value=_LOG_SOFTMAX.evaluate,
     shape=_first,
     derivative=(lambda g, y, x, *, axes: apply(_log_softmax_error, (g, y), {"axes": axes}),),
     lower=Composition(_log_softmax_composition),
@@ -177,7 +177,7 @@ def _log_softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tenso
 
 _log_softmax_error: Primitive = Primitive(
     "log_softmax_error",
-    value=lambda g, y, axes: _LOG_SOFTMAX_ERROR(axes, y, g),
+    value=lambda g, y, axes: _LOG_SOFTMAX_ERROR.evaluate(y, g, axes=axes),
     shape=_first,
     derivative=(
         lambda h, z, g, y, *, axes: subtract(h, sum(multiply(h, exp(y)), axes, keepdims=True)),
@@ -225,7 +225,7 @@ def _class_loss_composition(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
 
 _class_loss = Primitive(
     "class_loss",
-    value=lambda x, classes, axis: _CLASS_LOSS((axis,), x, classes),
+    value=lambda x, classes, axis: _CLASS_LOSS.evaluate(x, classes, axes=(axis,)),
     shape=lambda x, classes, *, axis: (classes[0], x[1]),
     derivative=(
         lambda g, y, x, classes, *, axis: apply(_class_error, (g, x, classes), {"axis": axis}),
@@ -250,7 +250,7 @@ _CLASS_ERROR = Recipe(
 
 
 def _class_error_value(g: Array, x: Array, classes: Array, axis: int) -> Any:
-    return _CLASS_ERROR((axis,), x, classes, g, number(1.0, x.dtype))
+    return _CLASS_ERROR.evaluate(x, classes, g, number(1.0, x.dtype), axes=(axis,))
 
 
 def _as_rows(g: Tensor, x: Tensor, axis: int) -> Tensor:
@@ -311,9 +311,9 @@ def _variance_value(x: Array, axes: Axes, keepdims: bool, correction: float) -> 
     kind, shape = x.dtype, x.shape
     given = number(_share(shape, axes), kind), number(_share(shape, axes, correction), kind)
     if len(axes) == len(shape):
-        found = _VARIANCE((0,), x.reshape(-1), *given)
+        found = _VARIANCE.evaluate(x.reshape(-1), *given, axes=(0,))
     else:
-        found = _VARIANCE(axes, x, *given)
+        found = _VARIANCE.evaluate(x, *given, axes=axes)
     return found.reshape(reduced_shape(shape, axes, True)) if keepdims else found
 
 
@@ -366,7 +366,9 @@ _STANDARDIZE = Recipe(
 
 def _standardize_value(x: Array, axes: Axes, eps: float) -> Any:
     kind = x.dtype
-    return _STANDARDIZE(axes, x, number(_share(x.shape, axes), kind), number(eps, kind))
+    return _STANDARDIZE.evaluate(
+        x, number(_share(x.shape, axes), kind), number(eps, kind), axes=axes
+    )
 
 
 def _deviation(centred: Tensor, axes: Axes, eps: float) -> Tensor:
@@ -416,7 +418,8 @@ _STANDARDIZE_ERROR = Recipe(
 
 def _standardize_error_value(g: Array, x: Array, *, axes: Axes, eps: float) -> Any:
     kind = x.dtype
-    return _STANDARDIZE_ERROR(axes, g, x, number(_share(x.shape, axes), kind), number(eps, kind))
+    share = number(_share(x.shape, axes), kind)
+    return _STANDARDIZE_ERROR.evaluate(g, x, share, number(eps, kind), axes=axes)
 
 
 def _standardize_error_composition(g: Tensor, x: Tensor, *, axes: Axes, eps: float) -> Tensor:
@@ -457,6 +460,55 @@ _standardize_error: Primitive = Primitive(
 def standardize(x: Tensor, axes: Axes, eps: float) -> Tensor:
     """Return (x - mean) / sqrt(variance + eps) over `axes`, which count from 0."""
     return apply(_standardize, (x,), {"axes": axes, "eps": eps})
+
+
+# Layer norm: standardised, scaled and shifted.
+
+
+_LAYER_NORM = Recipe(
+    "x w:column b:column share:number eps:number",
+    """
+    m = total x
+    m = multiply m share
+    y = subtract x m
+    u = multiply y y
+    v = total u
+    v = multiply v share
+    v = add v eps
+    v = sqrt v
+    y = divide y v
+    y = multiply y w
+    y = add y b
+    """,
+)
+
+
+def _layer_norm_value(x: Array, weight: Array, bias: Array, *, axes: Axes, eps: float) -> Any:
+    kind = x.dtype
+    share = number(_share(x.shape, axes), kind)
+    return _LAYER_NORM.evaluate(x, weight, bias, share, number(eps, kind), axes=axes)
+
+
+_layer_norm = Primitive(
+    "layer_norm",
+    value=_layer_norm_value,
+    shape=_first,
+    derivative=(
+        lambda g, y, x, weight, bias, *, axes, eps: apply(
+            _standardize_error, (multiply(g, weight), x), {"axes": axes, "eps": eps}
+        ),
+        lambda g, y, x, weight, bias, *, axes, eps: multiply(g, standardize(x, axes, eps)),
+        lambda g, y, x, weight, bias, *, axes, eps: g,
+    ),
+    lower=Composition(
+        lambda x, weight, bias, *, axes, eps: add(multiply(standardize(x, axes, eps), weight), bias)
+    ),
+)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, axes: Axes, eps: float) -> Tensor:
+    """Return standardize(x) * weight + bias, both of the last `axes`' shape and x's dtype."""
+    return apply(_layer_norm, (x, weight, bias), {"axes": axes, "eps": eps})
 
 
 softmax.primitive = _softmax  # type: ignore[attr-defined]

@@ -40,7 +40,8 @@ class Recipe:
 
     Args:
         inputs: names; one that does not have a number for each element says what it has: `t:row`
-            (one for each row), `c:classes` (an integer for each row), `n:number` (one).
+            (one for each row), `c:classes` (an integer for each row), `w:column` (a number for
+            each place in a row), `n:number` (one).
         steps: a line for each, `name = function operand ...`: an elementwise function of NumPy, or
             `largest` or `total` of each row. `y@` is of each row of y only the number that its
             class names. The last is the result. One that is as large as the first input is put in
@@ -50,7 +51,7 @@ class Recipe:
         ValueError: for a step that reads what is not there.
 
     >>> centred = Recipe("x share:number", "t = total x; t = multiply t share; y = subtract x t")
-    >>> centred((0,), np.array([1.0, 2.0, 3.0]), number(1 / 3, float64))
+    >>> centred.evaluate(np.array([1.0, 2.0, 3.0]), number(1 / 3, float64), axes=(0,))
     array([-1.,  0.,  1.])
     """
 
@@ -79,42 +80,41 @@ class Recipe:
         self.native: dict[Any, Any] = {}
         _all.append(self)
 
-    def __call__(self, axes: tuple[int, ...], first: Array, *rest: Array) -> Any:
+    def evaluate(self, first: Array, *rest: Array, axes: tuple[int, ...] = ()) -> Any:
         """Follow the recipe.
 
         Args:
-            axes: along which rows lie, from 0 on.
             first: the first input, floats.
             rest: the others, of the same dtype; rows and classes without `axes`.
+            axes: along which rows lie, from 0 on.
         """
-        ndim = first.ndim
-        if first.size < _FEW and (self.is_elementwise or axes == (ndim - 1,)):
-            # It lies in memory in order, and can take the result.
-            first = first.copy()
-            native = self.native.get(first.dtype)
-            if native is None:
-                _count()
-            else:
-                found = self._fast(native, first, rest)
-                if found is not None:
-                    return found
-            # Like this the order of sums is the same.
-            whole = tuple([x if x.flags.c_contiguous else x.copy() for x in rest])
-            if native is not None and any(x is not y for x, y in zip(whole, rest, strict=True)):
-                found = self._fast(native, first, whole)
-                if found is not None:
-                    return found
-            rest = whole
-        return self.follow(axes, first, *rest)
+        if first.size >= _FEW or not (self.is_elementwise or axes == (first.ndim - 1,)):
+            return self.follow(first, *rest, axes=axes)
+        native = self.native.get(first.dtype)
+        if native is None:
+            _count()
+        else:
+            found = self._run(native, first, rest)
+            if found is not None:
+                return found
+        # In memory in order, so that sums are added in the same order either way.
+        first = first.copy()
+        whole = tuple([x if x.flags.c_contiguous else x.copy() for x in rest])
+        if native is not None and any(x is not y for x, y in zip(whole, rest, strict=True)):
+            found = self._run(native, first, whole)
+            if found is not None:
+                return found
+        return self.follow(first, *whole, axes=axes)
 
-    def _fast(self, native: Any, first: Array, rest: tuple[Array, ...]) -> Any:
+    def _run(self, native: Any, first: Array, rest: tuple[Array, ...]) -> Any:
         """Return what machine code finds, or None."""
+        # The copy lies in memory in order, and takes the result.
         if not self.is_row:
-            return native(first, *rest)
+            return native(first.copy(), *rest)
         result = np.empty(first.shape[:-1], first.dtype)
-        return None if native(first, *rest, result) is None else result
+        return None if native(first.copy(), *rest, result) is None else result
 
-    def follow(self, axes: tuple[int, ...], *inputs: Array) -> Any:
+    def follow(self, *inputs: Array, axes: tuple[int, ...] = ()) -> Any:
         """Follow the recipe with NumPy."""
         shape = inputs[0].shape
         rows, kept = reduced_shape(shape, axes, False), reduced_shape(shape, axes, True)

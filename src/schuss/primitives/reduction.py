@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import VIEW, Kernel, Reduction
+from schuss.compiler.faces import VIEW, Composition, Kernel, Reduction
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
     Spec,
     apply,
+    as_operand,
     as_tensor,
     astype,
     record,
@@ -110,6 +111,48 @@ def sum(
         return apply(_sum, (x,), attributes)
     out = sum_value(array, axes, keepdims)
     return record(_sum, (x,), attributes, out, x.requires_grad)
+
+
+# A sum over a count, evaluated at once as a single node.
+
+
+def mean_share(shape: tuple[int, ...], axes: tuple[int, ...]) -> float:
+    """Return one over the number of elements that a mean is taken of, which is not 0."""
+    return 1.0 / math.prod([shape[a] for a in axes])
+
+
+def _mean_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
+    total = sum_value(x, axes, keepdims)
+    return np.multiply(total, as_operand(mean_share(x.shape, axes), x.dtype))
+
+
+_mean = Primitive(
+    "mean",
+    value=_mean_value,
+    shape=same_dtype,
+    derivative=(
+        lambda g, y, x, *, axes, keepdims: broadcast_to(
+            restore(multiply(g, mean_share(x.shape, axes)), x, axes, keepdims), x.shape
+        ),
+    ),
+    lower=Composition(
+        lambda x, *, axes, keepdims: multiply(sum(x, axes, keepdims), mean_share(x.shape, axes))
+    ),
+)
+
+
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    """Arithmetic mean over `axis`; integers are averaged in float32."""
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
+    if x.array.dtype.kind != "f":
+        x = astype(x, float32)
+    if names:
+        axis, keepdims = torch_axis(axis, keepdims, names, "mean")
+    axes = normalize_axes(axis, x.array.ndim, "mean")
+    if not x.array.size and 0 in [x.array.shape[a] for a in axes]:
+        return divide(sum(x, axes, keepdims), 0.0)
+    return apply(_mean, (x,), {"axes": axes, "keepdims": keepdims})
 
 
 def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -347,6 +390,7 @@ def cumulative_sum(
     return pad(total, [(int(a == axis), 0) for a in range(x.ndim)])
 
 
+mean.primitive = _mean  # type: ignore[attr-defined]
 sum.primitive = _sum  # type: ignore[attr-defined]
 broadcast_to.primitive = _broadcast_to  # type: ignore[attr-defined]
 cumulative_sum.primitive = _cumulative_sum  # type: ignore[attr-defined]

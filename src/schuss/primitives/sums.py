@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from schuss.tensor import Array, float32
+from schuss.tensor import Array, float32, float64
 
 # One after the other, float32 numbers lose digits in a long sum, and a mean over 10**7 of them
 # has to be right to 1e-6. From these sizes of an input and lengths of a sum on they are added in
@@ -32,34 +31,41 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 
 def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the sum over `axes`, such that float32 sums keep their digits."""
-    kind = x.dtype
     if x.size < _MANY:
-        if not keepdims and kind.kind == "f":
-            return _short_sum(x, axes)
-    elif kind == float32:
+        ones = None if keepdims else _ONES.get(x.dtype)
+        if ones is not None:
+            return _short_sum(x, axes, ones)
+    elif x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= LONG_SUM:
             return _long_sum(x, axes, count).reshape(reduced_shape(x.shape, axes, keepdims))
     return _add(x, axes, None, None, keepdims)
 
 
-@lru_cache(256)
-def ones(shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return ones, the same array at every call; for sums of few numbers."""
-    return np.ones(shape, dtype)
+class _Ones(dict[int, Array]):
+    """Vectors of ones, by their length."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def __missing__(self, length: int) -> Array:
+        self[length] = found = np.ones(length, self.dtype)
+        return found
 
 
-def _short_sum(x: Array, axes: tuple[int, ...]) -> Any:
+_ONES = {dtype: _Ones(dtype) for dtype in (float32, float64)}
+
+
+def _short_sum(x: Array, axes: tuple[int, ...], ones: dict[int, Array]) -> Any:
     # A product with ones takes half the time of a reduction.
-    shape = x.shape
-    if len(shape) == 2:
-        if axes == (0,):
-            return ones(shape[:1], x.dtype).dot(x)
-        if axes == (1,):
-            return x.dot(ones(shape[1:], x.dtype))
-    if len(axes) == len(shape) and x.flags.c_contiguous:
-        x = x.reshape(-1)
-        return x.dot(ones(x.shape, x.dtype))
+    ndim = x.ndim
+    if ndim == len(axes):
+        if ndim == 1:
+            return x.dot(ones[len(x)])
+        if x.flags.c_contiguous:
+            return x.reshape(-1).dot(ones[x.size])
+    elif ndim == 2 and axes:
+        return ones[len(x)].dot(x) if axes == (0,) else x.dot(ones[x.shape[1]])
     return _add(x, axes)
 
 

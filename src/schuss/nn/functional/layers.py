@@ -14,6 +14,7 @@ from schuss.nn.functional._checks import (
     require_same_dtype,
     require_tensors,
 )
+from schuss.primitives import normalization
 from schuss.primitives.normalization import standardize
 from schuss.tensor import Tensor, no_grad
 
@@ -122,6 +123,8 @@ def layer_norm(
     [[-1.0, 1.0]]
     """
     axes = _last_axes("LayerNorm", input, normalized_shape, weight)
+    if weight is not None and bias is not None and bias.dtype is weight.dtype:
+        return normalization.layer_norm(input, weight, bias, axes, eps)
     return _scaled(standardize(input, axes, eps), weight, bias)
 
 
