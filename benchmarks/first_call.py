@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +38,7 @@ PHASES = {
     ],
     "text": [("schuss.compiler.design", "assemble")],
     "OpenBLAS": [("schuss.compiler.native", "_blas")],
-    "parse": [("schuss.compiler.native", "_parse")],
-    "optimise": [("schuss.compiler.native", name) for name in ("_tidy", "_optimise")],
-    "emit": [("schuss.compiler.native", "_emit")],
+    "compile": [("schuss.compiler.native", "_compile")],
     "link": [("schuss.compiler.native", "_link")],
     "run": [("schuss.compiler.program", "Program.run")],
 }
@@ -48,20 +47,26 @@ RIVALS = ("PyTorch eager", "torch.compile", "JAX call")
 
 
 class Clock:
-    """Adds up the time inside of functions, by the name of a phase."""
+    """Adds up the time that the main thread is inside of functions, by the name of a phase."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._inside: set[str] = set()
 
     def around(self, function: Callable[..., Any], phase: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def timed(*args: Any, **options: Any) -> Any:
+            is_main = threading.current_thread() is threading.main_thread()
+            if phase in self._inside or not is_main:
+                return function(*args, **options)
+            self._inside.add(phase)
             start = time.perf_counter()
             try:
                 return function(*args, **options)
             finally:
                 spent = time.perf_counter() - start
                 self.seconds[phase] = self.seconds.get(phase, 0.0) + spent
+                self._inside.remove(phase)
 
         return timed
 

@@ -65,8 +65,11 @@ def instrumented(text: str) -> tuple[str, list[str]]:
 
 def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
-    plain, called = instrumented(program.design.module.plain)
-    library = native.load(program.design.module.text, program.design.module.symbols, plain=plain)
+    module = program.design.module
+    (main,) = (text for text in module.plain if re.search(r"^define .*@step\(", text, re.M))
+    rest = [text for text in module.plain if text is not main]
+    main, called = instrumented(main)
+    library = native.load(module.loops, module.symbols, plain=[main, *rest])
     step = library.address("step")
     team = threads.team(size)
     program._pointers[1] = team.control

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler import native, panels
+from schuss.compiler import panels, processor
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.scalars import F32, F64
 
@@ -148,7 +148,9 @@ print("same")
 """
 
 
-@pytest.mark.skipif("avx2" not in native.target_features()[1], reason="needs a processor with AVX2")
+@pytest.mark.skipif(
+    "avx2" not in processor.target_features()[1], reason="needs a processor with AVX2"
+)
 @pytest.mark.parametrize(
     ("cpu", "features"), [("haswell", "+avx2,+fma"), ("x86-64", "")], ids=["AVX2", "SSE2"]
 )

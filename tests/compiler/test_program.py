@@ -14,7 +14,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile, native
+from schuss.compiler import assemble, compile, processor
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.graph import Graph, GraphError, Node
 from schuss.nn import functional as F
@@ -218,11 +218,11 @@ def test_calls_leave_nothing_behind() -> None:
 def test_the_target_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = (
         "import schuss as ss, numpy as np\n"
-        "from schuss.compiler import compile, native\n"
+        "from schuss.compiler import compile, processor\n"
         "f = compile(lambda x: (ss.exp(x) @ ss.ones((40, 24))).sum(axis=0))\n"
         "out = f(ss.ones((19, 40)))\n"
         "assert abs(out.array / (np.e * 40 * 19) - 1).max() < 1e-5\n"
-        "print(native.vector_bytes(), native.target_name())\n"
+        "print(processor.vector_bytes(), processor.target_name())\n"
     )
     environment = {**os.environ, "SCHUSS_CACHE": str(tmp_path), "PYTHONPATH": _source()}
     environment |= {"SCHUSS_CPU": "x86-64-v3", "SCHUSS_CPU_FEATURES": "+avx2,+fma"}
@@ -230,7 +230,7 @@ def test_the_target_is_part_of_the_key(monkeypatch: pytest.MonkeyPatch, tmp_path
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
     ).stdout
     assert out.startswith("32 ")
-    assert native.target_name() not in out
+    assert processor.target_name() not in out
 
 
 @pytest.mark.parametrize("shape", [(37, 300, 523), (523, 300, 37), (200, 200, 200)])

@@ -119,7 +119,7 @@ def _blas() -> str:
 
 
 def _compiler() -> str:
-    from schuss.compiler.native import target_features, vector_bytes
+    from schuss.compiler.processor import target_features, vector_bytes
 
     cpu, features = target_features()
     has = features.split(",")

@@ -16,7 +16,7 @@ from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopNest
 from schuss.compiler.meetings import Touch, meetings
-from schuss.compiler.native import vector_bytes
+from schuss.compiler.processor import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
 from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, QUICK, SCRATCH
 
@@ -26,6 +26,8 @@ __all__ = ["Module", "assemble"]
 _WORTH_SHARING = 20_000
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
+# Longer text is compiled in pieces, side by side.
+_LONG_TEXT, _MOST_TEXTS = 25_000, 8
 
 
 @dataclass
@@ -33,8 +35,8 @@ class Module:
     """A module's text and what it needs.
 
     Args:
-        text: the stages whose loops LLVM makes vectors of.
-        plain: the step, and the stages that are written as they should run.
+        loops: modules of the stages whose loops LLVM makes vectors of.
+        plain: modules of the step, and of the stages that are written as they should run.
         scan: the function that runs the step many times, as a module of its own.
         symbols: functions of other libraries that the step calls.
         scratch: bytes of working memory that each thread needs.
@@ -44,8 +46,8 @@ class Module:
         is_shared: whether threads may share it; without, the text has no barriers.
     """
 
-    text: str
-    plain: str
+    loops: list[str]
+    plain: list[str]
     scan: str
     symbols: list[str]
     scratch: int
@@ -83,20 +85,35 @@ class _Written:
 
 @dataclass
 class _Part:
-    """A module: what is declared in it, by name, and its functions."""
+    """A module: what is declared in it, and its functions, by name."""
 
     declared: dict[str, str] = field(default_factory=dict)
-    functions: list[str] = field(default_factory=list)
+    functions: dict[str, str] = field(default_factory=dict)
 
-    def text(self, *more: str) -> str:
-        """Return it in LLVM's text form, with more functions at its end."""
+    @property
+    def length(self) -> int:
+        """Characters of the functions."""
+        return sum(map(len, self.functions.values()))
+
+    def text(self) -> str:
+        """Return it in LLVM's text form."""
         common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
+        lines = [line for name, line in self.declared.items() if name not in self.functions]
         ends = [
             f"attributes #0 = {{ noinline {common} }}",
             f"attributes #1 = {{ {common} }}",
             "attributes #2 = { noinline optnone nounwind }",
         ]
-        return "\n".join([*self.declared.values(), *self.functions, *more, *ends])
+        return "\n".join([*lines, *self.functions.values(), *ends])
+
+    def texts(self) -> list[str]:
+        """Return it as modules of about equal lengths, to be compiled side by side."""
+        count = max(min(self.length // _LONG_TEXT, _MOST_TEXTS), min(len(self.functions), 1))
+        parts = [_Part(self.declared) for _ in range(count)]
+        for name in sorted(self.functions, key=lambda n: -len(self.functions[n])):
+            shortest = min(parts, key=lambda part: part.length)
+            shortest.functions[name] = self.functions[name]
+        return [part.text() for part in parts]
 
     @property
     def symbols(self) -> list[str]:
@@ -174,11 +191,10 @@ class _Assembler:
         if known == name:
             is_loop = math.prod(stage.shape or ()) > 1
             part = self.loops if is_loop else self.plain
-            part.functions.append(body)
+            part.functions[f"@{name}"] = body
             part.declared.update(f.declared)
-            if is_loop:
-                kinds = ", ".join(p.rpartition(" ")[0] for p in f.parameters)
-                self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
+            kinds = ", ".join(p.rpartition(" ")[0] for p in f.parameters)
+            self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
         return _Written(known, list(used), extent, shared)
 
     def step(self) -> str:
@@ -385,10 +401,11 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
     plain, loops = assembler.plain, assembler.loops
+    plain.functions["@step"] = "\n".join([assembler.step(), flushing(), _ALONE])
     return Module(
-        loops.text(),
-        plain.text(assembler.step(), flushing(), _ALONE),
-        _Part(_DECLARED).text(assembler.scan()),
+        loops.texts(),
+        plain.texts(),
+        _Part(_DECLARED, {"@scan": assembler.scan()}).text(),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
         [(call.name, call.extent if call.shared else 1) for call in assembler.calls],

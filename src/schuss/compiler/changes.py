@@ -124,7 +124,7 @@ def references_to(identity: int) -> int | None:
 @cache
 def _compare() -> Any:
     prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    library = load(_TEXT, [], optimise=False)
+    library = load([_TEXT], [], optimise=False)
     function = prototype(library.address("changed"))
     function.library = library  # type: ignore[attr-defined]  # which owns the code
     return function

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from schuss.compiler import store
-from schuss.compiler.native import target_name
+from schuss.compiler.processor import target_name
 
 __all__ = ["Image", "Place", "View", "find", "keep", "key_of"]
 

@@ -183,7 +183,7 @@ def _callable(name: str, own: Any) -> Any:
 @cache
 def _library() -> Library:
     text = [_written("run", _write_run), _ENTRY.format(name="schuss_recipe", inner="run")]
-    return load("", [], plain="\n".join([*text, "attributes #0 = { nounwind }"]))
+    return load([], [], plain=["\n".join([*text, "attributes #0 = { nounwind }"])])
 
 
 _ENTRY = """define ptr @{name}(ptr %own, ptr %arguments, i64 %count) #0 {{

@@ -4,78 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-import os
-import platform
-import sys
-import threading
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from schuss.compiler import store
+from schuss.compiler import codegen, store
+from schuss.compiler.processor import llvm, target_machine, target_name
 
-__all__ = ["Library", "find", "load", "target_features", "target_name", "vector_bytes"]
-
-_X86_64 = ("x86_64", "AMD64")
-_LOCK = threading.RLock()
-
-
-def _llvm() -> Any:
-    import llvmlite.binding as llvm
-
-    return llvm
-
-
-@cache
-def _processor() -> tuple[str, str]:
-    """Return this processor's name and features, as LLVM writes them."""
-    llvm = _llvm()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    cpu = os.environ.get("SCHUSS_CPU") or llvm.get_host_cpu_name()
-    features = os.environ.get("SCHUSS_CPU_FEATURES")
-    if features is None:
-        features = llvm.get_host_cpu_features().flatten()
-    return cpu, features
-
-
-def _machine(effort: int = 2) -> Any:
-    """Return a new target machine; an engine takes ownership of the one that it gets."""
-    llvm = _llvm()
-    cpu, features = _processor()
-    # Code and its constants may end up more than 2 GB apart where memory is in pieces, and LLVM
-    # ends the process if an address does not fit. On ARM the engine reserves both together.
-    reloc, model = ("static", "large") if platform.machine() in _X86_64 else ("pic", "default")
-    return llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(
-        cpu=cpu, features=features, opt=effort, reloc=reloc, codemodel=model
-    )
-
-
-def target_features() -> tuple[str, str]:
-    """Return the processor's name and features that programs are compiled for."""
-    return _processor()
-
-
-def target_name() -> str:
-    """Return everything about processor and versions that a compiled object depends on."""
-    import llvmlite
-
-    cpu, features = _processor()
-    return f"{llvmlite.__version__} {cpu} {features} {sys.platform}"
-
-
-def vector_bytes() -> int:
-    """Return the width of the widest vector register that should be used."""
-    _, features = _processor()
-    names = set(features.split(","))
-    return 64 if "+avx512f" in names else 32 if "+avx2" in names else 16
-
-
-def has_feature(name: str) -> bool:
-    """Return whether the processor has a feature, by LLVM's name for it."""
-    _, features = _processor()
-    return f"+{name}" in features.split(",")
+__all__ = ["Library", "find", "load"]
 
 
 @cache
@@ -105,14 +43,14 @@ def _resolve(name: str) -> None:
     if name.startswith("schuss_product_"):
         from schuss.compiler.panels import library_function
 
-        _llvm().add_symbol(name, library_function(name))
+        llvm().add_symbol(name, library_function(name))
         return
     library = _blas() if name.startswith("scipy_") else _mathematics()
     try:
         function = getattr(library, name)
     except AttributeError:
         function = getattr(ctypes.CDLL(None), name)
-    _llvm().add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    llvm().add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
 
 
 def _resolve_all(names: list[str]) -> None:
@@ -139,96 +77,75 @@ class Library:
         return int(self._engine.get_function_address(name))
 
 
-def load(text: str, symbols: list[str], *, plain: str = "", optimise: bool = True) -> Library:
+def load(
+    loops: Sequence[str], symbols: list[str], *, plain: Sequence[str] = (), optimise: bool = True
+) -> Library:
     """Compile modules in LLVM's text form, or take them from the cache.
 
     Args:
-        text: a module that gains by all that LLVM can do, such as loops that become vectors; or
-            nothing.
+        loops: modules that gain by all that LLVM can do, such as loops that become vectors.
         symbols: functions of other libraries that are called.
-        plain: a module that is written as it should run, and only tidied up; the two may call
+        plain: modules that are written as they should run, and only tidied up. They may all call
             each other's functions.
-        optimise: without, nothing is done to `text`, either, and it is compiled in a tenth of the
-            time.
+        optimise: without, nothing is done to `loops`, either, and they are compiled in a tenth of
+            the time.
     """
-    with _LOCK:
-        name = store.name_of(target_name(), str(optimise), text, plain)
-        found = find(name, symbols)
-        if found is not None:
-            return found
-        _resolve_all(symbols)
-        made = _compile(text, plain, optimise=optimise)
-        store.write(f"{name}.o", made)
-        return Library(_link(made), name, from_disk=False)
+    parts = (str(optimise), str(len(loops)), *loops, *plain)
+    name = store.name_of(target_name(), *parts)
+    found = find(name, symbols)
+    if found is not None:
+        return found
+    made = _compile(loops, symbols, plain, optimise=optimise)
+    store.write(f"{name}.o", _pack(made))
+    return Library(_link(made), name, from_disk=False)
 
 
 def find(name: str, symbols: list[str]) -> Library | None:
     """Return machine code that `load` compiled, from the cache; None if it is not there."""
-    with _LOCK:
-        code = store.read(f"{name}.o")
-        if code is None:
-            return None
-        _resolve_all(symbols)
-        return Library(_link(code), name, from_disk=True)
+    packed = store.read(f"{name}.o")
+    if packed is None:
+        return None
+    _resolve_all(symbols)
+    return Library(_link(_unpack(packed)), name, from_disk=True)
 
 
-def _compile(text: str, plain: str, *, optimise: bool) -> bytes:
-    machine = _machine(2 if optimise else 0)
-    module = _parse(text, machine)
-    if text and optimise:
-        _optimise(module, machine)
-    if plain:
-        other = _parse(plain, machine)
-        _tidy(other, machine)
-        module.link_in(other)
-    return _emit(module, machine)
+def _compile(
+    loops: Sequence[str], symbols: list[str], plain: Sequence[str], *, optimise: bool
+) -> list[bytes]:
+    """Return a program's objects; what else it calls is made ready, side by side with them."""
+    full, effort = (codegen.optimise, 2) if optimise else (None, 0)
+    tasks = [partial(codegen.generate, text, full, effort=effort) for text in loops]
+    tasks += [partial(codegen.generate, text, codegen.tidy) for text in plain]
+    # The longest are begun first.
+    tasks.sort(key=lambda task: -len(task.args[0]))
+    _, *objects = codegen.together([partial(_ready, symbols), *tasks])
+    return objects
 
 
-def _parse(text: str, machine: Any) -> Any:
-    llvm = _llvm()
-    module = llvm.parse_assembly(text)
-    module.triple = llvm.get_process_triple()
-    module.data_layout = str(machine.target_data)
-    if os.environ.get("SCHUSS_DEBUG") == "verify":
-        module.verify()
-    return module
+def _ready(symbols: list[str]) -> bytes:
+    _resolve_all(symbols)
+    return b""
 
 
-def _tidy(module: Any, machine: Any) -> None:
-    """Put what lies on the stack into registers, and do away with what is done twice."""
-    llvm = _llvm()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
-    passes = llvm.create_new_function_pass_manager()
-    passes.add_sroa_pass()
-    passes.add_simplify_cfg_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
-    for function in module.functions:
-        if not function.is_declaration:
-            passes.run(function, builder)
-
-
-def _optimise(module: Any, machine: Any) -> None:
-    """Do all that LLVM can, above all make loops over elements loops over vectors."""
-    llvm = _llvm()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = True
-    options.slp_vectorization = False
-    # Unrolling short loops doubles the code and the time to make it, and gains nothing here.
-    options.loop_unrolling = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-
-
-def _emit(module: Any, machine: Any) -> bytes:
-    return bytes(machine.emit_object(module))
-
-
-def _link(code: bytes) -> Any:
-    llvm = _llvm()
-    machine = _machine()
-    stub = llvm.parse_assembly(f'target triple = "{llvm.get_process_triple()}"\n')
-    engine = llvm.create_mcjit_compiler(stub, machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+def _link(objects: list[bytes]) -> Any:
+    stub = llvm().parse_assembly(f'target triple = "{llvm().get_process_triple()}"\n')
+    engine = llvm().create_mcjit_compiler(stub, target_machine())
+    for code in objects:
+        engine.add_object_file(llvm().ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine
+
+
+def _pack(objects: list[bytes]) -> bytes:
+    """Return objects one after the other, each after its length."""
+    return b"".join([len(code).to_bytes(8, "little") + code for code in objects])
+
+
+def _unpack(packed: bytes) -> list[bytes]:
+    objects = []
+    at = 0
+    while at < len(packed):
+        end = at + 8 + int.from_bytes(packed[at : at + 8], "little")
+        objects.append(packed[at + 8 : end])
+        at = end
+    return objects

@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from schuss.compiler.native import Library, has_feature, load, vector_bytes
+from schuss.compiler.native import Library, load
+from schuss.compiler.processor import has_feature, vector_bytes
 from schuss.compiler.scalars import F32, F64, I64, Function, Scalar
 
 __all__ = ["CHUNK", "Shape", "can_generate", "library_function", "shape_of"]
@@ -393,7 +394,7 @@ def _text(shape: Shape) -> str:
 
 @cache
 def _library(shape: Shape) -> Library:
-    return load("", [], plain=_text(shape))
+    return load([], [], plain=[_text(shape)])
 
 
 def library_function(name: str) -> int:

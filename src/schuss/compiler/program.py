@@ -116,7 +116,7 @@ class Program:
         module = self.design.module
         if module.is_shared:
             threads.runtime()
-        library = native.load(module.text, module.symbols, plain=module.plain)
+        library = native.load(module.loops, module.symbols, plain=module.plain)
         made = self.design.image(library.name)
         if self._key is not None:
             image.keep(self._key, made)
@@ -358,7 +358,8 @@ class Program:
     def _many(self) -> _Many:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            self._scan = _Many(native.load(self.image.scan, []), self.graph, self._at, self._step)
+            library = native.load([], [], plain=[self.image.scan])
+            self._scan = _Many(library, self.graph, self._at, self._step)
         return self._scan
 
     def _run_many(

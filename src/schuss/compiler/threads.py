@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.native import Library, load
+from schuss.compiler.processor import cores
 from schuss.threads import chosen_threads
 
 __all__ = ["Team", "launch", "runtime", "team", "team_size"]
@@ -231,7 +232,7 @@ def runtime() -> Library:
     text = _runtime_text()
     if platform.machine() != "x86_64":
         text = text.replace("declare void @llvm.x86.sse2.pause()\n", "")
-    library = load(text, symbols, optimise=False)
+    library = load([text], symbols, optimise=False)
     import llvmlite.binding as llvm
 
     llvm.add_symbol("schuss_barrier", library.address("schuss_barrier"))
@@ -249,7 +250,7 @@ class Team:
         self.size = size
         self._memory = np.zeros(_THREADS + 4 * size + 64, np.uint8)
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
-        has_cores = size <= _cores()
+        has_cores = size <= cores()
         self._set(_SPINS, _SPIN_TURNS if has_cores else _SHARING_TURNS)
         self._set(_SPINS + 4, _MEETING_TURNS if has_cores else _SHARING_TURNS)
         self._set(_CALLER, -1)
@@ -286,18 +287,10 @@ _LOCK = threading.Lock()
 _teams: dict[int, Team] = {}
 
 
-@cache
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
 def team_size() -> int:
     """Return how many threads programs run on: by default, one a core."""
     chosen = chosen_threads()
-    return chosen if chosen is not None else _cores()
+    return chosen if chosen is not None else cores()
 
 
 def team(size: int) -> Team:

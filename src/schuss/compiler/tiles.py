@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided, contiguous
-from schuss.compiler.native import vector_bytes
+from schuss.compiler.processor import vector_bytes
 from schuss.compiler.scalars import F32, Scalar, kind_of
 
 if TYPE_CHECKING:
