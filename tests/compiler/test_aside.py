@@ -9,8 +9,10 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
+from schuss.compiler import design
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.function import Compiled
+from schuss.compiler.fuse import fuse
 from schuss.nn import functional as F
 from schuss.optim.clip import get_total_norm
 
@@ -107,3 +109,26 @@ def test_what_the_rest_needs_anyway_is_returned_at_every_step() -> None:
     twice, again = compiled.scan(X, INDEX, asked=np.zeros(12, bool))
     np.testing.assert_array_equal(again.array, 2.0 * X[INDEX])
     np.testing.assert_array_equal(twice.array, again.array)
+
+
+def test_the_rest_is_the_very_code_that_it_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = []
+
+    def noted(*given: Any) -> Any:
+        plans.append(fuse(*given))
+        return plans[-1]
+
+    monkeypatch.setattr(design, "fuse", noted)
+    for figures in (False, True):
+        _, _, step = _made(figures=figures, width=24)
+        Compiled(step, aside=figures).scan((X, Y), INDEX[:1])
+    alone, beside = (
+        [
+            (stage.shape, stage.axes, [(n.op, n in plan.stored) for n in stage.nodes])
+            for stage in plan.stages
+            if not stage.aside
+        ]
+        for plan in plans
+    )
+    assert beside == alone
+    assert len(plans[1].stages) > len(plans[0].stages)

@@ -341,7 +341,14 @@ class _Fuser:
     def _in_order(self) -> list[Stage]:
         """Return the stages that compute something, each after those that it needs."""
         alive = [s for s in self.stages if s.nodes]
-        return sorted(alive, key=lambda s: (self.before[s.number].bit_count(), s.number))
+        main = sum(1 << s.number for s in alive if not s.aside)
+
+        def place(stage: Stage) -> tuple[int, bool, int, int]:
+            # What is set aside comes between the others, but does not change their order.
+            bits = self.before[stage.number]
+            return (bits & main).bit_count(), not stage.aside, bits.bit_count(), stage.number
+
+        return sorted(alive, key=place)
 
 
 def fuse(graph: Graph, aside: frozenset[Node] = frozenset()) -> Plan:
