@@ -10,6 +10,7 @@ import numpy as np
 from schuss.functions import astype, sum
 from schuss.primitives.base import as_tensor
 from schuss.primitives.reduction import sum_to
+from schuss.primitives.row_gradient import RowGradient
 from schuss.tensor import (
     RECORDING,
     TRACER,
@@ -103,11 +104,12 @@ def _reverse(
             rule = rules[position] if plain else primitive.rule(position)
             if rule is not None:
                 error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
-                array = x.array
-                if error.array.shape != array.shape:
-                    error = sum_to(error, array.shape)
-                if error.array.dtype is not array.dtype:
-                    error = astype(error, array.dtype)
+                if type(error) is not RowGradient:
+                    array = x.array
+                    if error.array.shape != array.shape:
+                        error = sum_to(error, array.shape)
+                    if error.array.dtype is not array.dtype:
+                        error = astype(error, array.dtype)
                 pending[x] = pending[x] + error if x in pending else error
             left = uses[x] - 1
             if left:
@@ -165,8 +167,13 @@ def backward(
     try:
         error = _initial_error(root, gradient)
         for x, g in _reverse([root], [error], retain_graph=retain_graph).items():
-            # A tensor of its own: the same error may have arrived at several leaves.
-            x.grad = leaf(g.array) if x.grad is None else x.grad + g
+            if x.grad is not None:
+                x.grad = x.grad + g
+            elif type(g) is RowGradient:
+                x.grad = g
+            else:
+                # A tensor of its own: the same error may have arrived at several leaves.
+                x.grad = leaf(g.array)
     finally:
         RECORDING.reset(token)
 

@@ -351,6 +351,12 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample(raw("row_lists", rows=4), lambda i: listed(i, 4), (i,), dtypes=("int64", "int32"))
         for i in (PLACES, np.array([3, 1, 1, -1, 1, 0]), np.zeros((0, 2), int), np.array([[-2]]))
     ],
+    "row_marks": [
+        Sample(raw("row_marks", shape=(4, *rest)),
+               lambda _, i=i, rest=rest: scattered(np.ones((*i.shape, *rest)), i, 4) > 0,
+               (listed(i, 4),), dtypes=("int32",))
+        for i in (PLACES, np.array([3, 1]), np.zeros((0, 2), int)) for rest in ((3,), (2, 2))
+    ],
     "row_sums": [
         Sample(raw("row_sums", shape=(4, *rest)), lambda g, _, i=i: scattered(g, i, 4),
                (numbers(*i.shape, *rest), listed(i, 4)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from schuss.tensor import Array, Tensor, new_object
 
-__all__ = ["Leftover", "Scattered", "leave", "left_behind"]
+__all__ = ["Leftover", "Scattered", "leave", "left_behind", "put_together"]
 
 _slot: Any = Tensor.array  # type: ignore[misc]  # the descriptor of the slot
 
@@ -39,18 +39,23 @@ class Leftover(Tensor):
     @property
     def array(self) -> Array:
         """The array itself."""
-        held = _slot.__get__(self)
-        if type(held) is Scattered:
-            held = held.compute()
-            _slot.__set__(self, held)
-        return held  # type: ignore[no-any-return]  # the slot's
+        return put_together(self)
 
     @array.setter
     def array(self, value: Any) -> None:
         _slot.__set__(self, value)
 
 
-def leave(tensor: Tensor, parts: Scattered) -> None:
+def put_together(tensor: Tensor) -> Array:
+    """Return the array of a tensor that may have been left in its parts."""
+    held = _slot.__get__(tensor)
+    if type(held) is Scattered:
+        held = held.compute()
+        _slot.__set__(tensor, held)
+    return held  # type: ignore[no-any-return]  # the slot's
+
+
+def leave(tensor: Tensor, parts: Scattered | Array) -> None:
     """Let a tensor be what the last run left, from now on."""
     _slot.__set__(tensor, parts)
 

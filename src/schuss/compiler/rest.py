@@ -41,8 +41,9 @@ class Rest:
         stored = [access.node for access in self._nest.writes]
         if any(n.dtype.kind != "f" or not self._is_in_place(n) for n in stored):
             return False
-        self.averages = list(stored)
-        for node in stored:
+        moving = [n for n in stored if not self._is_kept(n)]
+        self.averages = list(moving)
+        for node in moving:
             others = [n for n in self.averages if n is not node]
             level = self._level(others)
             step = self._step(node, level)
@@ -51,7 +52,8 @@ class Rest:
                 self._steps.append(step)
         level = self._level(self.averages)
         # Without a step, all that is stored would have to be zero: as good as never.
-        return bool(self._steps) and all(n in level for n in self.averages)
+        steps = bool(self._steps) or len(moving) < len(stored)
+        return steps and all(n in level for n in self.averages)
 
     def _level(self, averages: list[Node]) -> dict[Node, None]:
         """Return the values that are the same for all elements, if these averages are zero."""
@@ -78,6 +80,13 @@ class Rest:
         pointer, view = self._nest.pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
         return is_read and pointer(view.root) in [pointer(n) for n in stored]
+
+    def _is_kept(self, node: Node) -> bool:
+        """Whether a node is the old value by its own word, where nothing goes to a row."""
+        if node.op != "where":
+            return False
+        marks = self._nest._register(node, node.inputs[0])
+        return marks is not None and self._is_sum(marks) and self._is_old(node.inputs[2], [node])
 
     def _is_in_place(self, node: Node) -> bool:
         """Whether the loop reads the old value of what it stores."""

@@ -74,6 +74,7 @@ class Strips:
     ) -> None:
         self._f = f
         self._pointer = pointer
+        # What is summed (nothing for marks, which say where something is), and the lists.
         self._sources = {n: [layouts.of(x) for x in n.inputs] for n in nodes}
         self._rows = nodes[0].shape[0]
         self._columns = nodes[0].size // self._rows
@@ -122,20 +123,27 @@ class Strips:
     def _note_sums(self, start: Scalar, stop: Scalar, awake: str) -> None:
         """Set the word `awake` if something goes to a row from `start` to `stop`."""
         f = self._f
-        for _, lists in self._sources.values():
+        for *_, lists in self._sources.values():
             with f.loop(start, stop) as row:
                 some = f.load(self._pointer(lists.root), row, I32).ge(0)
                 f.store(f.load(awake, 0, I64) | some.to(I64), awake, 0)
 
     def _fill(self, start: Scalar, stop: Scalar) -> None:
-        """Sum the rows from `start` to `stop`."""
+        """Sum (or mark) the rows from `start` to `stop`."""
         f = self._f
         for node, place in self._places.items():
             kind = kind_of(node.dtype)
             with f.loop(0, self._each * self._columns) as i:
                 f.store(f.number(0, kind), place, i)
             with f.loop(start, stop) as row:
-                self._add(node, row, f.address(place, (row - start) * self._columns, kind))
+                target = f.address(place, (row - start) * self._columns, kind)
+                if len(self._sources[node]) > 1:
+                    self._add(node, row, target)
+                    continue
+                (lists,) = self._sources[node]
+                some = f.load(self._pointer(lists.root), row, I32).ge(0)
+                with f.loop(0, self._columns) as i:
+                    f.store(some, target, i)
 
     def value(self, node: Node, i: Scalar) -> Scalar:
         """Return an element of a sum, inside of the loop."""

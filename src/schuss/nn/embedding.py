@@ -23,6 +23,10 @@ class Embedding(Module):
         embedding_dim: length of a row, at least 1.
         padding_idx: a row that starts at zero and receives no gradient, or None; negative
             numbers count from the end.
+        sparse: whether the gradient of `weight` is of the rows that were looked up alone. SGD
+            (without weight decay), Adagrad (the same) and SparseAdam take such a gradient, and
+            touch only these rows (SGD with momentum all of them); other rules refuse it. Anything
+            else sees the whole gradient.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -44,6 +48,7 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
+        sparse: bool = False,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
@@ -58,6 +63,7 @@ class Embedding(Module):
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = padding_idx
+        self.sparse = sparse
         self.weight = Parameter(init.empty((num_embeddings, embedding_dim), dtype))
         self.reset_parameters()
 
@@ -71,9 +77,10 @@ class Embedding(Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the rows for integer x of any shape: (*x.shape, embedding_dim)."""
-        return functional.embedding(x, self.weight, self.padding_idx)
+        return functional.embedding(x, self.weight, self.padding_idx, sparse=self.sparse)
 
     def extra_repr(self) -> str:
         """Return the options."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        sparse = ", sparse=True" if self.sparse else ""
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}{sparse}"

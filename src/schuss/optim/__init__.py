@@ -21,6 +21,7 @@ from schuss.optim.clip import clip_grad_norm_, clip_grad_value_
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.rmsprop import RMSprop
 from schuss.optim.sgd import SGD
+from schuss.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "SGD",
@@ -29,6 +30,7 @@ __all__ = [
     "AdamW",
     "Optimizer",
     "RMSprop",
+    "SparseAdam",
     "clip_grad_norm_",
     "clip_grad_value_",
     "lr_scheduler",

@@ -74,6 +74,15 @@ class Adagrad(Optimizer):
             },
         )
 
+    def goes_by_rows(self, group: Group) -> bool:
+        """Return True; refuse weight decay."""
+        if group["weight_decay"]:
+            raise RuntimeError(
+                f"{self._owner}: expected weight_decay 0 with a sparse gradient, got "
+                f"{group['weight_decay']}; decay moves every row, so leave sparse=True out."
+            )
+        return True
+
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the sum of squared gradients at its start."""
         return {"sum": zeros(parameter) + group["initial_accumulator_value"]}

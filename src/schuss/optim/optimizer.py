@@ -7,6 +7,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from schuss.functions import where
+from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 from schuss.tensor import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 
 __all__ = ["Group", "Optimizer", "Params", "Range", "State"]
@@ -39,6 +41,8 @@ class Optimizer:
 
     # For each hyperparameter that is a number, where it must be.
     ranges: ClassVar[Mapping[str, Range]] = {}
+    # Whether gradients have to be sparse.
+    needs_rows: ClassVar[bool] = False
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
@@ -98,6 +102,19 @@ class Optimizer:
             coefficients: as `coefficients` returned them, cast to the parameter's dtype.
         """
         raise NotImplementedError
+
+    def goes_by_rows(self, group: Group) -> bool:
+        """Return whether an update by a sparse gradient is one of its rows alone.
+
+        If not, the whole gradient, zero in other rows, gives the same.
+
+        Raises:
+            RuntimeError: where the rule takes no sparse gradients; the default.
+        """
+        raise RuntimeError(
+            f"{self._owner}: expected a dense gradient, got a sparse one, as an embedding with "
+            "sparse=True has it; give that parameter to SparseAdam, or leave sparse=True out."
+        )
 
     def check(self, group: Group) -> None:
         """Raise ValueError where hyperparameters do not fit together."""
@@ -162,9 +179,59 @@ class Optimizer:
             gradient = parameter.grad
             if group["maximize"]:
                 gradient = -gradient
-            values, changed = self.update(parameter, gradient, state, group, found)
-            parameter.assign(values)
-            for name, value in changed.items():
+            self._change(parameter, gradient, state, group, found)
+
+    def _change(
+        self,
+        parameter: Tensor,
+        gradient: Tensor,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> None:
+        """Update a parameter and its state; by a sparse gradient, the rows that it has."""
+        if isinstance(gradient, RowGradient) and has_rows(gradient):
+            by_rows = self.goes_by_rows(group)
+            if by_rows and TRACER.get() is None:
+                self._change_rows(parameter, gradient, state, group, coefficients)
+                return
+            marks = gradient.marks() if by_rows else None
+        elif self.needs_rows:
+            raise RuntimeError(
+                f"{self._owner}: expected a sparse gradient, got a dense one of shape "
+                f"{parameter.shape}; use Adam, or an embedding with sparse=True whose backward "
+                "pass and step are compiled together."
+            )
+        else:
+            marks = None
+        values, changed = self.update(parameter, gradient, state, group, coefficients)
+        for tensor, value in [(parameter, values), *((state[n], v) for n, v in changed.items())]:
+            if marks is not None and tensor.shape == parameter.shape:
+                value = where(marks, value, tensor)
+            tensor.assign(value)
+
+    def _change_rows(
+        self,
+        parameter: Tensor,
+        gradient: RowGradient,
+        state: State,
+        group: Group,
+        coefficients: tuple[Any, ...],
+    ) -> None:
+        rows, sums = gradient.coalesced()
+        shape = parameter.shape
+        picked = {
+            name: leaf(value.array[rows]) if value.shape == shape else value
+            for name, value in state.items()
+        }
+        values, changed = self.update(
+            leaf(parameter.array[rows]), leaf(sums), picked, group, coefficients
+        )
+        assign_rows(parameter, rows, values.array)
+        for name, value in changed.items():
+            if state[name].shape == shape:
+                assign_rows(state[name], rows, value.array)
+            else:
                 state[name].assign(value)
 
     def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, int]]:

@@ -80,6 +80,15 @@ class SGD(Optimizer):
                 f"momentum={group['momentum']}, dampening={group['dampening']}."
             )
 
+    def goes_by_rows(self, group: Group) -> bool:
+        """Return whether there is no momentum, which moves all rows; refuse weight decay."""
+        if group["weight_decay"]:
+            raise RuntimeError(
+                f"{self._owner}: expected weight_decay 0 with a sparse gradient, got "
+                f"{group['weight_decay']}; decay moves every row, so leave sparse=True out."
+            )
+        return not group["momentum"]
+
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the momentum, zero."""
         return {"momentum_buffer": zeros(parameter)} if group["momentum"] else {}

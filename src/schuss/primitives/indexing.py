@@ -17,7 +17,18 @@ from schuss.primitives.base import (
 )
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import normalize_axes
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, int32, int64, leaf
+from schuss.primitives.row_gradient import row_gradient
+from schuss.tensor import (
+    RECORDING,
+    TRACER,
+    Array,
+    Tensor,
+    TensorLike,
+    bool_,
+    int32,
+    int64,
+    leaf,
+)
 
 # A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
 # index tensor goes.
@@ -77,7 +88,7 @@ _unslice: Primitive = Primitive(
 )
 
 
-def _gather_shape(x: Spec, *indices: Spec, template: Template) -> Spec:
+def _gather_shape(x: Spec, *indices: Spec, template: Template, sparse: bool = False) -> Spec:
     arrays = tuple(_stand_in(i) for i in indices)
     return _stand_in(x)[_filled(template, arrays)].shape, x[1]
 
@@ -99,10 +110,24 @@ def _scatter_add_value(
     return out
 
 
-def _gather_value(x: Array, *indices: Array, template: Template) -> Any:
+def _gather_value(x: Array, *indices: Array, template: Template, sparse: bool = False) -> Any:
     if template == ROWS_BY_INDEX and x.ndim:
         return x.take(indices[0], 0)
     return x[_filled(template, indices)]
+
+
+def _gather_derivative(
+    position: int,
+    g: Tensor,
+    y: Tensor,
+    x: Tensor,
+    *indices: Tensor,
+    template: Template,
+    sparse: bool = False,
+) -> Tensor:
+    if sparse and not RECORDING.get():
+        return row_gradient(g, indices[0], x.shape)
+    return apply(_scatter_add, (g, *indices), {"template": template, "shape": x.shape})
 
 
 _gather = Primitive(
@@ -110,9 +135,7 @@ _gather = Primitive(
     value=_gather_value,
     shape=_gather_shape,
     variadic=True,
-    derivative=lambda position, g, y, x, *indices, template: apply(
-        _scatter_add, (g, *indices), {"template": template, "shape": x.shape}
-    ),
+    derivative=_gather_derivative,
     lower=Kernel("gather"),
 )
 
@@ -179,6 +202,21 @@ _row_sums = Primitive(
     derivative=NOT_DIFFERENTIABLE,
     lower=ROWS,
 )
+
+_row_marks = Primitive(
+    "row_marks",
+    value=lambda lists, *, shape: np.broadcast_to(
+        (lists[: shape[0]] >= 0).reshape(-1, *[1] * (len(shape) - 1)), shape
+    ).copy(),
+    shape=lambda lists, *, shape: (shape, bool_),
+    derivative=NOT_DIFFERENTIABLE,
+    lower=ROWS,
+)
+
+
+def look_up(x: Tensor, rows: Tensor) -> Tensor:
+    """Return rows of `x`; what flows back is a sparse gradient, unless it is recorded itself."""
+    return apply(_gather, (x, rows), {"template": ROWS_BY_INDEX, "sparse": True})
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:

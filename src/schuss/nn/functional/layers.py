@@ -15,6 +15,7 @@ from schuss.nn.functional._checks import (
     require_tensors,
 )
 from schuss.primitives import normalization
+from schuss.primitives.indexing import look_up
 from schuss.primitives.normalization import standardize
 from schuss.tensor import Tensor, no_grad
 
@@ -62,13 +63,16 @@ def _refuse_features(shape: tuple[int, ...], features: int) -> None:
     raise ValueError(f"Linear: expected x of shape (..., {features}), got {shape}; {way_out}.")
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def embedding(
+    input: Tensor, weight: Tensor, padding_idx: int | None = None, *, sparse: bool = False
+) -> Tensor:
     """Return the rows of `weight` that the indices name.
 
     Args:
         input: integer tensor of any shape, values in [0, num_embeddings).
         weight: tensor of shape (num_embeddings, embedding_dim).
         padding_idx: the row that receives no gradient; negative numbers count from the end.
+        sparse: whether the gradient of `weight` is of its touched rows alone; see `nn.Embedding`.
 
     Returns:
         A tensor of shape (*input.shape, embedding_dim).
@@ -85,7 +89,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
-    rows = weight[input]
+    rows = look_up(weight, input) if sparse else weight[input]
     if padding_idx is None:
         return rows
     if not -count <= padding_idx < count:

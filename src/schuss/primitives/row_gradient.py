@@ -1,0 +1,136 @@
+"""Sparse gradients: the few rows of a table that an error arrives at, and what arrives there."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.leftover import Leftover, Scattered, leave, put_together
+from schuss.tensor import TRACER, Array, Tensor, leaf, new_object, next_stamp
+
+__all__ = ["RowGradient", "assign_rows", "has_rows", "row_gradient"]
+
+
+class RowGradient(Leftover):
+    """A gradient that knows its rows; whoever asks for its array sees the whole table.
+
+    Attributes:
+        rows: integers of any shape, the row that each of `values` goes to, or None after the
+            gradient was assigned to; a row may come more than once.
+        values: of shape (*rows.shape, *shape[1:]).
+    """
+
+    __slots__ = ("_shape", "rows", "values")
+
+    rows: Tensor | None
+    values: Tensor
+    _shape: tuple[int, ...]
+
+    @property
+    def array(self) -> Array:
+        """The whole table."""
+        return put_together(self)
+
+    @array.setter
+    def array(self, value: Any) -> None:
+        self.rows = None
+        leave(self, value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes of the table."""
+        return self._shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+        return self.values.array.dtype
+
+    def __add__(self, other: Any) -> Tensor:
+        if type(other) is not RowGradient or self.rows is None or other.rows is None:
+            return Tensor.__add__(self, other)
+        from schuss.functions import concat
+
+        rows = concat([self.rows.reshape((-1,)), other.rows.reshape((-1,))])
+        values = [g.values.reshape((-1, *self.shape[1:])) for g in (self, other)]
+        return row_gradient(concat(values), rows, self.shape)
+
+    def __mul__(self, other: Any) -> Tensor:
+        if self.rows is None or getattr(other, "shape", ()) != ():
+            return Tensor.__mul__(self, other)
+        return row_gradient(self.values * other, self.rows, self.shape)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self.__mul__(other)
+
+    def __neg__(self) -> Tensor:
+        return self.__mul__(-1.0)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return leaf(np.array(self.array))
+
+    def coalesced(self) -> tuple[Array, Array]:
+        """Return the rows, each once and in their order, and the sums of what goes to them."""
+        assert self.rows is not None
+        places = self.rows.array.reshape(-1) % self.shape[0]
+        values = self.values.array.reshape(places.size, *self.shape[1:])
+        if not places.size:
+            return places, values
+        order = np.argsort(places, kind="stable")
+        places = places[order]
+        starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
+        return places[starts], np.add.reduceat(values[order], starts, axis=0)
+
+    def marks(self) -> Tensor:
+        """Return for each element of the table whether its row is one of `rows`."""
+        from schuss.primitives.base import REGISTRY, apply
+
+        lists = apply(REGISTRY["row_lists"], (self.rows,), {"rows": self.shape[0]})
+        return apply(REGISTRY["row_marks"], (lists,), {"shape": self.shape})
+
+
+def row_gradient(values: Tensor, rows: Tensor, shape: tuple[int, ...]) -> RowGradient:
+    """Return the gradient of a table of this shape that is zero but for these rows."""
+    made: RowGradient = new_object(RowGradient)
+    made.rows, made.values = rows, values
+    made._shape = shape
+    made.requires_grad = False
+    made.grad = made.node = None
+    made.stamp = 0
+    if TRACER.get() is None:
+        leave(made, Scattered(lambda: _table(values, rows, shape).array))
+    else:
+        leave(made, _table(values, rows, shape).array)
+    return made
+
+
+def _table(values: Tensor, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+    from schuss.primitives.base import REGISTRY, apply
+    from schuss.primitives.indexing import ROWS_BY_INDEX
+
+    attributes = {"template": ROWS_BY_INDEX, "shape": shape}
+    return apply(REGISTRY["scatter_add"], (values, rows), attributes)
+
+
+def has_rows(gradient: Any) -> bool:
+    """Whether a gradient says which rows it has."""
+    return type(gradient) is RowGradient and gradient.rows is not None
+
+
+def _holders(tensor: Tensor) -> int:
+    """Return the reference count of a tensor's array, counted in the one way used here."""
+    return next(map(sys.getrefcount, [tensor.array]))
+
+
+_ALONE = _holders(leaf(np.zeros(1)))
+
+
+def assign_rows(tensor: Tensor, rows: Array, values: Array) -> None:
+    """Change rows of a tensor, in place unless somebody else holds its array."""
+    mine = tensor.array.base is None and tensor.array.flags.writeable
+    if not mine or _holders(tensor) > _ALONE:
+        tensor.array = np.array(tensor.array)
+    tensor.array[rows] = values
+    tensor.stamp = next_stamp()
