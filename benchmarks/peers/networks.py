@@ -169,14 +169,14 @@ def embedding_mlp(count: int, width: int, picked: int, pooling: str) -> tuple[La
 
 
 NETWORKS = {
-    "iris": mlp([4, 16, 3], 16, 2000, 20),
-    "digits": mlp([64, 128, 10], 64, 400, 20),
-    "mnist": mlp([784, 512, 512, 10], 128, 8),
-    "wide": mlp([2048, 2048, 2048, 10], 256, 2, 2),
-    "residual": Network(residual_mlp(128, 256, 8, 10), 256, 8),
+    "iris": mlp([4, 16, 3], 16, 5000, 20),
+    "digits": mlp([64, 128, 10], 64, 2000, 20),
+    "mnist": mlp([784, 512, 512, 10], 128, 60),
+    "wide": mlp([2048, 2048, 2048, 10], 256, 5, 2),
+    "residual": Network(residual_mlp(128, 256, 8, 10), 256, 20),
     # A text as the mean of its words, and a row of a table with eight columns of categories.
-    "embedding": Network(embedding_mlp(10_000, 64, 8, "mean"), 256, 40),
-    "columns": Network(embedding_mlp(10_000, 64, 8, "concat"), 256, 20),
+    "embedding": Network(embedding_mlp(10_000, 64, 8, "mean"), 256, 200),
+    "columns": Network(embedding_mlp(10_000, 64, 8, "concat"), 256, 100),
 }
 
 

@@ -94,6 +94,9 @@ def build(option: str, network: Network, data: Data) -> Steps:
     def loss_of(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return nn.functional.cross_entropy(model(x), y)
 
+    if option == "compile":
+        # Else it gives up compiling after the networks before.
+        torch.compiler.reset()
     objective: Callable[..., Any] = torch.compile(loss_of) if option == "compile" else loss_of
 
     threads = cores()
