@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 
 from schuss.compiler.threads import team_size
 
@@ -21,6 +20,13 @@ _BLOCK, _TRIAL = 16, 5
 _PATIENCE, _MOST_PATIENCE = 4, 512
 # So many times slower than it was means that something has changed.
 _SLOWER = 1.5
+
+
+def _median(times: list[float]) -> float:
+    """Return the median; the module `statistics` would take longer to load than a step to run."""
+    ordered = sorted(times)
+    half = len(ordered) // 2
+    return (ordered[half] + ordered[~half]) / 2
 
 
 class Chooser:
@@ -77,7 +83,7 @@ class Chooser:
     def _look(self) -> None:
         """Choose by the times of the runs since the last look."""
         # The first run after a change of the threads finds cold caches and sleeping workers.
-        median = statistics.median(self._times[1:])
+        median = _median(self._times[1:])
         self._times.clear()
         if self._most == 1:
             self._best = median

@@ -206,7 +206,8 @@ class Graph:
             updated = None if state.updated is None else numbers[state.updated]
             lines.append(f"{updated}|{type(state.tensor).__name__}")
         lines.append(f"{[numbers[n] for n in self.outputs]}|{self.aside}")
-        lines += {n.op: _home(n.primitive) for n in numbers if n.primitive is not None}.values()
+        primitives = dict.fromkeys([n.primitive for n in numbers])
+        lines += [_home(primitive) for primitive in primitives if primitive is not None]
         digest.update("\n".join(lines).encode())
         return digest.hexdigest()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from collections.abc import Sequence
 from functools import cache, partial
 from importlib.util import find_spec
@@ -34,7 +33,9 @@ def _blas() -> Any:
 
 @cache
 def _mathematics() -> Any:
-    return ctypes.CDLL(ctypes.util.find_library("m") or None)
+    from ctypes.util import find_library
+
+    return ctypes.CDLL(find_library("m") or None)
 
 
 @cache

@@ -265,11 +265,12 @@ class Tracer:
         if isinstance(primitive.lower, Composition):
             return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
-        dtypes = [x.array.dtype for x in tensors]
-        weak = dtypes[0] if len(dtypes) == 1 else result_dtype(*dtypes)
-        if primitive.name == "where":
-            weak = result_dtype(*[x.dtype for x in inputs[1:] if isinstance(x, Tensor)])
-        nodes = tuple(self._operand(x, weak) for x in inputs)
+        if len(tensors) == len(inputs):
+            nodes = tuple([self.read(x) for x in tensors])
+        else:
+            weighed = inputs[1:] if primitive.name == "where" else inputs
+            weak = result_dtype(*[x.array.dtype for x in weighed if isinstance(x, Tensor)])
+            nodes = tuple([self._operand(x, weak) for x in inputs])
         try:
             node = result(primitive, nodes, attributes)
         except ValueError as error:

@@ -251,6 +251,10 @@ def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
 
 def elementwise_shape(*specs: Spec) -> Spec:
     """Return the broadcast shape and the common dtype."""
+    first = specs[0]
+    # Most often they are equal, and then there is nothing to find out.
+    if all(s[1] is first[1] and s[0] == first[0] for s in specs):
+        return first
     return _broadcast_shape(specs), result_dtype(*[s[1] for s in specs])
 
 
