@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import os
 from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-__all__ = ["chosen_threads", "get_num_threads", "limit_threads", "set_num_threads"]
+__all__ = ["chosen_threads", "get_num_threads", "limit_threads", "set_num_threads", "usable_cores"]
+
+_CGROUPS = Path("/sys/fs/cgroup")
 
 _controller: Any = None
 _chosen: int | None = None
@@ -24,6 +30,30 @@ def _blas() -> Any:
         eager = [p for p in (x["filepath"] for x in found.info()) if "scipy_openblas32" not in p]
         _controller = found.select(filepath=eager)
     return _controller
+
+
+@cache
+def usable_cores() -> int:
+    """Return how many cores this process may use: a container's share of them counts."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    mine = len(affinity(0)) if affinity else os.cpu_count() or 1
+    share = _share_of_cores(_CGROUPS)
+    return mine if share is None else max(1, min(mine, math.ceil(share)))
+
+
+def _share_of_cores(groups: Path) -> float | None:
+    """Return how many cores' time the kernel grants, or None where it says nothing of it."""
+    ways = [["cpu.max"], ["cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"]]
+    for names in ways:
+        try:
+            words = [word for name in names for word in (groups / name).read_text().split()]
+            quota, period = (float(word) for word in words)
+        except (OSError, ValueError):
+            # There is no such file, or it says "max".
+            continue
+        if quota > 0 and period > 0:
+            return quota / period
+    return None
 
 
 def set_num_threads(n: int) -> None:

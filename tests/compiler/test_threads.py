@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler import compile, processor, threads
+from schuss.compiler import compile, threads
 from schuss.compiler.chooser import Chooser
+from schuss.threads import usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def run(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
         step(ss.tensor(x * 1e-3))
 
 
-@pytest.mark.skipif(processor.cores() < 2, reason="needs two cores")
+@pytest.mark.skipif(usable_cores() < 2, reason="needs two cores")
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the kernel places threads")
 def test_workers_keep_off_the_callers_core(monkeypatch: pytest.MonkeyPatch) -> None:
     run(2, monkeypatch)
@@ -46,7 +47,7 @@ def test_workers_keep_off_the_callers_core(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_more_threads_than_cores_are_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
-    size = processor.cores() + 6
+    size = usable_cores() + 6
     run(size, monkeypatch)
     if hasattr(os, "sched_getaffinity"):
         for worker in threads.team(size)._workers:

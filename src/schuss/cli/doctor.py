@@ -11,6 +11,7 @@ from time import perf_counter
 
 import schuss
 from schuss.cli.parser import CommandParser
+from schuss.threads import usable_cores
 
 __all__ = ["parser", "run"]
 
@@ -84,16 +85,11 @@ def _machine() -> dict[str, str]:
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
-        "threads": f"{_usable_cores()} of {os.cpu_count()} cores {' '.join(limits)}".strip(),
+        "threads": f"{usable_cores()} of {os.cpu_count()} cores {' '.join(limits)}".strip(),
         "BLAS": _blas(),
         "compiler": _compiler(),
         "compiled": _cache(),
     }
-
-
-def _usable_cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _processor() -> str:

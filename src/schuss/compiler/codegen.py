@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from schuss.compiler.processor import cores, llvm, target_machine
+from schuss.compiler.processor import llvm, target_machine
+from schuss.threads import usable_cores
 
 __all__ = ["generate", "optimise", "tidy", "together"]
 
@@ -33,7 +34,7 @@ def together(tasks: Sequence[Callable[[], Result]]) -> list[Result]:
             except BaseException as error:  # raised below, on the caller's thread
                 failures.append(error)
 
-    count = min(len(tasks), cores()) - 1
+    count = min(len(tasks), usable_cores()) - 1
     helpers = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     for thread in helpers:
         thread.start()

@@ -9,7 +9,6 @@ from functools import cache
 from typing import Any
 
 __all__ = [
-    "cores",
     "has_feature",
     "llvm",
     "target_features",
@@ -77,12 +76,3 @@ def has_feature(name: str) -> bool:
     """Return whether the processor has a feature, by LLVM's name for it."""
     _, features = _processor()
     return f"+{name}" in features.split(",")
-
-
-@cache
-def cores() -> int:
-    """Return on how many cores this process may run."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.native import Library, load
-from schuss.compiler.processor import cores
-from schuss.threads import chosen_threads
+from schuss.threads import chosen_threads, usable_cores
 
 __all__ = ["Team", "launch", "runtime", "team", "team_size"]
 
@@ -250,7 +249,7 @@ class Team:
         self.size = size
         self._memory = np.zeros(_THREADS + 4 * size + 64, np.uint8)
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
-        has_cores = size <= cores()
+        has_cores = size <= usable_cores()
         self._set(_SPINS, _SPIN_TURNS if has_cores else _SHARING_TURNS)
         self._set(_SPINS + 4, _MEETING_TURNS if has_cores else _SHARING_TURNS)
         self._set(_CALLER, -1)
@@ -290,7 +289,7 @@ _teams: dict[int, Team] = {}
 def team_size() -> int:
     """Return how many threads programs run on: by default, one a core."""
     chosen = chosen_threads()
-    return chosen if chosen is not None else cores()
+    return chosen if chosen is not None else usable_cores()
 
 
 def team(size: int) -> Team:
