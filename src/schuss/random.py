@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from schuss.primitives.random import random_uniform
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, asarray, float32, int64, leaf
+from schuss.tensor import (
+    TRACER,
+    Array,
+    Tensor,
+    TensorLike,
+    asarray,
+    float32,
+    int64,
+    leaf,
+    next_stamp,
+)
 
 __all__ = [
     "bernoulli",
@@ -61,7 +71,7 @@ def set_state(state: TensorLike) -> None:
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
         shape = tuple(shape[0])
-    sizes = tuple(map(operator.index, shape))
+    sizes = tuple([n if type(n) is int else operator.index(n) for n in shape])
     if min(sizes, default=0) < 0:
         raise ValueError(f"rand: expected lengths of axes of at least 0, got {sizes}.")
     return sizes
@@ -76,7 +86,9 @@ def rand(*shape: Any, dtype: Any = None) -> Tensor:
     """
     drawn = random_uniform(_key, _shape(shape), dtype)
     if TRACER.get() is None:
-        _key.assign(leaf(_key.array + _NEXT))
+        # What assign does, without its checks.
+        _key.array = _key.array + _NEXT
+        _key.stamp = next_stamp()
     else:
         _key.assign(_key + asarray(_NEXT))
     return drawn

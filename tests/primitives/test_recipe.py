@@ -10,7 +10,7 @@ import pytest
 import schuss as ss
 from schuss.compiler.inner_loops import MOST, is_possible
 from schuss.compiler.recipes import bind_recipe
-from schuss.primitives import elementwise, normalization, recipe
+from schuss.primitives import elementwise, normalization, random, recipe
 from schuss.primitives.recipe import Recipe, number
 
 RECIPES = {
@@ -123,3 +123,18 @@ def test_a_result_that_cannot_take_the_first_input_is_refused(
     monkeypatch.setattr(recipe, "_all", [])
     with pytest.raises(ValueError, match="take the first input's place"):
         bind_recipe(Recipe("x", "y = exp x; z = add y y"), np.dtype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [ss.float32, ss.float64])
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 100, 1023, 1024])
+def test_machine_code_draws_the_same_numbers(
+    monkeypatch: pytest.MonkeyPatch, size: int, dtype: Any
+) -> None:
+    for seed, draw in ((0, 0), (-5, 3), (2**63 - 1, 2**40)):
+        key = np.array([seed, draw])
+        monkeypatch.setattr(random, "_native", {})
+        expected = random._uniform_value(key, shape=(size, 1), dtype=dtype)
+        random._bind()
+        found = random._uniform_value(key, shape=(size, 1), dtype=dtype)
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, expected, strict=True)

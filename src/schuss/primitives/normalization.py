@@ -250,6 +250,9 @@ _CLASS_ERROR = Recipe(
 
 
 def _class_error_value(g: Array, x: Array, classes: Array, axis: int) -> Any:
+    if not g.flags.c_contiguous:
+        # One error for all rows, most often.
+        g = g.copy()
     return _CLASS_ERROR.evaluate(x, classes, g, number(1.0, x.dtype), axes=(axis,))
 
 

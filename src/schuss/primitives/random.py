@@ -10,7 +10,8 @@ import numpy as np
 
 from schuss.compiler.faces import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
-from schuss.tensor import Array, Tensor, float32, supported_dtype
+from schuss.primitives.recipe import awaited, count_call
+from schuss.tensor import Array, Tensor, float32, float64, supported_dtype
 
 # To make a generator costs many times what it costs to put one into a state.
 _own = threading.local()
@@ -28,6 +29,14 @@ def _generator() -> np.random.Philox:
 
 def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
+    size = math.prod(shape)
+    if size <= _FEW:
+        native = _native.get(dtype)
+        if native is not None:
+            memory, address = _memory()
+            native(address, *key.tolist(), -(-size * dtype.itemsize // _BLOCK))
+            return memory.view(dtype)[:size].reshape(shape).copy()
+        count_call()
     words = np.zeros(6, np.uint64)
     words[::3] = key.view(np.uint64)
     bits = _generator()
@@ -39,12 +48,34 @@ def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) 
         "has_uint32": 0,
         "uinteger": 0,
     }
-    size = math.prod(shape)
     if dtype == float32:
         halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]
         # The upper 24 bits: every multiple of 2**-24 in [0, 1) equally often.
         return np.multiply((halves >> _EIGHT).astype(float32), _UNIT).reshape(shape)
     return ((bits.random_raw(size) >> np.uint64(11)) * 2.0**-53).reshape(shape)
+
+
+# Few numbers come from machine code, once it is there: the same ones.
+_FEW, _BLOCK = 1024, 32
+_native: dict[Any, Any] = {}
+
+
+def _bind() -> None:
+    from schuss.compiler.philox import bind_draw
+
+    _native.update({dtype: bind_draw(dtype) for dtype in (float32, float64)})
+
+
+awaited.append(_bind)
+
+
+def _memory() -> tuple[Array, int]:
+    """Return this thread's memory for few numbers, and its address."""
+    found: tuple[Array, int] | None = getattr(_own, "memory", None)
+    if found is None:
+        memory = np.empty(_FEW)
+        found = _own.memory = memory, memory.ctypes.data
+    return found
 
 
 _random_uniform = Primitive(

@@ -9,6 +9,7 @@ to load it takes as long as some ten thousand of NumPy's calls.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -25,6 +26,8 @@ _PATIENCE = 1000
 
 _calls = 0
 _all: list[Recipe] = []
+# Called when machine code is wanted.
+awaited: list[Callable[[], None]] = []
 _largest: Any = np.maximum.reduce
 
 
@@ -92,7 +95,7 @@ class Recipe:
             return self.follow(first, *rest, axes=axes)
         native = self.native.get(first.dtype)
         if native is None:
-            _count()
+            count_call()
         else:
             found = self._run(native, first, rest)
             if found is not None:
@@ -146,8 +149,8 @@ class Recipe:
         return found.reshape(rows) if self.is_row else found
 
 
-def _count() -> None:
-    """Count a recipe that NumPy follows; at a hundred or so, let machine code follow them all."""
+def count_call() -> None:
+    """Count what NumPy does for want of machine code; from some hundred on, get that."""
     global _calls
     _calls += 1
     if _calls == _PATIENCE:
@@ -157,7 +160,9 @@ def _count() -> None:
 
 
 def load_recipes() -> None:
-    """Let machine code follow all recipes, where it can."""
+    """Let machine code follow all recipes, where it can, and do what else was `awaited`."""
+    for bind in awaited:
+        bind()
     from schuss.compiler.inner_loops import is_possible
     from schuss.compiler.recipes import bind_recipe
 

@@ -116,14 +116,16 @@ def sum(
 # A sum over a count, evaluated at once as a single node.
 
 
-def mean_share(shape: tuple[int, ...], axes: tuple[int, ...]) -> float:
+def _mean_share(shape: tuple[int, ...], axes: tuple[int, ...]) -> float:
     """Return one over the number of elements that a mean is taken of, which is not 0."""
-    return 1.0 / math.prod([shape[a] for a in axes])
+    return 1.0 / (shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes]))
 
 
 def _mean_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     total = sum_value(x, axes, keepdims)
-    return np.multiply(total, as_operand(mean_share(x.shape, axes), x.dtype))
+    share = _mean_share(x.shape, axes)
+    # NumPy's own numbers are multiplied with Python's in no time.
+    return total * (as_operand(share, x.dtype) if type(total) is np.ndarray else share)
 
 
 _mean = Primitive(
@@ -132,11 +134,11 @@ _mean = Primitive(
     shape=same_dtype,
     derivative=(
         lambda g, y, x, *, axes, keepdims: broadcast_to(
-            restore(multiply(g, mean_share(x.shape, axes)), x, axes, keepdims), x.shape
+            restore(multiply(g, _mean_share(x.shape, axes)), x, axes, keepdims), x.shape
         ),
     ),
     lower=Composition(
-        lambda x, *, axes, keepdims: multiply(sum(x, axes, keepdims), mean_share(x.shape, axes))
+        lambda x, *, axes, keepdims: multiply(sum(x, axes, keepdims), _mean_share(x.shape, axes))
     ),
 )
 

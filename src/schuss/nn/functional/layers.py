@@ -17,7 +17,8 @@ from schuss.nn.functional._checks import (
 from schuss.primitives import normalization
 from schuss.primitives.indexing import look_up
 from schuss.primitives.normalization import standardize
-from schuss.tensor import Tensor, no_grad
+from schuss.primitives.recipe import number
+from schuss.tensor import TRACER, Tensor, leaf, no_grad
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -313,4 +314,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     if p == 1.0:
         return input * 0.0
     keep = random.bernoulli(1.0 - p, input.shape)
-    return input * (ops.astype(keep, input.dtype) * (1.0 / (1.0 - p)))
+    scale = 1.0 / (1.0 - p)
+    if TRACER.get() is None:
+        return input * leaf(np.asarray(keep.array * number(scale, input.dtype)))
+    return input * (ops.astype(keep, input.dtype) * scale)
