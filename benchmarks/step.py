@@ -148,9 +148,10 @@ def measure(network: Network, peers: list[Peer], rounds: int, patience: float) -
 def ratios(entries: list[Entry]) -> dict[str, tuple[float, str]]:
     """By kind, our median over the fastest peer's, and that peer."""
     found = {}
-    for kind in ("call", "scan"):
+    for kind in ("call", "scan", "sparse call", "sparse scan"):
+        driven = kind.split()[-1]
         rivals = [
-            e for e in entries if not e.peer.name.startswith(OURS) and kind in e.peer.competes
+            e for e in entries if not e.peer.name.startswith(OURS) and driven in e.peer.competes
         ]
         ours = [e for e in entries if e.peer.name == f"{OURS} {kind}"]
         if rivals and ours:

@@ -64,6 +64,15 @@ class Peer:
 PEERS = [
     Peer("Schuss call", "schuss_steps", "call", "call", cache=("SCHUSS_CACHE",)),
     Peer("Schuss scan", "schuss_steps", "scan", "scan", scans=True, cache=("SCHUSS_CACHE",)),
+    Peer("Schuss sparse call", "schuss_steps", "sparse call", "call", cache=("SCHUSS_CACHE",)),
+    Peer(
+        "Schuss sparse scan",
+        "schuss_steps",
+        "sparse scan",
+        "scan",
+        scans=True,
+        cache=("SCHUSS_CACHE",),
+    ),
     Peer("Schuss eager", "schuss_steps", "eager", ""),
     Peer("PyTorch eager", "torch_steps", "eager", "call scan"),
     Peer("PyTorch fused Adam", "torch_steps", "fused", "call scan"),

@@ -1,4 +1,4 @@
-"""The steps of Schuss: called, scanned and eager."""
+"""The steps of Schuss: called, scanned and eager; called and scanned with a sparse rule, too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import schuss as ss
-from peers.driver import Steps
+from peers.driver import LeftOut, Steps
 from peers.networks import (
     LR,
     Activation,
@@ -21,6 +21,7 @@ from peers.networks import (
     Network,
     Norm,
     Residual,
+    walk,
 )
 from schuss import nn, optim
 
@@ -30,9 +31,9 @@ ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU}
 class Pooled(nn.Module):
     """Rows of a table, averaged or laid end to end."""
 
-    def __init__(self, layer: Embedding) -> None:
+    def __init__(self, layer: Embedding, sparse: bool) -> None:
         super().__init__()
-        self.table = nn.Embedding(layer.count, layer.width)
+        self.table = nn.Embedding(layer.count, layer.width, sparse=sparse)
         self.pooling = layer.pooling
 
     def forward(self, x: Any) -> Any:
@@ -51,12 +52,12 @@ class Sum(nn.Module):
         return x + self.body(x)
 
 
-def module_of(layer: Layer) -> nn.Module:
+def module_of(layer: Layer, sparse: bool) -> nn.Module:
     match layer:
         case Linear(inputs, outputs):
             return nn.Linear(inputs, outputs)
         case Embedding():
-            return Pooled(layer)
+            return Pooled(layer, sparse)
         case Norm(width):
             return nn.LayerNorm(width)
         case Activation(name):
@@ -64,33 +65,43 @@ def module_of(layer: Layer) -> nn.Module:
         case Dropout(p):
             return nn.Dropout(p)
         case Residual(layers):
-            return Sum(nn.Sequential(*map(module_of, layers)))
+            return Sum(nn.Sequential(*[module_of(x, sparse) for x in layers]))
 
 
-def make_model(network: Network, weights: list[np.ndarray]) -> nn.Module:
-    """The network with these weights."""
-    model = nn.Sequential(*map(module_of, network.layers))
+def make_model(network: Network, weights: list[np.ndarray], sparse: bool = False) -> nn.Module:
+    """The network with these weights; tables may have sparse gradients."""
+    model = nn.Sequential(*[module_of(x, sparse) for x in network.layers])
     for parameter, value in zip(model.parameters(), weights, strict=True):
         parameter.assign(value)
     return model
 
 
 def make_step(model: nn.Module) -> Callable[[Any, Any], Any]:
-    """A whole step: forward, loss, backward, Adam."""
-    rule = optim.Adam(model.parameters(), lr=LR)
+    """A whole step: forward, loss, backward, Adam; SparseAdam for tables with sparse gradients."""
+    layers = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse]
+    tables = [layer.weight for layer in layers]
+    others = [p for p in model.parameters() if all(p is not table for table in tables)]
+    rules: list[optim.Optimizer] = [optim.Adam(others, lr=LR)]
+    if tables:
+        rules.append(optim.SparseAdam(tables, lr=LR))
 
     def step(x: Any, y: Any) -> Any:
         loss = nn.functional.cross_entropy(model(x), y)
-        rule.zero_grad()
+        for rule in rules:
+            rule.zero_grad()
         loss.backward()
-        rule.step()
+        for rule in rules:
+            rule.step()
         return loss
 
     return step
 
 
 def build(option: str, network: Network, data: Data) -> Steps:
-    step: Any = make_step(make_model(network, data.weights))
+    sparse = option.startswith("sparse")
+    if sparse and not any(isinstance(x, Embedding) for x in walk(network.layers)):
+        raise LeftOut("no embedding")
+    step: Any = make_step(make_model(network, data.weights, sparse))
     x, y = ss.tensor(data.x[: network.batch]), ss.tensor(data.y[: network.batch])
     if option != "eager":
         step = ss.compile(step)
@@ -107,4 +118,5 @@ def build(option: str, network: Network, data: Data) -> Steps:
     def scan(count: int) -> float:
         return float(step.scan((data.x, data.y), data.index[:count]).numpy()[-1])
 
-    return Steps(scan if option == "scan" else loop, arena=None if option == "eager" else arena)
+    run = scan if option.endswith("scan") else loop
+    return Steps(run, arena=None if option == "eager" else arena)
