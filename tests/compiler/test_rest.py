@@ -29,9 +29,8 @@ RULES: dict[str, Callable[[Any], Any]] = {
     "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5),
     "adagrad": lambda p: optim.Adagrad(p, lr=0.01),
 }
-# The rules that leave rows at rest, once their averages have begun.
-RESTING = {"adam", "amsgrad", "adam without eps", "adam that never stops", "sgd", "momentum"}
-RESTING |= {"rmsprop", "adagrad"}
+# The rules that leave rows at rest; for the others it would have to be known what is in memory.
+RESTING = {"sgd"}
 
 
 def train(rule: str, compiled: bool, change: Any = None) -> list[np.ndarray]:

@@ -183,7 +183,7 @@ class LoopNest:
         if not rest.exists:
             return self.strips.loop(low, high)
         rests = partial(rest.changes_nothing, self._number)
-        return self.strips.loop(low, high, rests, rest.note_averages)
+        return self.strips.loop(low, high, rests)
 
     def _number(self, node: Node, x: Node) -> Scalar:
         """Return an operand that is the same for all elements."""

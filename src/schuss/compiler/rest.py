@@ -1,10 +1,13 @@
 """Rows at rest: what an update leaves as it is, and need not be read or written.
 
-Where no gradient arrives at a row and a rule's averages of it are zero, most rules change nothing.
-Whether one does is found out here from the update itself, in two parts. When it is compiled: which
-values are then the same for all elements, and whether every other one that is stored is what was
-there, plus or minus one of these. When it runs: whether these values, computed once, are zero (a
-learning rate or an epsilon could make them something else).
+Where no gradient arrives at a row, gradient descent without momentum changes nothing, nor does a
+rule that says so, as those for sparse gradients do. Whether an update is like that is found out
+here from the update itself, in two parts. When it is compiled: whether every value that is stored
+is what was there, plus or minus one that is the same for all elements. When it runs: whether these
+values, computed once, are zero (a learning rate could make them something else).
+
+Rules whose averages are zero at a row leave it alone, too, but to look at the averages takes as
+long as to move the row: which way each row goes cannot be foreseen.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.faces import Rows
 from schuss.compiler.graph import Node
-from schuss.compiler.scalars import BOOL, F32, I32, I64, Scalar, kind_of
+from schuss.compiler.scalars import BOOL, Scalar, kind_of
 
 if TYPE_CHECKING:
     from schuss.compiler.loops import LoopNest
@@ -31,66 +34,50 @@ class Rest:
 
     def __init__(self, nest: LoopNest) -> None:
         self._nest = nest
-        # The stored values whose old ones have to be zero, and what is added to the others.
-        self.averages: list[Node] = []
+        # What is added to the stored values, or taken from them.
         self._steps: list[Node] = []
         self.exists = bool(nest.writes) and not nest.reductions and self._find()
 
     def _find(self) -> bool:
-        """Find the averages: all that is stored, but for what a step is added to."""
-        stored = [access.node for access in self._nest.writes]
-        if any(n.dtype.kind != "f" or not self._is_in_place(n) for n in stored):
-            return False
-        moving = [n for n in stored if not self._is_kept(n)]
-        self.averages = list(moving)
-        for node in moving:
-            others = [n for n in self.averages if n is not node]
-            level = self._level(others)
-            step = self._step(node, level)
-            if step is not None and all(n in level for n in others):
-                self.averages = others
-                self._steps.append(step)
-        level = self._level(self.averages)
-        # Without a step, all that is stored would have to be zero: as good as never.
-        steps = bool(self._steps) or len(moving) < len(stored)
-        return steps and all(n in level for n in self.averages)
+        """Find the steps."""
+        level = self._level()
+        for access in self._nest.writes:
+            if self._is_kept(access.node):
+                continue
+            step = self._step(access.node, level)
+            if step is None:
+                return False
+            self._steps.append(step)
+        return True
 
-    def _level(self, averages: list[Node]) -> dict[Node, None]:
-        """Return the values that are the same for all elements, if these averages are zero."""
+    def _level(self) -> dict[Node, None]:
+        """Return the values that are the same for all elements of rows that nothing goes to."""
         level: dict[Node, None] = {}
         for node in self._nest.stage.nodes:
-            same = (self._is_level(node, x, level, averages) for x in node.inputs)
-            if self._is_sum(node) or all(same):
+            if self._is_sum(node) or all(self._is_level(node, x, level) for x in node.inputs):
                 level[node] = None
         return level
 
-    def _is_level(self, node: Node, x: Node, level: dict[Node, None], averages: list[Node]) -> bool:
+    def _is_level(self, node: Node, x: Node, level: dict[Node, None]) -> bool:
         inside = self._nest._register(node, x)
-        if inside is not None:
-            return inside in level
-        root = self._nest.layouts.of(x).root
-        return root.size == 1 or self._is_old(x, averages)
+        return inside in level if inside is not None else self._nest.layouts.of(x).root.size == 1
 
     @staticmethod
     def _is_sum(node: Node) -> bool:
         return isinstance(node.primitive and node.primitive.lower, Rows)
 
-    def _is_old(self, x: Node, stored: list[Node]) -> bool:
-        """Whether `x` is what was where one of `stored` goes."""
+    def _is_old(self, x: Node, stored: Node) -> bool:
+        """Whether `x` is what was where `stored` goes."""
         pointer, view = self._nest.pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
-        return is_read and pointer(view.root) in [pointer(n) for n in stored]
+        return is_read and pointer(view.root) == pointer(stored)
 
     def _is_kept(self, node: Node) -> bool:
         """Whether a node is the old value by its own word, where nothing goes to a row."""
         if node.op != "where":
             return False
         marks = self._nest._register(node, node.inputs[0])
-        return marks is not None and self._is_sum(marks) and self._is_old(node.inputs[2], [node])
-
-    def _is_in_place(self, node: Node) -> bool:
-        """Whether the loop reads the old value of what it stores."""
-        return any(self._is_old(x, [node]) for _, x in self._nest.reads)
+        return marks is not None and self._is_sum(marks) and self._is_old(node.inputs[2], node)
 
     def _step(self, node: Node, level: dict[Node, None]) -> Node | None:
         """Return what is added to or taken from an old value, where a node does nothing else."""
@@ -100,7 +87,7 @@ class Rest:
         turns = ((x, y), (y, x)) if node.op == "add" else ((x, y),)
         for old, step in turns:
             found = self._nest._register(node, step)
-            if found in level and self._is_old(old, [node]) and old.dtype == step.dtype:
+            if found in level and self._is_old(old, node) and old.dtype == step.dtype:
                 return found
         return None
 
@@ -116,7 +103,7 @@ class Rest:
 
         nest, f = self._nest, self._nest.f
         values: dict[Node, Scalar] = {}
-        for node in self._level(self.averages):
+        for node in self._level():
             if self._is_sum(node):
                 values[node] = f.number(0, kind_of(node.dtype))
                 continue
@@ -125,25 +112,10 @@ class Rest:
                 inside = nest._register(node, x)
                 if inside is not None:
                     given.append(values[inside])
-                elif nest.layouts.of(x).root.size == 1:
-                    given.append(operand(node, x))
                 else:
-                    given.append(f.number(0, kind_of(x.dtype)))
+                    given.append(operand(node, x))
             values[node] = compute(node, given)
         found = f.number(1, BOOL)
-        for node in [*self.averages, *self._steps]:
+        for node in self._steps:
             found = found & values[node].eq(0)
         return found
-
-    def note_averages(self, start: Scalar, stop: Scalar, busy: str) -> None:
-        """Set the word `busy` if an average from element `start` to `stop` is not zero."""
-        f = self._nest.f
-        for node in self.averages:
-            place = self._nest.pointer(node)
-            kind = I32 if kind_of(node.dtype) == F32 else I64
-            with f.when(f.load(busy, 0, I64).eq(0)):
-                bits = f.reserve(kind)
-                f.store(f.number(0, kind), bits, 0)
-                with f.loop(start, stop) as i:
-                    f.store(f.load(bits, 0, kind) | f.load(place, i, kind), bits, 0)
-                f.store(f.load(bits, 0, kind).to(I64), busy, 0)

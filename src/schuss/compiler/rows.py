@@ -94,7 +94,6 @@ class Strips:
         low: Scalar | int,
         high: Scalar | int,
         rests: Callable[[], Scalar] | None = None,
-        note_averages: Callable[[Scalar, Scalar, str], None] | None = None,
     ) -> Iterator[Scalar]:
         """Run the body for every element of the blocks from `low` to `high`, but for those at rest.
 
@@ -102,23 +101,33 @@ class Strips:
             low: the first block.
             high: after the last one.
             rests: writes whether a row at rest may be left out; see `schuss.compiler.rest`.
-            note_averages: writes what sets a word where a rule's averages are not zero.
         """
         f = self._f
+        if rests is None:
+            with f.loop(low, high) as block, self._block(block) as i:
+                yield i
+            return
         awake = f.reserve(I64)
-        always = f.number(1) if rests is None else rests().where(f.number(0), 1)
+        always = rests().where(f.number(0), 1)
         with f.loop(low, high) as block:
-            start = block * self._each
-            stop = (start + self._each).minimum(self._rows)
-            self._first = start * self._columns
             f.store(always, awake, 0)
-            if note_averages is not None:
-                self._note_sums(start, stop, awake)
-                note_averages(self._first, stop * self._columns, awake)
-            with f.when(f.load(awake, 0, I64).ne(0)):
-                self._fill(start, stop)
-                with f.loop(self._first, stop * self._columns) as i:
-                    yield i
+            self._note_sums(*self._bounds(block), awake)
+            with f.when(f.load(awake, 0, I64).ne(0)), self._block(block) as i:
+                yield i
+
+    def _bounds(self, block: Scalar) -> tuple[Scalar, Scalar]:
+        """Return the first row of a block, and the one after its last."""
+        start = block * self._each
+        return start, (start + self._each).minimum(self._rows)
+
+    @contextmanager
+    def _block(self, block: Scalar) -> Iterator[Scalar]:
+        """Fill the strips, and run the body for every element."""
+        start, stop = self._bounds(block)
+        self._fill(start, stop)
+        self._first = start * self._columns
+        with self._f.loop(self._first, stop * self._columns) as i:
+            yield i
 
     def _note_sums(self, start: Scalar, stop: Scalar, awake: str) -> None:
         """Set the word `awake` if something goes to a row from `start` to `stop`."""
