@@ -31,7 +31,7 @@ done:
 
 
 def test_results_come_in_order_and_tasks_run_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codegen, "cores", lambda: 3)
+    monkeypatch.setattr(codegen, "usable_cores", lambda: 3)
     meeting = threading.Barrier(3, timeout=30)
 
     def task(i: int) -> int:
@@ -45,7 +45,7 @@ def test_results_come_in_order_and_tasks_run_side_by_side(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_failure_on_any_thread_is_raised(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    monkeypatch.setattr(codegen, "cores", lambda: count)
+    monkeypatch.setattr(codegen, "usable_cores", lambda: count)
 
     def fail() -> int:
         raise ValueError("it failed")
@@ -63,7 +63,7 @@ def test_wrong_text_is_an_error() -> None:
 def test_objects_are_the_same_side_by_side(monkeypatch: pytest.MonkeyPatch, prepare) -> None:
     texts = [LOOP.replace("NAME", str(i)).replace("VALUE", f"{i}.0") for i in range(12)]
     tasks = [partial(codegen.generate, text, prepare) for text in texts]
-    monkeypatch.setattr(codegen, "cores", lambda: 4)
+    monkeypatch.setattr(codegen, "usable_cores", lambda: 4)
     assert codegen.together(tasks) == [task() for task in tasks]
 
 
