@@ -17,10 +17,10 @@ from schuss.compiler.native import Library, load
 from schuss.compiler.processor import has_feature, vector_bytes
 from schuss.compiler.scalars import F32, F64, I64, Function, Scalar
 
-__all__ = ["CHUNK", "Shape", "can_generate", "library_function", "shape_of"]
+__all__ = ["CHUNK", "ROWS", "Shape", "can_generate", "library_function", "shape_of"]
 
 # Rows of S in a tile, and in a chunk that is packed or transposed at once.
-_ROWS = 6
+ROWS = 6
 CHUNK = 48
 # Bytes of panels that are kept in a core's second cache while S goes by.
 _BLOCK = 512 * 1024
@@ -167,9 +167,9 @@ def _tile(shape: Shape) -> str:
         shape,
     )  # fmt: skip
     last = f.parameter("rows", I64) - 1
-    rows = [last.minimum(r) for r in range(_ROWS)]
+    rows = [last.minimum(r) for r in range(ROWS)]
     sources = [f.at("%s", r * f.parameter("s_row", I64)) for r in rows]
-    names = {(r, v): f.fresh("sum") for r in range(_ROWS) for v in range(shape.vectors)}
+    names = {(r, v): f.fresh("sum") for r in range(ROWS) for v in range(shape.vectors)}
     after = {place: f.fresh("next") for place in names}
     f.emit("br label %body")
     f.label("%body")
@@ -362,8 +362,8 @@ class _Product:
             target, down, width = "%scratch", f.number(shape.panel), f.number(shape.panel)
         else:
             target, down, width = f.at("%c", row * c_row + column), c_row, count
-        with f.loop(0, height, _ROWS) as t:
-            left = (height - t).minimum(_ROWS)
+        with f.loop(0, height, ROWS) as t:
+            left = (height - t).minimum(ROWS)
             here, out = f.at(source, t * step), f.at(target, t * down)
             inner = self._number("inner")
             self._call("tile", here, step, along, panel, inner, out, down, left, width)

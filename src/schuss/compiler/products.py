@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Layouts, Strided
-from schuss.compiler.panels import CHUNK, Shape, can_generate, shape_of
+from schuss.compiler.panels import CHUNK, ROWS, Shape, can_generate, shape_of
 from schuss.compiler.scalars import F32, F64, Scalar, kind_of
 from schuss.compiler.tiles import is_small, packed_bytes, write_tiles
 
@@ -41,9 +41,6 @@ def leading(view: Strided) -> tuple[bool, int] | None:
 _SHARE = 400_000
 _MOST_SHARES = 16
 _STEP = 32
-# Panels may be cut as finely as suits their tiles: a sum's order does not depend on it.
-_MOST_PANELS = 256
-_ROWS_OF_S = CHUNK // 2
 
 
 @dataclass(frozen=True)
@@ -65,21 +62,22 @@ def _cut(node: Node, layouts: Layouts) -> _Cut:
     m, n = node.shape[-2:]
     wanted = 2 * m * n * node.inputs[0].shape[-1] // _SHARE
     found = _panels(node, layouts)
-    most = _MOST_SHARES
     if found is None:
         by_columns, step = n > m, _STEP
     else:
-        # Panels of V or half chunks of S, of which there are more.
+        # Panels of V, or rows of S where there are more chunks of them. They are cut as finely as
+        # suits the tiles, for equal shares: a sum's order does not depend on it.
         shape, turned = found
         v, s = (m, n) if turned else (n, m)
-        of_v = -(-v // shape.panel) >= -(-s // _ROWS_OF_S)
-        by_columns, step = of_v != turned, shape.panel if of_v else _ROWS_OF_S
-        most = _MOST_PANELS
+        of_v = -(-v // shape.panel) >= 2 * s // CHUNK
+        by_columns, step = of_v != turned, shape.panel if of_v else ROWS
     length = n if by_columns else m
     if len(node.shape) > 2 or kind_of(node.dtype) not in (F32, F64) or wanted < 2:
         return _Cut(by_columns, length, 1)
-    each = -(-length // min(wanted, most))
-    each = -(-each // step) * step
+    each = step
+    if found is None:
+        each = -(-length // min(wanted, _MOST_SHARES))
+        each = -(-each // step) * step
     return _Cut(by_columns, each, -(-length // each))
 
 
