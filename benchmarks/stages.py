@@ -95,7 +95,11 @@ def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
 
 def show(program: Any, size: int, everything: bool) -> None:
     spent, called, micro = readings(program, size)
-    planned = program.design.plan.stages
+    followed = program.design.schedule.followed
+    inner = {stage for others in followed.values() for stage in others}
+    everywhere = program.design.plan.stages
+    places = [i for i, stage in enumerate(everywhere) if stage not in inner]
+    planned = [everywhere[i] for i in places]
     print(f"\n{micro:.1f} µs a step on {size} threads, {len(planned)} stages")
     print(f"{'work µs':>9} {'wait µs':>9} {'GFLOP/s':>8}  stage")
     listing = str(Listing(program)).splitlines()
@@ -108,9 +112,16 @@ def show(program: Any, size: int, everything: bool) -> None:
         until = work[number + 1] if number + 1 < len(work) else len(called)
         waited = waits[:, place:until].sum() / size
         stage = planned[number] if len(work) == len(planned) else None
-        flops = sum(map(cost_of, stage.nodes)) if stage else 0
-        label = listing[heads[number]] if number < len(heads) else called[place]
-        last = listing[heads[number + 1] - 1] if number + 1 < len(heads) else ""
+        stages = [stage, *followed.get(stage, ())] if stage else []
+        flops = sum(cost_of(node) for s in stages for node in s.nodes)
+        label = listing[heads[places[number]]] if stage else called[place]
+        if len(stages) > 1:
+            label = f"{label[:60]}... and {len(stages) - 1} more"
+        last = (
+            listing[heads[places[number] + 1] - 1]
+            if stage and places[number] + 1 < len(heads)
+            else ""
+        )
         busy = spent[:, place].max()
         rows.append((busy, waited, flops / max(busy, 1e-9) / 1e3, f"{label} ...{last.strip()}"))
     shown = rows if everything else sorted(rows, reverse=True)[:12]

@@ -14,7 +14,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile, processor
+from schuss.compiler import compile, processor, schedule
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.graph import Graph, GraphError, Node
 from schuss.nn import functional as F
@@ -39,8 +39,8 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assemble, "QUICK", 0)
-    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     x = DATA.normal(size=(200, 30)).astype("f4")
     y = DATA.integers(0, 5, 200)
     index = DATA.integers(0, 200, (5, 33))
@@ -61,8 +61,8 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
 def test_scattered_rows_do_not_depend_on_the_number_of_threads(
     shape: tuple[int, ...], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assemble, "QUICK", 0)
-    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     weight = ss.tensor(DATA.normal(size=shape).astype("f4"), requires_grad=True)
     index = ss.tensor(DATA.integers(-shape[0], shape[0], (30, 4)))
     share = ss.tensor(DATA.normal(size=(30, 4, *shape[1:])).astype("f4"))
@@ -84,8 +84,8 @@ def test_scattered_rows_do_not_depend_on_the_number_of_threads(
 def test_lanes_do_not_depend_on_the_number_of_threads(
     axis: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assemble, "QUICK", 0)
-    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
 
     def along(x: Any) -> Any:
         return (

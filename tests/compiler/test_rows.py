@@ -10,7 +10,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile
+from schuss.compiler import compile, schedule
 from schuss.compiler.chooser import Chooser
 
 RULES = {
@@ -24,8 +24,8 @@ RULES = {
 
 @pytest.fixture(autouse=True)
 def _restore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(assemble, "QUICK", 0)
-    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     yield
     Chooser.always = None
 

@@ -9,7 +9,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import assemble, compile
+from schuss.compiler import compile, schedule
 from schuss.compiler.chooser import Chooser
 from schuss.nn import functional as F
 
@@ -79,8 +79,8 @@ def _later(before: Any, start: int) -> Any:
 def test_single_calls_and_chopped_scans_give_the_same_bits(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assemble, "QUICK", 0)
-    monkeypatch.setattr(assemble, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     monkeypatch.setattr(Chooser, "always", threads)
     model, _, step, before = _made()
     losses = _by_single_steps(compile(step), before)

@@ -9,21 +9,21 @@ from itertools import groupby
 from typing import Any
 
 from schuss.compiler import kernels
-from schuss.compiler.buffers import Memory
+from schuss.compiler.buffers import Buffer, Memory
 from schuss.compiler.floats import flushing
 from schuss.compiler.fuse import Plan, Stage
 from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
-from schuss.compiler.loops import LoopNest
+from schuss.compiler.loops import LoopWriter
 from schuss.compiler.meetings import Touch, meetings
 from schuss.compiler.processor import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
-from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, QUICK, SCRATCH
+from schuss.compiler.schedule import Schedule, used_by
+from schuss.compiler.shares import Share
+from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, SCRATCH
 
 __all__ = ["Module", "assemble"]
 
-# A stage of fewer operations is left to one thread: to meet the others would take longer.
-_WORTH_SHARING = 20_000
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
 # Longer text is compiled in pieces, side by side.
@@ -59,28 +59,22 @@ class Module:
 
 @dataclass
 class _Call:
-    """A stage's function, the nodes whose buffers it gets, and into how many shares it falls."""
+    """A stage's function, the nodes whose buffers it gets, and how it is shared."""
 
     name: str
     nodes: list[Node]
-    extent: int
+    share: Share
     touch: Touch
     aside: bool
-
-    @property
-    def shared(self) -> bool:
-        """Whether every thread takes a part."""
-        return self.touch.shared
+    then: str | None = None
 
 
 @dataclass
 class _Written:
-    """A function: its name, which buffers of a stage it gets, how many shares it falls into."""
+    """A function: its name, and which buffers of a stage it gets."""
 
     name: str
     parameters: list[int]
-    extent: int
-    shared: bool
 
 
 @dataclass
@@ -123,15 +117,20 @@ class _Part:
 
 
 class _Assembler:
-    def __init__(self, graph: Graph, plan: Plan, memory: Memory) -> None:
+    def __init__(self, graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> None:
         self.graph = graph
         self.plan = plan
+        self.schedule = schedule
         self.memory = memory
         # Stages that are written as they should run, and loops that LLVM makes vectors of.
         self.plain, self.loops = _Part(dict(_DECLARED)), _Part()
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
+        # What takes a product's rows over, by the name of the function that calls it.
+        self.thens: dict[str, list[_Call]] = {}
+        self.then_of: dict[Stage, str] = {}
+        self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
         needed = [
             kernels.scratch_of(n, plan.layouts) for s in plan.stages if s.special for n in s.nodes
@@ -144,19 +143,43 @@ class _Assembler:
     @property
     def is_shared(self) -> bool:
         """Whether threads may share the program."""
-        return any(call.shared for call in self.calls)
+        return any(call.share.is_shared for call in self.calls)
 
     def stage(self, stage: Stage, number: int) -> None:
         """Write the function of one stage, unless one like it is written."""
         like = Likeness(stage, self.plan.layouts, self.memory)
-        written = self.written.get(like.key)
+        share = self.schedule.shares[stage]
+        followers = self.schedule.followed.get(stage, [])
+        key = (*like.key, share.way.kind, share.is_shared, bool(followers))
+        written = self.written.get(key)
         if written is None:
-            written = self.written[like.key] = self._write(stage, f"stage_{number}", like)
+            written = self.written[key] = self._write(stage, f"stage_{number}", like)
         nodes = [like.holders[i] for i in written.parameters]
-        stored = {self.memory.of[n] for n in stage.nodes if n in self.stored}
-        used = {self.memory.of[n] for n in nodes}
-        touch = Touch(frozenset(used - stored), frozenset(stored), written.shared)
-        self.calls.append(_Call(written.name, nodes, written.extent, touch, stage.aside))
+        touch = self._touch([stage, *followers])
+        self.functions.append((written.name, share.count))
+        call = _Call(written.name, nodes, share, touch, stage.aside)
+        if stage in self.then_of:
+            self.thens[self.then_of[stage]].append(call)
+            return
+        self.calls.append(call)
+        if followers:
+            call.then = f"then_{number}"
+            self.thens[call.then] = []
+            self.then_of.update(dict.fromkeys(followers, call.then))
+
+    def _touch(self, stages: list[Stage]) -> Touch:
+        """Return what memory a stage uses, together with those that follow it row by row."""
+        apart: dict[Buffer, bool] = {}
+        stored: set[Buffer] = set()
+        for stage in stages:
+            own = self.schedule.shares[stage].way.own
+            for node in used_by(stage, self.schedule.nests.get(stage), self.plan.layouts):
+                buffer = self.memory.of[node]
+                apart[buffer] = apart.get(buffer, True) and node in own
+            stored |= {self.memory.of[n] for n in stage.nodes if n in self.stored}
+        mine = frozenset(buffer for buffer, is_own in apart.items() if is_own)
+        count = self.schedule.shares[stages[0]].count
+        return Touch(frozenset(apart.keys() - stored), frozenset(stored), count, mine)
 
     def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
         used: dict[int, str] = {}
@@ -166,25 +189,20 @@ class _Assembler:
             return used.setdefault(place, f"%b{len(used)}")
 
         f = Function(name, [])
-        nest = None if stage.special else LoopNest(stage, self.plan, pointer, f)
-        layouts = self.plan.layouts
-        extent = nest.extent if nest else kernels.extent_of(stage.nodes[0], layouts)
-        enough = self.flops >= QUICK and sum(map(cost_of, stage.nodes)) >= _WORTH_SHARING
-        shared = extent > 1 and enough
+        nest, share = self.schedule.nests.get(stage), self.schedule.shares[stage]
+        followed = stage in self.schedule.followed
         # A single loop is the same code for all lengths; else it helps to know them.
-        if not shared and (nest is None or not nest.is_any_length):
-            f.known = {"lo": f.number(0), "hi": f.number(extent)}
+        if not share.is_shared and (nest is None or not nest.is_any_length):
+            f.known = {"lo": f.number(0), "hi": f.number(share.way.extent)}
         if nest is not None:
-            nest.write()
+            LoopWriter(nest, pointer, f).write()
         else:
-            kernels.Special(stage.nodes[0], layouts, pointer, f).write()
-        f.parameters = [
-            *[f"ptr noalias {p}" for p in used.values()],
-            "ptr noalias %scratch",
-            "ptr noalias %status",
-            "i64 %lo",
-            "i64 %hi",
-        ]
+            node, layouts = stage.nodes[0], self.plan.layouts
+            kernels.Special(node, layouts, pointer, share.way, f, followed=followed).write()
+        # What follows reads what it writes.
+        kind = "ptr" if followed else "ptr noalias"
+        f.parameters = [f"{kind} {p}" for p in (*used.values(), "%scratch", "%status")]
+        f.parameters += ["i64 %lo", "i64 %hi", *(["ptr %then", "ptr %table"] if followed else [])]
         # Loops of other lengths may turn out to be the same code, too.
         body = f.text("hidden ")
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
@@ -195,7 +213,7 @@ class _Assembler:
             part.declared.update(f.declared)
             kinds = ", ".join(p.rpartition(" ")[0] for p in f.parameters)
             self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
-        return _Written(known, list(used), extent, shared)
+        return _Written(known, list(used))
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
@@ -241,18 +259,39 @@ class _Assembler:
         for call in calls:
             if next(waits):
                 self._meet(f, control)
-            # To compute an address again is cheaper than to keep it over so many calls.
-            pointers: dict[int, str] = {}
-            arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
-            arguments += [f"ptr {scratch}", f"ptr {arena}"]
-            head = f"call void @{call.name}({', '.join(arguments)}"
-            if not call.shared:
+            share = call.share
+            if not share.is_shared:
                 with f.when(tid.eq(0)):
-                    f.emit(f"{head}, i64 0, i64 {call.extent})")
+                    self._call(f, call, (arena, scratch), (f.number(0), f.number(1)))
             else:
-                low = (tid * call.extent).op("sdiv", nt)
-                high = ((tid + 1) * call.extent).op("sdiv", nt)
-                f.emit(f"{head}, {low.typed}, {high.typed})")
+                low = (tid * share.count).op("sdiv", nt)
+                high = ((tid + 1) * share.count).op("sdiv", nt)
+                self._call(f, call, (arena, scratch), (low, high))
+
+    def _call(
+        self, f: Function, call: _Call, memory: tuple[str, str], shares: tuple[Scalar, Scalar]
+    ) -> None:
+        """Call a stage's function for some of its shares, given the arena and working memory."""
+        arena, scratch = memory
+        # To compute an address again is cheaper than to keep it over so many calls.
+        pointers: dict[int, str] = {}
+        arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
+        arguments += [f"ptr {scratch}", f"ptr {arena}"]
+        arguments += [(place * call.share.unit).typed for place in shares]
+        if call.then is not None:
+            arguments += [f"ptr @{call.then}", "ptr %table"]
+        f.emit(f"call void @{call.name}({', '.join(arguments)})")
+
+    def write_thens(self) -> None:
+        """Write the functions that a product calls when some of its rows are computed."""
+        for name, calls in self.thens.items():
+            f = Function(name, ["ptr %table", "i64 %lo", "i64 %hi"])
+            arena = self._entry(f, ARENA)
+            bounds = f.parameter("lo", "i64"), f.parameter("hi", "i64")
+            for call in calls:
+                self._call(f, call, (arena, "null"), bounds)
+            self.plain.functions[f"@{name}"] = f.text("hidden ")
+            self.plain.declared[f"@{name}"] = f"declare void @{name}(ptr, i64, i64)"
 
     def _meet(self, f: Function, control: str) -> None:
         """Let all threads wait for each other, where there may be more than one."""
@@ -385,21 +424,23 @@ _DECLARED = {
 
 def _is_foreign(name: str, line: str) -> bool:
     """Whether a declaration names a function of another library."""
-    ours = name.startswith(("@llvm.", "@stage_")) or name == "@schuss_barrier"
+    ours = name.startswith(("@llvm.", "@stage_", "@then_")) or name == "@schuss_barrier"
     return line.startswith("declare") and not ours
 
 
-def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
+def assemble(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Module:
     """Write the module of a whole program.
 
     Args:
         graph: what is computed.
         plan: its stages.
+        schedule: how threads share them.
         memory: its buffers.
     """
-    assembler = _Assembler(graph, plan, memory)
+    assembler = _Assembler(graph, plan, schedule, memory)
     for number, stage in enumerate(plan.stages):
         assembler.stage(stage, number)
+    assembler.write_thens()
     plain, loops = assembler.plain, assembler.loops
     plain.functions["@step"] = "\n".join([assembler.step(), flushing(), _ALONE])
     return Module(
@@ -408,7 +449,7 @@ def assemble(graph: Graph, plan: Plan, memory: Memory) -> Module:
         _Part(_DECLARED, {"@scan": assembler.scan()}).text(),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
-        [(call.name, call.extent if call.shared else 1) for call in assembler.calls],
+        assembler.functions,
         any(n.op in ("gather", "row_lists", "scatter_add") for s in plan.stages for n in s.nodes),
         assembler.flops,
         assembler.is_shared,

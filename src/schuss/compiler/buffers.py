@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schuss.compiler.fuse import Plan, Stage
@@ -9,6 +10,11 @@ from schuss.compiler.graph import Graph, GraphError, Node
 from schuss.compiler.table import ALIGNMENT
 
 __all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
+
+
+# Where all temporaries together have no more bytes, memory is used again only after threads met: to
+# use it sooner would make them meet more often.
+_SPARED = 512 * 1024
 
 
 @dataclass(eq=False)
@@ -75,8 +81,17 @@ class _Arena:
         return offset
 
 
-def plan_memory(graph: Graph, plan: Plan) -> Memory:
-    """Give every stored value a buffer."""
+def plan_memory(
+    graph: Graph, plan: Plan, times: Mapping[Stage, int], segments: Mapping[Stage, int]
+) -> Memory:
+    """Give every stored value a buffer.
+
+    Args:
+        graph: what is computed.
+        plan: its stages.
+        times: when each stage runs; some run at the same time.
+        segments: for each stage, how many times threads meet before it, if they do.
+    """
     of: dict[Node, Buffer] = {}
     for i, node in enumerate(graph.inputs):
         of[node] = Buffer("input", i, node.nbytes)
@@ -87,7 +102,9 @@ def plan_memory(graph: Graph, plan: Plan) -> Memory:
         of[node] = Buffer("arena", top, node.nbytes)
         top += _rounded(node.nbytes)
     fixed = top
-    lives = _lives(graph, plan)
+    lives = _lives(graph, plan, times)
+    if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.homes) <= _SPARED:
+        lives = _lives(graph, plan, segments)
     arena = _Arena(fixed)
     temporary = 0
     # The largest first: they are the hardest to place.
@@ -102,9 +119,8 @@ def plan_memory(graph: Graph, plan: Plan) -> Memory:
     return Memory(of, arena.top, fixed, temporary)
 
 
-def _lives(graph: Graph, plan: Plan) -> dict[Node, tuple[int, int]]:
-    """Return the first and the last stage that uses each stored value."""
-    order: dict[Stage, int] = {stage: i for i, stage in enumerate(plan.stages)}
+def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, tuple[int, int]]:
+    """Return the first and the last time that each stored value is used."""
     end = len(plan.stages)
     lives = {n: (order[plan.stage_of[n]],) * 2 for n in plan.stored}
     for stage in plan.stages:
@@ -121,7 +137,7 @@ def _lives(graph: Graph, plan: Plan) -> dict[Node, tuple[int, int]]:
     return lives
 
 
-def verify_plan(graph: Graph, plan: Plan, memory: Memory) -> None:
+def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Memory) -> None:
     """Check the order of the stages, and that no two values need the same memory at once.
 
     Raises:
@@ -139,7 +155,7 @@ def verify_plan(graph: Graph, plan: Plan, memory: Memory) -> None:
                 if root not in stored or order[plan.stage_of[root]] >= order[stage]:
                     raise GraphError(f"fuse: {node} reads {root} before it is there.")
     _verify_overwriting(graph, plan, order)
-    lives = [(n, *life) for n, life in _lives(graph, plan).items() if n not in plan.homes]
+    lives = [(n, *life) for n, life in _lives(graph, plan, times).items() if n not in plan.homes]
     for i, (a, first_a, last_a) in enumerate(lives):
         for b, first_b, last_b in lives[:i]:
             apart = last_a < first_b or last_b < first_a

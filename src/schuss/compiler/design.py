@@ -14,6 +14,7 @@ from schuss.compiler.fuse import Plan, fuse
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.image import Image, Place, View
 from schuss.compiler.layout import legalise
+from schuss.compiler.schedule import Schedule, schedule
 from schuss.compiler.simplify import simplify
 
 __all__ = ["Design", "design"]
@@ -27,6 +28,7 @@ class Design:
         graph: rewritten.
         traced: how many nodes the graph had before.
         plan: its stages.
+        schedule: how threads share them.
         memory: its buffers.
         module: its text.
     """
@@ -34,6 +36,7 @@ class Design:
     graph: Graph
     traced: int
     plan: Plan
+    schedule: Schedule
     memory: Memory
     module: Module
 
@@ -87,7 +90,8 @@ def design(graph: Graph) -> Design:
         if verify:
             graph.verify(name)
     plan = fuse(graph, set_aside(graph))
-    memory = plan_memory(graph, plan)
+    scheduled = schedule(graph, plan)
+    memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
     if verify:
-        verify_plan(graph, plan, memory)
-    return Design(graph, traced, plan, memory, assemble(graph, plan, memory))
+        verify_plan(graph, plan, scheduled.times, memory)
+    return Design(graph, traced, plan, scheduled, memory, assemble(graph, plan, scheduled, memory))

@@ -9,7 +9,7 @@ from schuss.compiler.graph import Graph, Node
 from schuss.compiler.layout import Layouts
 from schuss.compiler.leftover import Leftover
 
-__all__ = ["Plan", "Stage", "fuse"]
+__all__ = ["Plan", "Stage", "fuse", "has_rows"]
 
 
 @dataclass(eq=False)
@@ -20,7 +20,9 @@ class Stage:
         shape: lengths of the loops (without axes of length 1); None for a kernel of its own kind.
         nodes: what it computes, in order.
         axes: the axes of `shape` that its reductions run over, or None without any.
+        number: of the stage.
         aside: whether it only runs when what is set aside is asked for.
+        before: the numbers of the stages that must run before it, as bits.
     """
 
     shape: tuple[int, ...] | None
@@ -28,6 +30,7 @@ class Stage:
     axes: tuple[int, ...] | None = None
     number: int = 0
     aside: bool = False
+    before: int = 0
 
     @property
     def special(self) -> bool:
@@ -58,7 +61,7 @@ class Plan:
     left: dict[int, Node]
 
 
-def _has_rows(stage: Stage) -> bool:
+def has_rows(stage: Stage) -> bool:
     """Whether a stage sums rows as it goes."""
     return any(isinstance(n.primitive and n.primitive.lower, Rows) for n in stage.nodes)
 
@@ -79,9 +82,15 @@ class _Fuser:
         self.before: list[int] = []
         # The stages that any other one needs (or once needed).
         self._awaited = 0
+        # Values that are in memory anyway, for what is no loop reads them.
+        self._kept: set[Node] = set()
 
     def run(self) -> Plan:
         nodes = self.graph.nodes()
+        loops = (View, Elementwise, Reduction, Rows)
+        for node in nodes:
+            if node.primitive is not None and not isinstance(node.primitive.lower, loops):
+                self._kept.update(self.layouts.of(x).root for x in node.inputs)
         for node in nodes:
             if node.primitive is None or isinstance(node.primitive.lower, View):
                 continue
@@ -150,7 +159,7 @@ class _Fuser:
         if stage.aside is not (node in self.aside):
             return False
         bit = 1 << stage.number
-        if _has_rows(stage) and not self._is_flat(node):
+        if has_rows(stage) and not self._is_flat(node):
             return False
         for x in node.inputs:
             root = self.layouts.of(x).root
@@ -200,7 +209,7 @@ class _Fuser:
         )
 
     def _can_merge(self, a: Stage, b: Stage) -> bool:
-        if (_has_rows(a) or _has_rows(b)) and not all(map(self._is_flat, [*a.nodes, *b.nodes])):
+        if (has_rows(a) or has_rows(b)) and not all(map(self._is_flat, [*a.nodes, *b.nodes])):
             return False
         apart = not (self.before[a.number] >> b.number & 1 or self.before[b.number] >> a.number & 1)
         return apart and (a.axes is None or b.axes is None or a.axes == b.axes)
@@ -222,6 +231,9 @@ class _Fuser:
         place = {a: i for i, a in enumerate(a for a, n in enumerate(x.shape) if n != 1)}
         axes = tuple(place[a] for a in node.attributes["axes"] if a in place)
         stage = self._direct(x)
+        if stage is not None and axes and axes[-1] != len(shape) - 1 and x in self._kept:
+            # The rows that a column is summed of would no longer be shared by rows.
+            stage = None
         fits = (
             stage is not None
             and stage.shape == shape
@@ -341,6 +353,8 @@ class _Fuser:
     def _in_order(self) -> list[Stage]:
         """Return the stages that compute something, each after those that it needs."""
         alive = [s for s in self.stages if s.nodes]
+        for stage in alive:
+            stage.before = self.before[stage.number]
         main = sum(1 << s.number for s in alive if not s.aside)
 
         def place(stage: Stage) -> tuple[int, bool, int, int]:

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from schuss.compiler.faces import Kernel, Regions
-from schuss.compiler.gathers import COLUMNS, has_columns, write_gather, write_scatter_add
+from schuss.compiler.gathers import write_gather, write_scatter_add
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Layouts, Strided, contiguous, region
 from schuss.compiler.loops import WIDE_SUM
 from schuss.compiler.philox import fractions, philox
 from schuss.compiler.rows import write_row_lists
 from schuss.compiler.scalars import F32, F64, I64, Function, Scalar, kind_of
+from schuss.compiler.shares import Way
 
 __all__ = ["Special"]
 
@@ -25,13 +26,25 @@ class Special:
         node: what is computed.
         layouts: the views that its inputs are.
         pointer: returns the parameter that points to a node's buffer.
+        way: how threads share it.
         f: the function; `%lo` and `%hi` bound the share of a thread, `%scratch` is memory of
             `scratch` bytes, and `%status` is set to 1 by an index out of range.
+        followed: whether `%then` is to be called with `%table` and the bounds of rows of the
+            result, each row once, when these are computed.
     """
 
     def __init__(
-        self, node: Node, layouts: Layouts, pointer: Callable[[Node], str], f: Function
+        self,
+        node: Node,
+        layouts: Layouts,
+        pointer: Callable[[Node], str],
+        way: Way,
+        f: Function,
+        *,
+        followed: bool = False,
     ) -> None:
+        self.way = way
+        self.followed = followed
         self.node = node
         self.layouts = layouts
         self.pointer = pointer
@@ -127,23 +140,6 @@ def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
             term = i if step == 1 else i * step
             total = term + total if isinstance(total, Scalar) or total else term
     return total
-
-
-def extent_of(node: Node, layouts: Layouts) -> int:
-    """Return how many shares a kernel can be split into."""
-    if node.op == "gather":
-        return node.shape[0] if node.shape else 1
-    if node.op in ("argmax", "argmin", "cumulative_sum"):
-        return next(iter(_rest(node)), 1)
-    if node.op == "scatter_add":
-        return max(-(-node.shape[-1] // COLUMNS), 1) if has_columns(node) else 1
-    if node.op == "random_uniform":
-        return max(-(-node.size // (8 if kind_of(node.dtype) == F32 else 4)), 1)
-    if node.op == "matmul":
-        from schuss.compiler.products import extent_of_product
-
-        return extent_of_product(node, layouts)
-    return 1
 
 
 def scratch_of(node: Node, layouts: Layouts) -> int:

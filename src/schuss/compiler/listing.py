@@ -72,6 +72,10 @@ class Listing:
         kind = "kernel" if stage.special else f"loop {'x'.join(map(str, stage.shape or ())) or 1}"
         read, written = self._moved(stage)
         shared = "" if extent == 1 else f", shared {extent} ways"
+        followed = self._design.schedule.followed
+        before = next((s for s, others in followed.items() if stage in others), None)
+        if before is not None:
+            shared += f", row by row with {plan.stages.index(before)}"
         lines = [f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"]
         stored = set(plan.stored)
         for node in stage.nodes:

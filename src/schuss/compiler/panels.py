@@ -2,8 +2,9 @@
 
 One factor is read in vectors (V, packed into panels), the other one number at a time (S): a tile
 of the result is as many sums as there are registers. A product with V = y is computed as it
-stands ("plain"); for x @ y.T the parts are turned: V = x and S = y, whose rows are then read as
-they lie, and tiles of the result are transposed on their way out ("turned"). Every element is
+stands ("plain"), where y may be transposed as it is packed; for x @ y.T with a large y the parts
+are turned: V = x and S = y, whose rows are then read as they lie, and tiles of the result are
+transposed on their way out ("turned"). Every element is
 one chain of fused multiply-adds over the inner axis, so that neither the split between threads
 nor the way it is computed changes a bit. The scheme is that of Goto and van de Geijn (2008).
 """
@@ -17,13 +18,17 @@ from schuss.compiler.native import Library, load
 from schuss.compiler.processor import has_feature, vector_bytes
 from schuss.compiler.scalars import F32, F64, I64, Function, Scalar
 
-__all__ = ["CHUNK", "ROWS", "Shape", "can_generate", "library_function", "shape_of"]
+__all__ = ["CHUNK", "ROWS", "Shape", "can_generate", "library_function", "shape_of", "strip_of"]
 
 # Rows of S in a tile, and in a chunk that is packed or transposed at once.
 ROWS = 6
 CHUNK = 48
+# Rows are dealt out to as few tiles as possible, about as many to each: so many or more.
+LEAST_ROWS = 3
 # Bytes of panels that are kept in a core's second cache while S goes by.
 _BLOCK = 512 * 1024
+# Elements of a strip, at least.
+_STRIP = 1024
 # Beyond this length a panel no longer stays in the second cache.
 _LONGEST = 4096
 _SIZE = {F32: 4, F64: 8}
@@ -74,6 +79,14 @@ def shape_of(kind: str) -> Shape:
     """Return the tiles for this processor: 24 sums of 32 registers, or 12 of 16."""
     width = vector_bytes()
     return Shape(kind, width // _SIZE[kind], 4 if width == 64 else 2)
+
+
+def strip_of(columns: int) -> int:
+    """Return how many rows of tiles are computed before what follows them.
+
+    What follows writes about as many cache lines as a core can be about to write at once.
+    """
+    return max(_STRIP // (ROWS * columns), 1)
 
 
 def can_generate(kind: str, inner: int) -> bool:
@@ -155,21 +168,22 @@ class _Writer(Function):
         return rows
 
 
-def _tile(shape: Shape) -> str:
-    """Write the tile: `rows` x `columns` of the result, at most 6 x a panel.
+def _tile(shape: Shape, height: int) -> str:
+    """Write the tile: `height` x `columns` of the result, at most a panel.
 
-    Rows beyond `rows` repeat the last one: what they compute and store is the same.
+    The lowest one may have fewer `rows`. Rows beyond them repeat the last one: what they compute
+    and store is the same.
     """
     f = _Writer(
-        f"tile_{_SUFFIX[shape.kind]}",
+        f"tile{height}_{_SUFFIX[shape.kind]}",
         ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
         shape,
     )  # fmt: skip
     last = f.parameter("rows", I64) - 1
-    rows = [last.minimum(r) for r in range(ROWS)]
+    rows = [last.minimum(r) if height == LEAST_ROWS else f.number(r) for r in range(height)]
     sources = [f.at("%s", r * f.parameter("s_row", I64)) for r in rows]
-    names = {(r, v): f.fresh("sum") for r in range(ROWS) for v in range(shape.vectors)}
+    names = {(r, v): f.fresh("sum") for r in range(height) for v in range(shape.vectors)}
     after = {place: f.fresh("next") for place in names}
     f.emit("br label %body")
     f.label("%body")
@@ -231,14 +245,14 @@ def _pack(shape: Shape, name: str, width: int) -> str:
 def _pack_turned(shape: Shape) -> str:
     """Write the packing of at most a panel of rows, so that they become columns."""
     f = _Writer(
-        f"pack_turned_{_SUFFIX[shape.kind]}",
+        f"schuss_product_packing_{_SUFFIX[shape.kind]}",
         ["ptr noalias %source", "i64 %step", "i64 %inner", "i64 %count", "ptr noalias %target"],
         shape,
     )
     inner, last = f.parameter("inner", I64), f.parameter("count", I64) - 1
     step = f.parameter("step", I64)
     whole = inner.op("sdiv", shape.lanes) * shape.lanes
-    with f.loop(0, shape.panel, shape.lanes) as first:
+    with f.loop(0, last + 1, shape.lanes) as first:
         # Columns beyond the last row repeat it: nobody reads what comes of them.
         lines = [f.at("%source", last.minimum(first + i) * step) for i in range(shape.lanes)]
         with f.loop(0, whole, shape.lanes) as k:
@@ -248,7 +262,7 @@ def _pack_turned(shape: Shape) -> str:
         with f.loop(whole, inner) as k, f.loop(first, first + shape.lanes) as column:
             value = f.load("%source", last.minimum(column) * step + k, shape.kind)
             f.store(value, "%target", k * shape.panel + column)
-    return f.text()
+    return f.text("")
 
 
 def _turn_out(shape: Shape) -> str:
@@ -270,9 +284,10 @@ def _turn_out(shape: Shape) -> str:
 
 
 _PARAMETERS = [
-    "ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %v_row", "ptr noalias %c",
-    "i64 %c_row", "i64 %inner", "i64 %block", "ptr noalias %scratch",
-    "i64 %s_low", "i64 %s_high", "i64 %v_low", "i64 %v_high",
+    "ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %v_row", "i64 %v_across",
+    "ptr %c", "i64 %c_row", "i64 %inner", "i64 %block", "ptr noalias %scratch",
+    "i64 %s_low", "i64 %s_high", "i64 %v_low", "i64 %v_high", "i64 %strip", "ptr %then",
+    "ptr %table",
 ]  # fmt: skip
 
 
@@ -310,11 +325,8 @@ class _Product:
                 self._pack_panel(start + j, (width - j).minimum(shape.panel), panels, j)
             with f.loop(self._number("s_low"), self._number("s_high"), CHUNK) as row:
                 height = (self._number("s_high") - row).minimum(CHUNK)
-                source, step, along = self._chunk_of_s(row, height, packed_s, lies_across)
-                with f.loop(0, width, shape.panel) as j:
-                    panel = f.at(panels, j * self._number("inner"))
-                    count = (width - j).minimum(shape.panel)
-                    self._tiles((source, step, along), panel, (row, height), (start + j, count))
+                chunk = self._chunk_of_s(row, height, packed_s, lies_across)
+                self._strips(chunk, panels, (row, height), (start, width))
             f.store(start + width, block, 0)
         return f.text("")
 
@@ -325,10 +337,11 @@ class _Product:
     def _pack_panel(self, column: Scalar, count: Scalar, panels: str, j: Scalar) -> None:
         f, inner, step = self.f, self._number("inner"), self._number("v_row")
         target = f.at(panels, j * inner)
-        if self.turned:
+        across = self._number("v_across").ne(0)
+        with f.when(across):
             source = f.at("%v", column * step)
-            self._call("pack_turned", source, step, inner, count, target)
-        else:
+            self._call("schuss_product_packing", source, step, inner, count, target)
+        with f.when(~across):
             self._call("pack_v", f.at("%v", column), step, inner, count, target)
 
     def _chunk_of_s(
@@ -348,28 +361,59 @@ class _Product:
         along = lies_across.where(f.number(CHUNK), self._number("s_k"))
         return chosen, step, along
 
-    def _tiles(
+    def _strips(
         self,
         s: tuple[str, Scalar, Scalar],
-        panel: str,
+        panels: str,
         rows: tuple[Scalar, Scalar],
         columns: tuple[Scalar, Scalar],
     ) -> None:
+        """Write the tiles of a chunk, `%strip` rows of them at a time, and what follows a strip."""
         f, shape = self.f, self.shape
-        (source, step, along), (row, height), (column, count) = s, rows, columns
+        (row, height), (start, width) = rows, columns
+        tiles = (height + (ROWS - 1)).op("sdiv", ROWS)
+        least, more = height.op("sdiv", tiles), height.op("srem", tiles)
+        strip = f.reserve(I64)
+        f.store(f.number(0), strip, 0)
+        with f.repeat() as strips:
+            begin = f.load(strip, 0, I64)
+            strips.leave(begin.ge(tiles))
+            end = (begin + self._number("strip")).minimum(tiles)
+            with f.loop(0, width, shape.panel) as j:
+                panel = f.at(panels, j * self._number("inner"))
+                column, count = start + j, (width - j).minimum(shape.panel)
+                with f.loop(begin, end) as t:
+                    first = t * least + t.minimum(more)
+                    taken = t.lt(more).where(least + 1, least)
+                    self._tile(s, panel, (row, first, taken), (column, count))
+                if self.turned:
+                    out = f.at("%c", column * self._number("c_row") + row)
+                    c_row = self._number("c_row")
+                    self._call("turn_out", "%scratch", out, c_row, height, count)
+            with f.when(f.make("icmp ne ptr %then, null", "i1")):
+                done = [row + t * least + t.minimum(more) for t in (begin, end)]
+                f.emit(f"call void %then(ptr %table, {done[0].typed}, {done[1].typed})")
+            f.store(end, strip, 0)
+
+    def _tile(
+        self,
+        s: tuple[str, Scalar, Scalar],
+        panel: str,
+        rows: tuple[Scalar, Scalar, Scalar],
+        columns: tuple[Scalar, Scalar],
+    ) -> None:
+        f, shape = self.f, self.shape
+        (source, step, along), (row, first, taken), (column, count) = s, rows, columns
         c_row = self._number("c_row")
         if self.turned:
             target, down, width = "%scratch", f.number(shape.panel), f.number(shape.panel)
         else:
             target, down, width = f.at("%c", row * c_row + column), c_row, count
-        with f.loop(0, height, ROWS) as t:
-            left = (height - t).minimum(ROWS)
-            here, out = f.at(source, t * step), f.at(target, t * down)
-            inner = self._number("inner")
-            self._call("tile", here, step, along, panel, inner, out, down, left, width)
-        if self.turned:
-            out = f.at("%c", column * c_row + row)
-            self._call("turn_out", "%scratch", out, c_row, height, count)
+        here, out = f.at(source, first * step), f.at(target, first * down)
+        given = (here, step, along, panel, self._number("inner"), out, down, taken, width)
+        for height in range(LEAST_ROWS, ROWS + 1):
+            with f.when(taken.le(height) if height == LEAST_ROWS else taken.eq(height)):
+                self._call(f"tile{height}", *given)
 
 
 def _text(shape: Shape) -> str:
@@ -381,7 +425,7 @@ def _text(shape: Shape) -> str:
             f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
             f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
             "declare i64 @llvm.smin.i64(i64, i64)",
-            _tile(shape),
+            *[_tile(shape, height) for height in range(LEAST_ROWS, ROWS + 1)],
             _pack(shape, f"pack_v_{suffix}", shape.panel),
             _pack(shape, f"pack_s_{suffix}", CHUNK),
             _pack_turned(shape),
@@ -398,6 +442,6 @@ def _library(shape: Shape) -> Library:
 
 
 def library_function(name: str) -> int:
-    """Return the address of a product: "schuss_product_plain_f32" and the like."""
+    """Return the address of a function: "schuss_product_plain_f32" and the like."""
     kind = F32 if name.endswith("f32") else F64
     return _library(shape_of(kind)).address(name)

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Layouts, Strided
-from schuss.compiler.panels import CHUNK, ROWS, Shape, can_generate, shape_of
+from schuss.compiler.panels import CHUNK, ROWS, Shape, can_generate, shape_of, strip_of
 from schuss.compiler.scalars import F32, F64, Scalar, kind_of
+from schuss.compiler.shares import Way, is_apart
 from schuss.compiler.tiles import is_small, packed_bytes, write_tiles
 
 if TYPE_CHECKING:
     from schuss.compiler.kernels import Special
 
-__all__ = ["extent_of_product", "is_matrix", "scratch_of_product", "write_product"]
+__all__ = ["can_be_followed", "is_matrix", "scratch_of_product", "ways_of_product", "write_product"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 
@@ -35,6 +36,12 @@ def leading(view: Strided) -> tuple[bool, int] | None:
         return True, max(along, rows, 1)
     return None
 
+
+# The ways to share a product: rows of the result, parts as they suit how it is computed, or, along
+# leading axes, whole matrices.
+_BY_ROWS, _BY_PARTS, _BY_MATRICES = "rows", "parts", "matrices"
+# Elements of y that each thread may pack for itself, so that products can be shared by rows.
+_PACKED_TWICE = 65_536
 
 # A product is cut into shares of at least so many operations, and at most so many shares. The cuts
 # do not depend on the number of threads, so that the sums of BLAS do not either.
@@ -81,16 +88,47 @@ def _cut(node: Node, layouts: Layouts) -> _Cut:
     return _Cut(by_columns, each, -(-length // each))
 
 
-def extent_of_product(node: Node, layouts: Layouts) -> int:
-    """Return how many shares a product can be split into."""
-    return _cut(node, layouts).parts
+def ways_of_product(node: Node, layouts: Layouts) -> list[Way]:
+    """Return the ways in which a product can be shared, last the one without shares."""
+    ways = []
+    x, y = (layouts.of(i) for i in node.inputs)
+    m, n = node.shape[-2:]
+    inner = x.shape[-1]
+    is_made = node.size > 0 and kind_of(node.dtype) in (F32, F64) and inner > 0
+    own = [node]
+    if len(node.shape) > 2:
+        if x.shape[:1] == node.shape[:1] and len(x.shape) == len(node.shape) and is_apart(x):
+            own.append(x.root)
+        ways.append(Way(node.shape[0], frozenset(own), node.shape[0], _BY_MATRICES))
+        return [*ways, Way(1)]
+    found = _panels(node, layouts)
+    generated = is_made and (found is not None or is_small(node, y))
+    cut = _cut(node, layouts)
+    # All threads pack all of y then.
+    by_rows = found is not None and not found[1] and cut.parts > 1 and not cut.by_columns
+    if generated and m > 1 and (by_rows or inner * n <= _PACKED_TWICE) and not (found and found[1]):
+        if is_apart(x):
+            own.append(x.root)
+        ways.append(Way(m, frozenset(own), m, _BY_ROWS))
+    if cut.parts > 1 and not by_rows:
+        ways.append(Way(cut.parts, frozenset(), cut.parts, _BY_PARTS))
+    return [*ways, Way(1)]
+
+
+def can_be_followed(node: Node, layouts: Layouts) -> bool:
+    """Whether rows of a product, once they are computed, can be handed on, some at a time."""
+    found = _panels(node, layouts)
+    if found is None:
+        return is_small(node, layouts.of(node.inputs[1]))
+    shape, turned = found
+    return not turned and node.shape[-1] <= shape.block(node.inputs[0].shape[-1])
 
 
 def scratch_of_product(node: Node, layouts: Layouts) -> int:
     """Return the bytes of working memory that a product needs on each thread."""
     found = _panels(node, layouts)
     if found is None:
-        return packed_bytes(node)
+        return packed_bytes(node, layouts.of(node.inputs[1]))
     shape, turned = found
     return shape.scratch_bytes(node.inputs[0].shape[-1], node.shape[-2 if turned else -1])
 
@@ -107,11 +145,11 @@ def _panels(node: Node, layouts: Layouts) -> tuple[Shape, bool] | None:
     sides = leading(x), leading(y)
     if sides[0] is None or sides[1] is None:
         return None
-    turned = sides[1][0]
-    if turned and sides[0][0]:
-        return None
+    (m, n), inner = node.shape[-2:], x.shape[-1]
+    # Where y lies across, either its panels are transposed, or (turned) those of x and the result.
+    turned = sides[1][0] and not sides[0][0] and n * inner > m * (n + inner)
     # A panel that is mostly empty would cost as much as a full one.
-    across = node.shape[-2 if turned else -1]
+    across = m if turned else n
     return (shape, turned) if 2 * across >= shape.panel else None
 
 
@@ -124,22 +162,23 @@ def write_product(k: Special) -> None:
     if k.node.size == 0:
         return
     cut, found = _cut(k.node, k.layouts), _panels(k.node, k.layouts)
-    if cut.parts > 1 and found is None:
-        with k.f.loop(k.low, k.high) as part:
-            _call_blas(k, x, y, [], (cut.by_columns, part * cut.each, cut.each))
-        return
-    if cut.parts > 1 and found is not None:
-        length = k.node.shape[-1 if cut.by_columns else -2]
+    floats = kind_of(k.node.dtype) in (F32, F64) and x.shape[-1] > 0
+    small = floats and is_small(k.node, y)
+    if k.way.kind == _BY_PARTS:
+        if found is None:
+            with k.f.loop(k.low, k.high) as part:
+                _call_blas(k, x, y, [], (cut.by_columns, part * cut.each, cut.each))
+            return
+        length = shape[-1 if cut.by_columns else -2]
         bounds = (k.low * cut.each, (k.high * cut.each).minimum(length))
         _call_panels(k, x, y, [], *found, (cut.by_columns, *bounds))
         return
-    with k.loops(batch) as index:
-        floats = kind_of(k.node.dtype) in (F32, F64) and x.shape[-1] > 0
-        if floats and is_small(k.node, y):
-            write_tiles(k, x, y, index)
+    rows = (k.low, k.high) if k.way.kind == _BY_ROWS else (k.f.number(0), k.f.number(shape[-2]))
+    with k.loops(batch, shared=k.way.kind == _BY_MATRICES) as index:
+        if small:
+            write_tiles(k, x, y, index, rows)
         elif found is not None:
-            bounds = (k.f.number(0), k.f.number(shape[-2]))
-            _call_panels(k, x, y, index, *found, (False, *bounds))
+            _call_panels(k, x, y, index, *found, (False, *rows))
         elif floats:
             _call_blas(k, x, y, index, None)
         else:
@@ -165,7 +204,7 @@ def _call_panels(
     lengths = [(zero, f.number(m)), (zero, f.number(n))]
     lengths[by_columns] = (low, high)
     places = [f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)]
-    (x_turned, x_step), (_, y_step) = leading(x) or (False, 1), leading(y) or (False, 1)
+    (x_turned, x_step), (y_turned, y_step) = (leading(v) or (False, 1) for v in (x, y))
     c = f.address(k.pointer(k.node), place_of(k.out, [*index, zero, zero]), kind)
     if turned:
         (v, s), (of_v, of_s) = places, lengths
@@ -173,10 +212,13 @@ def _call_panels(
     else:
         (s, v), (of_s, of_v) = places, lengths
         steps, v_step, across = (1, x_step) if x_turned else (x_step, 1), y_step, n
+    v_across = turned or y_turned
     name = f"@schuss_product_{'turned' if turned else 'plain'}_{'f32' if kind == F32 else 'f64'}"
     block = min(shape.block(inner), -(-across // shape.panel) * shape.panel)
+    then = ["%then", "%table"] if k.followed else ["null", "null"]
     values: list[str | int | Scalar] = [
-        s, *steps, v, v_step, c, n, inner, block, "%scratch", *of_s, *of_v
+        s, *steps, v, v_step, f.number(v_across), c, n, inner, block, "%scratch", *of_s, *of_v,
+        strip_of(n) if k.followed else CHUNK, *then,
     ]  # fmt: skip
     kinds = ["ptr" if isinstance(v, str) else "i64" for v in values]
     f.declare(name, "void", kinds)

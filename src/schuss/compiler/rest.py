@@ -20,7 +20,7 @@ from schuss.compiler.graph import Node
 from schuss.compiler.scalars import BOOL, Scalar, kind_of
 
 if TYPE_CHECKING:
-    from schuss.compiler.loops import LoopNest
+    from schuss.compiler.loops import LoopWriter
 
 __all__ = ["Rest"]
 
@@ -29,11 +29,12 @@ class Rest:
     """When a row may be left alone.
 
     Args:
-        nest: the loop; it sums rows.
+        writer: of the loop, which sums rows.
     """
 
-    def __init__(self, nest: LoopNest) -> None:
-        self._nest = nest
+    def __init__(self, writer: LoopWriter) -> None:
+        self._writer = writer
+        nest = self._nest = writer.nest
         # What is added to the stored values, or taken from them.
         self._steps: list[Node] = []
         self.exists = bool(nest.writes) and not nest.reductions and self._find()
@@ -59,7 +60,7 @@ class Rest:
         return level
 
     def _is_level(self, node: Node, x: Node, level: dict[Node, None]) -> bool:
-        inside = self._nest._register(node, x)
+        inside = self._nest.register(node, x)
         return inside in level if inside is not None else self._nest.layouts.of(x).root.size == 1
 
     @staticmethod
@@ -68,7 +69,7 @@ class Rest:
 
     def _is_old(self, x: Node, stored: Node) -> bool:
         """Whether `x` is what was where `stored` goes."""
-        pointer, view = self._nest.pointer, self._nest.layouts.of(x)
+        pointer, view = self._writer.pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
         return is_read and pointer(view.root) == pointer(stored)
 
@@ -76,7 +77,7 @@ class Rest:
         """Whether a node is the old value by its own word, where nothing goes to a row."""
         if node.op != "where":
             return False
-        marks = self._nest._register(node, node.inputs[0])
+        marks = self._nest.register(node, node.inputs[0])
         return marks is not None and self._is_sum(marks) and self._is_old(node.inputs[2], node)
 
     def _step(self, node: Node, level: dict[Node, None]) -> Node | None:
@@ -86,7 +87,7 @@ class Rest:
         x, y = node.inputs
         turns = ((x, y), (y, x)) if node.op == "add" else ((x, y),)
         for old, step in turns:
-            found = self._nest._register(node, step)
+            found = self._nest.register(node, step)
             if found in level and self._is_old(old, node) and old.dtype == step.dtype:
                 return found
         return None
@@ -101,7 +102,7 @@ class Rest:
         """
         from schuss.compiler.loops import compute
 
-        nest, f = self._nest, self._nest.f
+        nest, f = self._nest, self._writer.f
         values: dict[Node, Scalar] = {}
         for node in self._level():
             if self._is_sum(node):
@@ -109,7 +110,7 @@ class Rest:
                 continue
             given = []
             for x in node.inputs:
-                inside = nest._register(node, x)
+                inside = nest.register(node, x)
                 if inside is not None:
                     given.append(values[inside])
                 else:

@@ -20,7 +20,7 @@ from schuss.compiler.scalars import I32, I64, Function, Scalar, kind_of
 if TYPE_CHECKING:
     from schuss.compiler.kernels import Special
 
-__all__ = ["Strips", "write_row_lists"]
+__all__ = ["Strips", "rows_of_strip", "write_row_lists"]
 
 # Elements of a strip, at least: whole vectors of them, but few, for rows at rest are left out by
 # the strip. Where that takes more than the nearest cache has room for, it is about so many.
@@ -78,7 +78,7 @@ class Strips:
         self._sources = {n: [layouts.of(x) for x in n.inputs] for n in nodes}
         self._rows = nodes[0].shape[0]
         self._columns = nodes[0].size // self._rows
-        self._each = _rows_of_strip(self._columns)
+        self._each = rows_of_strip(self._columns)
         width = self._each * self._columns
         self._places = {n: f.reserve(kind_of(n.dtype), width) for n in nodes}
         self._first = f.number(0)
@@ -176,7 +176,7 @@ class Strips:
                 f.store(total, target, i)
 
 
-def _rows_of_strip(columns: int) -> int:
+def rows_of_strip(columns: int) -> int:
     """Return how many rows a strip has."""
     whole = _VECTOR // math.gcd(columns, _VECTOR)
     each = whole * max(1, -(-_STRIP // (whole * columns)))

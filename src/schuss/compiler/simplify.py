@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph import Graph, Node, constant, ordered, result
+from schuss.compiler.one_hot import spread_classes
 
 __all__ = ["simplify"]
 
@@ -21,6 +22,12 @@ _MOVES = {"reshape", "permute_dims", "flip", "slice", "broadcast_to"}
 
 def simplify(graph: Graph) -> None:
     """Rewrite the graph until nothing changes; what nothing needs is left out."""
+    _settle(graph)
+    if spread_classes(graph):
+        _settle(graph)
+
+
+def _settle(graph: Graph) -> None:
     settled: set[Node] = set()
     for _ in range(4):
         if not _pass(graph, settled):

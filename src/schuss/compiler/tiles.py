@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided, contiguous
+from schuss.compiler.panels import ROWS, can_generate, shape_of
 from schuss.compiler.processor import vector_bytes
-from schuss.compiler.scalars import F32, Scalar, kind_of
+from schuss.compiler.scalars import F32, I64, Scalar, kind_of
 
 if TYPE_CHECKING:
     from schuss.compiler.kernels import Special
@@ -26,6 +27,8 @@ def is_small(node: Node, y: Strided) -> bool:
     """Whether generated loops are used for a product of floats."""
     m, n = node.shape[-2:]
     inner = node.inputs[0].shape[-1]
+    if _is_packed_in_panels(node, y):
+        return m >= ROWS and (2 * m * n * inner <= _LARGEST or 2 * n < _panel(node))
     if 2 * m * n * inner > _LARGEST:
         return False
     return _has_rows(y) or (inner * n <= _PACKED and m >= 4)
@@ -35,21 +38,46 @@ def _has_rows(y: Strided) -> bool:
     return y.strides[-1] == 1 or y.shape[-1] == 1
 
 
-def packed_bytes(node: Node) -> int:
+def _panel(node: Node) -> int:
+    return shape_of(kind_of(node.dtype)).panel
+
+
+def _is_packed_in_panels(node: Node, y: Strided) -> bool:
+    """Whether y lies across, and is transposed into one panel, whose rows the tiles read."""
+    inner, n = y.shape[-2:]
+    is_narrow = inner * n > _PACKED and n <= _panel(node)
+    return is_narrow and not _has_rows(y) and y.strides[-2] == 1 and _can_pack(node)
+
+
+def _can_pack(node: Node) -> bool:
+    return can_generate(kind_of(node.dtype), node.inputs[0].shape[-1])
+
+
+def packed_bytes(node: Node, y: Strided) -> int:
     """Return the bytes of working memory that a small product may need."""
-    inner, n = node.inputs[1].shape[-2:]
+    inner, n = y.shape[-2:]
+    if _is_packed_in_panels(node, y):
+        return inner * _panel(node) * node.dtype.itemsize
     small = 2 * node.shape[-2] * n * inner <= _LARGEST and inner * n <= _PACKED
     return inner * n * node.dtype.itemsize if small else 0
 
 
 class _Tiles:
-    """Writes one product, at the given index of the leading axes."""
+    """Writes some rows of one product, at the given index of the leading axes."""
 
-    def __init__(self, k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
+    def __init__(
+        self,
+        k: Special,
+        x: Strided,
+        y: Strided,
+        index: list[Scalar],
+        bounds: tuple[Scalar, Scalar],
+    ) -> None:
         from schuss.compiler.kernels import place_of
 
         self.k = k
         self.f = k.f
+        self.low, self.high = bounds
         self.kind = kind_of(k.node.dtype)
         self.lanes = vector_bytes() // k.node.dtype.itemsize
         self.vector = f"<{self.lanes} x {self.kind}>"
@@ -62,6 +90,8 @@ class _Tiles:
         if _has_rows(y):
             self.y = self.f.address(k.pointer(y.root), place_of(y, [*index, *zero]), self.kind)
             self.y_step = y.strides[-2] if self.inner > 1 else self.n
+        elif _is_packed_in_panels(k.node, y):
+            self.y, self.y_step = self._turned(y, index), _panel(k.node)
         else:
             self.y, self.y_step = self._packed(y, index), self.n
 
@@ -75,22 +105,58 @@ class _Tiles:
             self.f.store(value, "%scratch", place_of(target, at))
         return "%scratch"
 
+    def _turned(self, y: Strided, index: list[Scalar]) -> str:
+        """Copy y, whose columns lie in a row each, into working memory."""
+        from schuss.compiler.kernels import place_of
+
+        zero = self.f.number(0)
+        source = self.f.address(
+            self.k.pointer(y.root), place_of(y, [*index, zero, zero]), self.kind
+        )
+        step = y.strides[-1]
+        values = (f"ptr {source}", f"i64 {step}", f"i64 {self.inner}", f"i64 {self.n}")
+        name = f"@schuss_product_packing_{'f32' if self.kind == F32 else 'f64'}"
+        self.f.declare(name, "void", ["ptr", I64, I64, I64, "ptr"])
+        self.f.emit(f"call void {name}({', '.join(values)}, ptr %scratch)")
+        return "%scratch"
+
     def write(self) -> None:
         """Write all tiles."""
         vectors = -(-self.n // self.lanes)
         table = _ROWS_OF_32 if vector_bytes() == 64 else _ROWS_OF_16
         wide = min(vectors, max(table))
-        rows = table[wide]
-        rows = -(-self.m // -(-self.m // rows))
-        full, rest = divmod(self.m, rows)
-        with self.f.loop(0, full) as tile:
-            self._row_of_tiles(tile * rows, rows, wide, vectors)
-        if rest:
-            self._row_of_tiles(self.f.number(full * rows), rest, wide, vectors)
+        if self.low.is_literal:
+            rows = table[wide]
+            rows = -(-self.m // -(-self.m // rows))
+            full, rest = divmod(self.m, rows)
+            with self.f.loop(0, full) as tile:
+                self._row_of_tiles(tile * rows, rows, wide, vectors)
+            if rest:
+                self._row_of_tiles(self.f.number(full * rows), rest, wide, vectors)
+            return
+        # How many rows there are turns out when it runs: the last tile goes back over some, or,
+        # where there are fewer than it has, is made of single ones.
+        rows = _even_rows(self.m, table[wide])
+        last = self.high - rows
+        with self.f.loop(self.low, self.high - (rows - 1), rows) as row:
+            self._row_of_tiles(row, rows, wide, vectors)
+        count = self.high - self.low
+        left = count.op("srem", rows)
+        is_more = left.ne(0)
+        with self.f.when(is_more & last.ge(self.low)):
+            self._row_of_tiles(last, rows, wide, vectors, self.high - left)
+        with self.f.when(is_more & last.lt(self.low)), self.f.loop(self.low, self.high) as row:
+            self._row_of_tiles(row, 1, wide, vectors)
 
-    def _row_of_tiles(self, row: Scalar, rows: int, wide: int, vectors: int) -> None:
+    def _row_of_tiles(
+        self, row: Scalar, rows: int, wide: int, vectors: int, first_new: Scalar | None = None
+    ) -> None:
+        """Write tiles side by side; what follows takes their rows over, but for those it has."""
         for first in range(0, vectors, wide):
             self._tile(row, rows, first, min(wide, vectors - first))
+        if self.k.followed:
+            new, end = row if first_new is None else first_new, row + rows
+            self.f.emit(f"call void %then(ptr %table, {new.typed}, {end.typed})")
 
     def _tile(self, row: Scalar, rows: int, first: int, count: int) -> None:
         f, down, along = self.f, *self.x_steps
@@ -168,6 +234,18 @@ class _Tiles:
         self.f.emit(f"store {self.vector} {after}, ptr {place}")
 
 
-def write_tiles(k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
-    """Write x @ y for the matrices at `index`."""
-    _Tiles(k, x, y, index).write()
+def _even_rows(m: int, most: int) -> int:
+    """Return how many rows a tile has so that few are left over, if up to four threads share."""
+
+    def computed(rows: int) -> int:
+        shares = [(sharing, -(-m // sharing)) for sharing in (1, 2, 3, 4)]
+        return sum(sharing * -(-share // rows) * rows for sharing, share in shares)
+
+    return min(range(max(most // 2, 1), most + 1), key=lambda rows: (computed(rows), -rows))
+
+
+def write_tiles(
+    k: Special, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
+) -> None:
+    """Write x @ y for the matrices at `index`, from one row of the result up to another."""
+    _Tiles(k, x, y, index, bounds).write()
