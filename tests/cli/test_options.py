@@ -14,6 +14,7 @@ def test_good_values() -> None:
     assert number(least=0.0)("0") == 0.0
     assert share("0") == 0.0
     assert names("a, b,,c d") == ["a", "b", "c d"]
+    assert names('a, "b, c",d "e"') == ["a", "b, c", 'd "e"']
     assert sizes("64,8") == [64, 8]
     assert pairs("a=b=category") == ("a=b", "category")
     assert one_of(("x", "y"))("y") == "y"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from schuss.cli.output import check_output, open_output
-from schuss.errors import UsageError
+from schuss.errors import DataError, UsageError
 
 TEXT = np.dtypes.StringDType()
 
@@ -84,6 +84,41 @@ def test_nothing_is_written_half(tmp_path: Path) -> None:
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "before"
+
+
+LATE = {"a": np.array([1.5]), "b": np.array(["x"], dtype=TEXT)}
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.tsv.gz", "out.parquet", "-"])
+def test_a_column_that_appears_too_late_is_refused(tmp_path: Path, name: str) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    target = name if name == "-" else str(tmp_path / name)
+    message = "the column 'b' appears after 2 rows, when the columns are written already; "
+    with pytest.raises(DataError, match=message), open_output(target) as write:
+        write({"a": np.array([1.0, 2.0])})
+        write(LATE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_of_json_have_columns_of_their_own(tmp_path: Path) -> None:
+    with open_output(str(tmp_path / "out.jsonl")) as write:
+        write({"a": np.array([1.0])})
+        write(LATE)
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert lines == ['{"a": 1.0}', '{"a": 1.5, "b": "x"}']
+
+
+def test_parquet_refuses_a_column_that_changes_its_type(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    message = r"^Parquet: the column 'a' begins with values of type int64 and goes on with double"
+    with (
+        pytest.raises(DataError, match=message),
+        open_output(str(tmp_path / "out.parquet")) as write,
+    ):
+        write({"a": np.array([1])})
+        write({"a": np.array([1.5])})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_whole_numbers_stay_whole_where_some_are_missing(tmp_path: Path) -> None:

@@ -151,6 +151,31 @@ def test_arrays():
     assert mixed["x0"].tolist() == [1, 2]
 
 
+def test_fields_of_a_structured_array_keep_their_names():
+    rows = np.array([(1.5, 2), (2.5, 3)], dtype=[("size", "f4"), ("count", "i4")])
+    table = read_table(rows)
+    assert table.names == ["size", "count"]
+    assert table["count"].tolist() == [2, 3]
+
+
+def test_one_value_a_column_is_one_row():
+    table = read_table({"a": np.array(2.5), "b": "x", "c": b"y", "d": None})
+    assert [table[name].tolist() for name in table.names] == [[2.5], ["x"], ["y"], [""]]
+
+
+def test_columns_of_lists_are_text():
+    table = read_table({"a": [[1], [1, 2]], "b": [[1], [2]]})
+    assert table["a"].tolist() == ["[1]", "[1, 2]"]
+    assert table["b"].tolist() == ["[1]", "[2]"]
+
+
+def test_periods_of_pandas_are_dates():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"month": pandas.period_range("2024-01", periods=2, freq="M")})
+    expected = ["2024-01-01T00:00:00.000000", "2024-02-01T00:00:00.000000"]
+    assert np.datetime_as_string(read_table(frame)["month"]).tolist() == expected
+
+
 def test_rows_as_dictionaries():
     table = read_table([{"a": 1, "b": "x"}, {"a": 2}])
     assert table["b"].tolist() == ["x", ""]

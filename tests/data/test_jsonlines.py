@@ -38,6 +38,21 @@ def test_types_and_nested_values(tmp_path):
     assert table["n"].tolist() == ['{"k": [1]}', ""]
 
 
+def test_lists_of_the_same_length_are_text_too(tmp_path):
+    table = read_table(put(tmp_path, '{"l":[1,2]}\n{"l":[3,4]}\n'))
+    assert table["l"].tolist() == ["[1, 2]", "[3, 4]"]
+
+
+def test_a_number_of_thousands_of_digits_is_infinite(tmp_path):
+    table = read_table(put(tmp_path, '{"a":1.5}\n{"a":' + "9" * 5000 + "}\n"))
+    assert table["a"].tolist() == [1.5, np.inf]
+
+
+def test_half_of_a_surrogate_pair_is_replaced(tmp_path):
+    table = read_table(put(tmp_path, '{"a":"x\\ud800y"}\n{"a":"\\ud83d\\ude00"}\n'))
+    assert table["a"].tolist() == ["x\ufffdy", "\U0001f600"]
+
+
 def test_gzip_and_the_other_name(tmp_path):
     path = tmp_path / "t.ndjson.gz"
     path.write_bytes(gzip.compress(b'{"a":1}\n'))

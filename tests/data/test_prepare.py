@@ -194,6 +194,20 @@ def test_wrong_options(options, error, message):
         prepare_table(table(), "y", **options)
 
 
+def test_the_kind_of_the_target_decides_the_task():
+    whole = table()
+    numbers = Table({**whole.columns, "y": np.arange(100) % 30})
+    assert prepare_table(numbers, "y").target.task == "regression"
+    for kind, task in (("category", "classification"), ("numeric", "regression")):
+        assert prepare_table(numbers, "y", kinds={"y": kind}).target.task == task
+    message = (
+        "prepare_table: expected one of numeric, category, boolean as the target's kind, "
+        "got 'text'."
+    )
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}$"):
+        prepare_table(numbers, "y", kinds={"y": "text"})
+
+
 def test_one_group():
     whole = Table({**table().columns, "g": [1] * 100})
     message = (

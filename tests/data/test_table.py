@@ -25,6 +25,8 @@ from schuss.errors import DataError
         (np.array([1.0], dtype=np.float32), "float64"),
         ([datetime.date(2020, 1, 1), None], "datetime64[us]"),
         (np.array(["2020"], dtype="M8[Y]"), "datetime64[us]"),
+        ([datetime.timedelta(hours=1), None], "float64"),
+        ([0.5, 10**400], "float64"),
     ],
 )
 def test_columns_are_held_in_few_types(values, dtype):
@@ -39,6 +41,8 @@ def test_columns_are_held_in_few_types(values, dtype):
         ([True, None], ["True", ""]),
         ([2**70, 1], [str(2**70), "1"]),
         ([b"x", [1]], ["x", "[1]"]),
+        ([[1, 2], [3, 4]], ["[1, 2]", "[3, 4]"]),
+        (([1], [2]), ["[1]", "[2]"]),
         (np.array(["p", "q"]), ["p", "q"]),
     ],
 )
@@ -46,6 +50,11 @@ def test_the_rest_is_text(values, texts):
     column = as_column(values)
     assert column.dtype == TEXT
     assert column.tolist() == texts
+
+
+def test_a_span_of_time_is_in_seconds_and_a_number_beyond_floats_is_infinite():
+    assert as_column([datetime.timedelta(minutes=1.5)]).tolist() == [90.0]
+    assert as_column([0.5, -(10**400)]).tolist() == [0.5, -np.inf]
 
 
 def test_select_drop_and_take():

@@ -53,6 +53,9 @@ def test_a_source_finds_the_same_table_again(
     with pytest.raises(UsageError, match="this run's test was in memory"):
         open_source(memory, None, "test")
     assert describe_source("iris", read_table("iris"))["path"] == "iris"
+    (tmp_path / "iris").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert describe_source("iris", read_table("iris"))["path"] == "iris"
     file.unlink()
     with pytest.raises(DataError, match="the run's data cannot be read again"):
         open_source(source, None, "data")
@@ -68,6 +71,8 @@ def test_the_target_is_named_or_given_or_known() -> None:
     x = np.zeros((3, 2))
     assert read_training_table("iris", None)[1] == "species"
     assert read_training_table("iris", "petal_width")[1] == "petal_width"
+    # Columns of pandas may be named by numbers, which a table has as text.
+    assert read_training_table(Table({"0": [1], "1": [2]}), 1)[1] == "1"
     for data, target in (((x, [1, 2, 3]), None), (x, np.array([1, 2, 3]))):
         table, name, whole = read_training_table(data, target)
         assert name == "target"

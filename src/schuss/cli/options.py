@@ -59,8 +59,11 @@ def share(text: str) -> float:
 
 
 def names(text: str) -> list[str]:
-    """Read column names separated by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Read column names separated by commas; as in a table, quotation marks keep a comma in."""
+    import csv
+
+    found = next(csv.reader([text], skipinitialspace=True), [])
+    return [name.strip() for name in found if name.strip()]
 
 
 def one_of(known: Sequence[str]) -> Callable[[str], str]:

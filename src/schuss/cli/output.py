@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from schuss.errors import UsageError
+from schuss.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -67,7 +67,7 @@ def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write
     """
     suffix = check_output(target)
     if target == "-":
-        yield _delimited(sys.stdout, ",")
+        yield _same_columns(target, _delimited(sys.stdout, ","))
         return
     path = Path(target)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -80,13 +80,35 @@ def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write
     try:
         with opened as file:
             with _format(file, suffix, numeric) as write:
-                yield write
+                # Each line of JSON has columns of its own; the other formats name them at the top.
+                yield write if suffix.startswith(".jsonl") else _same_columns(target, write)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def _same_columns(target: str, write: Write) -> Write:
+    """Refuse a chunk that has other columns than the first: the header is written by then."""
+    first: list[str] = []
+    rows = 0
+
+    def check(columns: Columns) -> None:
+        nonlocal rows
+        first.extend([] if first else columns)
+        new = next((name for name in columns if name not in first), None)
+        if new is not None:
+            raise DataError(
+                f"{'standard output' if target == '-' else target}: the column {new!r} appears "
+                f"after {rows:,} rows, when the columns are written already; give -o a name that "
+                "ends in .jsonl, or name the column in the first row."
+            )
+        write(columns)
+        rows += len(next(iter(columns.values()), ()))
+
+    return check
 
 
 @contextmanager
@@ -184,13 +206,29 @@ def _parquet(file: IO[bytes], numeric: Collection[str]) -> Iterator[Write]:
         )
         if writer is None:
             writer = parquet.ParquetWriter(file, table.schema)
-        writer.write_table(table.cast(writer.schema))
+        writer.write_table(_cast(pyarrow, table, writer.schema))
 
     try:
         yield write
     finally:
         if writer is not None:
             writer.close()
+
+
+def _cast(pyarrow: Any, table: Any, schema: Any) -> Any:
+    """Give a chunk's columns the types of the first chunk's."""
+    columns = {}
+    for field in schema:
+        column = table.column(field.name)
+        try:
+            columns[field.name] = column.cast(field.type)
+        except pyarrow.ArrowInvalid:
+            raise DataError(
+                f"Parquet: the column {field.name!r} begins with values of type {field.type} and "
+                f"goes on with {column.type}, which it cannot hold as well; give -o a name that "
+                "ends in .jsonl or .csv."
+            ) from None
+    return pyarrow.table(columns, schema=schema)
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -46,7 +46,7 @@ def _add_table(read: argparse.ArgumentParser) -> None:
         type=names,
         action="extend",
         default=[],
-        help="columns to leave out, separated by commas",
+        help="columns to leave out, separated by commas (one with a comma: '\"a, b\"')",
     )
     add(
         "--kind",

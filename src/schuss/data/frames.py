@@ -53,6 +53,8 @@ def from_pandas(frame: Any, source: str = "the data frame") -> Table:
         if type(series.dtype).__name__ == "CategoricalDtype":
             declared[name] = "category"
             columns[name] = as_column(series.astype(object).tolist())
+        elif type(series.dtype).__name__ == "PeriodDtype":
+            columns[name] = as_column(series.dt.to_timestamp().to_numpy())
         elif type(series.dtype).__name__ == "DatetimeTZDtype":
             columns[name] = as_column(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
         elif isinstance(series.dtype, np.dtype) and kind in "biufMm":
@@ -195,7 +197,8 @@ def from_arrays(features: Any, names: list[str] | None = None, source: str = "th
     """Make a table from a two-dimensional array; its columns are x0, x1, ...
 
     Args:
-        features: Array of shape (rows, columns), or (rows,) for one column.
+        features: Array of shape (rows, columns), or (rows,) for one column; a structured array of
+            shape (rows,) keeps its fields' names.
         names: Names of the columns.
         source: What messages call it.
 
@@ -209,6 +212,8 @@ def from_arrays(features: Any, names: list[str] | None = None, source: str = "th
     ['x0', 'x1']
     """
     array = np.asarray(features)
+    if array.dtype.names is not None and array.ndim == 1:
+        return from_mapping({name: array[name] for name in array.dtype.names}, source)
     if array.ndim == 1:
         array = array[:, None]
     if array.ndim != 2:
@@ -244,8 +249,8 @@ def from_mapping(data: Mapping[str, Any], source: str = "the table") -> Table:
     """
     columns: dict[str, Any] = {}
     for name, values in data.items():
-        if isinstance(values, str) or np.ndim(values) == 0:
-            values = [values]
+        if not isinstance(values, (list, tuple)) and np.ndim(values) == 0:
+            values = [values.item() if isinstance(values, np.ndarray) else values]
         try:
             columns[str(name)] = as_column(
                 values if isinstance(values, (list, tuple, np.ndarray)) else list(values)

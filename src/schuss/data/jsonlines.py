@@ -55,9 +55,21 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
+def _whole_number(digits: str) -> int | float:
+    """Read a whole number; Python refuses one of thousands of digits, which no float holds."""
+    return int(digits) if len(digits) < 400 else float(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_int=_whole_number)
+
+
 def _parse(text: str, path: Path, line: int) -> dict[str, Any]:
     try:
-        record = json.loads(text, object_pairs_hook=_no_duplicates)
+        record = _DECODER.decode(text)
+        if "\\ud" in text.lower():
+            # Half of a surrogate pair is no character, and cannot be written as UTF-8 again.
+            whole = json.dumps(record, ensure_ascii=False).encode("utf-16", "surrogatepass")
+            record = json.loads(whole.decode("utf-16", "replace"))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}, line {line}: not valid JSON ({error.msg.lower()} at character {error.pos + 1}"

@@ -126,6 +126,16 @@ def _split(
     return rows[learn], rows[held]
 
 
+def _task_of(kind: str | None) -> str | None:
+    """Return the task of a target whose kind the caller knows; None where none is said."""
+    tasks = {"numeric": "regression", "category": "classification", "boolean": "classification"}
+    if kind is not None and kind not in tasks:
+        raise UsageError(
+            f"prepare_table: expected one of {', '.join(tasks)} as the target's kind, got {kind!r}."
+        )
+    return None if kind is None else tasks[kind]
+
+
 def prepare_table(
     table: Table,
     target: str,
@@ -177,7 +187,8 @@ def prepare_table(
         raise UsageError(f"prepare_table: the target {target!r} is excluded; leave it in.")
     if group is not None and time is not None:
         raise UsageError("prepare_table: expected group or time to split by, got both; choose one.")
-    encoder = TargetEncoder.infer(table, target, task=task)
+    given = dict(kinds or {})
+    encoder = TargetEncoder.infer(table, target, task=task or _task_of(given.pop(target, None)))
     for role, name in roles.items():
         if name is None:
             continue
@@ -192,7 +203,7 @@ def prepare_table(
             )
     set_aside = {target, *(name for name in roles.values() if name is not None)}
     features = table.drop(set_aside)
-    forced = {name: kind for name, kind in (kinds or {}).items() if name not in set_aside}
+    forced = {name: kind for name, kind in given.items() if name not in set_aside}
     column_kinds = infer_kinds(
         features, exclude=[name for name in excluded if name not in set_aside], kinds=forced
     )

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import difflib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -55,6 +56,14 @@ def _is_missing_object(value: object) -> bool:
     return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
+def _number_of(value: object) -> float:
+    """Return a float; a whole number beyond its range is infinite, as it is in a text."""
+    try:
+        return float(cast(float, value))
+    except OverflowError:
+        return math.inf if cast(int, value) > 0 else -math.inf
+
+
 def _text_of(value: object) -> str:
     if isinstance(value, (float, np.floating)):
         number = float(value)
@@ -84,8 +93,11 @@ def _from_objects(values: Sequence[object]) -> Array:
         if not integers or all(abs(cast(int, v)) <= _LARGEST_EXACT for v in present):
             if integers and whole:
                 return np.array(values, dtype=np.int64)
-            numbers = [np.nan if m else v for v, m in zip(values, missing, strict=True)]
+            numbers = [np.nan if m else _number_of(v) for v, m in zip(values, missing, strict=True)]
             return np.array(numbers, dtype=np.float64)
+    elif all(isinstance(v, datetime.timedelta) for v in present):
+        spans = [np.nan if m else _seconds(v) for v, m in zip(values, missing, strict=True)]
+        return np.array(spans, dtype=np.float64)
     elif all(isinstance(v, (datetime.date, np.datetime64)) for v in present):
         stamps = [
             np.datetime64("NaT", "us") if m else v for v, m in zip(values, missing, strict=True)
@@ -93,6 +105,10 @@ def _from_objects(values: Sequence[object]) -> Array:
         return np.array([_utc(v) for v in stamps], dtype="datetime64[us]")
     texts = ["" if m else _text_of(v) for v, m in zip(values, missing, strict=True)]
     return np.array(texts, dtype=TEXT)
+
+
+def _seconds(value: object) -> float:
+    return cast(datetime.timedelta, value).total_seconds()
 
 
 def _utc(value: object) -> object:
@@ -116,8 +132,13 @@ def as_column(values: Any) -> Array:
     >>> as_column([1, None, 3])
     array([ 1., nan,  3.])
     """
-    array = np.asarray(values, dtype=object) if isinstance(values, (list, tuple)) else values
-    array = np.asarray(array)
+    if isinstance(values, (list, tuple)):
+        # Filled one by one: NumPy would make two dimensions of values that are lists themselves.
+        array = np.empty(len(values), dtype=object)
+        for row, value in enumerate(values):
+            array[row] = value
+    else:
+        array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"as_column: expected values of shape (rows,), got {array.shape}.")
     kind = array.dtype.kind

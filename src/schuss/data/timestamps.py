@@ -57,7 +57,8 @@ _MONTHS = {
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+)?"
 _PATTERNS = {
     "year first": re.compile(
-        rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})\2(?P<day>\d{{1,2}})(?:[T\s]\s*{_CLOCK})?"
+        rf"(?P<year>\d{{4}})([-/.])(?P<month>\d{{1,2}})"
+        rf"(?:\2(?P<day>\d{{1,2}})(?:[T\s]\s*{_CLOCK})?)?"
     ),
     "numbers": re.compile(
         rf"(?P<first>\d{{1,2}})([-/.])(?P<then>\d{{1,2}})\2(?P<year>\d{{4}}|\d{{2}})"
@@ -128,7 +129,10 @@ def parse_stamp(value: str, style: TimeFormat) -> np.datetime64 | None:
         if len(parts["year"] or "") == 2:
             year += 2000 if year < 70 else 1900
     if style == "year first":
-        month, day = int(parts["month"] or 0), int(parts["day"] or 0)
+        month, day = int(parts["month"] or 0), int(parts["day"] or 1)
+        # A month alone; with other years it is more likely two parts of a code.
+        if parts["day"] is None and not 1900 <= year <= 2100:
+            return None
     elif style == "month name":
         month = _MONTHS.get((parts["name"] or parts["name2"] or "").lower(), 0)
         day = int(parts["day"] or parts["day2"] or 0)

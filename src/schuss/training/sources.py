@@ -57,8 +57,8 @@ def describe_source(data: Any, table: Table) -> dict[str, Any]:
     """Return what finds the same table again, as JSON can hold it."""
     path = None
     if is_path(data):
-        bundled = str(data) in BUNDLED and not Path(data).exists()
-        path = str(data) if bundled else str(Path(data).expanduser().resolve())
+        # A bundled set's name means the set, whatever is called so in the folder.
+        path = str(data) if str(data) in BUNDLED else str(Path(data).expanduser().resolve())
     return {"path": path, "rows": table.rows, "sha256": fingerprint(table)}
 
 
@@ -105,6 +105,8 @@ def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
     Raises:
         UsageError: if no target is given.
     """
+    if isinstance(target, (int, np.integer)):
+        target = str(target)  # columns of pandas may be named by numbers; a table's names are text
     if target is not None and not isinstance(target, str):
         data, target = (data, target), None
     pair = isinstance(data, tuple) and len(data) == 2
@@ -115,7 +117,7 @@ def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
         elif is_path(data) and str(data) in BUNDLED:
             target = BUNDLED[str(data)][1]
         else:
-            shown = ", ".join(table.names[:12]) + (", ..." if len(table.names) > 12 else "")
+            shown = ", ".join(table.names[:12]) + (" and more" if len(table.names) > 12 else "")
             raise UsageError(
                 f"train: expected the target, the column to predict; {table.source} has the "
                 f"columns {shown}."
