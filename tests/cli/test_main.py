@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
 
 import schuss.cli.doctor
-from schuss.cli import main
+from schuss.cli import main, uninterrupted
 from schuss.errors import DataError, SchussError, UsageError
 
 BUG = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
@@ -59,6 +60,21 @@ def test_endings(
     shown = capsys.readouterr().err
     assert shown.startswith("Traceback (most recent call last):\n")
     assert shown.endswith(f"schuss doctor: {line}\n")
+
+
+def test_ctrl_c_waits_for_the_end_of_loading() -> None:
+    loaded = []
+
+    def load() -> None:
+        signal.raise_signal(signal.SIGINT)
+        loaded.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        uninterrupted(load)
+    assert loaded
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    uninterrupted(lambda: loaded.append(True))
+    assert len(loaded) == 2
 
 
 def test_doctor_fails_where_a_test_does(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from schuss.cli.parser import COMMANDS, command_name, parse
 from schuss.errors import DataError, SchussError, UsageError
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = f"schuss {words[0]}" if words[:1] and words[0] in COMMANDS else "schuss"
     try:
         command, arguments = parse(words)
+        uninterrupted(lambda: import_module("numpy"))
         status = command(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
@@ -58,6 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
         return _say(name, f"{type(problem).__name__}: {problem}; {hint}", FAILURE)
     return status
+
+
+def uninterrupted(load: Callable[[], object]) -> None:
+    """Load something that takes Ctrl-C for a broken installation, as NumPy does; heed it after."""
+    pressed: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    except ValueError:  # not the main thread, which alone is interrupted
+        load()
+        return
+    try:
+        load()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def _say(name: str, message: str, status: int) -> int:
