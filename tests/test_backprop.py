@@ -161,6 +161,20 @@ def test_a_second_pass_needs_the_graph_retained() -> None:
         (z * 2).sum().backward()
 
 
+def test_a_change_of_a_factor_without_a_gradient_is_noticed() -> None:
+    x, factor = wide([1.0, 2.0]), tensor([3.0, 4.0], np.float64)
+    y = (x * factor).sum()
+    factor.fill_(0.0)
+    with pytest.raises(RuntimeError, match=r"shape \(2,\) was changed in place after multiply"):
+        y.backward()
+    # A sum's derivative looks at no value: a running average may go on.
+    y = (x - factor).sum()
+    factor.fill_(1.0)
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0]
+
+
 def test_a_change_in_place_is_noticed() -> None:
     x = wide([1.0, 2.0])
     y = (x * x).sum()

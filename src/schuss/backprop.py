@@ -58,6 +58,10 @@ def _on_the_way(uses: dict[Tensor, int], targets: frozenset[Tensor]) -> set[Tens
     return found
 
 
+#: Primitives of several tensors whose derivatives look at no value.
+_WITHOUT_VALUES = frozenset(["add", "concat", "subtract"])
+
+
 def _reverse(
     roots: Sequence[Tensor],
     errors: Sequence[Tensor],
@@ -92,13 +96,16 @@ def _reverse(
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
-            if not isinstance(x, Tensor) or not x.requires_grad:
+            if not isinstance(x, Tensor):
                 continue
-            if x.stamp > stamp:
+            # What needs no gradient is a factor of the others' gradients nevertheless.
+            if x.stamp > stamp and (x.requires_grad or primitive.name not in _WITHOUT_VALUES):
                 raise RuntimeError(
                     f"backward: a tensor of shape {x.shape} was changed in place after "
                     f"{primitive.name} used it; change it after the backward pass, or use a copy."
                 )
+            if not x.requires_grad:
+                continue
             if wanted is not None and x not in wanted:
                 continue
             rule = rules[position] if plain else primitive.rule(position)

@@ -12,6 +12,7 @@ from schuss.functions import (
     aliases,
     creation,
     elementwise,
+    inplace,
     products,
     reductions,
     shapes,
@@ -82,6 +83,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     ),
     (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
     (sorting, "gather median nonzero sort"),
+    (inplace, "add_ clamp_ div_ mul_ pow_ sub_"),
     (
         aliases,
         """bmm chunk clamp cumsum div index_select masked_select mm mul narrow neg
@@ -91,6 +93,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
 _METHODS: dict[str, Any] = {
     name: getattr(module, name) for module, names in _SAME for name in names.split()
 }
+_METHODS |= inplace.AUGMENTED
 _METHODS |= {
     "bool": lambda self: astype(self, bool_),
     "clone": lambda self: astype(self, self.dtype, copy=True),

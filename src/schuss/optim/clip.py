@@ -37,7 +37,8 @@ def clip_grad_norm_(
         The norm before scaling.
 
     Raises:
-        ValueError: if max_norm is negative, or the norm is not finite and that was asked for.
+        ValueError: if max_norm is negative.
+        RuntimeError: if the norm is not finite and that was asked for.
 
     >>> import schuss as ss
     >>> p = ss.tensor([3.0, 4.0], requires_grad=True)
@@ -55,7 +56,7 @@ def clip_grad_norm_(
             return ops.zeros(())
         total = get_total_norm([gradient for _, gradient in pairs], norm_type)
         if error_if_nonfinite and not math.isfinite(total.item()):
-            raise ValueError(
+            raise RuntimeError(
                 f"clip_grad_norm_: expected a finite norm of the gradients, got {total.item()}; "
                 "lower the learning rate, or look for infinities in the data."
             )
