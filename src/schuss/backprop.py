@@ -9,6 +9,7 @@ import numpy as np
 
 from schuss.functions import astype, sum
 from schuss.primitives.base import as_tensor
+from schuss.primitives.recipe import count_call
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
 from schuss.tensor import (
@@ -16,6 +17,7 @@ from schuss.tensor import (
     TRACER,
     Tensor,
     TensorLike,
+    is_plain,
     leaf,
     new_object,
     next_stamp,
@@ -74,19 +76,22 @@ def _reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
+    count_call()
+    eager = is_plain()
     uses = _consumers(roots, targets or frozenset())
     wanted = None if targets is None else _on_the_way(uses, targets)
     pending: dict[Tensor, Tensor] = {}
+    error: Tensor | None
     for root, error in zip(roots, errors, strict=True):
         if wanted is None or root in wanted:
             pending[root] = pending[root] + error if root in pending else error
     arrived: dict[Tensor, Tensor] = {}
     if wanted is not None:
         uses = _uses_within(uses, wanted, targets or frozenset())
-    ready = [t for t in pending if uses[t] == 0]
+    # With all of the error that they get.
+    ready = [(t, pending.pop(t)) for t in list(pending) if uses[t] == 0]
     while ready:
-        y = ready.pop()
-        g = pending.pop(y)
+        y, g = ready.pop()
         node = y.node
         if node is None or (targets is not None and y in targets):
             arrived[y] = g
@@ -109,6 +114,7 @@ def _reverse(
             if wanted is not None and x not in wanted:
                 continue
             rule = rules[position] if plain else primitive.rule(position)
+            error = None
             if rule is not None:
                 error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
                 if type(error) is not RowGradient:
@@ -117,18 +123,29 @@ def _reverse(
                         error = sum_to(error, array.shape)
                     if error.array.dtype is not array.dtype:
                         error = astype(error, array.dtype)
-                pending[x] = pending[x] + error if x in pending else error
-            left = uses[x] - 1
+            # Forgetting x here lets its array go as soon as the node that used it is freed.
+            left = uses.pop(x) - 1
+            if x in pending:
+                error = _added(pending.pop(x), error, plain=eager)
             if left:
                 uses[x] = left
-                continue
-            # Forgetting x here lets its array go as soon as the node that used it is freed.
-            del uses[x]
-            if x in pending:
-                ready.append(x)
+                if error is not None:
+                    pending[x] = error
+            elif error is not None:
+                ready.append((x, error))
         if not retain_graph:
             y.node = _FREED
     return arrived
+
+
+def _added(x: Tensor, y: Tensor | None, *, plain: bool) -> Tensor:
+    """Return the sum of two errors, or the one that is there."""
+    if y is None:
+        return x
+    if plain and type(x) is type(y) is Tensor:
+        # Nothing is recorded or traced, and there is no operation to make.
+        return leaf(np.asarray(x.array + y.array))
+    return x + y
 
 
 def _uses_within(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.primitives.random import random_uniform
+from schuss.primitives.random import random_uniform, uniform_value
 from schuss.tensor import (
     TRACER,
     Array,
@@ -19,6 +19,7 @@ from schuss.tensor import (
     int64,
     leaf,
     next_stamp,
+    supported_dtype,
 )
 
 __all__ = [
@@ -84,13 +85,20 @@ def rand(*shape: Any, dtype: Any = None) -> Tensor:
         shape: lengths of the axes, or one tuple of them.
         dtype: float32 by default, or float64.
     """
-    drawn = random_uniform(_key, _shape(shape), dtype)
+    sizes = _shape(shape)
     if TRACER.get() is None:
-        # What assign does, without its checks.
-        _key.array = _key.array + _NEXT
-        _key.stamp = next_stamp()
-    else:
-        _key.assign(_key + asarray(_NEXT))
+        return leaf(draw(sizes, supported_dtype(dtype)))
+    drawn = random_uniform(_key, sizes, dtype)
+    _key.assign(_key + asarray(_NEXT))
+    return drawn
+
+
+def draw(shape: tuple[int, ...], dtype: np.dtype[Any] = float32) -> Array:
+    """Return what `rand` returns outside of a trace, as an array."""
+    drawn: Array = uniform_value(_key.array, shape=shape, dtype=dtype)
+    # What assign does, without its checks.
+    _key.array = _key.array + _NEXT
+    _key.stamp = next_stamp()
     return drawn
 
 

@@ -59,6 +59,11 @@ next_stamp = count(1).__next__
 new_object = object.__new__
 
 
+def is_plain() -> bool:
+    """Return whether operations are evaluated alone: neither recorded here nor traced."""
+    return not RECORDING.get() and TRACER.get() is None
+
+
 def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     """Return `dtype` as one of float32, float64, int64, int32, bool.
 

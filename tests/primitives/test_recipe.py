@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.inner_loops import MOST, is_possible
+from schuss.compiler.inner_loops import MOST
+from schuss.compiler.objects import is_possible
 from schuss.compiler.recipes import bind_recipe
-from schuss.primitives import elementwise, normalization, random, recipe
+from schuss.primitives import class_loss, elementwise, normalization, random, recipe, softmax
 from schuss.primitives.recipe import Recipe, number
 
 RECIPES = {
     name: value
-    for module in (elementwise, normalization)
+    for module in (class_loss, elementwise, normalization, softmax)
     for name, value in vars(module).items()
     if isinstance(value, Recipe)
 }
@@ -106,7 +107,7 @@ def test_the_switch_to_machine_code_changes_no_bit(monkeypatch: pytest.MonkeyPat
         assert x.grad is not None
         seen.append((loss.item(), x.grad.numpy().tobytes()))
         x.grad = None
-    assert normalization._SOFTMAX.native
+    assert softmax._SOFTMAX.native
     assert len(set(seen)) == 1
 
 
@@ -133,8 +134,8 @@ def test_machine_code_draws_the_same_numbers(
     for seed, draw in ((0, 0), (-5, 3), (2**63 - 1, 2**40)):
         key = np.array([seed, draw])
         monkeypatch.setattr(random, "_native", {})
-        expected = random._uniform_value(key, shape=(size, 1), dtype=dtype)
+        expected = random.uniform_value(key, shape=(size, 1), dtype=dtype)
         random._bind()
-        found = random._uniform_value(key, shape=(size, 1), dtype=dtype)
+        found = random.uniform_value(key, shape=(size, 1), dtype=dtype)
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, expected, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from schuss.compiler.inner_loops import (
     ONES,
     ROW,
     ROWS,
+    TRUTH,
     WHOLE,
     ZERO,
     Operand,
@@ -49,7 +51,8 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
     for place, (function, name, operands) in enumerate(recipe.steps):
         later = {operand for _, _, names in recipe.steps[place + 1 :] for operand in names}
         if name.rstrip("@") not in registers:
-            if free and recipe.kinds[name] == "full" and first not in later:
+            own = recipe.kinds[name] == "full" and first not in later and not _compares(function)
+            if free and own:
                 registers[name], free = 0, False
             else:
                 registers[name] = taken
@@ -62,6 +65,11 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
     if not recipe.is_row and registers[recipe.result]:
         raise ValueError("Recipe: expected a result that can take the first input's place.")
     return bind(steps, kinds, dtype)
+
+
+def _compares(function: str) -> bool:
+    """Return whether a function of NumPy's finds booleans."""
+    return "ff->?" in getattr(getattr(np, function, None), "types", ())
 
 
 def _steps(function: str, used: list[Operand]) -> list[Step]:
@@ -82,4 +90,14 @@ def _steps(function: str, used: list[Operand]) -> list[Step]:
         mode = EACH if kinds & {ROW, COLUMN} else WHOLE
     else:
         mode = ROWS
-    return [Step(getattr(np, function), mode, tuple(used))]
+    called = getattr(np, function)
+    if _compares(function):
+        *given, made = used
+        if made.register in [operand.register for operand in given]:
+            raise ValueError(f"Recipe: expected another place for what {function} finds.")
+        truth = replace(made, is_truth=True)
+        return [
+            Step(called, mode, (*given, truth)),
+            Step(TRUTH, WHOLE if made.kind == FULL else ROWS, (truth, made)),
+        ]
+    return [Step(called, mode, tuple(used))]

@@ -154,7 +154,6 @@ from schuss.primitives.movement import (
     reshape,
     stack,
 )
-from schuss.primitives.normalization import log_softmax, softmax
 from schuss.primitives.reduction import (
     argmax,
     argmin,
@@ -165,6 +164,7 @@ from schuss.primitives.reduction import (
     min,
     sum,
 )
+from schuss.primitives.softmax import log_softmax, softmax
 
 __all__ = [
     "abs",

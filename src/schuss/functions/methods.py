@@ -18,7 +18,7 @@ from schuss.functions import (
     shapes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, movement, normalization, reduction
+from schuss.primitives import base, contraction, indexing, movement, reduction, softmax
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims, reshape
@@ -67,7 +67,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (contraction, "matmul"),
     (indexing, "argsort take take_along_axis"),
     (movement, "flip"),
-    (normalization, "log_softmax softmax"),
+    (softmax, "log_softmax softmax"),
     (reduction, "argmax argmin cumulative_sum max mean min sum"),
     (creation, "tril triu"),
     (

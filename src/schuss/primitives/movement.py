@@ -201,31 +201,53 @@ def concat(
     tensors: Sequence[TensorLike], axis: int | None = 0, *, dim: int | None = None
 ) -> Tensor:
     """Join tensors along an axis that they have; with `axis=None` flatten them first."""
-    parts = [x if isinstance(x, Tensor) else as_tensor(x) for x in tensors]
+    parts: tuple[Any, ...] = tuple(tensors)
     if not parts:
         raise ValueError("concat: expected at least one tensor, got none.")
-    axis = axis if dim is None else dim
+    arrays, wanted = _alike(parts)
+    if not arrays:
+        return concat(_cast(parts), axis, dim=dim)
+    if dim is not None:
+        axis = dim
     if axis is None:
-        parts, axis = [reshape(x, (-1,)) for x in parts], 0
-    first = parts[0].array
-    if first.ndim == 0:
+        return concat([reshape(x, (-1,)) for x in parts])
+    if not arrays[0].ndim:
         raise ValueError("concat: expected at least one axis, got none; use stack().")
-    (axis,) = normalize_axes(axis, first.ndim, "concat")
-    wanted, dtype = False, first.dtype
-    for x in parts:
-        wanted = wanted or x.requires_grad
-        if x.array.dtype is not dtype:
-            common = result_dtype(*[x.array.dtype for x in parts])
-            return concat([astype(x, common) for x in parts], axis)
+    (axis,) = normalize_axes(axis, arrays[0].ndim, "concat")
     if TRACER.get() is not None:
         _check_joined(parts, axis)
-        return apply(_concat, tuple(parts), {"axis": axis})
+        return apply(_concat, parts, {"axis": axis})
     try:
-        out = np.concatenate([x.array for x in parts], axis)
+        out = np.concatenate(arrays, axis)
     except ValueError:
         _check_joined(parts, axis)
         raise
-    return record(_concat, tuple(parts), {"axis": axis}, out, wanted)
+    return record(_concat, parts, {"axis": axis}, out, wanted)
+
+
+def _alike(parts: Sequence[Any]) -> tuple[list[Array], bool]:
+    """Return the arrays of tensors, none unless all have one dtype; whether a gradient may flow."""
+    arrays: list[Array] = []
+    wanted, dtype = False, None
+    for x in parts:
+        if not isinstance(x, Tensor):
+            return [], False
+        array = x.array
+        if array.dtype is not dtype:
+            if arrays:
+                return [], False
+            dtype = array.dtype
+        arrays.append(array)
+        if x.requires_grad:
+            wanted = True
+    return arrays, wanted
+
+
+def _cast(parts: Sequence[TensorLike]) -> list[Tensor]:
+    """Return what is joined as tensors of one dtype."""
+    tensors = [as_tensor(x) for x in parts]
+    common = result_dtype(*[x.array.dtype for x in tensors])
+    return [astype(x, common) for x in tensors]
 
 
 # Two primitives, but so often one call: evaluated at once, it is a single node.
@@ -240,10 +262,8 @@ def _stack_composition(*inputs: Tensor, axis: int) -> Tensor:
 
 
 def _stack_value(*inputs: Array, axis: int) -> Any:
-    if axis == 0 and inputs[0].ndim:
-        # Joined and told apart, in half the time of np.stack.
-        return np.concatenate(inputs).reshape(len(inputs), *inputs[0].shape)
-    return np.stack(inputs, axis)
+    # Without an axis to move, in a fifth of the time of np.stack.
+    return np.stack(inputs, axis) if axis else np.array(inputs)
 
 
 def _unstack(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) -> Tensor:
@@ -265,27 +285,25 @@ _stack = Primitive(
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
     """Join tensors of one shape along a new axis."""
-    parts = tuple([x if isinstance(x, Tensor) else as_tensor(x) for x in tensors])
+    parts: tuple[Any, ...] = tuple(tensors)
     if not parts:
         raise ValueError("stack: expected at least one tensor, got none.")
-    shape, dtype = parts[0].array.shape, parts[0].array.dtype
+    arrays, wanted = _alike(parts)
+    if not arrays:
+        return stack(_cast(parts), axis, dim=dim)
+    shape = arrays[0].shape
     (axis,) = normalize_axes(axis if dim is None else dim, len(shape) + 1, "stack")
-    wanted = False
-    for x in parts:
-        wanted = wanted or x.requires_grad
-        if x.array.shape != shape:
-            shapes = ", ".join(str(x.shape) for x in parts)
+    for array in arrays:
+        if array.shape != shape:
+            shapes = ", ".join(str(x.shape) for x in arrays)
             raise ValueError(f"stack: expected tensors of one shape, got {shapes}.")
-        if x.array.dtype is not dtype:
-            common = result_dtype(*[x.array.dtype for x in parts])
-            return stack([astype(x, common) for x in parts], axis)
     if TRACER.get() is not None:
         return apply(_stack, parts, {"axis": axis})
-    out = _stack_value(*[x.array for x in parts], axis=axis)
+    out = _stack_value(*arrays, axis=axis)
     return record(_stack, parts, {"axis": axis}, out, wanted)
 
 
-def _check_joined(parts: list[Tensor], axis: int) -> None:
+def _check_joined(parts: tuple[Tensor, ...], axis: int) -> None:
     """Raise ValueError unless the shapes agree but for `axis`."""
     rest = [(*x.shape[:axis], *x.shape[axis + 1 :]) for x in parts]
     if any(x.ndim != parts[0].ndim for x in parts) or len(set(rest)) > 1:

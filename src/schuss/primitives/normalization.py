@@ -1,4 +1,4 @@
-"""Softmax, variance, standardisation and the classes' loss: compositions that eager calls hurry.
+"""Variance, standardisation and layer norm: compositions that eager calls hurry.
 
 Each is a composition of other primitives, and a trace sees nothing else, so that the compiler
 fuses it with what is around it. But on small arrays five operations cost five times what one
@@ -8,27 +8,16 @@ costs, and their derivatives as much again: evaluated at once, each is a single 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
-import numpy as np
-
 from schuss.compiler.faces import Composition
-from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype
-from schuss.primitives.elementwise import add, divide, exp, log, multiply, negative, sqrt, subtract
-from schuss.primitives.indexing import getitem
-from schuss.primitives.movement import reshape
-from schuss.primitives.recipe import Recipe, number, places
-from schuss.primitives.reduction import (
-    Axis,
-    max,
-    normalize_axes,
-    require_elements,
-    restore,
-    same_dtype,
-    sum,
-)
+from schuss.primitives.base import Primitive, apply, record
+from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt, subtract
+from schuss.primitives.recipe import Recipe, number
+from schuss.primitives.reduction import restore, same_dtype, sum
 from schuss.primitives.sums import reduced_shape
-from schuss.tensor import Array, Tensor, TensorLike, float32, leaf
+from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
 
 Axes = tuple[int, ...]
 
@@ -39,259 +28,8 @@ def _share(shape: tuple[int, ...], axes: Axes, correction: float = 0) -> float:
     return 1.0 / (count - correction) if count > correction else math.inf
 
 
-# What the compositions are made of.
-
-
-def _below_largest(x: Tensor, axes: Axes) -> Tensor:
-    return subtract(x, max(x.detach(), axes, keepdims=True))
-
-
 def _mean(x: Tensor, axes: Axes) -> Tensor:
     return multiply(sum(x, axes, keepdims=True), _share(x.shape, axes))
-
-
-def _first(*specs: Spec, **attributes: Any) -> Spec:
-    return specs[0]
-
-
-# Softmax.
-
-
-_SOFTMAX = Recipe(
-    "x",
-    """
-    m = largest x
-    y = subtract x m
-    y = exp y
-    t = total y
-    y = divide y t
-    """,
-)
-
-
-def _softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
-    e = exp(_below_largest(x, axes))
-    return divide(e, sum(e, axes, keepdims=True))
-
-
-_softmax = Primitive(
-    "softmax",
-    value=_SOFTMAX.evaluate,
-    shape=_first,
-    derivative=(lambda g, y, x, *, axes: apply(_softmax_error, (g, y), {"axes": axes}),),
-    lower=Composition(_softmax_composition),
-)
-
-
-_SOFTMAX_ERROR = Recipe(
-    "g y",
-    """
-    e = multiply g y
-    t = total e
-    u = multiply y t
-    e = subtract e u
-    """,
-)
-
-
-def _softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
-    error = multiply(g, y)
-    return subtract(error, multiply(y, sum(error, axes, keepdims=True)))
-
-
-_softmax_error: Primitive = Primitive(
-    "softmax_error",
-    value=_SOFTMAX_ERROR.evaluate,
-    shape=_first,
-    derivative=(
-        lambda h, z, g, y, *, axes: apply(_softmax_error, (h, y), {"axes": axes}),
-        lambda h, z, g, y, *, axes: subtract(
-            multiply(h, subtract(g, sum(multiply(g, y), axes, keepdims=True))),
-            multiply(g, sum(multiply(h, y), axes, keepdims=True)),
-        ),
-    ),
-    lower=Composition(_softmax_error_composition),
-)
-
-
-def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
-    """Return exp(x) divided by its sum along `axis`: positive numbers that add up to 1."""
-    x, axes = _floats_along(x, axis if dim is None else dim, "softmax")
-    return apply(_softmax, (x,), {"axes": axes})
-
-
-def _floats_along(x: TensorLike, axis: Axis, owner: str) -> tuple[Tensor, Axes]:
-    if not isinstance(x, Tensor):
-        x = as_tensor(x)
-    array = x.array
-    axes = normalize_axes(axis, array.ndim, owner)
-    if not array.size:
-        require_elements(array.shape, axes, owner)
-    return (x if array.dtype.kind == "f" else astype(x, float32)), axes
-
-
-# Its logarithm.
-
-
-_LOG_SOFTMAX = Recipe(
-    "x",
-    """
-    m = largest x
-    y = subtract x m
-    u = exp y
-    t = total u
-    t = log t
-    y = subtract y t
-    """,
-)
-
-
-def _log_softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
-    y = _below_largest(x, axes)
-    return subtract(y, log(sum(exp(y), axes, keepdims=True)))
-
-
-_log_softmax = Primitive(
-    "log_softmax",
-    value=_LOG_SOFTMAX.evaluate,
-    shape=_first,
-    derivative=(lambda g, y, x, *, axes: apply(_log_softmax_error, (g, y), {"axes": axes}),),
-    lower=Composition(_log_softmax_composition),
-)
-
-
-_LOG_SOFTMAX_ERROR = Recipe(
-    "y g",
-    """
-    e = exp y
-    t = total g
-    e = multiply e t
-    e = subtract g e
-    """,
-)
-
-
-def _log_softmax_error_composition(g: Tensor, y: Tensor, *, axes: Axes) -> Tensor:
-    return subtract(g, multiply(exp(y), sum(g, axes, keepdims=True)))
-
-
-_log_softmax_error: Primitive = Primitive(
-    "log_softmax_error",
-    value=lambda g, y, axes: _LOG_SOFTMAX_ERROR.evaluate(y, g, axes=axes),
-    shape=_first,
-    derivative=(
-        lambda h, z, g, y, *, axes: subtract(h, sum(multiply(h, exp(y)), axes, keepdims=True)),
-        lambda h, z, g, y, *, axes: negative(
-            multiply(multiply(h, exp(y)), sum(g, axes, keepdims=True))
-        ),
-    ),
-    lower=Composition(_log_softmax_error_composition),
-)
-
-
-def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
-    """Return log(softmax(x)) along `axis`, exact for small probabilities too."""
-    x, axes = _floats_along(x, axis if dim is None else dim, "log_softmax")
-    return apply(_log_softmax, (x,), {"axes": axes})
-
-
-# The loss of classes: -log(softmax(x)) at each row's class.
-
-
-def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
-    """Return the element of x along `axis` that each of `classes` names, in one gather."""
-    index = [leaf(place) for place in places(x.ndim, x.shape, axis)]
-    index.insert(axis, classes)
-    return getitem(x, tuple(index))
-
-
-_CLASS_LOSS = Recipe(
-    "x classes:classes",
-    """
-    m = largest x
-    y = subtract x m
-    u = exp y
-    t = total u
-    t = log t
-    loss = subtract t y@
-    """,
-)
-
-
-def _class_loss_composition(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
-    y = _below_largest(x, (axis,))
-    return subtract(log(sum(exp(y), axis)), picked(y, classes, axis))
-
-
-_class_loss = Primitive(
-    "class_loss",
-    value=lambda x, classes, axis: _CLASS_LOSS.evaluate(x, classes, axes=(axis,)),
-    shape=lambda x, classes, *, axis: (classes[0], x[1]),
-    derivative=(
-        lambda g, y, x, classes, *, axis: apply(_class_error, (g, x, classes), {"axis": axis}),
-        None,
-    ),
-    lower=Composition(_class_loss_composition),
-)
-
-
-_CLASS_ERROR = Recipe(
-    "x classes:classes g:row one:number",
-    """
-    m = largest x
-    y = subtract x m
-    y = exp y
-    t = total y
-    y = divide y t
-    y@ = subtract y@ one
-    y = multiply y g
-    """,
-)
-
-
-def _class_error_value(g: Array, x: Array, classes: Array, axis: int) -> Any:
-    if not g.flags.c_contiguous:
-        # One error for all rows, most often.
-        g = g.copy()
-    return _CLASS_ERROR.evaluate(x, classes, g, number(1.0, x.dtype), axes=(axis,))
-
-
-def _as_rows(g: Tensor, x: Tensor, axis: int) -> Tensor:
-    return reshape(g, reduced_shape(x.shape, (axis,), True))
-
-
-def _class_error_composition(g: Tensor, x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
-    places = np.arange(x.shape[axis]).reshape((-1,) + (1,) * (x.ndim - axis - 1))
-    hot = astype(_as_rows(classes, x, axis) == leaf(places), x.dtype)
-    return multiply(subtract(softmax(x, axis), hot), _as_rows(g, x, axis))
-
-
-_class_error: Primitive = Primitive(
-    "class_error",
-    value=_class_error_value,
-    shape=lambda g, x, classes, *, axis: x,
-    derivative=(
-        lambda h, z, g, x, classes, *, axis: subtract(
-            sum(multiply(h, softmax(x, axis)), axis), picked(h, classes, axis)
-        ),
-        lambda h, z, g, x, classes, *, axis: apply(
-            _softmax_error, (multiply(h, _as_rows(g, x, axis)), softmax(x, axis)), {"axes": (axis,)}
-        ),
-        None,
-    ),
-    lower=Composition(_class_error_composition),
-)
-
-
-def class_loss(x: Tensor, classes: Tensor, axis: int) -> Tensor:
-    """Return log(sum(exp(x))) along `axis`, less the x that each class names.
-
-    Args:
-        x: floats, of any shape.
-        classes: integers from 0 on, of x's shape without `axis`.
-        axis: along which the classes lie, from 0 on.
-    """
-    return apply(_class_loss, (x, classes), {"axis": axis})
 
 
 # Variance.
@@ -367,11 +105,14 @@ _STANDARDIZE = Recipe(
 )
 
 
+@lru_cache(256)
+def _scales(shape: tuple[int, ...], axes: Axes, eps: float, dtype: Any) -> tuple[Array, Array]:
+    """Return the share of each element in a mean, and eps, as recipes take them."""
+    return number(_share(shape, axes), dtype), number(eps, dtype)
+
+
 def _standardize_value(x: Array, axes: Axes, eps: float) -> Any:
-    kind = x.dtype
-    return _STANDARDIZE.evaluate(
-        x, number(_share(x.shape, axes), kind), number(eps, kind), axes=axes
-    )
+    return _STANDARDIZE.evaluate(x, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
 
 
 def _deviation(centred: Tensor, axes: Axes, eps: float) -> Tensor:
@@ -386,7 +127,7 @@ def _standardize_composition(x: Tensor, *, axes: Axes, eps: float) -> Tensor:
 _standardize = Primitive(
     "standardize",
     value=_standardize_value,
-    shape=_first,
+    shape=lambda *specs, axes, eps: specs[0],
     derivative=(
         lambda g, y, x, *, axes, eps: apply(_standardize_error, (g, x), {"axes": axes, "eps": eps}),
     ),
@@ -394,9 +135,7 @@ _standardize = Primitive(
 )
 
 
-_STANDARDIZE_ERROR = Recipe(
-    "g x share:number eps:number",
-    """
+_TO_X = """
     m = total x
     m = multiply m share
     y = subtract x m
@@ -415,14 +154,12 @@ _STANDARDIZE_ERROR = Recipe(
     u = add u b
     e = subtract g u
     e = divide e v
-    """,
-)
+    """
+_STANDARDIZE_ERROR = Recipe("g x share:number eps:number", _TO_X)
 
 
 def _standardize_error_value(g: Array, x: Array, *, axes: Axes, eps: float) -> Any:
-    kind = x.dtype
-    share = number(_share(x.shape, axes), kind)
-    return _STANDARDIZE_ERROR.evaluate(g, x, share, number(eps, kind), axes=axes)
+    return _STANDARDIZE_ERROR.evaluate(g, x, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
 
 
 def _standardize_error_composition(g: Tensor, x: Tensor, *, axes: Axes, eps: float) -> Tensor:
@@ -449,7 +186,7 @@ def _second_standardize_error(
 _standardize_error: Primitive = Primitive(
     "standardize_error",
     value=_standardize_error_value,
-    shape=_first,
+    shape=lambda *specs, axes, eps: specs[0],
     derivative=(
         lambda h, z, g, x, *, axes, eps: apply(
             _standardize_error, (h, x), {"axes": axes, "eps": eps}
@@ -487,20 +224,55 @@ _LAYER_NORM = Recipe(
 
 
 def _layer_norm_value(x: Array, weight: Array, bias: Array, *, axes: Axes, eps: float) -> Any:
-    kind = x.dtype
-    share = number(_share(x.shape, axes), kind)
-    return _LAYER_NORM.evaluate(x, weight, bias, share, number(eps, kind), axes=axes)
+    return _LAYER_NORM.evaluate(x, weight, bias, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
+
+
+# What the rules below compute, where nothing is recorded, in one go.
+_LAYER_NORM_TO_X = Recipe("g x w:column share:number eps:number", "g = multiply g w\n" + _TO_X)
+_LAYER_NORM_TO_WEIGHT = Recipe(
+    "x g share:number eps:number",
+    """
+    m = total x
+    m = multiply m share
+    y = subtract x m
+    u = multiply y y
+    v = total u
+    v = multiply v share
+    v = add v eps
+    v = sqrt v
+    y = divide y v
+    y = multiply g y
+    """,
+)
+
+
+def _layer_norm_to_x(
+    g: Tensor, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor, *, axes: Axes, eps: float
+) -> Tensor:
+    if is_plain():
+        array = x.array
+        scales = _scales(array.shape, axes, eps, array.dtype)
+        return leaf(_LAYER_NORM_TO_X.evaluate(g.array, array, weight.array, *scales, axes=axes))
+    return apply(_standardize_error, (multiply(g, weight), x), {"axes": axes, "eps": eps})
+
+
+def _layer_norm_to_weight(
+    g: Tensor, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor, *, axes: Axes, eps: float
+) -> Tensor:
+    if is_plain():
+        array = x.array
+        scales = _scales(array.shape, axes, eps, array.dtype)
+        return leaf(_LAYER_NORM_TO_WEIGHT.evaluate(array, g.array, *scales, axes=axes))
+    return multiply(g, standardize(x, axes, eps))
 
 
 _layer_norm = Primitive(
     "layer_norm",
     value=_layer_norm_value,
-    shape=_first,
+    shape=lambda *specs, axes, eps: specs[0],
     derivative=(
-        lambda g, y, x, weight, bias, *, axes, eps: apply(
-            _standardize_error, (multiply(g, weight), x), {"axes": axes, "eps": eps}
-        ),
-        lambda g, y, x, weight, bias, *, axes, eps: multiply(g, standardize(x, axes, eps)),
+        _layer_norm_to_x,
+        _layer_norm_to_weight,
         lambda g, y, x, weight, bias, *, axes, eps: g,
     ),
     lower=Composition(
@@ -511,8 +283,9 @@ _layer_norm = Primitive(
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, axes: Axes, eps: float) -> Tensor:
     """Return standardize(x) * weight + bias, both of the last `axes`' shape and x's dtype."""
-    return apply(_layer_norm, (x, weight, bias), {"axes": axes, "eps": eps})
-
-
-softmax.primitive = _softmax  # type: ignore[attr-defined]
-log_softmax.primitive = _log_softmax  # type: ignore[attr-defined]
+    attributes = {"axes": axes, "eps": eps}
+    if TRACER.get() is not None:
+        return apply(_layer_norm, (x, weight, bias), attributes)
+    out = _layer_norm_value(x.array, weight.array, bias.array, axes=axes, eps=eps)
+    wanted = x.requires_grad or weight.requires_grad or bias.requires_grad
+    return record(_layer_norm, (x, weight, bias), attributes, out, wanted)

@@ -27,16 +27,17 @@ def _generator() -> np.random.Philox:
     return found
 
 
-def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+def uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     size = math.prod(shape)
     if size <= _FEW:
         native = _native.get(dtype)
         if native is not None:
-            memory, address = _memory()
-            native(address, *key.tolist(), -(-size * dtype.itemsize // _BLOCK))
-            return memory.view(dtype)[:size].reshape(shape).copy()
-        count_call()
+            drawn = native(np.empty(shape, dtype), key)
+            if drawn is not None:
+                return drawn
+        else:
+            count_call()
     words = np.zeros(6, np.uint64)
     words[::3] = key.view(np.uint64)
     bits = _generator()
@@ -56,7 +57,7 @@ def _uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) 
 
 
 # Few numbers come from machine code, once it is there: the same ones.
-_FEW, _BLOCK = 1024, 32
+_FEW = 1024
 _native: dict[Any, Any] = {}
 
 
@@ -69,18 +70,9 @@ def _bind() -> None:
 awaited.append(_bind)
 
 
-def _memory() -> tuple[Array, int]:
-    """Return this thread's memory for few numbers, and its address."""
-    found: tuple[Array, int] | None = getattr(_own, "memory", None)
-    if found is None:
-        memory = np.empty(_FEW)
-        found = _own.memory = memory, memory.ctypes.data
-    return found
-
-
 _random_uniform = Primitive(
     "random_uniform",
-    value=_uniform_value,
+    value=uniform_value,
     shape=lambda key, *, shape, dtype: (shape, dtype),
     derivative=NOT_DIFFERENTIABLE,
     lower=Kernel("random_uniform"),

@@ -29,6 +29,7 @@ _all: list[Recipe] = []
 # Called when machine code is wanted.
 awaited: list[Callable[[], None]] = []
 _largest: Any = np.maximum.reduce
+_empty = np.empty
 
 
 @lru_cache(256)
@@ -46,9 +47,11 @@ class Recipe:
             (one for each row), `c:classes` (an integer for each row), `w:column` (a number for
             each place in a row), `n:number` (one).
         steps: a line for each, `name = function operand ...`: an elementwise function of NumPy, or
-            `largest` or `total` of each row. `y@` is of each row of y only the number that its
-            class names. The last is the result. One that is as large as the first input is put in
-            its place, so that steps after it must not read the input.
+            `largest` or `total` of each row. What comparisons find are 1 and 0. `y@` is of each
+            row of y only the number that its class names. The last is the result. One that is as
+            large as the first input is put in its place, so that steps after it must not read the
+            input.
+        listed: whether `load_recipes` gets machine code for it.
 
     Raises:
         ValueError: for a step that reads what is not there.
@@ -58,7 +61,7 @@ class Recipe:
     array([-1.,  0.,  1.])
     """
 
-    def __init__(self, inputs: str, steps: str) -> None:
+    def __init__(self, inputs: str, steps: str, *, listed: bool = True) -> None:
         named = [entry.partition(":") for entry in inputs.split()]
         self.inputs = [name for name, _, _ in named]
         self.kinds = {name: kind or "full" for name, _, kind in named}
@@ -81,7 +84,8 @@ class Recipe:
         # Without rows, axes do not matter.
         self.is_elementwise = not {"largest", "total"} & set(self.functions)
         self.native: dict[Any, Any] = {}
-        _all.append(self)
+        if listed:
+            _all.append(self)
 
     def evaluate(self, first: Array, *rest: Array, axes: tuple[int, ...] = ()) -> Any:
         """Follow the recipe.
@@ -97,9 +101,14 @@ class Recipe:
         if native is None:
             count_call()
         else:
-            found = self._run(native, first, rest)
+            # What _run does, without the call.
+            if self.is_row:
+                result = _empty(first.shape[:-1], first.dtype)
+                found = native(first.copy(), *rest, result)
+            else:
+                found = result = native(first.copy(), *rest)
             if found is not None:
-                return found
+                return result
         # In memory in order, so that sums are added in the same order either way.
         first = first.copy()
         whole = tuple([x if x.flags.c_contiguous else x.copy() for x in rest])
@@ -141,7 +150,7 @@ class Recipe:
             own = None if name in self.inputs else known.get(name)
             if name[-1] == "@":
                 known[name[:-1]][at] = self.functions[function](*values).reshape(rows)
-            elif type(own) is np.ndarray and own.shape == shape:
+            elif type(own) is np.ndarray and own.shape == shape and own.dtype == inputs[0].dtype:
                 self.functions[function](*values, out=own)
             else:
                 known[name] = self.functions[function](*values)
@@ -161,12 +170,14 @@ def count_call() -> None:
 
 def load_recipes() -> None:
     """Let machine code follow all recipes, where it can, and do what else was `awaited`."""
-    for bind in awaited:
-        bind()
-    from schuss.compiler.inner_loops import is_possible
+    from schuss.compiler.objects import is_possible
     from schuss.compiler.recipes import bind_recipe
+    from schuss.primitives.rules import hurry_all
 
     if is_possible():
+        for bind in awaited:
+            bind()
+        hurry_all()
         for recipe in _all:
             for dtype in (float32, float64):
                 recipe.native[dtype] = bind_recipe(recipe, dtype)

@@ -21,7 +21,7 @@ from schuss.primitives.base import (
 )
 from schuss.primitives.elementwise import divide, equal, multiply
 from schuss.primitives.sums import LONG_SUM, reduced_shape, sum_value
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, int64
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, int64, is_plain, leaf
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -41,7 +41,7 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
     if axis is None:
         return _ALL[ndim] if ndim < len(_ALL) else tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
-        return (axis if axis >= 0 else axis + ndim,)
+        return (axis % ndim,)
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     for a in axes:
         if not -ndim <= a < ndim:
@@ -151,10 +151,15 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
         x = astype(x, float32)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "mean")
-    axes = normalize_axes(axis, x.array.ndim, "mean")
-    if not x.array.size and 0 in [x.array.shape[a] for a in axes]:
+    array = x.array
+    axes = normalize_axes(axis, array.ndim, "mean")
+    if not array.size and 0 in [array.shape[a] for a in axes]:
         return divide(sum(x, axes, keepdims), 0.0)
-    return apply(_mean, (x,), {"axes": axes, "keepdims": keepdims})
+    attributes = {"axes": axes, "keepdims": keepdims}
+    if TRACER.get() is not None:
+        return apply(_mean, (x,), attributes)
+    out = _mean_value(array, axes, keepdims)
+    return record(_mean, (x,), attributes, out, x.requires_grad)
 
 
 def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -195,8 +200,12 @@ def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
 
 def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Undo a broadcast: sum `x` over the axes along which `shape` was repeated."""
-    extra = x.array.ndim - len(shape)
-    if x.array.shape[extra:] == shape:
+    array = x.array
+    extra = array.ndim - len(shape)
+    if array.shape[extra:] == shape:
+        if is_plain():
+            # What sum does, without an operation.
+            return leaf(np.asarray(sum_value(array, _ALL[extra], False)))
         return sum(x, tuple(range(extra)))
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and x.shape[extra + i] != 1

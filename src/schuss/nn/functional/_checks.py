@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schuss import functions as ops
+from schuss.primitives.bounds import within
 from schuss.tensor import TRACER, Array, Tensor
 
 if TYPE_CHECKING:
@@ -73,17 +74,15 @@ def require_indices(
         TypeError: if the dtype is not an integer one.
         IndexError: if a value is out of range.
     """
-    if indices.dtype.kind not in "iu":
+    array = indices.array
+    if array.dtype.kind not in "iu":
         raise TypeError(
             f"{owner}: expected {name} of dtype int64 or int32, got {indices.dtype}; "
             f"convert it with {name}.astype(schuss.int64)."
         )
-    array = values(indices)
-    if array is None:
+    if TRACER.get() is not None:
         return ignored is not None
-    # Read as unsigned, negative numbers are large ones: one pass sees both ends.
-    unsigned = array.view(np.uint64 if array.itemsize == 8 else np.uint32)
-    if array.size == 0 or unsigned.item(unsigned.argmax()) < count:
+    if within(array, count):
         return ignored is not None and 0 <= ignored < count
     wrong = (array < 0) | (array >= count)
     if ignored is not None:

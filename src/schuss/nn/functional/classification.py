@@ -17,7 +17,7 @@ from schuss.nn.functional._checks import (
     values,
 )
 from schuss.nn.functional.activations import softplus_parts
-from schuss.primitives.normalization import class_loss, picked
+from schuss.primitives.class_loss import class_loss, picked
 from schuss.tensor import Tensor
 
 
@@ -58,19 +58,23 @@ def cross_entropy(
     owner = "cross_entropy"
     if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
         require_tensors(owner, input=input, target=target)
-    require_floating(owner, "input", input)
+    if input.array.dtype.kind != "f":
+        require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"{owner}: expected label_smoothing from 0 to 1, got {label_smoothing}.")
     axis = _class_axis(owner, input)
-    _check_class_weight(owner, input, axis, weight)
-    if target.dtype.kind == "f":
+    if weight is not None:
+        _check_class_weight(owner, input, axis, weight)
+    if target.array.dtype.kind == "f":
         require_same_shape(owner, input, target)
         log_probability = ops.log_softmax(input, axis)
         return _soft_cross_entropy(
             log_probability, target, axis, weight, reduction, label_smoothing
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
+    if weight is None and not ignoring and not label_smoothing:
+        return _class_reduced(class_loss(input, target, axis), None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
@@ -161,7 +165,8 @@ def nll_loss(
     require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     axis = _class_axis(owner, input)
-    _check_class_weight(owner, input, axis, weight)
+    if weight is not None:
+        _check_class_weight(owner, input, axis, weight)
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
@@ -174,21 +179,20 @@ def nll_loss(
 
 
 def _class_axis(owner: str, x: Tensor) -> int:
-    if x.ndim == 0:
+    ndim = x.array.ndim
+    if ndim == 0:
         raise ValueError(
             f"{owner}: expected input of shape (batch, classes, ...), got (); "
             "give one number a class."
         )
-    return 0 if x.ndim == 1 else 1
+    return 0 if ndim == 1 else 1
 
 
 def _along(weight: Tensor, axis: int, ndim: int) -> Tensor:
     return ops.reshape(weight, (-1,) + (1,) * (ndim - axis - 1))
 
 
-def _check_class_weight(owner: str, x: Tensor, axis: int, weight: Tensor | None) -> None:
-    if weight is None:
-        return
+def _check_class_weight(owner: str, x: Tensor, axis: int, weight: Tensor) -> None:
     require_same_dtype(owner, "input", x, weight)
     if weight.shape != (x.shape[axis],):
         raise ValueError(
@@ -198,8 +202,9 @@ def _check_class_weight(owner: str, x: Tensor, axis: int, weight: Tensor | None)
 
 
 def _check_classes(owner: str, x: Tensor, axis: int, target: Tensor, ignore_index: int) -> bool:
-    wanted = x.shape[:axis] + x.shape[axis + 1 :]
-    if target.shape != wanted:
+    shape = x.array.shape
+    wanted = shape[:axis] + shape[axis + 1 :]
+    if target.array.shape != wanted:
         way_out = "give one class a row"
         if target.shape == x.shape:
             way_out = "make one-hot rows floats, or give their argmax along axis 1"
@@ -209,7 +214,7 @@ def _check_classes(owner: str, x: Tensor, axis: int, target: Tensor, ignore_inde
             f"{owner}: expected target of shape {wanted} for input of shape {x.shape}, "
             f"got {target.shape}; {way_out}."
         )
-    return require_indices(owner, "target", target, x.shape[axis], ignored=ignore_index)
+    return require_indices(owner, "target", target, shape[axis], ignored=ignore_index)
 
 
 def binary_cross_entropy_with_logits(

@@ -128,7 +128,7 @@ def layer_norm(
     [[-1.0, 1.0]]
     """
     axes = _last_axes("LayerNorm", input, normalized_shape, weight)
-    if weight is not None and bias is not None and bias.dtype is weight.dtype:
+    if weight is not None and bias is not None and bias.array.dtype is weight.array.dtype:
         return normalization.layer_norm(input, weight, bias, axes, eps)
     return _scaled(standardize(input, axes, eps), weight, bias)
 
@@ -170,7 +170,9 @@ def _last_axes(
     if not isinstance(x, Tensor):
         require_tensors(owner, x=x)
     wanted = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not wanted or x.shape[-len(wanted) :] != wanted:
+    shape = x.array.shape
+    first = len(shape) - len(wanted)
+    if not wanted or first < 0 or shape[first:] != wanted:
         inner = ", ".join(map(str, wanted))
         raise ValueError(
             f"{owner}: expected x of shape (..., {inner}), got {x.shape}; "
@@ -178,9 +180,9 @@ def _last_axes(
         )
     if weight is None:
         require_floating(owner, "x", x)
-    else:
+    elif x.array.dtype is not weight.array.dtype:
         require_same_dtype(owner, "x", x, weight)
-    return tuple(range(x.ndim - len(wanted), x.ndim))
+    return tuple(range(first, len(shape)))
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -310,11 +312,16 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         raise ValueError(f"dropout: expected p from 0 to 1, got {p}.")
     if not training or p == 0.0:
         return input
-    require_floating("dropout", "input", input)
+    if input.array.dtype.kind != "f":
+        require_floating("dropout", "input", input)
     if p == 1.0:
         return input * 0.0
-    keep = random.bernoulli(1.0 - p, input.shape)
     scale = 1.0 / (1.0 - p)
     if TRACER.get() is None:
-        return input * leaf(np.asarray(keep.array * number(scale, input.dtype)))
+        # The same, without a tensor for each step of it.
+        array = input.array
+        drawn = random.draw(array.shape)
+        kept = np.less(drawn, number(1.0 - p, drawn.dtype))
+        return input * leaf(np.asarray(kept * number(scale, array.dtype)))
+    keep = random.bernoulli(1.0 - p, input.shape)
     return input * (ops.astype(keep, input.dtype) * scale)

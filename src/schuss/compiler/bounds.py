@@ -1,0 +1,64 @@
+"""Whether integers name what is there, looked up in machine code."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.native import Library
+from schuss.compiler.objects import (
+    NumPyArray,
+    address_of,
+    argument,
+    builtin,
+    keep,
+    library,
+    pointer,
+)
+from schuss.compiler.scalars import I64, Function
+
+__all__ = ["bind_within"]
+
+_ARRAY, _KIND, _NONE, _KEEP, _COUNT = range(5)
+
+
+def bind_within() -> Any:
+    """Return a function of an array and an integer.
+
+    Returns:
+        A function that gives the array back if all in it are from 0 on and below the integer;
+        None for others, and for arrays of another dtype than int64, or not contiguous.
+    """
+    words = [
+        id(np.ndarray), id(np.dtype(np.int64)), id(None), address_of(ctypes.pythonapi.Py_IncRef),
+        address_of(ctypes.pythonapi.PyLong_AsLongLong),
+    ]  # fmt: skip
+    return builtin(_library(), "schuss_within", words)
+
+
+@cache
+def _library() -> Library:
+    return library({"schuss_within": _write})
+
+
+def _write(f: Function) -> None:
+    own = pointer(NumPyArray(f, "%own").data())
+    f.store(f.load(own, _NONE, I64), "%place", 0)
+    array = argument(f, 0)
+    with f.when(array.type().eq(f.load(own, _ARRAY, I64))):
+        read = pointer(f.load(own, _COUNT, I64))
+        count = f.make(f"call i64 {read}(ptr {argument(f, 1).pointer})", I64)
+        with f.when(array.is_plain(f.load(own, _KIND, I64))):
+            right = f.reserve(I64)
+            f.store(f.number(1), right, 0)
+            numbers = pointer(array.data())
+            with f.loop(0, array.size()) as place:
+                one = f.load(numbers, place, I64)
+                good = one.ge(0) & one.lt(count)
+                f.store(f.load(right, 0, I64) & good.to(I64), right, 0)
+            with f.when(f.load(right, 0, I64).eq(1)):
+                f.store(f.load("%arguments", 0, I64), "%place", 0)
+    keep(f, f.load(own, _KEEP, I64))
