@@ -168,22 +168,29 @@ class _Writer(Function):
         return rows
 
 
-def _tile(shape: Shape, height: int) -> str:
-    """Write the tile: `height` x `columns` of the result, at most a panel.
+def _tiles_of(shape: Shape) -> list[tuple[int, int]]:
+    """Return the tiles that there are, as (rows, vectors); the last panel may be a narrow one."""
+    whole = [(height, shape.vectors) for height in range(LEAST_ROWS, ROWS + 1)]
+    return whole + [(ROWS, vectors) for vectors in range(1, shape.vectors)]
 
-    The lowest one may have fewer `rows`. Rows beyond them repeat the last one: what they compute
-    and store is the same.
+
+def _tile(shape: Shape, height: int, vectors: int) -> str:
+    """Write a tile: `height` x `columns` of the result, so many vectors of a panel at most.
+
+    Where there are fewer `rows`, those beyond them repeat the last one: what they compute and
+    store is the same.
     """
     f = _Writer(
-        f"tile{height}_{_SUFFIX[shape.kind]}",
+        f"tile{height}x{vectors}_{_SUFFIX[shape.kind]}",
         ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
         shape,
     )  # fmt: skip
     last = f.parameter("rows", I64) - 1
-    rows = [last.minimum(r) if height == LEAST_ROWS else f.number(r) for r in range(height)]
+    is_exact = vectors == shape.vectors and height > LEAST_ROWS
+    rows = [f.number(r) if is_exact else last.minimum(r) for r in range(height)]
     sources = [f.at("%s", r * f.parameter("s_row", I64)) for r in rows]
-    names = {(r, v): f.fresh("sum") for r in range(height) for v in range(shape.vectors)}
+    names = {(r, v): f.fresh("sum") for r in range(height) for v in range(vectors)}
     after = {place: f.fresh("next") for place in names}
     f.emit("br label %body")
     f.label("%body")
@@ -194,7 +201,7 @@ def _tile(shape: Shape, height: int) -> str:
         f.emit(
             f"{name} = phi {shape.vector} [ zeroinitializer, %entry ], [ {after[place]}, %body ]"
         )
-    across = [f.read(f.at("%line", v * shape.lanes)) for v in range(shape.vectors)]
+    across = [f.read(f.at("%line", v * shape.lanes)) for v in range(vectors)]
     for r, source in enumerate(sources):
         one = f.load(source, f.parameter("offset", I64), shape.kind)
         alone = f.vector(f"insertelement {shape.vector} poison, {one.typed}, i64 0")
@@ -213,12 +220,12 @@ def _tile(shape: Shape, height: int) -> str:
     f.label("%out")
     columns = f.parameter("columns", I64)
     targets = [f.at("%c", r * f.parameter("c_row", I64)) for r in rows]
-    whole = columns.ge(shape.panel)
+    whole = columns.ge(vectors * shape.lanes)
     with f.when(whole):
         for (r, v), name in after.items():
             f.write(name, f.at(targets[r], v * shape.lanes))
     with f.when(~whole):
-        masks = [f.mask(columns - v * shape.lanes) for v in range(shape.vectors)]
+        masks = [f.mask(columns - v * shape.lanes) for v in range(vectors)]
         for (r, v), name in after.items():
             f.write(name, f.at(targets[r], v * shape.lanes), masks[v])
     return f.text()
@@ -411,9 +418,15 @@ class _Product:
             target, down, width = f.at("%c", row * c_row + column), c_row, count
         here, out = f.at(source, first * step), f.at(target, first * down)
         given = (here, step, along, panel, self._number("inner"), out, down, taken, width)
-        for height in range(LEAST_ROWS, ROWS + 1):
-            with f.when(taken.le(height) if height == LEAST_ROWS else taken.eq(height)):
-                self._call(f"tile{height}", *given)
+        vectors = (width + (shape.lanes - 1)).op("sdiv", shape.lanes)
+        for height, count in _tiles_of(shape):
+            if count < shape.vectors:
+                fits = vectors.eq(count)
+            else:
+                fits = taken.le(height) if height == LEAST_ROWS else taken.eq(height)
+                fits = fits & vectors.eq(count)
+            with f.when(fits):
+                self._call(f"tile{height}x{count}", *given)
 
 
 def _text(shape: Shape) -> str:
@@ -425,7 +438,7 @@ def _text(shape: Shape) -> str:
             f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
             f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
             "declare i64 @llvm.smin.i64(i64, i64)",
-            *[_tile(shape, height) for height in range(LEAST_ROWS, ROWS + 1)],
+            *[_tile(shape, height, vectors) for height, vectors in _tiles_of(shape)],
             _pack(shape, f"pack_v_{suffix}", shape.panel),
             _pack(shape, f"pack_s_{suffix}", CHUNK),
             _pack_turned(shape),

@@ -245,7 +245,7 @@ class _Scheduler:
         shared = [
             Share(way, count)
             for way in ways
-            for count in dict.fromkeys([*sorted(counts), way.count])
+            for count in dict.fromkeys([way.count, *sorted(counts)])
             if count > 1 and way.extent % count == 0
         ]
         if cost >= _WORTH_SHARING:
