@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -18,9 +18,10 @@ from schuss.compiler.loops import LoopWriter
 from schuss.compiler.meetings import Touch, meetings
 from schuss.compiler.processor import vector_bytes
 from schuss.compiler.scalars import Function, Scalar
-from schuss.compiler.schedule import Schedule, used_by
+from schuss.compiler.schedule import Schedule
 from schuss.compiler.shares import Share
 from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, SCRATCH
+from schuss.compiler.ways import used_by
 
 __all__ = ["Module", "assemble"]
 
@@ -127,9 +128,10 @@ class _Assembler:
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
-        # What takes a product's rows over, by the name of the function that calls it.
-        self.thens: dict[str, list[_Call]] = {}
-        self.then_of: dict[Stage, str] = {}
+        # What takes a product's rows over, and how many rows there are, by the name of the function
+        # that calls it.
+        self.thens: dict[str, list[tuple[_Call, int]]] = {}
+        self.then_of: dict[Stage, tuple[str, int]] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
         needed = [
@@ -159,13 +161,14 @@ class _Assembler:
         self.functions.append((written.name, share.count))
         call = _Call(written.name, nodes, share, touch, stage.aside)
         if stage in self.then_of:
-            self.thens[self.then_of[stage]].append(call)
+            name, rows = self.then_of[stage]
+            self.thens[name].append((call, rows))
             return
         self.calls.append(call)
         if followers:
             call.then = f"then_{number}"
             self.thens[call.then] = []
-            self.then_of.update(dict.fromkeys(followers, call.then))
+            self.then_of.update(dict.fromkeys(followers, (call.then, share.way.extent)))
 
     def _touch(self, stages: list[Stage]) -> Touch:
         """Return what memory a stage uses, together with those that follow it row by row."""
@@ -262,22 +265,22 @@ class _Assembler:
             share = call.share
             if not share.is_shared:
                 with f.when(tid.eq(0)):
-                    self._call(f, call, (arena, scratch), (f.number(0), f.number(1)))
+                    bounds = [f.number(0), f.number(share.way.extent)]
+                    self._call(f, call, (arena, scratch), bounds)
             else:
-                low = (tid * share.count).op("sdiv", nt)
-                high = ((tid + 1) * share.count).op("sdiv", nt)
-                self._call(f, call, (arena, scratch), (low, high))
+                ends = [(at * share.count).op("sdiv", nt) * share.unit for at in (tid, tid + 1)]
+                self._call(f, call, (arena, scratch), ends)
 
     def _call(
-        self, f: Function, call: _Call, memory: tuple[str, str], shares: tuple[Scalar, Scalar]
+        self, f: Function, call: _Call, memory: tuple[str, str], steps: Sequence[Scalar]
     ) -> None:
-        """Call a stage's function for some of its shares, given the arena and working memory."""
+        """Call a stage's function for some of its steps, given the arena and working memory."""
         arena, scratch = memory
         # To compute an address again is cheaper than to keep it over so many calls.
         pointers: dict[int, str] = {}
         arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
         arguments += [f"ptr {scratch}", f"ptr {arena}"]
-        arguments += [(place * call.share.unit).typed for place in shares]
+        arguments += [step.typed for step in steps]
         if call.then is not None:
             arguments += [f"ptr @{call.then}", "ptr %table"]
         f.emit(f"call void @{call.name}({', '.join(arguments)})")
@@ -288,8 +291,9 @@ class _Assembler:
             f = Function(name, ["ptr %table", "i64 %lo", "i64 %hi"])
             arena = self._entry(f, ARENA)
             bounds = f.parameter("lo", "i64"), f.parameter("hi", "i64")
-            for call in calls:
-                self._call(f, call, (arena, "null"), bounds)
+            for call, rows in calls:
+                steps = call.share.way.extent // rows
+                self._call(f, call, (arena, "null"), [row * steps for row in bounds])
             self.plain.functions[f"@{name}"] = f.text("hidden ")
             self.plain.declared[f"@{name}"] = f"declare void @{name}(ptr, i64, i64)"
 

@@ -96,15 +96,14 @@ class LoopWriter:
         gone = [a for a, g in enumerate(self.nest.reduced) if g]
         index: Index = [f.number(0)] * len(self.nest.shape)
         width = max(min(COLUMNS, self.nest.shape[last]), 1)
-        blocks = -(-self.nest.shape[last] // width)
         with ExitStack() as stack:
-            for i, a in enumerate(kept[:-1]):
-                bounds = (low, high) if i == 0 else (0, self.nest.shape[a])
+            for a in kept[:-1]:
+                bounds = (low, high) if a == self.nest.axis else (0, self.nest.shape[a])
                 index[a] = stack.enter_context(f.loop(*bounds))
-            bounds = (low, high) if len(kept) == 1 else (0, blocks)
-            block = stack.enter_context(f.loop(*bounds))
-            first = block * width
-            stop = (first + width).minimum(self.nest.shape[last])
+            is_shared = last == self.nest.axis
+            begin, end = (low, high) if is_shared else (0, f.number(self.nest.shape[last]))
+            first = stack.enter_context(f.loop(begin, end, width))
+            stop = (first + width).minimum(end)
             totals = [self._begin(n, width) for n in self.nest.reductions]
             with ExitStack() as inner:
                 for a in gone:

@@ -110,17 +110,19 @@ class Nest:
         assert not self.sums or len(self.shape) == 1
 
     @property
+    def axis(self) -> int | None:
+        """The loop that threads share; None where there is nothing to share."""
+        return self.reduced.index(False) if False in self.reduced else None
+
+    @property
     def extent(self) -> int:
-        """Length of the loop that threads share; 1 where there is nothing to share."""
-        kept = [a for a, gone in enumerate(self.reduced) if not gone]
-        if not kept:
+        """How many steps there are to share: of the loop, or strips of rows that it sums."""
+        if self.axis is None:
             return 1
         if self.sums:
             rows = self.sums[0].shape[0]
             return -(-rows // rows_of_strip(self.sums[0].size // rows))
-        if self.by_columns and len(kept) == 1:
-            return -(-self.shape[kept[0]] // COLUMNS)
-        return self.shape[kept[0]]
+        return self.shape[self.axis]
 
     @property
     def is_any_length(self) -> bool:

@@ -419,14 +419,12 @@ class _Product:
         here, out = f.at(source, first * step), f.at(target, first * down)
         given = (here, step, along, panel, self._number("inner"), out, down, taken, width)
         vectors = (width + (shape.lanes - 1)).op("sdiv", shape.lanes)
-        for height, count in _tiles_of(shape):
-            if count < shape.vectors:
-                fits = vectors.eq(count)
-            else:
-                fits = taken.le(height) if height == LEAST_ROWS else taken.eq(height)
-                fits = fits & vectors.eq(count)
+        for tall, wide in _tiles_of(shape):
+            fits = vectors.eq(wide)
+            if wide == shape.vectors:
+                fits = fits & (taken.le(tall) if tall == LEAST_ROWS else taken.eq(tall))
             with f.when(fits):
-                self._call(f"tile{height}x{count}", *given)
+                self._call(f"tile{tall}x{wide}", *given)
 
 
 def _text(shape: Shape) -> str:

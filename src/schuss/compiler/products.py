@@ -10,7 +10,7 @@ from schuss.compiler.graph import Node
 from schuss.compiler.layout import Layouts, Strided
 from schuss.compiler.panels import CHUNK, ROWS, Shape, can_generate, shape_of, strip_of
 from schuss.compiler.scalars import F32, F64, Scalar, kind_of
-from schuss.compiler.shares import Way, is_apart
+from schuss.compiler.shares import BY_ROWS, Way, is_apart
 from schuss.compiler.tiles import is_small, packed_bytes, write_tiles
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def leading(view: Strided) -> tuple[bool, int] | None:
     return None
 
 
-# The ways to share a product: rows of the result, parts as they suit how it is computed, or, along
-# leading axes, whole matrices.
-_BY_ROWS, _BY_PARTS, _BY_MATRICES = "rows", "parts", "matrices"
+# More ways to share a product: parts as they suit how it is computed; along leading axes, matrices.
+_BY_PARTS, _BY_MATRICES = "parts", "matrices"
 # Elements of y that each thread may pack for itself, so that products can be shared by rows.
 _PACKED_TWICE = 65_536
 
@@ -109,7 +108,7 @@ def ways_of_product(node: Node, layouts: Layouts) -> list[Way]:
     if generated and m > 1 and (by_rows or inner * n <= _PACKED_TWICE) and not (found and found[1]):
         if is_apart(x):
             own.append(x.root)
-        ways.append(Way(m, frozenset(own), m, _BY_ROWS))
+        ways.append(Way(m, frozenset(own), m, BY_ROWS))
     if cut.parts > 1 and not by_rows:
         ways.append(Way(cut.parts, frozenset(), cut.parts, _BY_PARTS))
     return [*ways, Way(1)]
@@ -173,7 +172,7 @@ def write_product(k: Special) -> None:
         bounds = (k.low * cut.each, (k.high * cut.each).minimum(length))
         _call_panels(k, x, y, [], *found, (cut.by_columns, *bounds))
         return
-    rows = (k.low, k.high) if k.way.kind == _BY_ROWS else (k.f.number(0), k.f.number(shape[-2]))
+    rows = (k.low, k.high) if k.way.kind == BY_ROWS else (k.f.number(0), k.f.number(shape[-2]))
     with k.loops(batch, shared=k.way.kind == _BY_MATRICES) as index:
         if small:
             write_tiles(k, x, y, index, rows)

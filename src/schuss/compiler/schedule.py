@@ -10,18 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schuss.compiler.fuse import Plan, Stage, has_rows
-from schuss.compiler.gathers import COLUMNS as SCATTERED_COLUMNS
-from schuss.compiler.gathers import has_columns
 from schuss.compiler.graph import Graph, Node, cost_of
-from schuss.compiler.layout import Layouts
-from schuss.compiler.nests import COLUMNS, Nest
-from schuss.compiler.one_hot import picks_one_of_each_row
-from schuss.compiler.products import can_be_followed, ways_of_product
-from schuss.compiler.scalars import F32, kind_of
-from schuss.compiler.shares import Share, Way, is_apart, lies_apart
+from schuss.compiler.nests import Nest
+from schuss.compiler.products import can_be_followed
+from schuss.compiler.shares import BY_ROWS, Share
 from schuss.compiler.table import QUICK
+from schuss.compiler.ways import used_by, ways_of
 
-__all__ = ["Schedule", "schedule", "used_by"]
+__all__ = ["Schedule", "schedule"]
 
 # A stage of fewer operations is left to one thread: to meet the others would take longer.
 _WORTH_SHARING = 20_000
@@ -51,82 +47,6 @@ class Schedule:
         }
 
 
-def used_by(stage: Stage, nest: Nest | None, layouts: Layouts) -> frozenset[Node]:
-    """Return the values that a stage reads or writes in memory."""
-    if nest is None:
-        nodes = stage.nodes + [layouts.of(x).root for n in stage.nodes for x in n.inputs]
-        return frozenset(nodes)
-    listed = [layouts.of(x).root for n in nest.sums for x in n.inputs]
-    return frozenset([*listed, *[access.node for access in nest.accesses]])
-
-
-def _ways_of(stage: Stage, nest: Nest | None, layouts: Layouts) -> list[Way]:
-    """Return the ways in which a stage can be shared, the last one for a single thread, too."""
-    if nest is not None:
-        return _ways_of_nest(nest)
-    (node,) = stage.nodes
-    if node.op == "matmul":
-        return ways_of_product(node, layouts)
-    extent = _extent(node)
-    rows = node.shape[0] if node.shape else 1
-    return [Way(extent, _own_of(node, layouts), _count(extent, rows))]
-
-
-def _count(extent: int, rows: int) -> int:
-    """Return into how many shares so many steps may fall: as many as there are rows, if it can."""
-    return rows if rows and extent % rows == 0 else extent
-
-
-def _own_of(node: Node, layouts: Layouts) -> frozenset[Node]:
-    """Return the values of which each step of a kernel of its own kind uses its own part."""
-    own = []
-    if node.op == "gather":
-        own.append(node)
-        if picks_one_of_each_row(node, node.inputs[0].shape):
-            views = [layouts.of(x) for x in node.inputs]
-            own += [view.root for view in views if is_apart(view)]
-    if node.op == "random_uniform" and node.size % _block(node) == 0:
-        own.append(node)
-    return frozenset(own)
-
-
-def _block(node: Node) -> int:
-    """Return how many random numbers come of one draw."""
-    return 8 if kind_of(node.dtype) == F32 else 4
-
-
-def _extent(node: Node) -> int:
-    """Return how many steps a kernel of its own kind can be split into."""
-    if node.op == "gather":
-        return node.shape[0] if node.shape else 1
-    if node.op in ("argmax", "argmin", "cumulative_sum"):
-        shape, axis = node.inputs[0].shape, node.attributes["axis"]
-        return next(iter(shape[:axis] + shape[axis + 1 :]), 1)
-    if node.op == "scatter_add":
-        return max(-(-node.shape[-1] // SCATTERED_COLUMNS), 1) if has_columns(node) else 1
-    if node.op == "random_uniform":
-        return max(-(-node.size // _block(node)), 1)
-    return 1
-
-
-def _ways_of_nest(nest: Nest) -> list[Way]:
-    extent = nest.extent
-    if False not in nest.reduced:
-        return [Way(extent)]
-    axis = nest.reduced.index(False)
-    length = nest.shape[axis]
-    in_blocks = bool(nest.sums) or extent != length
-    is_even = not in_blocks or (not nest.sums and length % COLUMNS == 0)
-    apart: dict[Node, bool] = {}
-    for access in nest.accesses:
-        mine = is_even and lies_apart(access.node, access.offset, nest.shape, access.strides, axis)
-        apart[access.node] = apart.get(access.node, True) and mine
-    # The sums of rows that a loop makes on its way read whatever they list.
-    own = frozenset(node for node, is_own in apart.items() if is_own and not nest.sums)
-    rows = (nest.stage.shape or (extent,))[0]
-    return [Way(extent, own, _count(extent, rows if axis == 0 else extent))]
-
-
 @dataclass(frozen=True)
 class _Use:
     """How a stage uses a value in memory: in how many shares, each its own part, writing."""
@@ -149,7 +69,7 @@ class _Scheduler:
         self.stored = set(plan.stored)
         self.costs = {s: sum(map(cost_of, s.nodes)) for s in plan.stages}
         self.used = {s: used_by(s, nests.get(s), plan.layouts) for s in plan.stages}
-        self.ways = {s: _ways_of(s, nests.get(s), plan.layouts) for s in plan.stages}
+        self.ways = {s: ways_of(s, nests.get(s), plan.layouts) for s in plan.stages}
         self.shares: dict[Stage, Share] = {}
         self.segments: dict[Stage, int] = {}
         # How the stages since the last meeting use memory.
@@ -192,9 +112,8 @@ class _Scheduler:
 
     def _can_be_followed(self, stage: Stage, share: Share) -> bool:
         node = stage.nodes[0]
-        is_by_rows = node.op == "matmul" and share.count == node.shape[-2] == share.way.extent
-        is_whole = share.is_shared and len(node.shape) == 2
-        return is_by_rows and is_whole and can_be_followed(node, self.plan.layouts)
+        is_by_rows = share.way.kind == BY_ROWS and share.is_shared
+        return is_by_rows and can_be_followed(node, self.plan.layouts)
 
     def _followers(self, product: Stage, share: Share, waiting: list[Stage]) -> list[Stage]:
         """Place the loops that can take rows of a product over as they are computed."""
@@ -205,7 +124,7 @@ class _Scheduler:
             is_ready = not stage.before & ~self.done and stage not in self.shares
             if not (is_loop and is_ready and stage.before & needed):
                 continue
-            own = self._share(stage, only=share.count)
+            own = self._share(stage, following=share)
             if own is not None:
                 found.append(stage)
                 self.done |= 1 << stage.number
@@ -215,8 +134,11 @@ class _Scheduler:
             self.followed[product] = found
         return found
 
-    def _share(self, stage: Stage, only: int | None = None) -> Share | None:
-        """Return how to share a stage without a meeting before it (in `only` so many), or None."""
+    def _share(self, stage: Stage, following: Share | None = None) -> Share | None:
+        """Return how to share a stage without a meeting before it, or None.
+
+        With `following`, each row of a product that is shared so means some steps of the stage.
+        """
         if stage.aside:
             return self._tries(stage, set())[0]
         values: dict[Node, list[Node]] = {}
@@ -225,7 +147,7 @@ class _Scheduler:
         written = {self.homes.get(n, n) for n in stage.nodes if n in self.stored}
         counts = {use.count for v in values for use in self.uses.get(v, ())}
         for share in self._tries(stage, counts):
-            if only not in (None, share.count):
+            if following is not None and not _can_follow(share, following):
                 continue
             own = share.way.own
             uses = {
@@ -254,6 +176,10 @@ class _Scheduler:
         written = {n for n in stage.nodes if n in self.stored}
         is_by_rows = any(written <= way.own for way in ways)
         return [*shared, alone] if is_by_rows else [alone, *shared]
+
+
+def _can_follow(share: Share, product: Share) -> bool:
+    return share.count == product.count and share.way.extent % product.way.extent == 0
 
 
 def schedule(graph: Graph, plan: Plan) -> Schedule:

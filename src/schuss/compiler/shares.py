@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from schuss.compiler.graph import Node
 from schuss.compiler.layout import Strided
 
-__all__ = ["ALONE", "Share", "Way", "is_apart", "lies_apart"]
+__all__ = ["BY_ROWS", "Share", "Way", "is_apart", "lies_apart"]
+
+
+# A kind of ways: along the rows of a product.
+BY_ROWS = "rows"
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,6 @@ class Share:
     def is_shared(self) -> bool:
         """Whether there is more than one share."""
         return self.count > 1
-
-
-ALONE = Share(Way(1), 1)
 
 
 def is_apart(view: Strided, axis: int = 0) -> bool:
