@@ -253,6 +253,25 @@ def test_padding_row_gets_no_gradient():
     assert layer.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0]]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, float("inf")])
+def test_long_rows_that_are_looked_up_are_shrunk(norm_type: float, compiled: bool):
+    layer = nn.Embedding(4, 3, max_norm=1.0, norm_type=norm_type).double()
+    rows = np.array([[2.0, 0.0, -1.0], [3.0, 3.0, 3.0], [0.1, 0.2, 0.0], [0.0, 0.0, 0.0]])
+    layer.weight.assign(rows)
+    length = np.linalg.norm(rows[0], norm_type)
+    look_up = ss.compile(layer) if compiled else layer
+    found = look_up(ss.tensor([[0, 2], [3, 0]]))
+    # The long row that nobody asks for stays as it is.
+    expected = np.array([rows[0] / (length + 1e-7), *rows[1:]])
+    np.testing.assert_allclose(layer.weight.numpy(), expected, rtol=1e-15)
+    np.testing.assert_allclose(found.numpy(), expected[[[0, 2], [3, 0]]], rtol=1e-15)
+    if not compiled:
+        found.sum().backward()
+        assert layer.weight.grad.tolist() == [[2] * 3, [0] * 3, [1] * 3, [1] * 3]
+    assert repr(layer).startswith("Embedding(4, 3, max_norm=1.0)")
+
+
 MISTAKES = [
     (
         lambda: nn.Linear(784, 10)(ss.ones((32, 28, 28))),
@@ -315,6 +334,7 @@ MISTAKES = [
         "Embedding: expected x of dtype int64 or int32, got float32",
     ),
     (lambda: nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx from -3 to 2, got 3"),
+    (lambda: nn.Embedding(3, 2, max_norm=0.0), ValueError, "expected max_norm above 0, got 0.0"),
     (lambda: nn.Dropout(1.5), ValueError, "Dropout: expected p from 0 to 1, got 1.5."),
     (lambda: nn.Flatten(1)(ss.ones((3,))), ValueError, "Flatten: expected x with axes 1 to -1"),
     (lambda: nn.GELU("fast")(ss.ones((3,))), ValueError, "gelu: expected approximate to be"),

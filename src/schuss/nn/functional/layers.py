@@ -8,6 +8,7 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss import random
+from schuss.backprop import vjp
 from schuss.nn.functional._checks import (
     require_floating,
     require_indices,
@@ -65,7 +66,13 @@ def _refuse_features(shape: tuple[int, ...], features: int) -> None:
 
 
 def embedding(
-    input: Tensor, weight: Tensor, padding_idx: int | None = None, *, sparse: bool = False
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    *,
+    sparse: bool = False,
 ) -> Tensor:
     """Return the rows of `weight` that the indices name.
 
@@ -73,6 +80,9 @@ def embedding(
         input: integer tensor of any shape, values in [0, num_embeddings).
         weight: tensor of shape (num_embeddings, embedding_dim).
         padding_idx: the row that receives no gradient; negative numbers count from the end.
+        max_norm: rows that are looked up and longer than this are shrunk to it first, in `weight`
+            itself; None leaves all as they are.
+        norm_type: the p of the norm by which a row's length is measured.
         sparse: whether the gradient of `weight` is of its touched rows alone; see `nn.Embedding`.
 
     Returns:
@@ -90,6 +100,8 @@ def embedding(
         require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
+    if max_norm is not None:
+        _shrink(weight, input, max_norm, norm_type)
     rows = look_up(weight, input) if sparse else weight[input]
     if padding_idx is None:
         return rows
@@ -99,6 +111,18 @@ def embedding(
         )
     padded = ops.expand_dims(input == padding_idx % count, axis=-1)
     return ops.where(padded, rows.detach(), rows)
+
+
+def _shrink(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows that the indices name, where they are longer, to max_norm; in place."""
+    rows = weight.detach()
+    # The gradient of a look-up counts how often each row is named.
+    named, count = vjp(lambda marks: marks[indices], ops.zeros((weight.shape[0], 1)))
+    (times,) = count(ops.ones_like(named))
+    with no_grad():
+        length = ops.norm(rows, axis=-1, keepdims=True, ord=norm_type)
+        long = ops.logical_and(times > 0.0, length > max_norm)
+        weight.assign(rows * ops.where(long, max_norm / (length + 1e-7), 1.0))
 
 
 def layer_norm(
