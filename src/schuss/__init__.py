@@ -43,9 +43,10 @@ _PLACES = {
         trace tril triu trunc unique_values unstack var vecdot where zeros zeros_like
     """,
     "schuss.functions.aliases": """
-        absolute bmm cat chunk clamp concatenate cumsum div index_select masked_select mm mul
-        narrow neg permute power repeat_interleave split sub swapdims topk transpose unbind
-        unsqueeze
+        absolute addmm allclose amax amin as_tensor bmm cat chunk clamp concatenate cumsum div
+        index_select isclose lerp masked_select mm movedim mul mv narrow neg permute power
+        repeat_interleave rsqrt select split sub swapdims take_along_dim topk transpose unbind
+        unflatten unique unsqueeze
     """,
     "schuss.array_api": """
         bitwise_left_shift bitwise_right_shift bool can_cast e finfo from_dlpack iinfo inf isdtype

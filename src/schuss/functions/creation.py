@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.functions.naming import torch_names
 from schuss.primitives.base import as_tensor
 from schuss.primitives.elementwise import (
     where,
@@ -101,6 +102,7 @@ def arange(
     return leaf(array.astype(supported_dtype(default if dtype is None else dtype), copy=False))
 
 
+@torch_names(end="stop", steps="num")
 def linspace(
     start: float,
     stop: float,

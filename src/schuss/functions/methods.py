@@ -43,10 +43,10 @@ def _expand(x: Tensor, sizes: Sequence[int]) -> Tensor:
     return broadcast_to(x, tuple(k if n == -1 else n for n, k in zip(sizes, kept, strict=True)))
 
 
-def _astype_like(x: Tensor, other: Any) -> Tensor:
+def _astype_like(x: Tensor, other: Any = "cpu", dtype: Any = None) -> Tensor:
     """Cast to a dtype, or to another tensor's; the only device, "cpu", is where x is."""
     if isinstance(other, str) and other == "cpu":
-        return x
+        return x if dtype is None else astype(x, dtype)
     return astype(x, other.dtype if isinstance(other, Tensor) else other)
 
 
@@ -86,8 +86,9 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (inplace, "add_ clamp_ div_ mul_ pow_ sub_"),
     (
         aliases,
-        """bmm chunk clamp cumsum div index_select masked_select mm mul narrow neg
-        repeat_interleave split sub swapdims topk transpose unbind unsqueeze""",
+        """allclose amax amin bmm chunk clamp cumsum div index_select isclose lerp masked_select mm
+        movedim mul mv narrow neg repeat_interleave rsqrt select split sub swapdims take_along_dim
+        topk transpose unbind unflatten unique unsqueeze""",
     ),
 )
 _METHODS: dict[str, Any] = {
@@ -113,6 +114,12 @@ _METHODS |= {
     "long": lambda self: astype(self, int64),
     "lt": primitive.less,
     "ne": primitive.not_equal,
+    "clamp_max": lambda self, max: elementwise.clip(self, None, max),
+    "clamp_min": lambda self, min: elementwise.clip(self, min, None),
+    "is_floating_point": lambda self: self.dtype.kind == "f",
+    "ndimension": lambda self: self.ndim,
+    "nelement": lambda self: self.size,
+    "new_full": lambda self, shape, value: creation.full(shape, value, dtype=self.dtype),
     "new_ones": lambda self, *shape: creation.ones(*shape, dtype=self.dtype),
     "new_zeros": lambda self, *shape: creation.zeros(*shape, dtype=self.dtype),
     "numel": lambda self: self.size,

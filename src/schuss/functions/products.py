@@ -7,6 +7,7 @@ import math
 import string
 from collections.abc import Sequence
 
+from schuss.functions.naming import torch_names
 from schuss.functions.shapes import (
     broadcast_arrays,
     diagonal,
@@ -54,6 +55,7 @@ def cross(x: TensorLike, y: TensorLike, axis: int = -1) -> Tensor:
     return moveaxis(x[ahead] * y[behind] - x[behind] * y[ahead], 0, axis)
 
 
+@torch_names(dims="axes")
 def tensordot(
     x: TensorLike, y: TensorLike, axes: int | tuple[Sequence[int], Sequence[int]] = 2
 ) -> Tensor:

@@ -13,6 +13,7 @@ from schuss.functions.elementwise import (
     logical_not,
     root,
 )
+from schuss.functions.naming import torch_names
 from schuss.functions.shapes import (
     moveaxis,
 )
@@ -168,6 +169,7 @@ def count_nonzero(x: TensorLike, axis: Axis = None, keepdims: bool = False, **na
     return sum(astype(x, bool_), axis, keepdims, **names)
 
 
+@torch_names(dim="axis")
 def diff(
     x: TensorLike,
     axis: int = -1,
@@ -207,6 +209,7 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names:
     return reshape(total, reduced_shape(x.shape, normalize_axes(axis, x.ndim, "logsumexp"), False))
 
 
+@torch_names(p="ord")
 def norm(
     x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2, **names: Any
 ) -> Tensor:

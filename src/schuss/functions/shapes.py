@@ -11,6 +11,7 @@ import numpy.typing as npt
 from schuss.functions.creation import (
     arange,
 )
+from schuss.functions.naming import torch_names
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import (
     equal,
@@ -57,6 +58,7 @@ def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
     return reshape(x, (*shape[:place], 1, *shape[place:]))
 
 
+@torch_names(dim="axis")
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     """Remove axes of length 1: those named, or all."""
     x = as_tensor(x)
@@ -68,6 +70,7 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     return reshape(x, reduced_shape(x.shape, axes, False))
 
 
+@torch_names(start_dim="start_axis", end_dim="end_axis")
 def flatten(x: TensorLike, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     """Merge the axes from `start_axis` to `end_axis` into one."""
     x = as_tensor(x)
@@ -134,6 +137,7 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
+@torch_names(shifts="shift", dims="axis")
 def roll(x: TensorLike, shift: int | tuple[int, ...], axis: Axis = None) -> Tensor:
     """Shift elements along `axis`; those that leave at one end return at the other."""
     x = as_tensor(x)

@@ -10,6 +10,7 @@ from schuss.functions.creation import (
     ones,
 )
 from schuss.functions.elementwise import isnan
+from schuss.functions.naming import torch_names
 from schuss.functions.reductions import as_float
 from schuss.functions.shapes import (
     expand_dims,
@@ -66,6 +67,7 @@ def median(x: TensorLike, axis: int | None = None, *, dim: int | None = None) ->
     return where(isnan(x[-1]), x[-1], (x[(n - 1) // 2] + x[n // 2]) * 0.5)
 
 
+@torch_names(dim="axis")
 def gather(x: TensorLike, axis: int, index: TensorLike) -> Tensor:
     """Pick along `axis`, as PyTorch's gather: `take_along_axis` with the axis first."""
     x, index = as_tensor(x), as_tensor(index)
