@@ -8,7 +8,7 @@ Names, arguments and `state_dict` keys are PyTorch's.
 (2, 3)
 """
 
-from schuss.nn import functional, init
+from schuss.nn import functional, init, utils
 from schuss.nn.activations import (
     CELU,
     ELU,
@@ -101,4 +101,5 @@ __all__ = [
     "load_metadata",
     "load_safetensors",
     "save_safetensors",
+    "utils",
 ]
