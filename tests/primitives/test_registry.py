@@ -439,6 +439,12 @@ SAMPLES: dict[str, list[Sample]] = {
         for x, axes, odd in ((X34, (1,), (ODD, np.ones((2, 1)))), (X34[0], (0,), ()),
                              (X234, (1, 2), ()), (MANY, (1,), ()), (X34.T, (0,), ()))
     ],
+    "linear": [
+        Sample(raw("linear"), lambda x, w, b: x @ w.T + b, (x, w, b), cast=3,
+               torch=lambda T, x, w, b: T.nn.functional.linear(x, w, b))
+        for x, w, b in ((X34, numbers(2, 4), numbers(2)), (X34.T, X34[::2, 2::-1], numbers(2)),
+                        (MANY, numbers(5, MANY.shape[1]), numbers(5)))
+    ],
     "layer_norm": [
         Sample(raw("layer_norm", axes=axes, eps=1e-3),
                lambda x, w, b, axes=axes: standardized(x, axes, 1e-3) * w + b, (x, w, w[::-1]),

@@ -18,9 +18,9 @@ from schuss.compiler.objects import (
     library,
     pointer,
 )
-from schuss.compiler.scalars import I64, Function
+from schuss.compiler.scalars import I64, Function, Scalar
 
-__all__ = ["bind_within"]
+__all__ = ["all_within", "bind_within"]
 
 _ARRAY, _KIND, _NONE, _KEEP, _COUNT = range(5)
 
@@ -51,14 +51,20 @@ def _write(f: Function) -> None:
     with f.when(array.type().eq(f.load(own, _ARRAY, I64))):
         read = pointer(f.load(own, _COUNT, I64))
         count = f.make(f"call i64 {read}(ptr {argument(f, 1).pointer})", I64)
-        with f.when(array.is_plain(f.load(own, _KIND, I64))):
-            right = f.reserve(I64)
-            f.store(f.number(1), right, 0)
-            numbers = pointer(array.data())
-            with f.loop(0, array.size()) as place:
-                one = f.load(numbers, place, I64)
-                good = one.ge(0) & one.lt(count)
-                f.store(f.load(right, 0, I64) & good.to(I64), right, 0)
-            with f.when(f.load(right, 0, I64).eq(1)):
-                f.store(f.load("%arguments", 0, I64), "%place", 0)
+        right = array.is_plain(f.load(own, _KIND, I64))
+        size = right.where(array.size(), 0)
+        # Nothing is read that may be other than integers.
+        right &= all_within(f, pointer(array.data()), size, count)
+        with f.when(right):
+            f.store(f.load("%arguments", 0, I64), "%place", 0)
     keep(f, f.load(own, _KEEP, I64))
+
+
+def all_within(f: Function, numbers: str, size: Scalar, count: Scalar) -> Scalar:
+    """Return whether all of `size` integers are from 0 on and below `count`."""
+    right = f.reserve(I64)
+    f.store(f.number(1), right, 0)
+    with f.loop(0, size) as place:
+        one = f.load(numbers, place, I64)
+        f.store(f.load(right, 0, I64) & (one.ge(0) & one.lt(count)).to(I64), right, 0)
+    return f.load(right, 0, I64).eq(1)

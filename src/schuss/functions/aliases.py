@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from schuss.functions.elementwise import (
@@ -38,7 +39,7 @@ from schuss.primitives.elementwise import (
 )
 from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.movement import concat, permute_dims, reshape
-from schuss.primitives.reduction import Axis, cumulative_sum, max, min
+from schuss.primitives.reduction import Axis, cumulative_sum, max, min, normalize_axes
 from schuss.tensor import Number, Tensor, TensorLike, asarray
 
 absolute = abs
@@ -168,16 +169,19 @@ def split(x: TensorLike, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tens
     >>> [piece.shape for piece in split([1, 2, 3, 4, 5], 2)]
     [(2,), (2,), (1,)]
     """
-    x = moveaxis(x, dim, 0)
-    n = x.shape[0]
+    if not isinstance(x, Tensor):
+        x = as_operand(x)
+    (axis,) = normalize_axes(dim, x.array.ndim, "split")
+    n = x.array.shape[axis]
     if isinstance(sizes, int):
         if sizes < 1:
             raise ValueError(f"split: expected a length of at least 1, got {sizes}.")
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)] or [0]
     if builtins.sum(sizes) != n or builtins.min(sizes) < 0:
         raise ValueError(f"split: expected lengths that add up to {n}, got {list(sizes)}.")
-    ends = [builtins.sum(sizes[: i + 1]) for i in range(len(sizes))]
-    return tuple(moveaxis(x[e - size : e], 0, dim) for e, size in zip(ends, sizes, strict=True))
+    before = (slice(None),) * axis
+    ends = accumulate(sizes)
+    return tuple([x[(*before, slice(e - n, e))] for e, n in zip(ends, sizes, strict=True)])
 
 
 def swapdims(x: TensorLike, dim0: int, dim1: int) -> Tensor:

@@ -9,20 +9,21 @@ import numpy as np
 from schuss.compiler.faces import Composition
 from schuss.primitives.base import Primitive, apply, astype, record
 from schuss.primitives.elementwise import exp, log, multiply, subtract
-from schuss.primitives.indexing import getitem
+from schuss.primitives.indexing import gather
 from schuss.primitives.movement import reshape
 from schuss.primitives.recipe import Recipe, number, places
 from schuss.primitives.reduction import sum
 from schuss.primitives.softmax import below_largest, softmax, softmax_error
 from schuss.primitives.sums import reduced_shape
-from schuss.tensor import TRACER, Array, Tensor, leaf
+from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
 
 
 def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
     """Return the element of x along `axis` that each of `classes` names, in one gather."""
-    index = [leaf(place) for place in places(x.ndim, x.shape, axis)]
+    shape = x.array.shape
+    index = [leaf(place) for place in places(len(shape), shape, axis)]
     index.insert(axis, classes)
-    return getitem(x, tuple(index))
+    return gather(x, tuple(index))
 
 
 _CLASS_LOSS = Recipe(
@@ -43,14 +44,17 @@ def _class_loss_composition(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
     return subtract(log(sum(exp(y), axis)), picked(y, classes, axis))
 
 
+def _class_loss_to_x(g: Tensor, y: Tensor, x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
+    if is_plain():
+        return leaf(_class_error_value(g.array, x.array, classes.array, axis))
+    return apply(_class_error, (g, x, classes), {"axis": axis})
+
+
 _class_loss = Primitive(
     "class_loss",
     value=lambda x, classes, axis: _CLASS_LOSS.evaluate(x, classes, axes=(axis,)),
     shape=lambda x, classes, *, axis: (classes[0], x[1]),
-    derivative=(
-        lambda g, y, x, classes, *, axis: apply(_class_error, (g, x, classes), {"axis": axis}),
-        None,
-    ),
+    derivative=(_class_loss_to_x, None),
     lower=Composition(_class_loss_composition),
 )
 

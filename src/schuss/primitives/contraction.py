@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Kernel
+from schuss.compiler.faces import Composition, Kernel
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -17,8 +17,13 @@ from schuss.primitives.base import (
     promote,
     record,
 )
+from schuss.primitives.elementwise import add
 from schuss.primitives.movement import permute_dims, reshape
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64
+from schuss.primitives.recipe import Recipe
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64, is_plain, leaf
+
+# A row is added to fewer elements by a recipe.
+_FEW = 1024
 
 
 def matrix_transpose(x: TensorLike) -> Tensor:
@@ -93,6 +98,54 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
         rows = int(np.prod(a[:-1]))
         return reshape(matmul(reshape(x, (rows, a[-1])), y), (*a[:-1], b[-1]))
     return apply(_matmul, (x, y), NO_ATTRIBUTES)
+
+
+# A linear map, three primitives, but so often one call: evaluated at once, it is a single node.
+
+
+_ADD_ROW = Recipe("x b:column", "y = add x b")
+
+
+def _linear_value(x: Array, weight: Array, bias: Array) -> Any:
+    out = x.dot(weight.T)
+    if out.size < _FEW:
+        return _ADD_ROW.evaluate(out, bias)
+    return np.add(out, bias, out)
+
+
+def _linear_to_weight(g: Tensor, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    if is_plain():
+        return leaf(x.array.T.dot(g.array).T)
+    return matrix_transpose(matmul(matrix_transpose(x), g))
+
+
+_linear = Primitive(
+    "linear",
+    value=_linear_value,
+    shape=lambda x, weight, bias: ((x[0][0], weight[0][0]), x[1]),
+    derivative=(
+        lambda g, y, x, weight, bias: matmul(g, weight),
+        _linear_to_weight,
+        lambda g, y, x, weight, bias: g,
+    ),
+    lower=Composition(lambda x, weight, bias: add(matmul(x, matrix_transpose(weight)), bias)),
+)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return x @ weight.T + bias.
+
+    Args:
+        x: floats of shape (rows, features).
+        weight: shape (outputs, features), of x's dtype.
+        bias: shape (outputs,), of x's dtype.
+    """
+    inputs = (x, weight, bias)
+    if TRACER.get() is not None:
+        return apply(_linear, inputs, NO_ATTRIBUTES)
+    out = _linear_value(x.array, weight.array, bias.array)
+    wanted = x.requires_grad or weight.requires_grad or bias.requires_grad
+    return record(_linear, inputs, NO_ATTRIBUTES, out, wanted)
 
 
 matmul.primitive = _matmul  # type: ignore[attr-defined]

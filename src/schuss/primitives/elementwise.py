@@ -39,6 +39,7 @@ from schuss.tensor import (
     float64,
     int32,
     int64,
+    is_plain,
     leaf,
 )
 
@@ -401,14 +402,24 @@ def _where_value(condition: Array, x: Array, y: Array) -> Array:
 
 _MANY = 2048
 
+
+def _where_to(g: Tensor, condition: Tensor, *, here: bool) -> Tensor:
+    if not is_plain():
+        return where(condition, g, 0.0) if here else where(condition, 0.0, g)
+    array = g.array
+    zero = _ZERO[array.dtype]
+    pair = (array, zero) if here else (zero, array)
+    return leaf(np.asarray(_where_value(condition.array, *pair)))
+
+
 _where = Primitive(
     "where",
     value=_where_value,
     shape=_where_shape,
     derivative=(
         None,
-        lambda g, z, condition, x, y: where(condition, g, 0.0),
-        lambda g, z, condition, x, y: where(condition, 0.0, g),
+        lambda g, z, condition, x, y: _where_to(g, condition, here=True),
+        lambda g, z, condition, x, y: _where_to(g, condition, here=False),
     ),
     lower=Elementwise(lambda condition, x, y: condition.where(x, y), uncast=1),
 )

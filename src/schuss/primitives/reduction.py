@@ -28,8 +28,8 @@ Axis = int | tuple[int, ...] | list[int] | None
 # An extreme of fewer elements is found faster by its position.
 _FEW = 1024
 
-# Every axis, by the number of axes.
-_ALL = tuple(tuple(range(ndim)) for ndim in range(9))
+# Every axis, by the number of axes, of which NumPy has no more.
+_ALL = tuple(tuple(range(ndim)) for ndim in range(65))
 
 
 def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
@@ -39,7 +39,7 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
         ValueError: for an axis out of range or named twice.
     """
     if axis is None:
-        return _ALL[ndim] if ndim < len(_ALL) else tuple(range(ndim))
+        return _ALL[ndim]
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
@@ -105,7 +105,7 @@ def sum(
     elif x.array.dtype.kind != "f":
         x = astype(x, int64)
     array = x.array
-    axes = normalize_axes(axis, array.ndim, "sum")
+    axes = _ALL[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "sum")
     attributes = {"axes": axes, "keepdims": keepdims}
     if TRACER.get() is not None:
         return apply(_sum, (x,), attributes)
@@ -152,7 +152,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "mean")
     array = x.array
-    axes = normalize_axes(axis, array.ndim, "mean")
+    axes = _ALL[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
     if not array.size and 0 in [array.shape[a] for a in axes]:
         return divide(sum(x, axes, keepdims), 0.0)
     attributes = {"axes": axes, "keepdims": keepdims}
@@ -312,10 +312,13 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
     ) -> Tensor:
         from schuss.primitives.movement import reshape
 
-        x = as_tensor(x)
+        if not isinstance(x, Tensor):
+            x = as_tensor(x)
         if names:
             axis, keepdims = torch_axis(axis, keepdims, names, name)
-        shape = x.shape
+        shape = x.array.shape
+        if axis is None and not keepdims and x.array.size and TRACER.get() is None:
+            return leaf(np.asarray(value(x.array)))
         if axis is None:
             x, axes = reshape(x, (x.size,)), normalize_axes(0, 1, name)
             kept = (1,) * len(shape)

@@ -12,7 +12,7 @@ from schuss.primitives.base import Primitive, apply, as_tensor, astype, record
 from schuss.primitives.elementwise import divide, exp, log, multiply, negative, subtract
 from schuss.primitives.recipe import Recipe
 from schuss.primitives.reduction import Axis, max, normalize_axes, require_elements, sum
-from schuss.tensor import TRACER, Tensor, TensorLike, float32
+from schuss.tensor import TRACER, Tensor, TensorLike, float32, is_plain, leaf
 
 Axes = tuple[int, ...]
 
@@ -39,11 +39,17 @@ def _softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
     return divide(e, sum(e, axes, keepdims=True))
 
 
+def _softmax_to_x(g: Tensor, y: Tensor, x: Tensor, *, axes: Axes) -> Tensor:
+    if is_plain():
+        return leaf(_SOFTMAX_ERROR.evaluate(g.array, y.array, axes=axes))
+    return apply(softmax_error, (g, y), {"axes": axes})
+
+
 _softmax = Primitive(
     "softmax",
     value=_SOFTMAX.evaluate,
     shape=lambda *specs, axes: specs[0],
-    derivative=(lambda g, y, x, *, axes: apply(softmax_error, (g, y), {"axes": axes}),),
+    derivative=(_softmax_to_x,),
     lower=Composition(_softmax_composition),
 )
 
@@ -122,11 +128,17 @@ def _log_softmax_composition(x: Tensor, *, axes: Axes) -> Tensor:
     return subtract(y, log(sum(exp(y), axes, keepdims=True)))
 
 
+def _log_softmax_to_x(g: Tensor, y: Tensor, x: Tensor, *, axes: Axes) -> Tensor:
+    if is_plain():
+        return leaf(_LOG_SOFTMAX_ERROR.evaluate(y.array, g.array, axes=axes))
+    return apply(_log_softmax_error, (g, y), {"axes": axes})
+
+
 _log_softmax = Primitive(
     "log_softmax",
     value=_LOG_SOFTMAX.evaluate,
     shape=lambda *specs, axes: specs[0],
-    derivative=(lambda g, y, x, *, axes: apply(_log_softmax_error, (g, y), {"axes": axes}),),
+    derivative=(_log_softmax_to_x,),
     lower=Composition(_log_softmax_composition),
 )
 

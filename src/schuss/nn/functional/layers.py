@@ -15,7 +15,7 @@ from schuss.nn.functional._checks import (
     require_same_dtype,
     require_tensors,
 )
-from schuss.primitives import normalization
+from schuss.primitives import contraction, normalization
 from schuss.primitives.indexing import look_up
 from schuss.primitives.normalization import standardize
 from schuss.primitives.recipe import number
@@ -46,10 +46,20 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if not isinstance(input, Tensor):
         require_tensors("Linear", x=input)
-    features = weight.shape[-1]
-    if input.ndim == 0 or input.shape[-1] != features:
-        _refuse_features(input.shape, features)
-    require_same_dtype("Linear", "x", input, weight)
+    array, factors = input.array, weight.array
+    features = factors.shape[-1]
+    if array.ndim == 0 or array.shape[-1] != features:
+        _refuse_features(array.shape, features)
+    if array.dtype is not factors.dtype:
+        require_same_dtype("Linear", "x", input, weight)
+    if (
+        bias is not None
+        and array.ndim == factors.ndim == 2
+        and array.dtype.kind == "f"
+        and bias.array.dtype is array.dtype
+        and bias.array.shape == factors.shape[:1]
+    ):
+        return contraction.linear(input, weight, bias)
     result = ops.matmul(input, ops.matrix_transpose(weight))
     return result if bias is None else result + bias
 
