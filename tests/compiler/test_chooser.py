@@ -43,6 +43,19 @@ def test_notices_a_busy_neighbour_and_that_it_is_gone() -> None:
     assert run(found, 1.0, 0.6)[-1] == 2
 
 
+def test_is_back_soon_after_a_short_disturbance() -> None:
+    found = Chooser(LARGE)
+    run(found, 1.0, 0.6, 200)
+    assert run(found, 1.0, 1.8, 60)[-1] == 1
+    assert run(found, 1.0, 0.6, 60)[-1] == 2
+
+
+def test_hopes_less_and_less() -> None:
+    found = Chooser(LARGE)
+    run(found, 1.0, 0.6, 200)
+    assert run(found, 1.0, 1.8, 4000)[2000:].count(2) < 60
+
+
 def test_one_slow_step_changes_nothing() -> None:
     found = Chooser(LARGE)
     run(found, 1.0, 0.6, 40)

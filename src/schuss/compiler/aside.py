@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.faces import Elementwise, Rows, View
-from schuss.compiler.graph import Graph, Node, ordered
+from schuss.compiler.graph import Graph, Node, again, ordered
 
 __all__ = ["set_aside"]
 
@@ -28,7 +28,7 @@ def set_aside(graph: Graph) -> frozenset[Node]:
         if node not in main and inputs == node.inputs:
             own[node] = node
         elif node not in main or _is_repeated(node):
-            own[node] = _again(node, inputs)
+            own[node] = again(node, inputs)
     graph.outputs[first:] = [n if n in main else own[n] for n in graph.outputs[first:]]
     return frozenset(n for n in own.values() if n.primitive is not None)
 
@@ -36,7 +36,3 @@ def set_aside(graph: Graph) -> frozenset[Node]:
 def _is_repeated(node: Node) -> bool:
     face = node.primitive and node.primitive.lower
     return isinstance(face, (Elementwise, Rows, View))
-
-
-def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
-    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)

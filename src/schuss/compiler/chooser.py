@@ -20,6 +20,9 @@ _BLOCK, _TRIAL = 16, 5
 _PATIENCE, _MOST_PATIENCE = 4, 512
 # So many times slower than it was means that something has changed.
 _SLOWER = 1.5
+# The other size is tried soon if it once took less than this share of what the one in use takes; how
+# long it is believed to take when a trial took longer.
+_HOPE, _DOUBT = 0.9, 1.25
 
 
 def _median(times: list[float]) -> float:
@@ -74,6 +77,8 @@ class Chooser:
         # The times of this block of runs; the median of the block before, and the least median.
         self._times: list[float] = []
         self._before = self._best = math.inf
+        # What either size took when it was last undisturbed, as far as is known.
+        self._promise = {1: math.inf, most: math.inf}
         self._is_trial = False
         is_sure = self._guess > _SURELY_WORTH_SHARING
         self._patience = _PATIENCE if is_sure else 0
@@ -89,7 +94,7 @@ class Chooser:
             self._best = median
         elif self._is_trial:
             self._judge(median)
-        elif self._looks >= self._patience or median > _SLOWER * self._best:
+        elif self._is_trial_due(median):
             self._before = median
             self._is_trial = True
             self._block = _TRIAL
@@ -97,17 +102,31 @@ class Chooser:
         else:
             self._looks += 1
             self._best = min(self._best, median)
+            self._promise[self._now] = min(self._promise[self._now], median)
             self._block = _BLOCK
 
+    def _is_trial_due(self, median: float) -> bool:
+        if self._looks >= self._patience or median > _SLOWER * self._best:
+            return True
+        # What was faster once will be again when whatever disturbed it is over.
+        return self._looks > 0 and self._promise[self._size_of_other()] < _HOPE * median
+
+    def _size_of_other(self) -> int:
+        return 1 if self._now > 1 else self._most
+
     def _other(self) -> None:
-        self._now = 1 if self._now > 1 else self._most
+        self._now = self._size_of_other()
 
     def _judge(self, median: float) -> None:
         """Stay with what was tried if it was faster, else go back."""
         if median < self._before:
             self._patience = _PATIENCE
+            self._promise[self._now] = min(self._promise[self._now], median)
         else:
-            self._patience = min(max(2 * self._patience, _PATIENCE), _MOST_PATIENCE)
+            # A promise that was not kept is believed a little less.
+            self._promise[self._now] = min(_DOUBT * self._promise[self._now], median)
+            if self._looks >= self._patience:
+                self._patience = min(max(2 * self._patience, _PATIENCE), _MOST_PATIENCE)
             self._other()
         self._best = min(median, self._before)
         self._is_trial = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from schuss.compiler.fuse import Plan, fuse
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.image import Image, Place, View
 from schuss.compiler.layout import legalise
+from schuss.compiler.orient import orient
 from schuss.compiler.schedule import Schedule, schedule
 from schuss.compiler.simplify import simplify
 
@@ -76,6 +78,14 @@ def _bytes(node: Node) -> bytes:
     return np.ascontiguousarray(node.array).tobytes()
 
 
+_PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
+    ("trace", None),
+    ("simplify", simplify),
+    ("orient", orient),
+    ("legalise", legalise),
+]
+
+
 def design(graph: Graph) -> Design:
     """Decide everything about the program of a graph, which is rewritten.
 
@@ -84,7 +94,7 @@ def design(graph: Graph) -> Design:
     """
     verify = os.environ.get("SCHUSS_DEBUG") == "verify"
     traced = len(graph.nodes())
-    for name, stage in (("trace", None), ("simplify", simplify), ("legalise", legalise)):
+    for name, stage in _PASSES:
         if stage is not None:
             stage(graph)
         if verify:

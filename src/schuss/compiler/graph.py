@@ -138,6 +138,18 @@ def result(primitive: Primitive, inputs: tuple[Node, ...], attributes: dict[str,
     )
 
 
+def made(name: str, *inputs: Node, **attributes: Any) -> Node:
+    """Return the node of the primitive of this name applied to nodes."""
+    from schuss.primitives.base import REGISTRY
+
+    return result(REGISTRY[name], inputs, attributes)
+
+
+def again(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """Return what a node computes, of other inputs of the same shapes."""
+    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)
+
+
 @dataclass
 class State:
     """A tensor that lives longer than the call, and what becomes of it."""

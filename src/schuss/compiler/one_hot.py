@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph import Graph, Node, constant, ordered, result
+from schuss.compiler.graph import Graph, Node, constant, made, ordered
 
 __all__ = ["picks_one_of_each_row", "spread_classes"]
 
@@ -52,11 +52,6 @@ def _compared(node: Node) -> Node:
     """Return where(column == index, number, 0)."""
     g, _, index = node.inputs
     rows, columns = node.shape
-
-    def made(name: str, *inputs: Node, **attributes: Any) -> Node:
-        from schuss.primitives.base import REGISTRY
-
-        return result(REGISTRY[name], inputs, attributes)
 
     def number(value: int, dtype: Any) -> Node:
         return constant(np.asarray(value, dtype))

@@ -320,7 +320,13 @@ class _Product:
         f, shape = self.f, self.shape
         # Working memory: a chunk of the result, a chunk of S, then the panels of V.
         packed_s = f.at("%scratch", CHUNK * shape.panel)
-        panels = f.at(packed_s, self._number("inner") * CHUNK)
+        copied = f.at(packed_s, self._number("inner") * CHUNK)
+        # Rows of V as long as a panel lie as they would when packed.
+        columns = self._number("v_high") - self._number("v_low")
+        is_panel = columns.eq(shape.panel) & self._number("v_row").eq(shape.panel)
+        is_panel = is_panel & self._number("v_across").eq(0)
+        panels = f.fresh("panels")
+        f.emit(f"{panels} = select i1 {is_panel.name}, ptr %v, ptr {copied}")
         lies_across = self._number("s_k").ne(1)
         block = f.reserve(I64)
         f.store(self._number("v_low"), block, 0)
@@ -328,7 +334,7 @@ class _Product:
             start = f.load(block, 0, I64)
             blocks.leave(start.ge(self._number("v_high")))
             width = (self._number("v_high") - start).minimum(self._number("block"))
-            with f.loop(0, width, shape.panel) as j:
+            with f.when(~is_panel), f.loop(0, width, shape.panel) as j:
                 self._pack_panel(start + j, (width - j).minimum(shape.panel), panels, j)
             with f.loop(self._number("s_low"), self._number("s_high"), CHUNK) as row:
                 height = (self._number("s_high") - row).minimum(CHUNK)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph import Graph, Node, constant, ordered, result
+from schuss.compiler.graph import Graph, Node, again, constant, made, ordered, result
 from schuss.compiler.one_hot import spread_classes
 
 __all__ = ["simplify"]
@@ -41,7 +41,7 @@ def _pass(graph: Graph, settled: set[Node]) -> bool:
     changed = False
     for node in ordered(graph.roots()):
         inputs = tuple(mapping.get(x, x) for x in node.inputs)
-        new = node if inputs == node.inputs else _again(node, inputs)
+        new = node if inputs == node.inputs else again(node, inputs)
         if new not in settled:
             found = _rewritten(new)
             if found is None:
@@ -66,10 +66,6 @@ def _rewritten(node: Node) -> Node | None:
     return _folded(node) or _algebra(node)
 
 
-def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
-    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)
-
-
 def _key(node: Node) -> Any:
     """Return what two nodes of equal value have in common, or None where that is not known."""
     if node.primitive is not None:
@@ -80,16 +76,10 @@ def _key(node: Node) -> Any:
     return None
 
 
-def _primitive(name: str) -> Any:
-    from schuss.primitives.base import REGISTRY
-
-    return REGISTRY[name]
-
-
 def _spread(node: Node, shape: tuple[int, ...]) -> Node:
     if node.shape == shape:
         return node
-    return result(_primitive("broadcast_to"), (node,), {"shape": shape})
+    return made("broadcast_to", node, shape=shape)
 
 
 def _small_constant(node: Node) -> Node:
@@ -178,7 +168,7 @@ def _divide(node: Node) -> Node | None:
         return _same_as(x, node)
     if by and np.frexp(by)[0] in (0.5, -0.5) and x.dtype.kind == "f":
         # The reciprocal of a power of two is exact.
-        return result(_primitive("multiply"), (x, constant(np.asarray(1 / by, y.dtype))), {})
+        return made("multiply", x, constant(np.asarray(1 / by, y.dtype)))
     return None
 
 
@@ -190,17 +180,17 @@ def _pow(node: Node) -> Node | None:
     if by == 1:
         return _same_as(x, node)
     if by == 2:
-        return _same_as(result(_primitive("multiply"), (x, x), {}), node)
+        return _same_as(made("multiply", x, x), node)
     if x.dtype.kind != "f":
         return None
     if by == 0.5:
-        return _same_as(result(_primitive("sqrt"), (x,), {}), node)
+        return _same_as(made("sqrt", x), node)
     if by == -1:
         one = constant(np.asarray(1, x.dtype))
-        return _same_as(result(_primitive("divide"), (one, x), {}), node)
+        return _same_as(made("divide", one, x), node)
     if by == 3:
-        square = result(_primitive("multiply"), (x, x), {})
-        return _same_as(result(_primitive("multiply"), (square, x), {}), node)
+        square = made("multiply", x, x)
+        return _same_as(made("multiply", square, x), node)
     return None
 
 
@@ -231,7 +221,7 @@ def _permute(node: Node) -> Node | None:
     if x.op == "matmul" and axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2):
         # (a b)^T = b^T a^T: the products take their factors either way round.
         a, b = x.inputs
-        return result(_primitive("matmul"), (_turned(b), _turned(a)), {})
+        return made("matmul", _turned(b), _turned(a))
     if x.op == "permute_dims":
         inner = x.attributes["axes"]
         both = {"axes": tuple(inner[a] for a in axes)}
@@ -242,7 +232,7 @@ def _permute(node: Node) -> Node | None:
 def _turned(x: Node) -> Node:
     n = len(x.shape)
     axes = (*range(n - 2), n - 1, n - 2)
-    return result(_primitive("permute_dims"), (x,), {"axes": axes})
+    return made("permute_dims", x, axes=axes)
 
 
 def _broadcast(node: Node) -> Node | None:
@@ -268,7 +258,7 @@ def _sum(node: Node) -> Node | None:
     if all(n == 1 for n in lengths):
         if x.shape == node.shape:
             return x
-        return result(_primitive("reshape"), (x,), {"shape": node.shape})
+        return made("reshape", x, shape=node.shape)
     return None
 
 
@@ -285,8 +275,8 @@ def _scatter_add(node: Node) -> Node | None:
     )
     if not is_table:
         return None
-    lists = result(_primitive("row_lists"), tuple(indices), {"rows": node.shape[0]})
-    return result(_primitive("row_sums"), (g, lists), {"shape": node.shape})
+    lists = made("row_lists", *indices, rows=node.shape[0])
+    return made("row_sums", g, lists, shape=node.shape)
 
 
 _RULES: dict[str, Callable[[Node], Node | None]] = {
