@@ -122,6 +122,8 @@ def cost_of(node: Node) -> int:
         return node.size + node.inputs[0].size
     if node.op == "random_uniform":
         return 20 * node.size
+    if node.op == "row_lists":
+        return 4 * node.size
     return 0 if isinstance(face, View) else node.size
 
 

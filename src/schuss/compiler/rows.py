@@ -31,20 +31,24 @@ _VECTOR = 16
 def write_row_lists(k: Special) -> None:
     """Write for each row the first of its positions, and for each position the next one.
 
-    Positions are put before those that are there already, the last one first.
+    Positions are put before those that are there already, the last one first. Each thread looks at
+    all of them, and has rows of its own.
     """
     f, rows = k.f, k.node.attributes["rows"]
     indices = k.view(0)
     firsts = k.pointer(k.node)
     following = f.address(firsts, rows, I32)
     f.declare("@llvm.memset.p0.i64", "void", ["ptr", "i8", I64, "i1"])
-    f.emit(f"call void @llvm.memset.p0.i64(ptr {firsts}, i8 -1, i64 {4 * rows}, i1 false)")
+    nbytes = (k.high - k.low) * 4
+    begin = f.address(firsts, k.low, I32)
+    f.emit(f"call void @llvm.memset.p0.i64(ptr {begin}, i8 -1, {nbytes.typed}, i1 false)")
     with k.loops(indices.shape) as turned:
         index = [f.number(n - 1) - i for i, n in zip(turned, indices.shape, strict=True)]
         position = _joined(index, indices.shape)
         row = k.checked(k.load(indices, index).to(I64), rows)
-        f.store(f.load(firsts, row, I32), following, position)
-        f.store(position.to(I32), firsts, row)
+        with f.when(row.ge(k.low) & row.lt(k.high)):
+            f.store(f.load(firsts, row, I32), following, position)
+            f.store(position.to(I32), firsts, row)
 
 
 def _joined(index: Sequence[Scalar], shape: Sequence[int]) -> Scalar:

@@ -74,7 +74,7 @@ def _extent(node: Node) -> int:
         return max(-(-node.shape[-1] // SCATTERED_COLUMNS), 1) if has_columns(node) else 1
     if node.op == "random_uniform":
         return max(-(-node.size // _block(node)), 1)
-    return 1
+    return int(node.attributes["rows"]) if node.op == "row_lists" else 1
 
 
 def _ways_of_nest(nest: Nest) -> list[Way]:
