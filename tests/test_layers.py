@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 LAYERS = (
     {"errors", "threads"},
     {"tensor", "primitives", "compiler"},
-    {"functions", "array_api", "backprop", "gradcheck", "random"},
+    {"functions", "array_api", "at_once", "backprop", "gradcheck", "random"},
     {"nn", "optim", "data"},
     {"training", "inspect"},
     {"cli", "watch", "report", "__main__"},

@@ -23,7 +23,7 @@ from schuss.tensor import (
     next_stamp,
 )
 
-__all__ = ["backward", "grad", "hvp", "jvp", "value_and_grad", "vjp"]
+__all__ = ["backward", "grad", "hvp", "jvp", "mark", "reverse", "value_and_grad", "vjp"]
 
 
 def _consumers(roots: Sequence[Tensor], stops: frozenset[Tensor]) -> dict[Tensor, int]:
@@ -64,7 +64,7 @@ def _on_the_way(uses: dict[Tensor, int], targets: frozenset[Tensor]) -> set[Tens
 _WITHOUT_VALUES = frozenset(["add", "concat", "subtract"])
 
 
-def _reverse(
+def reverse(
     roots: Sequence[Tensor],
     errors: Sequence[Tensor],
     *,
@@ -190,7 +190,7 @@ def backward(
     token = RECORDING.set(False)
     try:
         error = _initial_error(root, gradient)
-        for x, g in _reverse([root], [error], retain_graph=retain_graph).items():
+        for x, g in reverse([root], [error], retain_graph=retain_graph).items():
             if x.grad is not None:
                 x.grad = x.grad + g
             elif type(g) is RowGradient:
@@ -219,7 +219,7 @@ def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
 # The functional face.
 
 
-def _marked(x: TensorLike) -> Tensor:
+def mark(x: TensorLike) -> Tensor:
     """Return a stand-in for an argument, at which the reverse pass stops and collects."""
     x = as_tensor(x)
     if x.dtype.kind != "f":
@@ -263,7 +263,7 @@ def _pull(
     """Return the error that reaches each marked argument, recorded for higher orders."""
     live = [(y, e) for y, e in zip(outputs, errors, strict=True) if y.requires_grad]
     arrived = (
-        _reverse(
+        reverse(
             [y for y, _ in live],
             [e for _, e in live],
             targets=frozenset(marked),
@@ -308,7 +308,7 @@ def value_and_grad(
         outer = RECORDING.get()
         token = RECORDING.set(True)
         try:
-            marked = {p: _marked(args[p]) for p in positions}
+            marked = {p: mark(args[p]) for p in positions}
             out = f(*[marked.get(i, a) for i, a in enumerate(args)], **options)
             value = out[0] if has_aux else out
             if not isinstance(value, Tensor):
@@ -367,7 +367,7 @@ def vjp(f: Callable[..., Any], *xs: TensorLike) -> tuple[Any, Callable[..., tupl
     outer = RECORDING.get()
     token = RECORDING.set(True)
     try:
-        marked = [_marked(x) for x in xs]
+        marked = [mark(x) for x in xs]
         out = f(*marked)
     finally:
         RECORDING.reset(token)
@@ -431,7 +431,7 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
     outer = RECORDING.get()
     token = RECORDING.set(True)
     try:
-        marked = [_marked(x) for x in points]
+        marked = [mark(x) for x in points]
         out = f(*marked)
         many = isinstance(out, (tuple, list))
         outputs = [as_tensor(y) for y in (out if many else (out,))]

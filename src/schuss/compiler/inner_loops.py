@@ -32,7 +32,7 @@ from schuss.compiler.objects import (
 from schuss.compiler.scalars import BOOL, F32, F64, I64, Function, Scalar, kind_of
 
 __all__ = ["CLASSES", "COLUMN", "EACH", "FULL", "MOST", "NUMBER", "ONES", "ROW", "ROWS", "WHOLE"]
-__all__ += ["TRUTH", "ZERO", "Operand", "Step", "bind"]
+__all__ += ["MOST_ARGUMENTS", "MOST_REGISTERS", "TRUTH", "ZERO", "Operand", "Step", "bind"]
 
 # What an array holds: rows of numbers, a number for each row, one number, a class for each row, or
 # a number for each place in a row.
@@ -42,11 +42,11 @@ FULL, ROW, NUMBER, CLASSES, COLUMN = range(5)
 WHOLE, EACH, ROWS, ONES = range(4)
 
 MOST = 1024
-_REGISTERS, _ARGUMENTS = 16, 8
+_REGISTERS, MOST_ARGUMENTS = 16, 8
 
 # The words of a plan, and of each step in it.
 _COUNT, _ARRAY, _KIND, _CLASS_KIND, _SCRATCH, _NONE, _KEEP, _LENGTH, _KINDS = range(9)
-_STEPS = _KINDS + _ARGUMENTS
+_STEPS = _KINDS + MOST_ARGUMENTS
 _LOOP, _EXTRA, _MODE, _INNER, _REGISTER, _OUTER, _BY_LENGTH, _AT, _WORDS = (
     0, 1, 2, 3, 6, 9, 12, 15, 18,
 )  # fmt: skip
@@ -70,6 +70,7 @@ class Operand:
 
 
 # One register holds zeros.
+MOST_REGISTERS = _REGISTERS - 1
 ZERO = Operand(_REGISTERS - 1, NUMBER)
 # Stands for what makes numbers, 1 and 0, of booleans, which may lie in the same place.
 TRUTH = "truth"

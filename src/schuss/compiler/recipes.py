@@ -12,6 +12,8 @@ from schuss.compiler.inner_loops import (
     COLUMN,
     EACH,
     FULL,
+    MOST_ARGUMENTS,
+    MOST_REGISTERS,
     NUMBER,
     ONES,
     ROW,
@@ -37,7 +39,8 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
         result that is a number for each row comes after the inputs. See `inner_loops.bind`.
 
     Raises:
-        ValueError: for a recipe whose result cannot take the place of the first input.
+        ValueError: for a recipe whose result cannot take the place of the first input, or that
+            keeps more than there is room for.
     """
     first = recipe.inputs[0]
     kinds = [_KINDS[recipe.kinds[name]] for name in recipe.inputs]
@@ -45,6 +48,8 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
     if recipe.is_row:
         registers[recipe.result] = len(kinds)
         kinds.append(ROW)
+    if len(kinds) > MOST_ARGUMENTS:
+        raise ValueError(f"Recipe: expected at most {MOST_ARGUMENTS} inputs, got {len(kinds)}.")
     taken = len(kinds)
     free = True
     steps = []
@@ -57,6 +62,8 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
             else:
                 registers[name] = taken
                 taken += 1
+                if taken > MOST_REGISTERS:
+                    raise ValueError(f"Recipe: expected at most {MOST_REGISTERS} names.")
         used = [
             Operand(registers[n], _KINDS[recipe.kinds[n]], at_class)
             for n, at_class in ((n.rstrip("@"), n[-1] == "@") for n in (*operands, name))

@@ -28,7 +28,7 @@ from schuss.primitives.base import (
     result_dtype,
     unary,
 )
-from schuss.primitives.recipe import Recipe, number
+from schuss.primitives.recipe import Recipe, number, recipes
 from schuss.tensor import (
     TRACER,
     Array,
@@ -198,6 +198,7 @@ relu = unary(
     floats_only=False,
     doc="max(x, 0), with derivative 0 at 0",
 )
+recipes["relu"] = Recipe("x zero:number", "y = maximum x zero"), (0.0,)
 
 
 def _rounding(name: str, value: Callable[[Array], Array], native: str, doc: str) -> Any:
@@ -307,6 +308,7 @@ tanh = unary(
 
 # Far below zero exp overflows to inf, whose reciprocal is the right 0.
 _SIGMOID = Recipe("x one:number", "y = negative x; y = exp y; y = add y one; y = reciprocal y")
+recipes["sigmoid"] = _SIGMOID, (1.0,)
 _ONE = {dtype: number(1.0, dtype) for dtype in (float32, float64)}
 
 sigmoid = unary(

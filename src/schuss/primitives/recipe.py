@@ -1,6 +1,6 @@
 """Recipes: values that take several of NumPy's functions, along rows.
 
-A recipe is the definition. NumPy follows it; and once some hundred have been followed, machine code
+A recipe is the definition. NumPy follows it; and once some thousand have been followed, machine code
 does on small arrays, which calls the same inner loops of NumPy's on the same numbers
 (`schuss.compiler.recipes`): to the last bit the results are the same. It is loaded no earlier since
 to load it takes as long as some ten thousand of NumPy's calls.
@@ -18,13 +18,17 @@ import numpy as np
 from schuss.primitives.sums import reduced_shape, sum_value
 from schuss.tensor import Array, float32, float64
 
-__all__ = ["Recipe", "class_index", "load_recipes", "number", "places"]
+__all__ = ["Recipe", "class_index", "is_loaded", "load_recipes", "number", "places", "recipes"]
 
 # Arrays of fewer elements can go through machine code, and from so many calls on they do.
 _FEW = 1024
-_PATIENCE = 1000
+_PATIENCE = 5000
+
+# By their names, primitives whose value is a recipe of x and these numbers.
+recipes: dict[str, tuple[Recipe, tuple[float, ...]]] = {}
 
 _calls = 0
+_loaded = False
 _all: list[Recipe] = []
 # Called when machine code is wanted.
 awaited: list[Callable[[], None]] = []
@@ -159,7 +163,7 @@ class Recipe:
 
 
 def count_call() -> None:
-    """Count what NumPy does for want of machine code; from some hundred on, get that."""
+    """Count what NumPy does for want of machine code; from some thousand on, get that."""
     global _calls
     _calls += 1
     if _calls == _PATIENCE:
@@ -168,13 +172,20 @@ def count_call() -> None:
             load_recipes()
 
 
+def is_loaded() -> bool:
+    """Return whether machine code follows recipes."""
+    return _loaded
+
+
 def load_recipes() -> None:
     """Let machine code follow all recipes, where it can, and do what else was `awaited`."""
     from schuss.compiler.objects import is_possible
     from schuss.compiler.recipes import bind_recipe
     from schuss.primitives.rules import hurry_all
 
+    global _loaded
     if is_possible():
+        _loaded = True
         for bind in awaited:
             bind()
         hurry_all()

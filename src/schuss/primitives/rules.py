@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.faces import Elementwise
-from schuss.primitives.base import REGISTRY, Primitive, Rule
+from schuss.primitives.base import REGISTRY, Rule
+from schuss.primitives.listener import Listener, NoRecipeError, written
 from schuss.primitives.recipe import Recipe
-from schuss.tensor import TRACER, Array, Tensor, bool_, float32, float64, is_plain, leaf
+from schuss.tensor import TRACER, Array, Tensor, float32, float64, is_plain, leaf
 
 __all__ = ["hurry", "hurry_all", "recipe_of"]
 
@@ -25,51 +26,6 @@ __all__ = ["hurry", "hurry_all", "recipe_of"]
 _FEW = 1024
 # Rules with numbers are kept for so many of them.
 _MOST = 64
-
-# A function's name; its operands, places of tensors or numbers; whether it finds booleans.
-_Step = tuple[str, list[Any], bool]
-
-
-class _NoRecipeError(Exception):
-    """Says that a rule does more than call elementwise functions on what has g's dtype."""
-
-
-class _Listener:
-    """Writes down what a rule applies, in the place of a tracer."""
-
-    def __init__(self, given: list[Tensor]) -> None:
-        # The tensors are kept, so that no other takes the identity of one.
-        self._tensors = list(given)
-        self._places = {id(tensor): place for place, tensor in enumerate(given)}
-        self.steps: list[_Step] = []
-
-    def apply(self, primitive: Primitive, inputs: tuple[Any, ...], attributes: Any) -> Tensor:
-        value = primitive.value
-        if attributes or not isinstance(value, np.ufunc):
-            raise _NoRecipeError
-        operands = [self._operand(x) for x in inputs]
-        _, dtype = primitive.shape(*[(x.shape, x.dtype) for x in inputs if isinstance(x, Tensor)])
-        if dtype is not self._tensors[0].dtype and dtype is not bool_:
-            raise _NoRecipeError
-        made = leaf(np.ones((1,), dtype))
-        self._places[id(made)] = len(self._tensors)
-        self._tensors.append(made)
-        self.steps.append((value.__name__, operands, dtype is bool_))
-        return made
-
-    def _operand(self, x: Any) -> Any:
-        if not isinstance(x, Tensor):
-            return float(x)
-        if id(x) not in self._places:
-            raise _NoRecipeError
-        return self._places[id(x)]
-
-    def place(self, tensor: Any) -> int:
-        """Return the place of a tensor that the rule has met."""
-        return self._places[id(tensor)]
-
-    def __getattr__(self, name: str) -> Any:
-        raise _NoRecipeError
 
 
 def recipe_of(
@@ -87,51 +43,21 @@ def recipe_of(
         and the numbers that it takes last.
     """
     given = [leaf(np.ones((1,), dtype)) for _ in range(len(inputs) + 2)]
-    listener = _Listener(given)
+    listener = Listener(given)
     token = TRACER.set(listener)
     try:
         shown = [x if n is None else n for n, x in zip(inputs, given[2:], strict=True)]
         last = listener.place(rule(*given[:2], *shown))
-    except (_NoRecipeError, KeyError, TypeError):
+    except (NoRecipeError, KeyError, TypeError):
         # The last from a rule that takes attributes, too.
         return None
     finally:
         TRACER.reset(token)
-    # One function costs as much by itself.
-    if len(listener.steps) < 2 or last != len(given) + len(listener.steps) - 1:
+    # One function costs as much by itself, and an error that is handed on nothing.
+    if len(listener.steps) < 2 or last < len(given):
         return None
-    return _written(listener.steps, len(given))
-
-
-def _written(steps: list[_Step], given: int) -> tuple[Recipe, list[int], list[float]]:
-    """Write steps as a recipe; what is not needed any more makes room for the next result."""
-    names = {0: "g"} | {place: f"x{place}" for place in range(1, given)}
-    numbers: list[float] = []
-    lines = []
-    for at, (function, operands, is_truth) in enumerate(steps):
-        later = {o for _, others, _ in steps[at + 1 :] for o in others if type(o) is int}
-        words, own = [], []
-        for operand in operands:
-            if type(operand) is float:
-                words.append(f"n{len(numbers)}")
-                numbers.append(operand)
-                continue
-            words.append(names[operand])
-            if operand not in later and (operand == 0 or operand >= given):
-                own.append(names[operand])
-        made = given + at
-        if not own or is_truth:
-            # Booleans lie otherwise in memory than the numbers that they are found from.
-            names[made] = f"t{made}"
-        else:
-            # There the result has to end up.
-            names[made] = "g" if "g" in own else own[0]
-        lines.append(f"{names[made]} = {function} {' '.join(words)}")
-    taken = {o for _, operands, _ in steps for o in operands if type(o) is int}
-    places = [place for place in range(1, given) if place in taken]
-    kinds = ["g", *[f"x{p}" for p in places], *[f"n{i}:number" for i in range(len(numbers))]]
-    recipe = Recipe(" ".join(kinds), "; ".join(lines), listed=False)
-    return recipe, [p - 1 for p in places], numbers
+    recipe, places, numbers = written(listener.steps, len(given), last)
+    return recipe, [place - 1 for place in places], numbers
 
 
 _Followed = Callable[[Array, tuple[Any, ...]], Any]
@@ -148,7 +74,7 @@ def _followed(rule: Rule, inputs: Sequence[float | None], dtype: np.dtype[Any]) 
     try:
         native = bind_recipe(recipe, dtype)
     except ValueError:
-        # A result that would end up elsewhere than in g's place.
+        # More is kept in between than there is room for.
         return None
     constants = [np.array(n, dtype) for n in numbers]
 

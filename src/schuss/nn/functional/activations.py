@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from schuss import functions as ops
+from schuss.at_once import at_once
 from schuss.nn.functional._checks import require_floating
 from schuss.tensor import Tensor
 
@@ -59,7 +60,12 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
     [-0.5, 2.0]
     """
-    return ops.relu(input) + _below_zero(input) * negative_slope
+    return _leaky_relu(input, negative_slope)
+
+
+@at_once
+def _leaky_relu(x: Tensor, slope: float) -> Tensor:
+    return ops.relu(x) + _below_zero(x) * slope
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -98,8 +104,13 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
     [-1.0, 2.0]
     """
-    tail = ops.expm1(_below_zero(input))
-    return ops.relu(input) + (tail if alpha == 1.0 else tail * alpha)
+    return _elu(input, alpha)
+
+
+@at_once
+def _elu(x: Tensor, alpha: float) -> Tensor:
+    tail = ops.expm1(_below_zero(x))
+    return ops.relu(x) + (tail if alpha == 1.0 else tail * alpha)
 
 
 def selu(input: Tensor) -> Tensor:
@@ -128,7 +139,12 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: expected alpha other than 0, got 0.")
-    return ops.relu(input) + ops.expm1(_below_zero(input) * (1.0 / alpha)) * alpha
+    return _celu(input, alpha)
+
+
+@at_once
+def _celu(x: Tensor, alpha: float) -> Tensor:
+    return ops.relu(x) + ops.expm1(_below_zero(x) * (1.0 / alpha)) * alpha
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -167,7 +183,12 @@ def silu(input: Tensor) -> Tensor:
     >>> [round(v, 4) for v in silu(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.2689, 0.7311]
     """
-    return input * ops.sigmoid(input)
+    return _silu(input)
+
+
+@at_once
+def _silu(x: Tensor) -> Tensor:
+    return x * ops.sigmoid(x)
 
 
 def mish(input: Tensor) -> Tensor:
@@ -179,10 +200,15 @@ def mish(input: Tensor) -> Tensor:
     >>> [round(v, 4) for v in mish(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.3034, 0.8651]
     """
+    return _mish(input)
+
+
+@at_once
+def _mish(x: Tensor) -> Tensor:
     # From 20 on the factor is 1 in every digit, and n need not grow further.
-    power = ops.exp(ops.minimum(input, 20.0))
+    power = ops.exp(ops.minimum(x, 20.0))
     n = power * (power + 2.0)
-    return input * (n / (n + 2.0))
+    return x * (n / (n + 2.0))
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -202,7 +228,12 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> logsigmoid(ss.tensor([-1000.0, 1000.0])).tolist()
     [-1000.0, 0.0]
     """
-    negative, _, tail = softplus_parts(input)
+    return _logsigmoid(input)
+
+
+@at_once
+def _logsigmoid(x: Tensor) -> Tensor:
+    negative, _, tail = softplus_parts(x)
     return negative - tail
 
 
@@ -272,12 +303,17 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     if beta == 0:
         raise ValueError("softplus: expected beta other than 0, got 0.")
     scaled = input if beta == 1.0 else input * beta
-    _, positive, tail = softplus_parts(scaled)
-    smooth = positive + tail
+    smooth = _softplus(scaled)
     if beta != 1.0:
         smooth = smooth * (1.0 / beta)
     # From 20 on the two differ by less than 1e-10 of the value.
     return smooth if threshold >= 20.0 else ops.where(scaled > threshold, input, smooth)
+
+
+@at_once
+def _softplus(x: Tensor) -> Tensor:
+    _, positive, tail = softplus_parts(x)
+    return positive + tail
 
 
 def softplus_parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -297,7 +333,12 @@ def softsign(input: Tensor) -> Tensor:
     >>> softsign(ss.tensor([-1.0, 0.0, 3.0])).tolist()
     [-0.5, 0.0, 0.75]
     """
-    return input / (ops.abs(input) + 1.0)
+    return _softsign(input)
+
+
+@at_once
+def _softsign(x: Tensor) -> Tensor:
+    return x / (ops.abs(x) + 1.0)
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from schuss import functions as ops
+from schuss.at_once import at_once
 from schuss.nn.functional._checks import (
     check_pair,
     reduced,
@@ -247,12 +248,18 @@ def binary_cross_entropy_with_logits(
     """
     owner = "binary_cross_entropy_with_logits"
     target = check_pair(owner, input, target)
-    negative, positive, tail = softplus_parts(input)
     if pos_weight is None:
-        loss = (positive - input * target) + tail
+        loss = _binary_loss(input, target)
     else:
+        negative, positive, tail = softplus_parts(input)
         loss = pos_weight * target * (tail - negative) + (1.0 - target) * (positive + tail)
     return reduced(owner, loss if weight is None else loss * weight, reduction)
+
+
+@at_once
+def _binary_loss(x: Tensor, target: Tensor) -> Tensor:
+    _, positive, tail = softplus_parts(x)
+    return (positive - x * target) + tail
 
 
 def binary_cross_entropy(
