@@ -20,8 +20,8 @@ _BLOCK, _TRIAL = 16, 5
 _PATIENCE, _MOST_PATIENCE = 4, 512
 # So many times slower than it was means that something has changed.
 _SLOWER = 1.5
-# The other size is tried soon if it once took less than this share of what the one in use takes; how
-# long it is believed to take when a trial took longer.
+# The other size is tried soon if it once took less than this share of what the one in use takes; so
+# many times longer it is believed to take when a trial did take longer.
 _HOPE, _DOUBT = 0.9, 1.25
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,16 @@ def _leaves_of(value: Any) -> int:
     found: list[Any] = []
     flatten(value, found, numbers=False)
     return len(found)
+
+
+def _plain_arrays(args: Sequence[Any]) -> list[Array] | None:
+    """Return the arrays of arguments that are tensors without a gradient; None for others."""
+    arrays = []
+    for x in args:
+        if type(x) is not Tensor or x.requires_grad:
+            return None
+        arrays.append(x.array)
+    return arrays
 
 
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
@@ -105,7 +115,7 @@ class Compiled:
         # The variants that scans used last, by their batches.
         self._scanned: dict[Any, Variant] = {}
         self._last_mode = True
-        self._last_specs: list[Any] = []
+        self._inputs = 0
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -115,21 +125,24 @@ class Compiled:
         """Run the function on tensors."""
         if TRACER.get() is not None:
             return self.function(*args, **options)
-        arrays = None if options else self._as_last(args)
-        if arrays is None or self._last is None:
-            variant, arrays = self._select(args, options)
-            self._remember(variant, args, options)
-        else:
-            variant = self._last
+        variant = self._last
+        out = None
         try:
-            out = variant.program.run(arrays)
+            if variant is not None and not options and RECORDING.get() is self._last_mode:
+                arrays = _plain_arrays(args)
+                if arrays is not None and len(arrays) == self._inputs and variant.fits():
+                    out = variant.program.run_if_fits(arrays)
+            if variant is None or out is None:
+                variant, arrays = self._select(args, options)
+                self._remember(variant, args, options)
+                out = variant.program.run(arrays)
         except StateChanged:
             self._forget(variant)
             return self(*args, **options)
         variant.leave_gradients()
         return variant.returned(out)
 
-    def _forget(self, variant: Variant) -> None:
+    def _forget(self, variant: Variant | None) -> None:
         """Drop a program whose states have changed their shapes or dtypes."""
         self._last = None
         self._scanned.clear()
@@ -138,27 +151,11 @@ class Compiled:
                 variants.remove(variant)
 
     def _remember(self, variant: Variant, args: Any, options: Any) -> None:
-        """Keep what the next call is compared with first."""
-        plain = not options and all(type(x) is Tensor and not x.requires_grad for x in args)
-        self._last = variant if plain else None
+        """Keep what the next call tries first."""
+        is_plain = not options and _plain_arrays(args) is not None
+        self._last = variant if is_plain else None
         self._last_mode = RECORDING.get()
-        self._last_specs = [(x.array.shape, x.array.dtype) for x in args] if plain else []
-
-    def _as_last(self, args: Any) -> list[Array] | None:
-        """Return the arrays of `args` if the last program fits them, too."""
-        variant, specs = self._last, self._last_specs
-        if variant is None or len(args) != len(specs) or RECORDING.get() is not self._last_mode:
-            return None
-        arrays = []
-        seen = variant.program.seen
-        for i, x in enumerate(args):
-            if type(x) is not Tensor or x.requires_grad:
-                return None
-            array = x.array
-            if array is not seen[i] and (array.shape, array.dtype) != specs[i]:
-                return None
-            arrays.append(array)
-        return arrays if variant.fits() else None
+        self._inputs = len(args)
 
     def scan(
         self,

@@ -16,6 +16,7 @@ from schuss.compiler import image, native, threads
 from schuss.compiler.changes import Watch, address_of, slot_of
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.graph import Graph
+from schuss.compiler.inputs import note, taker
 from schuss.compiler.leftover import Scattered, leave
 from schuss.compiler.owned import Borrowed, aligned, give, is_owned, words_of
 from schuss.compiler.table import ASIDE, FIRST, QUICK, SCRATCH
@@ -155,8 +156,8 @@ class Program:
         self._provide_scratch(1)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
-        # The arrays that the table points to.
-        self.seen: list[Any] = [None] * len(graph.inputs)
+        self._first_input = self._at + 8 * FIRST
+        self._take = taker(graph.inputs, self._first_input)
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
@@ -276,17 +277,17 @@ class Program:
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
         with self._lock:
-            return self._run_once(arrays)
+            kept = None if self._take(*arrays) else note(arrays, self._first_input)
+            outputs = self._run_once()
+            del kept
+            return outputs
 
-    def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
-        seen = self.seen
-        for i, array in enumerate(arrays):
-            if array is not seen[i]:
-                if not array.flags.c_contiguous or not array.flags.aligned:
-                    # A copy may only be used now: the array's values may be others next time.
-                    array = np.ascontiguousarray(array)
-                seen[i] = array
-                self._pointers[FIRST + i] = address_of(array)
+    def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
+        """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
+        with self._lock:
+            return self._run_once() if self._take(*arrays) else None
+
+    def _run_once(self) -> list[Array]:
         self._take_states()
         if self._chooser is None:
             self._alone_step()
@@ -383,7 +384,6 @@ class Program:
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
             pointers[FIRST + i] = address_of(target)
-        self.seen = [None] * len(graph.inputs)
         self._take_states()
         pointers[FIRST + len(graph.inputs) + len(graph.states)] = many.at
         done = 0
