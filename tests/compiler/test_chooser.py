@@ -50,6 +50,12 @@ def test_is_back_soon_after_a_short_disturbance() -> None:
     assert run(found, 1.0, 0.6, 60)[-1] == 2
 
 
+def test_is_quick_to_leave_threads_that_wait_for_a_core() -> None:
+    found = Chooser(LARGE)
+    run(found, 1.0, 0.6, 200)
+    assert run(found, 1.0, 20.0, 400).count(2) < 30
+
+
 def test_hopes_less_and_less() -> None:
     found = Chooser(LARGE)
     run(found, 1.0, 0.6, 200)

@@ -13,13 +13,15 @@ _GUESSED_RATE = 1e11
 # Programs that take longer than this on one core are faster on all cores, unless others use them.
 _SURELY_WORTH_SHARING = 300e-6
 # Many steps in one native call come in pieces of about this time, so that each is a reading.
-_PIECE_SECONDS = 0.01
+_PIECE_SECONDS, _TRIAL_SECONDS = 0.01, 0.002
 # Runs between two looks at the times, and those of a trial of the other size.
 _BLOCK, _TRIAL = 16, 5
 # Looks until the other size is tried again: at first, and at most (it doubles if nothing changes).
 _PATIENCE, _MOST_PATIENCE = 4, 512
 # So many times slower than it was means that something has changed.
 _SLOWER = 1.5
+# With so many times slower runs, one after the other, threads are in each other's way.
+_LOST = 3.0
 # The other size is tried soon if it once took less than this share of what the one in use takes; so
 # many times longer it is believed to take when a trial did take longer.
 _HOPE, _DOUBT = 0.9, 1.25
@@ -61,15 +63,22 @@ class Chooser:
     def steps(self) -> int:
         """Return how many steps to run in one native call, so that it takes some milliseconds."""
         seconds = self._best if math.isfinite(self._best) else self._guess
-        return max(1, int(_PIECE_SECONDS / seconds))
+        # A trial may turn out to be much slower.
+        piece = _TRIAL_SECONDS if self._is_trial else _PIECE_SECONDS
+        return max(1, int(piece / seconds))
 
     def took(self, size: int, seconds: float) -> None:
         """Note how long a step took on so many threads."""
         if size != self._now:
             return
         self._times.append(seconds)
-        if len(self._times) == self._block:
+        if len(self._times) == self._block or self._is_lost():
             self._look()
+
+    def _is_lost(self) -> bool:
+        """Whether the last two runs took so long that there is no need to see more of them."""
+        limit = _SLOWER * self._before if self._is_trial else _LOST * self._best
+        return len(self._times) > 2 and min(self._times[-2:]) > limit
 
     def _start(self, most: int) -> None:
         """Forget all times, and begin with all threads."""
@@ -88,7 +97,8 @@ class Chooser:
     def _look(self) -> None:
         """Choose by the times of the runs since the last look."""
         # The first run after a change of the threads finds cold caches and sleeping workers.
-        median = _median(self._times[1:])
+        lost = self._is_lost()
+        median = _median(self._times[-2:] if lost else self._times[1:])
         self._times.clear()
         if self._most == 1:
             self._best = median
