@@ -7,7 +7,7 @@ import operator
 import threading
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -157,7 +157,6 @@ class Program:
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         self._first_input = self._at + 8 * FIRST
-        self._take = taker(graph.inputs, self._first_input)
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
@@ -277,10 +276,15 @@ class Program:
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
         with self._lock:
-            kept = None if self._take(*arrays) else note(arrays, self._first_input)
+            kept = note(arrays, self._first_input)
             outputs = self._run_once()
             del kept
             return outputs
+
+    @cached_property
+    def _take(self) -> Callable[..., bool]:
+        """What notes where the inputs of a further call lie."""
+        return taker(self.graph.inputs, self._first_input)
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
