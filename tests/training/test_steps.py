@@ -146,6 +146,36 @@ def test_a_model_that_cannot_be_traced_names_the_remedy() -> None:
     assert trainer(eager=True).fit((X, Y), None).epochs == 1
 
 
+def test_steps_that_cannot_be_traced_are_taken_one_by_one_unless_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.drop, self.last = nn.Linear(5, 8), nn.Dropout(0.3), nn.Linear(8, 3)
+
+        def forward(self, x: Any) -> Any:
+            # Random numbers are drawn before the value that no trace knows.
+            y = self.last(self.drop(self.first(x)))
+            return y if y.sum().item() > 0 else y * 2.0
+
+    found = []
+    monkeypatch.setattr("schuss.training.trainer.is_worth_compiling", lambda *_: True)
+    monkeypatch.setattr("schuss.training.loop.is_worth_compiling", lambda *_: True)
+    monkeypatch.setattr("schuss.training.forward.is_worth_compiling", lambda *_: True)
+    for eager in (True, None):
+        manual_seed(0)
+        model = Branches()
+        options: dict[str, Any] = {"epochs": 3, "batch_size": 8, "progress": False, "eager": eager}
+        trainer = Trainer(model, "cross_entropy", lr=0.01, schedule="linear", **options)
+        fit = trainer.fit((X, Y), 0.2)
+        found.append((_weights(model), [one["validation_loss"] for one in fit.history]))
+        assert trainer.predict(X).shape == (len(X), 3)
+    for a, b in zip(found[0][0], found[1][0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found[0][1] == found[1][1]
+
+
 def test_divergence_in_the_middle_of_a_call_names_step_and_rate() -> None:
     messages = []
     for eager in (True, False):

@@ -47,9 +47,11 @@ class Forward:
 
     Args:
         model: called with a batch's inputs; it must be in evaluation mode.
+        needed: whether a model that cannot be traced is an error; else there are no outputs of it.
     """
 
-    def __init__(self, model: Module) -> None:
+    def __init__(self, model: Module, *, needed: bool = True) -> None:
+        self._needed = needed
         self._compiled = Compiled(lambda *inputs: model(*inputs))
         self._batch = 0
         self._fits = True
@@ -58,11 +60,11 @@ class Forward:
         """Return the outputs, rows along axis 0.
 
         Returns:
-            None where the inputs are no arrays in memory, or the output is not a single tensor
-            with a row for each of the batch's.
+            None where the inputs are no arrays in memory, the output is not a single tensor with
+            a row for each of the batch's, or the model cannot be traced.
 
         Raises:
-            TraceError: if the model cannot be traced.
+            TraceError: if the model cannot be traced, and that is needed.
         """
         inputs = in_memory(examples.inputs) if self._fits else None
         if inputs is None:
@@ -78,6 +80,9 @@ class Forward:
             with no_grad():
                 found = self._compiled.scan(inputs, index)
         except TraceError as error:
+            if not self._needed:
+                self._fits = False
+                return None
             raise TraceError(
                 f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
             ) from None

@@ -102,7 +102,7 @@ class Loop:
         if self._validation is None or self.plan.eager or self.model.evaluates_by_values:
             return None
         worth = is_worth_compiling(self.model, len(self._validation), self.plan.epochs)
-        return Forward(self.model) if worth else None
+        return Forward(self.model, needed=False) if worth else None
 
     @property
     def epoch(self) -> int:

@@ -107,9 +107,19 @@ class NativeSteps:
         step: one step, from `make_step`.
         examples: rows to learn from.
         single: whether every step comes back to Python, for somebody who watches it.
+        otherwise: takes the steps where the model or the loss cannot be traced; None raises.
     """
 
-    def __init__(self, step: Step, examples: Examples, *, single: bool = False) -> None:
+    def __init__(
+        self,
+        step: Step,
+        examples: Examples,
+        *,
+        single: bool = False,
+        otherwise: EagerSteps | None = None,
+    ) -> None:
+        self._otherwise = otherwise
+        self._traces = True
         self._examples = examples
         self._single = single
         self._weighted = examples.weight is not None
@@ -126,7 +136,7 @@ class NativeSteps:
 
     def most(self, left: int) -> int:
         """Return how many of the steps left take about a tenth of a second."""
-        if self._single:
+        if self._single or not self._traces:
             return 1
         return max(1, min(left, int(_CALL_SECONDS / self._seconds)))
 
@@ -134,8 +144,10 @@ class NativeSteps:
         """Take a step for each row of `index`, and return what `make_step` says of each.
 
         Raises:
-            TraceError: if the model or the loss cannot be traced.
+            TraceError: if the model or the loss cannot be traced, and nothing else takes steps.
         """
+        if self._otherwise is not None and not self._traces:
+            return self._otherwise.take(index, before, watched)
         start = perf_counter()
         try:
             if self._data is None:
@@ -145,6 +157,10 @@ class NativeSteps:
                 found = self._compiled.scan(self._data, index, before=before, asked=watched)
                 losses, figures = (part.array for part in found)
         except TraceError as error:
+            if self._otherwise is not None:
+                # Tracing changes nothing, so the same steps can be taken from where they began.
+                self._traces = False
+                return self._otherwise.take(index, before, watched)
             raise TraceError(
                 f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
             ) from None

@@ -95,7 +95,8 @@ class Trainer:
         progress: whether to show it on standard error.
         eager: True takes steps one by one with NumPy, as a model that cannot be traced needs;
             False compiles them into native code (see `schuss.compile`); None compiles them
-            where there are enough to gain more time than compiling takes.
+            where there are enough to gain more time than compiling takes, and the model and the
+            loss can be traced.
 
     Raises:
         UsageError: on options out of range.
@@ -204,7 +205,7 @@ class Trainer:
             DataError: if rows do not fit together or are not finite.
             UsageError: if options contradict each other.
             DivergenceError: if the loss is not finite and no epoch was complete.
-            TraceError: if the model or the loss cannot be compiled; eager=True is the remedy.
+            TraceError: if eager is False, and the model or the loss cannot be compiled.
             Interrupted: after Ctrl-C; a checkpoint has been saved.
         """
         training, held = self._rows(train, validation, sample_weight)
@@ -260,7 +261,9 @@ class Trainer:
         """Return the model as native code, where so many rows are worth it."""
         if self.eager or self.model.evaluates_by_values:
             return None
-        return Forward(self.model) if forward.is_worth_compiling(self.model, len(rows), 1) else None
+        if not forward.is_worth_compiling(self.model, len(rows), 1):
+            return None
+        return Forward(self.model, needed=self.eager is False)
 
     def _rows(
         self, train: Any, validation: Any, sample_weight: Any
@@ -297,10 +300,16 @@ class Trainer:
         return not is_worth_compiling(self.model, rows, steps)
 
     def _steps(self, training: Examples, *, eager: bool) -> Steps:
+        held = [p for group in self.optimizer.param_groups for p in group["params"]]
+        one_by_one = EagerSteps(self._step, training, held)
         if eager:
-            held = [p for group in self.optimizer.param_groups for p in group["params"]]
-            return EagerSteps(self._step, training, held)
-        return NativeSteps(self._step, training, single=any(map(watches_steps, self.callbacks)))
+            return one_by_one
+        return NativeSteps(
+            self._step,
+            training,
+            single=any(map(watches_steps, self.callbacks)),
+            otherwise=one_by_one if self.eager is None else None,
+        )
 
     def _open(self, resume: bool) -> RunFolder | None:
         if self._folder is None:
