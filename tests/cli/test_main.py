@@ -26,6 +26,7 @@ BUG = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
             "t.csv: leave out --kind a=text.",
         ),
         (DataError("say what they are with kinds=."), 2, "say what they are with --kind."),
+        (DataError("give validation_share=0."), 2, "give --validation-share 0."),
         (UsageError("prepare_table: expected less."), 2, "expected less."),
         (SchussError("it went wrong."), 1, "it went wrong."),
         (OSError(28, "No space left on device"), 1, "No space left on device"),

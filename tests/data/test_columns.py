@@ -168,12 +168,28 @@ def test_numbers_forced_to_be_dates(values, form):
             "the table, row 1, column 'colour': expected a number, got 'red'; no value of the "
             "column is one: leave out kinds={'colour': 'numeric'}.",
         ),
+        (
+            {"kinds": {"colour": "boolean"}},
+            DataError,
+            "the table, row 1, column 'colour': expected yes or no, got 'red'; no value of the "
+            "column is one: leave out kinds={'colour': 'boolean'}.",
+        ),
     ],
 )
 def test_wrong_options(options, error, message):
     table = Table({"size": [1.5, 2.0], "colour": ["red", "blue"]})
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         infer_kinds(table, **options)
+
+
+@pytest.mark.parametrize("values", [["yes", "no", "", "later"], [1, 0, None, 2]])
+def test_what_is_neither_yes_nor_no_is_said(values):
+    kind = infer_kinds(Table({"x": values}), kinds={"x": "boolean"})["x"]
+    assert kind.kind == "boolean"
+    assert "1 value is no boolean and counts as missing (such as '" in kind.reason
+    assert kind.reason.endswith("' in row 4)")
+    good = infer_kinds(Table({"x": values[:3]}), kinds={"x": "boolean"})["x"]
+    assert good.reason == "boolean, as you said"
 
 
 def test_excluded_columns_are_not_there():

@@ -218,6 +218,18 @@ def test_one_group():
         prepare_table(whole, "y", group="g")
 
 
+def test_the_group_that_is_left_cannot_be_split():
+    whole = Table({**table().columns, "g": np.arange(100) % 2})
+    message = (
+        "the table: the rows that are not tested are one group of 'g', so no other is left to "
+        "validate by; give validation_share=0, or more groups."
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        prepare_table(whole, "y", group="g")
+    ready = prepare_table(whole, "y", group="g", validation_share=0.0)
+    assert (len(ready.train), len(ready.test)) == (50, 50)
+
+
 def test_one_class_is_left_in_training():
     whole = table()
     # The latest rows hold all rows of one class.

@@ -22,6 +22,7 @@ _OPTIONS = (
     (re.compile(r'task="(\w+)"'), r"--task \1"),
     (re.compile(r"kinds=\{'([^']+)': '(\w+)'\}"), r"--kind \1=\2"),
     (re.compile(r"\bkinds=(?=\W)"), "--kind"),
+    (re.compile(r"\b(test|validation)_share=(\d)"), r"--\1-share \2"),
     (re.compile(r"^expected the target, the column to predict;"), "expected --target COLUMN;"),
 )
 

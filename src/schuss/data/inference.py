@@ -229,6 +229,10 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
     if kind == "timestamp" and values.dtype.kind in "if":
         unit = number_time_format(values.astype(np.float64))
         return ColumnKind(name, "timestamp", reason, True, time_format=unit)
+    if kind == "boolean":
+        labels, codes = labels_of(table, ColumnKind(name, "category", "", True))
+        other = np.array([*(truth_value(label) is None for label in labels), False])[codes]
+        return _forced_by(table, name, kind, other, bool(other[codes >= 0].all()))
     if values.dtype != TEXT or kind not in ("numeric", "timestamp"):
         return ColumnKind(name, cast(Kind, kind), reason, used)
     distinct, _ = table.factors(name)
@@ -246,17 +250,28 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
             return ColumnKind(name, "timestamp", reason, True, time_format=form)
         form = found or form
         read, bad = table.stamps(name, form)
-    what = "number" if kind == "numeric" else "date"
+    none = bool(np.all(np.isnan(read) if kind == "numeric" else np.isnat(read)))
+    return _forced_by(table, name, kind, bad, none, number_format=style, time_format=form)
+
+
+def _forced_by(
+    table: Table, name: str, kind: str, bad: npt.NDArray[np.bool_], none: bool, **formats: Any
+) -> ColumnKind:
+    """Make the kind that the caller wants, unless no value is of it; say which values are not."""
+    what = {"numeric": "number", "timestamp": "date", "boolean": "yes or no"}[kind]
+    values = table[name]
+    reason = f"{kind}, as you said"
     if bad.any():
         row = int(np.argmax(bad))
-        if bool(np.all(np.isnan(read) if kind == "numeric" else np.isnat(read))):
+        if none:
+            article = "" if kind == "boolean" else "a "
             raise DataError(
-                f"{table.source}, {table.where(row)}, column {name!r}: expected a {what}, got "
-                f"{shown(values[row])}; no value of the column is one: leave out "
+                f"{table.source}, {table.where(row)}, column {name!r}: expected {article}{what}, "
+                f"got {shown(values[row])}; no value of the column is one: leave out "
                 f"kinds={{{name!r}: {kind!r}}}."
             )
-        reason += _other(table, bad, values, what)
-    return ColumnKind(name, cast(Kind, kind), reason, True, style, form, bool(bad.any()))
+        reason += _other(table, bad, values, "boolean" if kind == "boolean" else what)
+    return ColumnKind(name, cast(Kind, kind), reason, True, tolerant=bool(bad.any()), **formats)
 
 
 def infer_kinds(

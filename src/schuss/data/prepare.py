@@ -221,6 +221,11 @@ def prepare_table(
     if test is None and test_share > 0.0:
         rows, test_rows = _split(table, rows, test_share, seed, classes, groups, moments)
     if validation is None and validation_share > 0.0 and len(rows) > 1:
+        if groups is not None and len(np.unique(groups[rows])) == 1 < len(np.unique(groups)):
+            raise DataError(
+                f"{table.source}: the rows that are not tested are one group of {group!r}, so no "
+                "other is left to validate by; give validation_share=0, or more groups."
+            )
         rows, validation_rows = _split(
             table, rows, validation_share, seed + 1, classes, groups, moments
         )
