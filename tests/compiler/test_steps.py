@@ -16,7 +16,7 @@ from schuss.nn import functional as F
 RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
     "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
-    "dampened": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.5),
+    "dampened": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.3),
     "adagrad": lambda p: optim.Adagrad(p, lr=0.1),
     "rmsprop": lambda p: optim.RMSprop(p, lr=0.01),
     "adam": lambda p: optim.Adam(p, lr=0.01, weight_decay=0.01),

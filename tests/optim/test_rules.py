@@ -15,7 +15,7 @@ RULES = [
     ("SGD", {"lr": 0.01, "weight_decay": 0.1}),
     ("SGD", {"lr": 0.01, "momentum": 0.9}),
     ("SGD", {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 0.5}),
+    ("SGD", {"lr": 0.01, "momentum": 0.9, "dampening": 0.3}),
     ("SGD", {"lr": 0.001, "momentum": 0.9, "maximize": True}),
     ("Adagrad", {"lr": 0.1}),
     ("Adagrad", {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1}),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from schuss import functions as ops
 from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
-from schuss.tensor import Tensor
+from schuss.tensor import Tensor, float64
 
 __all__ = ["SGD"]
 
@@ -96,7 +96,11 @@ class SGD(Optimizer):
     def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
         """Return the share of the gradient in the momentum: all of it at the first step."""
         dampening = group["dampening"]
-        return (ops.where(step == 1.0, 1.0, 1.0 - dampening) if dampening else 1.0,)
+        if not dampening:
+            return (1.0,)
+        # In float64 whatever the parameters are: a share such as 0.7 is not a float32.
+        whole = ops.ones((), dtype=float64)
+        return (ops.where(step == 1.0, whole, whole - dampening),)
 
     def update(
         self,
