@@ -1,7 +1,7 @@
 """Recipes: values that take several of NumPy's functions, along rows.
 
-A recipe is the definition. NumPy follows it; and once some thousand have been followed, machine code
-does on small arrays, which calls the same inner loops of NumPy's on the same numbers
+A recipe is the definition. NumPy follows it; and once some thousand have been followed, machine
+code does on small arrays, which calls the same inner loops of NumPy's on the same numbers
 (`schuss.compiler.recipes`): to the last bit the results are the same. It is loaded no earlier since
 to load it takes as long as some ten thousand of NumPy's calls.
 """
