@@ -10,9 +10,7 @@ import numpy.typing as npt
 
 from schuss.functions.naming import torch_names
 from schuss.primitives.base import as_tensor
-from schuss.primitives.elementwise import (
-    where,
-)
+from schuss.primitives.logic import where
 from schuss.tensor import (
     Number,
     Tensor,

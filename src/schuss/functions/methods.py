@@ -18,7 +18,7 @@ from schuss.functions import (
     shapes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, movement, reduction, softmax
+from schuss.primitives import base, contraction, indexing, logic, movement, reduction, softmax
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims, reshape
@@ -60,10 +60,10 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (base, "astype"),
     (
         primitive,
-        """abs add atan2 ceil cos divide equal erf exp expm1 floor greater greater_equal less
-        less_equal log log1p maximum minimum multiply negative not_equal pow relu round sigmoid
-        sign sin sqrt subtract tanh""",
+        """abs add atan2 ceil cos divide erf exp expm1 floor log log1p maximum minimum multiply
+        negative pow relu round sigmoid sign sin sqrt subtract tanh""",
     ),
+    (logic, "equal greater greater_equal less less_equal not_equal"),
     (contraction, "matmul"),
     (indexing, "argsort take take_along_axis"),
     (movement, "flip"),
@@ -103,17 +103,17 @@ _METHODS |= {
     "cumprod": reductions.cumulative_prod,
     "dim": lambda self: self.ndim,
     "double": lambda self: astype(self, np.float64),
-    "eq": primitive.equal,
+    "eq": logic.equal,
     "expand": _variadic(_expand),
     "expand_as": lambda self, other: broadcast_to(self, other.shape),
     "float": lambda self: astype(self, float32),
-    "ge": primitive.greater_equal,
-    "gt": primitive.greater,
+    "ge": logic.greater_equal,
+    "gt": logic.greater,
     "int": lambda self: astype(self, np.int32),
-    "le": primitive.less_equal,
+    "le": logic.less_equal,
     "long": lambda self: astype(self, int64),
-    "lt": primitive.less,
-    "ne": primitive.not_equal,
+    "lt": logic.less,
+    "ne": logic.not_equal,
     "clamp_max": lambda self, max: elementwise.clip(self, None, max),
     "clamp_min": lambda self, min: elementwise.clip(self, min, None),
     "is_floating_point": lambda self: self.dtype.kind == "f",
@@ -130,7 +130,7 @@ _METHODS |= {
     "to": _astype_like,
     "type_as": _astype_like,
     "view": _variadic(reshape),
-    "where": lambda self, condition, other: primitive.where(condition, self, other),
+    "where": lambda self, condition, other: logic.where(condition, self, other),
 }
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)

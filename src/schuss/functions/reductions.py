@@ -18,16 +18,8 @@ from schuss.functions.shapes import (
     moveaxis,
 )
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import (
-    abs,
-    equal,
-    exp,
-    greater,
-    log,
-    not_equal,
-    pow,
-    where,
-)
+from schuss.primitives.elementwise import abs, exp, log, pow
+from schuss.primitives.logic import equal, greater, not_equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.normalization import variance
 from schuss.primitives.reduction import (

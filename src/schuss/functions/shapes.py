@@ -13,11 +13,8 @@ from schuss.functions.creation import (
 )
 from schuss.functions.naming import torch_names
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import (
-    equal,
-    where,
-)
 from schuss.primitives.indexing import take
+from schuss.primitives.logic import equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import (
     Axis,

@@ -17,13 +17,8 @@ from schuss.functions.shapes import (
     moveaxis,
 )
 from schuss.primitives.base import as_tensor
-from schuss.primitives.elementwise import (
-    less,
-    less_equal,
-    not_equal,
-    where,
-)
 from schuss.primitives.indexing import argsort, take, take_along_axis
+from schuss.primitives.logic import less, less_equal, not_equal, where
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import (
     normalize_axes,

@@ -19,7 +19,8 @@ from schuss.primitives.base import (
     astype,
     record,
 )
-from schuss.primitives.elementwise import divide, equal, multiply
+from schuss.primitives.elementwise import divide, multiply
+from schuss.primitives.logic import equal
 from schuss.primitives.sums import LONG_SUM, reduced_shape, sum_value
 from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, int64, is_plain, leaf
 
