@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 
 LAYERS = (
-    {"errors", "threads"},
+    {"dtypes", "errors", "modes", "threads"},
     {"tensor", "primitives", "compiler"},
     {"functions", "array_api", "at_once", "backprop", "gradcheck", "random"},
     {"nn", "optim", "data"},

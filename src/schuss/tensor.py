@@ -3,80 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
 from itertools import count
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from schuss.dtypes import (
+    bool_,
+    default_dtype,
+    float32,
+    float64,
+    int32,
+    int64,
+    is_supported,
+    supported_dtype,
+)
+from schuss.modes import (
+    RECORDING,
+    TRACER,
+    eagerly,
+    enable_grad,
+    is_grad_enabled,
+    is_plain,
+    no_grad,
+)
+
 if TYPE_CHECKING:
     from schuss.primitives.base import Primitive
 
-__all__ = [
-    "Tensor",
-    "asarray",
-    "bool_",
-    "enable_grad",
-    "float32",
-    "float64",
-    "from_numpy",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "no_grad",
-    "tensor",
-]
-
-float32 = np.dtype(np.float32)
-float64 = np.dtype(np.float64)
-int64 = np.dtype(np.int64)
-int32 = np.dtype(np.int32)
-bool_ = np.dtype(np.bool_)
+# With the dtypes and modes, which go with tensors everywhere.
+__all__ = ["RECORDING", "TRACER", "Tensor", "asarray", "bool_", "eagerly", "enable_grad"]
+__all__ += ["float32", "float64", "from_numpy", "int32", "int64", "is_grad_enabled", "is_plain"]
+__all__ += ["leaf", "new_object", "next_stamp", "no_grad", "supported_dtype", "tensor", "to_array"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = int | float | bool
 TensorLike: TypeAlias = "Tensor | Number | Array | np.generic | Sequence[Any]"
 Node: TypeAlias = "tuple[Primitive, tuple[Any, ...], dict[str, Any]]"
 
-_KEPT: dict[np.dtype[Any], np.dtype[Any]] = {
-    float32: float32,
-    float64: float64,
-    int64: int64,
-    int32: int32,
-    bool_: bool_,
-}
-_BY_KIND: dict[str, np.dtype[Any]] = {"f": float32, "i": int64, "u": int64, "b": bool_}
-
-# Context variables are cheaper to read than thread locals; a new thread has the default.
-RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
-TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
 # Orders the making of recorded nodes and the changing of tensors in place, so that the reverse
 # pass notices a value that changed after it was used.
 next_stamp = count(1).__next__
 new_object = object.__new__
-
-
-def is_plain() -> bool:
-    """Return whether operations are evaluated alone: neither recorded here nor traced."""
-    return not RECORDING.get() and TRACER.get() is None
-
-
-def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
-    """Return `dtype` as one of float32, float64, int64, int32, bool.
-
-    Raises:
-        TypeError: when it is none of these.
-    """
-    found: np.dtype[Any] = np.dtype(float32 if dtype is None else dtype)
-    if found not in _KEPT:
-        raise TypeError(
-            f"dtype: expected float32, float64, int64, int32 or bool, got {found}; "
-            "cast the data to one of these first."
-        )
-    return _KEPT[found]
 
 
 def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
@@ -96,19 +65,20 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
         ) from None
     if dtype is not None:
         return array.astype(supported_dtype(dtype), copy=False)
-    if array.dtype in _KEPT:
+    if is_supported(array.dtype):
         python_floats = array.dtype == float64 and not isinstance(data, (np.ndarray, np.generic))
         return array.astype(float32) if python_floats and not hasattr(data, "dtype") else array
-    if array.dtype.newbyteorder("=") in _KEPT:
+    if is_supported(array.dtype.newbyteorder("=")):
         return array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.kind not in _BY_KIND:
+    default = default_dtype(array.dtype)
+    if default is None:
         raise TypeError(
             f"tensor: expected numbers or booleans, got {type(data).__name__} "
             f"of dtype {array.dtype}; encode text and dates as numbers first."
         )
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         raise TypeError("tensor: expected integers up to 2**63 - 1, got larger ones; use float64.")
-    return array.astype(float64 if array.dtype.itemsize > 8 else _BY_KIND[array.dtype.kind])
+    return array.astype(default)
 
 
 class Tensor:
@@ -491,74 +461,6 @@ def asarray(
 def from_numpy(array: Array) -> Tensor:
     """Return a tensor that shares memory with `array`."""
     return asarray(np.asarray(array))
-
-
-class _GradMode:
-    """Set whether operations are recorded, as a context manager or a decorator."""
-
-    enabled: bool
-    _tokens: list[Token[bool]]
-
-    def __new__(cls, function: Any = None) -> Any:
-        """Return the mode, or with a function given, as by `@no_grad`, that function in it."""
-        mode = super().__new__(cls)
-        mode._tokens = []
-        return mode if function is None else mode(function)
-
-    def __enter__(self) -> None:
-        self._tokens.append(RECORDING.set(self.enabled))
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        RECORDING.reset(self._tokens.pop())
-
-    def __call__(self, function: Any) -> Any:
-        from functools import wraps
-
-        @wraps(function)
-        def wrapped(*args: Any, **options: Any) -> Any:
-            with type(self)():
-                return function(*args, **options)
-
-        return wrapped
-
-
-@contextmanager
-def eagerly() -> Iterator[None]:
-    """Evaluate operations inside at once, also while a function is being traced."""
-    token = TRACER.set(None)
-    try:
-        yield
-    finally:
-        TRACER.reset(token)
-
-
-class no_grad(_GradMode):  # noqa: N801  # the field's name
-    """Do not record operations inside: no gradients, less memory.
-
-    >>> x = tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-
-    enabled = False
-
-
-class enable_grad(_GradMode):  # noqa: N801  # the field's name
-    """Record operations inside, also within `no_grad`."""
-
-    enabled = True
-
-
-def is_grad_enabled() -> bool:
-    """Return whether operations are being recorded here."""
-    return RECORDING.get()
 
 
 # Loads what attaches the operators and methods; no name of it is used here.
