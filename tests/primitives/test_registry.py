@@ -439,6 +439,11 @@ SAMPLES: dict[str, list[Sample]] = {
         for x, axes, odd in ((X34, (1,), (ODD, np.ones((2, 1)))), (X34[0], (0,), ()),
                              (X234, (1, 2), ()), (MANY, (1,), ()), (X34.T, (0,), ()))
     ],
+    "matvec": [
+        Sample(lambda x, y: F.matmul(x, y), lambda x, y: x @ y, (x, y), cast=2,
+               torch=lambda T, x, y: x @ y)
+        for x, y in ((X34, numbers(4)), (X34.T, numbers(3)[::-1]), (MANY, numbers(MANY.shape[1])))
+    ],
     "linear": [
         Sample(raw("linear"), lambda x, w, b: x @ w.T + b, (x, w, b), cast=3,
                torch=lambda T, x, w, b: T.nn.functional.linear(x, w, b))

@@ -171,9 +171,9 @@ def split(x: TensorLike, sizes: int | Sequence[int], dim: int = 0) -> tuple[Tens
         sizes = [builtins.min(sizes, n - i) for i in range(0, n, sizes)] or [0]
     if builtins.sum(sizes) != n or builtins.min(sizes) < 0:
         raise ValueError(f"split: expected lengths that add up to {n}, got {list(sizes)}.")
+    parts = [slice(end - n, end) for end, n in zip(accumulate(sizes), sizes, strict=True)]
     before = (slice(None),) * axis
-    ends = accumulate(sizes)
-    return tuple([x[(*before, slice(e - n, e))] for e, n in zip(ends, sizes, strict=True)])
+    return tuple([x[(*before, part) if axis else part] for part in parts])
 
 
 def swapdims(x: TensorLike, dim0: int, dim1: int) -> Tensor:

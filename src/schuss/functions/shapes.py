@@ -49,7 +49,8 @@ __all__ = [
 
 def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
     """Insert an axis of length 1 at `axis`."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     shape = x.array.shape
     (place,) = normalize_axes(axis, len(shape) + 1, "expand_dims")
     return reshape(x, (*shape[:place], 1, *shape[place:]))

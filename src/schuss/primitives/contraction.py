@@ -58,6 +58,25 @@ _matmul = Primitive(
 )
 
 
+# A matrix by a vector, evaluated at once as a single node.
+
+
+def _as_column(y: Tensor) -> Tensor:
+    return reshape(y, (y.size, 1))
+
+
+_matvec = Primitive(
+    "matvec",
+    value=lambda x, y: x.dot(y.reshape(-1, 1)).reshape(-1),
+    shape=lambda x, y: (x[0][:1], x[1]),
+    derivative=(
+        lambda g, z, x, y: matmul(_as_column(g), reshape(y, (1, y.size))),
+        lambda g, z, x, y: reshape(matmul(matrix_transpose(x), _as_column(g)), (y.size,)),
+    ),
+    lower=Composition(lambda x, y: reshape(matmul(x, _as_column(y)), x.shape[:1])),
+)
+
+
 def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     """Matrix product over the last axis of x and the last but one of y, batched over the rest.
 
@@ -91,6 +110,8 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
         out = matmul(reshape(x, (1, a[0])), y)
         return reshape(out, out.shape[:-1] if len(b) == 1 else (*out.shape[:-2], out.shape[-1]))
     if len(b) == 1:
+        if len(a) == 2:
+            return apply(_matvec, (x, y), NO_ATTRIBUTES)
         out = matmul(x, reshape(y, (b[0], 1)))
         return reshape(out, out.shape[:-1])
     if len(b) == 2 and len(a) > 2:

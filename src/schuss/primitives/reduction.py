@@ -337,15 +337,18 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
     return function
 
 
-argmax = _position("argmax", np.argmax)
-argmin = _position("argmin", np.argmin)
+# The methods, which are called in half the time of the functions.
+argmax = _position("argmax", np.ndarray.argmax)
+argmin = _position("argmin", np.ndarray.argmin)
 
 
 def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
     wide = np.float64 if x.dtype == float32 and x.shape[axis] >= LONG_SUM else x.dtype
     if reverse:
         x = np.flip(x, axis)
-    total = np.add.accumulate(x, axis=axis, dtype=wide).astype(x.dtype, copy=False)
+    total = np.add.accumulate(x, axis, wide)
+    if wide is not x.dtype:
+        total = total.astype(x.dtype)
     return np.flip(total, axis) if reverse else total
 
 
@@ -366,7 +369,8 @@ def cumulative_input(
     x: TensorLike, axis: int | None, dtype: Any, names: dict[str, Any], owner: str
 ) -> tuple[Tensor, int]:
     """Return what a cumulative function runs over, cast as sums are, and along which axis."""
-    x = as_tensor(x)
+    if not isinstance(x, Tensor):
+        x = as_tensor(x)
     if names:
         axis, _ = torch_axis(axis, False, names, owner)
     if axis is None:
