@@ -8,8 +8,9 @@ from schuss.compiler.faces import Elementwise, Reduction, Rows, View
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.layout import Layouts
 from schuss.compiler.leftover import Leftover
+from schuss.compiler.recompute import recompute
 
-__all__ = ["Plan", "Stage", "fuse", "has_rows"]
+__all__ = ["Fuser", "Plan", "Stage", "fuse", "has_rows"]
 
 
 @dataclass(eq=False)
@@ -71,7 +72,14 @@ def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-class _Fuser:
+class Fuser:
+    """Puts the nodes of a graph into stages.
+
+    Args:
+        graph: of primitives with a native form.
+        aside: the nodes that share no stage with others.
+    """
+
     def __init__(self, graph: Graph, aside: frozenset[Node]) -> None:
         self.graph = graph
         self.aside = aside
@@ -86,6 +94,7 @@ class _Fuser:
         self._kept: set[Node] = set()
 
     def run(self) -> Plan:
+        """Return the stages, and what is where."""
         nodes = self.graph.nodes()
         loops = (View, Elementwise, Reduction, Rows)
         for node in nodes:
@@ -103,11 +112,17 @@ class _Fuser:
                 self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
+        recompute(self, self._in_order())
+        nodes = self.graph.nodes()
         left = self._left(nodes)
         homes, copies = self._homes(nodes)
         return Plan(
             self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies, left
         )
+
+    def comes_before(self, first: Stage, then: Stage) -> bool:
+        """Whether one stage has to run before another."""
+        return bool(self.before[then.number] >> first.number & 1)
 
     # Building stages.
 
@@ -222,8 +237,15 @@ class _Fuser:
             self.stage_of[node] = a
         b.nodes = []
         gone, here = 1 << b.number, 1 << a.number
-        self.before = [(bits & ~gone) | here if bits & gone else bits for bits in self.before]
-        self._require(a, self.before[b.number])
+        # What needed one of the two needs both now, and all that they need.
+        both = self.before[a.number] | self.before[b.number]
+        self.before[a.number] |= both
+        for other, bits in enumerate(self.before):
+            if bits & (gone | here):
+                self.before[other] = (bits & ~gone) | here | both
+        self._awaited |= both
+        if self._awaited & gone:
+            self._awaited |= here
 
     def _reduction(self, node: Node) -> None:
         x = node.inputs[0]
@@ -367,7 +389,7 @@ class _Fuser:
 
 def fuse(graph: Graph, aside: frozenset[Node] = frozenset()) -> Plan:
     """Group the graph's nodes into stages; those of `aside` share none with others."""
-    plan = _Fuser(graph, aside).run()
+    plan = Fuser(graph, aside).run()
     position = {node: i for i, node in enumerate(graph.nodes())}
     for stage in plan.stages:
         stage.nodes.sort(key=position.__getitem__)
