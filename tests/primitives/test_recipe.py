@@ -112,7 +112,7 @@ def test_the_switch_to_machine_code_changes_no_bit(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_recipe_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "_all", [])
+    monkeypatch.setattr(recipe, "_awaited", [])
     with pytest.raises(ValueError, match="operands that are there, got {'z'}"):
         Recipe("x", "y = add x z")
 
@@ -121,7 +121,7 @@ def test_a_recipe_refuses_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_result_that_cannot_take_the_first_input_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(recipe, "_all", [])
+    monkeypatch.setattr(recipe, "_awaited", [])
     with pytest.raises(ValueError, match="take the first input's place"):
         bind_recipe(Recipe("x", "y = exp x; z = add y y"), np.dtype(np.float32))
 
@@ -139,3 +139,17 @@ def test_machine_code_draws_the_same_numbers(
         found = random.uniform_value(key, shape=(size, 1), dtype=dtype)
         assert found.dtype == dtype
         np.testing.assert_array_equal(found, expected, strict=True)
+
+
+@native
+def test_a_recipe_that_comes_late_has_machine_code_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "_awaited", [])
+    monkeypatch.setattr(recipe, "_loaded", False)
+    early = Recipe("x", "y = exp x; y = negative y")
+    assert not early.native
+    recipe.load_recipes()
+    late = Recipe("x", "y = exp x; y = negative y")
+    x = np.linspace(-1, 1, 7)
+    for found in (early, late):
+        assert set(found.native) == {ss.float32, ss.float64}
+        np.testing.assert_array_equal(found.evaluate(x), -np.exp(x))

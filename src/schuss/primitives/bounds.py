@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.primitives.recipe import awaited, count_call
+from schuss.primitives.recipe import await_machine_code, count_call
 from schuss.tensor import Array
 
 __all__ = ["within"]
@@ -34,4 +34,4 @@ def _bind() -> None:
     _native[:] = [bind_within()]
 
 
-awaited.append(_bind)
+await_machine_code(_bind)

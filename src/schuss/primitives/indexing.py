@@ -16,7 +16,7 @@ from schuss.primitives.base import (
     as_tensor,
 )
 from schuss.primitives.movement import reshape
-from schuss.primitives.recipe import awaited
+from schuss.primitives.recipe import await_machine_code
 from schuss.primitives.reduction import normalize_axes
 from schuss.primitives.row_gradient import row_gradient
 from schuss.tensor import (
@@ -51,6 +51,8 @@ _MANY = 1024
 
 
 def _filled(template: Template, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+    if len(template) == len(arrays):
+        return arrays
     rest = iter(arrays)
     return tuple(next(rest) if item is ARRAY else item for item in template)
 
@@ -128,7 +130,7 @@ def _bind() -> None:
     _native.update({dtype: bind_scatter(dtype) for dtype in (float32, float64)})
 
 
-awaited.append(_bind)
+await_machine_code(_bind)
 
 
 def _gather_value(x: Array, *indices: Array, template: Template, sparse: bool = False) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from schuss.compiler.faces import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
-from schuss.primitives.recipe import awaited, count_call
+from schuss.primitives.recipe import await_machine_code, count_call
 from schuss.tensor import Array, Tensor, float32, float64, supported_dtype
 
 # To make a generator costs many times what it costs to put one into a state.
@@ -67,7 +67,7 @@ def _bind() -> None:
     _native.update({dtype: bind_draw(dtype) for dtype in (float32, float64)})
 
 
-awaited.append(_bind)
+await_machine_code(_bind)
 
 
 _random_uniform = Primitive(

@@ -29,9 +29,7 @@ recipes: dict[str, tuple[Recipe, tuple[float, ...]]] = {}
 
 _calls = 0
 _loaded = False
-_all: list[Recipe] = []
-# Called when machine code is wanted.
-awaited: list[Callable[[], None]] = []
+_awaited: list[Callable[[], None]] = []
 _largest: Any = np.maximum.reduce
 _empty = np.empty
 
@@ -89,7 +87,13 @@ class Recipe:
         self.is_elementwise = not {"largest", "total"} & set(self.functions)
         self.native: dict[Any, Any] = {}
         if listed:
-            _all.append(self)
+            await_machine_code(self._bind)
+
+    def _bind(self) -> None:
+        from schuss.compiler.recipes import bind_recipe
+
+        for dtype in (float32, float64):
+            self.native[dtype] = bind_recipe(self, dtype)
 
     def evaluate(self, first: Array, *rest: Array, axes: tuple[int, ...] = ()) -> Any:
         """Follow the recipe.
@@ -162,6 +166,13 @@ class Recipe:
         return found.reshape(rows) if self.is_row else found
 
 
+def await_machine_code(bind: Callable[[], None]) -> None:
+    """Call `bind` once machine code is wanted, now where it is already."""
+    _awaited.append(bind)
+    if _loaded:
+        bind()
+
+
 def count_call() -> None:
     """Count what NumPy does for want of machine code; from some thousand on, get that."""
     global _calls
@@ -178,20 +189,16 @@ def is_loaded() -> bool:
 
 
 def load_recipes() -> None:
-    """Let machine code follow all recipes, where it can, and do what else was `awaited`."""
+    """Let machine code follow all recipes, where it can, and do what else is awaited of it."""
+    global _loaded
     from schuss.compiler.objects import is_possible
-    from schuss.compiler.recipes import bind_recipe
     from schuss.primitives.rules import hurry_all
 
-    global _loaded
     if is_possible():
-        _loaded = True
-        for bind in awaited:
+        for bind in _awaited:
             bind()
         hurry_all()
-        for recipe in _all:
-            for dtype in (float32, float64):
-                recipe.native[dtype] = bind_recipe(recipe, dtype)
+        _loaded = True
 
 
 # Where the classes lie.
