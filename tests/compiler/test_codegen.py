@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler import assemble, codegen, compile
+from schuss.compiler import codegen, compile
+from schuss.compiler import module as module_text
 
 LOOP = """
 define void @add_NAME(ptr %x, i64 %n) {
@@ -68,7 +69,7 @@ def test_objects_are_the_same_side_by_side(monkeypatch: pytest.MonkeyPatch, prep
 
 
 def test_modules_of_one_program_call_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assemble, "_LONG_TEXT", 1)
+    monkeypatch.setattr(module_text, "_LONG_TEXT", 1)
 
     def f(x):
         total = ss.exp(x).sum() + ss.tanh(x.reshape((4, 6))).sum(1).max()

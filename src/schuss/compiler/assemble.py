@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -16,46 +16,17 @@ from schuss.compiler.graph import Graph, Node, cost_of
 from schuss.compiler.likeness import Likeness
 from schuss.compiler.loops import LoopWriter
 from schuss.compiler.meetings import Touch, meetings
-from schuss.compiler.processor import vector_bytes
+from schuss.compiler.module import Module, Part
 from schuss.compiler.scalars import Function, Scalar
 from schuss.compiler.schedule import Schedule
 from schuss.compiler.shares import Share
 from schuss.compiler.table import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, SCRATCH
 from schuss.compiler.ways import used_by
 
-__all__ = ["Module", "assemble"]
+__all__ = ["assemble"]
 
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
-# Longer text is compiled in pieces, side by side.
-_LONG_TEXT, _MOST_TEXTS = 25_000, 8
-
-
-@dataclass
-class Module:
-    """A module's text and what it needs.
-
-    Args:
-        loops: modules of the stages whose loops LLVM makes vectors of.
-        plain: modules of the step, and of the stages that are written as they should run.
-        scan: the function that runs the step many times, as a module of its own.
-        symbols: functions of other libraries that the step calls.
-        scratch: bytes of working memory that each thread needs.
-        stages: for each stage, its function's name and how many shares it can be split into.
-        checks_indices: whether an index may turn out to be out of range.
-        flops: about how many operations a step takes.
-        is_shared: whether threads may share it; without, the text has no barriers.
-    """
-
-    loops: list[str]
-    plain: list[str]
-    scan: str
-    symbols: list[str]
-    scratch: int
-    stages: list[tuple[str, int]] = field(default_factory=list)
-    checks_indices: bool = False
-    flops: int = 0
-    is_shared: bool = False
 
 
 @dataclass
@@ -78,45 +49,6 @@ class _Written:
     parameters: list[int]
 
 
-@dataclass
-class _Part:
-    """A module: what is declared in it, and its functions, by name."""
-
-    declared: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def length(self) -> int:
-        """Characters of the functions."""
-        return sum(map(len, self.functions.values()))
-
-    def text(self) -> str:
-        """Return it in LLVM's text form."""
-        common = f'nounwind "prefer-vector-width"="{vector_bytes() * 8}" "no-trapping-math"="true"'
-        lines = [line for name, line in self.declared.items() if name not in self.functions]
-        ends = [
-            f"attributes #0 = {{ noinline {common} }}",
-            f"attributes #1 = {{ {common} }}",
-            "attributes #2 = { noinline optnone nounwind }",
-        ]
-        return "\n".join([*lines, *self.functions.values(), *ends])
-
-    def texts(self) -> list[str]:
-        """Return it as modules of about equal lengths, to be compiled side by side."""
-        count = max(min(self.length // _LONG_TEXT, _MOST_TEXTS), min(len(self.functions), 1))
-        parts = [_Part(self.declared) for _ in range(count)]
-        for name in sorted(self.functions, key=lambda n: -len(self.functions[n])):
-            shortest = min(parts, key=lambda part: part.length)
-            shortest.functions[name] = self.functions[name]
-        return [part.text() for part in parts]
-
-    @property
-    def symbols(self) -> list[str]:
-        """The functions of other libraries that it calls."""
-        found = self.declared.items()
-        return [name[1:] for name, line in found if _is_foreign(name, line)]
-
-
 class _Assembler:
     def __init__(self, graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> None:
         self.graph = graph
@@ -124,7 +56,7 @@ class _Assembler:
         self.schedule = schedule
         self.memory = memory
         # Stages that are written as they should run, and loops that LLVM makes vectors of.
-        self.plain, self.loops = _Part(dict(_DECLARED)), _Part()
+        self.plain, self.loops = Part(dict(_DECLARED)), Part()
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
@@ -426,12 +358,6 @@ _DECLARED = {
 }
 
 
-def _is_foreign(name: str, line: str) -> bool:
-    """Whether a declaration names a function of another library."""
-    ours = name.startswith(("@llvm.", "@stage_", "@then_")) or name == "@schuss_barrier"
-    return line.startswith("declare") and not ours
-
-
 def assemble(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Module:
     """Write the module of a whole program.
 
@@ -450,7 +376,7 @@ def assemble(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Mo
     return Module(
         loops.texts(),
         plain.texts(),
-        _Part(_DECLARED, {"@scan": assembler.scan()}).text(),
+        Part(_DECLARED, {"@scan": assembler.scan()}).text(),
         sorted({*plain.symbols, *loops.symbols}),
         assembler.scratch,
         assembler.functions,

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from schuss.compiler.aside import set_aside
-from schuss.compiler.assemble import Module, assemble
+from schuss.compiler.assemble import assemble
 from schuss.compiler.buffers import Memory, plan_memory, verify_plan
 from schuss.compiler.fuse import Plan, fuse
 from schuss.compiler.graph import Graph, Node
 from schuss.compiler.image import Image, Place, View
 from schuss.compiler.layout import legalise
+from schuss.compiler.module import Module
 from schuss.compiler.orient import orient
 from schuss.compiler.schedule import Schedule, schedule
 from schuss.compiler.simplify import simplify

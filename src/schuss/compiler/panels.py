@@ -16,7 +16,8 @@ from functools import cache
 
 from schuss.compiler.native import Library, load
 from schuss.compiler.processor import has_feature, vector_bytes
-from schuss.compiler.scalars import F32, F64, I64, Function, Scalar
+from schuss.compiler.scalars import F32, F64, I64, Scalar
+from schuss.compiler.vectors import SIZE, SUFFIX, Vector, VectorWriter
 
 __all__ = ["CHUNK", "ROWS", "Shape", "can_generate", "library_function", "shape_of", "strip_of"]
 
@@ -31,22 +32,16 @@ _BLOCK = 512 * 1024
 _STRIP = 1024
 # Beyond this length a panel no longer stays in the second cache.
 _LONGEST = 4096
-_SIZE = {F32: 4, F64: 8}
-_SUFFIX = {F32: "f32", F64: "f64"}
 
 
 @dataclass(frozen=True)
-class Shape:
+class Shape(Vector):
     """The vectors of a tile.
 
     Args:
-        kind: LLVM's type of an element.
-        lanes: elements in a vector.
-        vectors: vectors in a row of a tile.
+        vectors: in a row of a tile.
     """
 
-    kind: str
-    lanes: int
     vectors: int
 
     @property
@@ -54,31 +49,21 @@ class Shape:
         """Columns of a panel."""
         return self.lanes * self.vectors
 
-    @property
-    def vector(self) -> str:
-        """LLVM's type of a vector."""
-        return f"<{self.lanes} x {self.kind}>"
-
-    @property
-    def suffix(self) -> str:
-        """What LLVM's intrinsics call the vector."""
-        return f"v{self.lanes}{_SUFFIX[self.kind]}"
-
     def block(self, inner: int) -> int:
         """Return how many columns of V are packed at once."""
-        fitting = _BLOCK // (inner * _SIZE[self.kind] * self.panel)
+        fitting = _BLOCK // (inner * SIZE[self.kind] * self.panel)
         return max(fitting, 1) * self.panel
 
     def scratch_bytes(self, inner: int, columns: int) -> int:
         """Return the bytes of working memory of one thread."""
         panels = min(self.block(inner), -(-columns // self.panel) * self.panel)
-        return _SIZE[self.kind] * (CHUNK * self.panel + inner * (CHUNK + panels))
+        return SIZE[self.kind] * (CHUNK * self.panel + inner * (CHUNK + panels))
 
 
 def shape_of(kind: str) -> Shape:
     """Return the tiles for this processor: 24 sums of 32 registers, or 12 of 16."""
     width = vector_bytes()
-    return Shape(kind, width // _SIZE[kind], 4 if width == 64 else 2)
+    return Shape(kind, width // SIZE[kind], 4 if width == 64 else 2)
 
 
 def strip_of(columns: int) -> int:
@@ -92,80 +77,7 @@ def strip_of(columns: int) -> int:
 def can_generate(kind: str, inner: int) -> bool:
     """Whether this processor's vectors and the length of the inner axis suit these products."""
     fused = vector_bytes() == 64 or (vector_bytes() == 32 and has_feature("fma"))
-    return fused and kind in _SIZE and 0 < inner <= _LONGEST
-
-
-class _Writer(Function):
-    """A function over vectors of one shape."""
-
-    def __init__(self, name: str, parameters: list[str], shape: Shape) -> None:
-        super().__init__(name, parameters)
-        self.shape = shape
-
-    def vector(self, instruction: str) -> str:
-        """Write an instruction, and return its result."""
-        name = self.fresh("x")
-        self.emit(f"{name} = {instruction}")
-        return name
-
-    def at(self, pointer: str, offset: Scalar | int) -> str:
-        """Return the address of an element."""
-        return self.address(pointer, offset, self.shape.kind)
-
-    def mask(self, count: Scalar) -> str:
-        """Return a mask of the first `count` lanes."""
-        lanes = self.shape.lanes
-        numbers = f"<{lanes} x i64>"
-        one = self.vector(f"insertelement {numbers} poison, {count.typed}, i64 0")
-        all_of_them = self.vector(
-            f"shufflevector {numbers} {one}, {numbers} poison, <{lanes} x i32> zeroinitializer"
-        )
-        counting = ", ".join(f"i64 {i}" for i in range(lanes))
-        return self.vector(f"icmp slt {numbers} <{counting}>, {all_of_them}")
-
-    def read(self, pointer: str, mask: str | None = None) -> str:
-        """Load a vector; lanes beyond the mask are 0."""
-        s, size = self.shape, _SIZE[self.shape.kind]
-        if mask is None:
-            return self.vector(f"load {s.vector}, ptr {pointer}, align {size}")
-        return self.vector(
-            f"call {s.vector} @llvm.masked.load.{s.suffix}.p0(ptr {pointer}, i32 {size}, "
-            f"<{s.lanes} x i1> {mask}, {s.vector} zeroinitializer)"
-        )
-
-    def write(self, value: str, pointer: str, mask: str | None = None) -> None:
-        """Store a vector, or the lanes of a mask."""
-        s, size = self.shape, _SIZE[self.shape.kind]
-        if mask is None:
-            self.emit(f"store {s.vector} {value}, ptr {pointer}, align {size}")
-            return
-        self.emit(
-            f"call void @llvm.masked.store.{s.suffix}.p0({s.vector} {value}, ptr {pointer}, "
-            f"i32 {size}, <{s.lanes} x i1> {mask})"
-        )
-
-    def transposed(self, rows: list[str]) -> list[str]:
-        """Return a square of vectors transposed: halves change places, then quarters, ..."""
-        s = self.shape
-        distance = s.lanes // 2
-        while distance:
-            turned = list(rows)
-            for i in range(s.lanes):
-                if i & distance:
-                    continue
-                pair = f"{s.vector} {rows[i]}, {s.vector} {rows[i + distance]}"
-                for place, own in ((i, 0), (i + distance, distance)):
-                    # A lane comes from the first vector, or from the second (numbered on).
-                    lanes = ", ".join(
-                        f"i32 {lane - distance + s.lanes + own if lane & distance else lane + own}"
-                        for lane in range(s.lanes)
-                    )
-                    turned[place] = self.vector(
-                        f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>"
-                    )
-            rows = turned
-            distance //= 2
-        return rows
+    return fused and kind in SIZE and 0 < inner <= _LONGEST
 
 
 def _tiles_of(shape: Shape) -> list[tuple[int, int]]:
@@ -180,8 +92,8 @@ def _tile(shape: Shape, height: int, vectors: int) -> str:
     Where there are fewer `rows`, those beyond them repeat the last one: what they compute and
     store is the same.
     """
-    f = _Writer(
-        f"tile{height}x{vectors}_{_SUFFIX[shape.kind]}",
+    f = VectorWriter(
+        f"tile{height}x{vectors}_{SUFFIX[shape.kind]}",
         ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
         shape,
@@ -233,7 +145,7 @@ def _tile(shape: Shape, height: int, vectors: int) -> str:
 
 def _pack(shape: Shape, name: str, width: int) -> str:
     """Write a copy of `lines` rows of at most `width` elements; what is missing becomes 0."""
-    f = _Writer(
+    f = VectorWriter(
         name,
         ["ptr noalias %source", "i64 %step", "i64 %lines", "i64 %count", "ptr noalias %target"],
         shape,
@@ -251,8 +163,8 @@ def _pack(shape: Shape, name: str, width: int) -> str:
 
 def _pack_turned(shape: Shape) -> str:
     """Write the packing of at most a panel of rows, so that they become columns."""
-    f = _Writer(
-        f"schuss_product_packing_{_SUFFIX[shape.kind]}",
+    f = VectorWriter(
+        f"schuss_product_packing_{SUFFIX[shape.kind]}",
         ["ptr noalias %source", "i64 %step", "i64 %inner", "i64 %count", "ptr noalias %target"],
         shape,
     )
@@ -274,8 +186,8 @@ def _pack_turned(shape: Shape) -> str:
 
 def _turn_out(shape: Shape) -> str:
     """Write the transposition of a chunk of `height` rows into `count` rows of the result."""
-    f = _Writer(
-        f"turn_out_{_SUFFIX[shape.kind]}",
+    f = VectorWriter(
+        f"turn_out_{SUFFIX[shape.kind]}",
         ["ptr noalias %source", "ptr noalias %c", "i64 %c_row", "i64 %height", "i64 %count"],
         shape,
     )
@@ -304,8 +216,8 @@ class _Product:
     def __init__(self, shape: Shape, *, turned: bool) -> None:
         self.shape = shape
         self.turned = turned
-        self.suffix = _SUFFIX[shape.kind]
-        self.f = _Writer(self.name, _PARAMETERS, shape)
+        self.suffix = SUFFIX[shape.kind]
+        self.f = VectorWriter(self.name, _PARAMETERS, shape)
 
     @property
     def name(self) -> str:
@@ -434,7 +346,7 @@ class _Product:
 
 
 def _text(shape: Shape) -> str:
-    suffix = _SUFFIX[shape.kind]
+    suffix = SUFFIX[shape.kind]
     v, mask = shape.vector, f"<{shape.lanes} x i1>"
     return "\n".join(
         [
