@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from schuss.compiler.faces import Elementwise, View
+from schuss.compiler.faces import Elementwise
 from schuss.compiler.graph import Node, again
 
 if TYPE_CHECKING:
@@ -31,39 +31,54 @@ def recompute(fuser: Fuser, stages: Iterable[Stage]) -> None:
         fuser: has put all nodes into stages; nodes and stages are changed.
         stages: in their order.
     """
+    reads = _Reads(fuser)
     for stage in stages:
         if not stage.special and stage.nodes:
-            _Values(fuser, stage).replace()
+            _Values(fuser, stage, reads).replace()
     alive = set(fuser.graph.nodes())
     for stage in fuser.stages:
         stage.nodes = [node for node in stage.nodes if node in alive]
 
 
+class _Reads:
+    """Which stages read which values, and which nodes do; and what is stored for its own sake."""
+
+    def __init__(self, fuser: Fuser) -> None:
+        self.fuser = fuser
+        self.of: dict[Node, dict[Stage, list[Node]]] = {}
+        for node in fuser.graph.nodes():
+            self.add(node)
+        self.roots = {fuser.layouts.of(x).root for x in fuser.graph.roots()}
+        states = [s for s in fuser.graph.states if s.updated is not None]
+        updates = {s.node: fuser.layouts.of(s.updated).root for s in states if s.updated}
+        # The stages that change states, if any does.
+        self.writers = {node: fuser.stage_of.get(root) for node, root in updates.items()}
+
+    def add(self, node: Node) -> None:
+        """Note what a node of a stage reads."""
+        stage = self.fuser.stage_of.get(node)
+        if stage is not None:
+            for x in node.inputs:
+                root = self.fuser.layouts.of(x).root
+                self.of.setdefault(root, {}).setdefault(stage, []).append(node)
+
+
 class _Values:
     """The values of one stage that others read."""
 
-    def __init__(self, fuser: Fuser, stage: Stage) -> None:
+    def __init__(self, fuser: Fuser, stage: Stage, reads: _Reads) -> None:
         self.fuser = fuser
         self.stage = stage
-        self.readers = self._readers()
-        roots = {fuser.layouts.of(x).root for x in fuser.graph.roots()}
+        self.reads = reads
+        found = {
+            v: {s: nodes for s, nodes in reads.of.get(v, {}).items() if s is not stage}
+            for v in stage.nodes
+        }
+        self.readers = {v: by_stage for v, by_stage in found.items() if by_stage}
         # What need not be stored if all that read it compute it; and what is stored in any case.
-        self.optional = [v for v in self.readers if v not in roots and self._is_optional(v)]
-        self.stored = (self.readers.keys() | roots) - set(self.optional)
-
-    def _readers(self) -> dict[Node, dict[Stage, list[Node]]]:
-        """Return for each value that other stages read these stages, and which nodes read it."""
-        found: dict[Node, dict[Stage, list[Node]]] = {}
-        mine = set(self.stage.nodes)
-        for node in self.fuser.graph.nodes():
-            if node.primitive is None or isinstance(node.primitive.lower, View):
-                continue
-            stage = self.fuser.stage_of[node]
-            for x in node.inputs:
-                root = self.fuser.layouts.of(x).root
-                if root in mine and stage is not self.stage:
-                    found.setdefault(root, {}).setdefault(stage, []).append(node)
-        return found
+        self.optional = [v for v in self.readers if v not in reads.roots and self._is_optional(v)]
+        wanted = [v for v in stage.nodes if v in self.readers or v in reads.roots]
+        self.stored = set(wanted) - set(self.optional)
 
     def _is_optional(self, value: Node) -> bool:
         if value.nbytes < _LEAST_BYTES or not _is_elementwise(value):
@@ -143,12 +158,11 @@ class _Values:
 
     def _is_there(self, source: Node, reader: Stage) -> bool:
         """Whether a value is still what it was when a stage reads it."""
-        for state in self.fuser.graph.states:
-            if state.node is source and state.updated is not None:
-                writer = self.fuser.stage_of.get(self.fuser.layouts.of(state.updated).root)
-                later = writer is not None and not self.fuser.comes_before(writer, reader)
-                return later and source.nbytes < _LEAST_BYTES
-        return True
+        if source not in self.reads.writers:
+            return True
+        writer = self.reads.writers[source]
+        later = writer is not None and not self.fuser.comes_before(writer, reader)
+        return later and source.nbytes < _LEAST_BYTES
 
     def _apply(self, values: list[Node]) -> None:
         for reader, wanted in self._by_reader(values).items():
@@ -160,6 +174,10 @@ class _Values:
             for copy in copies.made:
                 reader.nodes.append(copy)
                 self.fuser.stage_of[copy] = reader
+                self.reads.add(copy)
+        for value in values:
+            mine = self.reads.of[value].get(self.stage, [])
+            self.reads.of[value] = {self.stage: mine} if mine else {}
 
 
 class _Copies:
