@@ -52,6 +52,8 @@ def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
     if not isinstance(x, Tensor):
         x = as_tensor(x)
     shape = x.array.shape
+    if axis == 0:
+        return reshape(x, (1, *shape))
     (place,) = normalize_axes(axis, len(shape) + 1, "expand_dims")
     return reshape(x, (*shape[:place], 1, *shape[place:]))
 

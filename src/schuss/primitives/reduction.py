@@ -124,7 +124,7 @@ def _mean_share(shape: tuple[int, ...], axes: tuple[int, ...]) -> float:
 
 def _mean_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     total = sum_value(x, axes, keepdims)
-    share = _mean_share(x.shape, axes)
+    share = 1.0 / x.size if len(axes) == x.ndim else _mean_share(x.shape, axes)
     # NumPy's own numbers are multiplied with Python's in no time.
     return total * (as_operand(share, x.dtype) if type(total) is np.ndarray else share)
 

@@ -75,7 +75,8 @@ def cross_entropy(
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring and not label_smoothing:
-        return _class_reduced(class_loss(input, target, axis), None, reduction)
+        loss = class_loss(input, target, axis)
+        return ops.mean(loss) if reduction == "mean" else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
