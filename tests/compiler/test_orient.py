@@ -1,4 +1,4 @@
-"""Small layers' values by units, with all that is computed of them."""
+"""Layers' values by units, with all that is computed of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import compile
+from schuss.compiler import compile, orient
 from schuss.compiler.design import Design
 from schuss.nn import functional as F
 
@@ -64,7 +64,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_a_small_layer_is_transposed_and_stays_the_same(name: str) -> None:
+def test_a_layer_is_transposed_and_stays_the_same(name: str) -> None:
     design, expected, got = stepped(BODIES[name])
     assert is_by_units(design)
     for a, b in zip(got, expected, strict=True):
@@ -87,3 +87,9 @@ def test_what_would_take_copies_is_left_as_it_is(name: str) -> None:
     assert not is_by_units(design)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_many_rows_stay_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(orient, "_MOST_ROWS", 0)
+    design, _, _ = stepped(BODIES["relu"])
+    assert not is_by_units(design)

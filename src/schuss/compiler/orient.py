@@ -1,9 +1,11 @@
-"""Values of small layers lie by units, not by rows, so that a thread keeps its units' parameters.
+"""Layers' values lie by units, not by rows, so that a thread keeps its units' parameters.
 
 Where threads share the rows of a batch, each of them reads all parameters, half of which another
 one has just updated: for small layers it takes longer to move them from cache to cache than to
 compute with them. Transposed, the values have a row for each unit. A thread that takes some of
-these needs the parameters of its own units alone, and is the one that updates them.
+these needs the parameters of its own units alone, and is the one that updates them. Larger layers
+gain by products whose factors lie as they are read: weights as they are kept, gradients as they
+are summed.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from schuss.compiler.table import QUICK
 
 __all__ = ["orient"]
 
-# Elements of the parameters that are moved so often otherwise.
-_SMALL = 16_384
+# Fewer units are not worth it, nor are more rows for each unit: every thread reads all of these.
+_LEAST_UNITS, _MOST_ROWS = 64, 2
 
 
 def orient(graph: Graph) -> None:
-    """Transpose the values of small layers, with all that is computed of them one by one."""
+    """Transpose the values of layers, with all that is computed of them one by one."""
     nodes = graph.nodes()
     if sum(map(cost_of, nodes)) < QUICK:
         return
@@ -31,19 +33,21 @@ def orient(graph: Graph) -> None:
     trained = {s.node for s in graph.states if s.updated is not None}
     chosen: set[Node] = set()
     for node in nodes:
-        if node not in chosen and _is_small_layer(node, trained):
+        if node not in chosen and _is_layer(node, trained):
             chosen |= _together(node, readers, roots) or set()
     if chosen:
         _Turner(graph, chosen).run(nodes)
 
 
-def _is_small_layer(node: Node, trained: set[Node]) -> bool:
-    """Whether a node multiplies by the transposed parameters of a small layer."""
+def _is_layer(node: Node, trained: set[Node]) -> bool:
+    """Whether a node multiplies by the transposed parameters of a layer."""
     if node.op != "matmul" or len(node.shape) != 2 or node.dtype.kind != "f":
         return False
     x, y = node.inputs
+    rows, units = node.shape
     is_weight = y.op == "permute_dims" and y.inputs[0] in trained
-    return is_weight and y.size <= _SMALL and node.shape[1] >= 64 and x.op != "permute_dims"
+    is_large = units >= _LEAST_UNITS and rows <= _MOST_ROWS * units
+    return is_weight and is_large and x.op != "permute_dims"
 
 
 def _together(seed: Node, readers: dict[Node, list[Node]], roots: set[Node]) -> set[Node] | None:
