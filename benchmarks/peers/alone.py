@@ -63,7 +63,7 @@ def memory(network: Network, peer: Peer) -> dict[str, Any]:
     data are not.
     """
     # What a library loads on first use is not the step's: run another network before.
-    warm = mlp([5, 7, 2], 9, STEPS)
+    warm = mlp([5, 7, 3], 9, STEPS)
     peer.build(warm, make_data(warm)).run(STEPS)
     data = make_data(network)
     gc.collect()

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.native import load
+from schuss.compiler.objects import DATA, HEAD, builtin, is_possible
+from schuss.compiler.objects import address_of as address_of_function
 from schuss.tensor import Array, Tensor, new_object
 
 __all__ = ["Watch", "address_of", "references_to", "slot_of"]
@@ -52,7 +54,23 @@ done:
   %left = sub i64 %count, %i
   ret i64 %left
 }
-"""
+define ptr @schuss_changed(ptr %own, ptr %arguments, i64 %given) nounwind {
+  %a = getelementptr i8, ptr %own, i64 HEAD
+  %answers = load ptr, ptr %a
+  %array = load ptr, ptr %arguments
+  %b = getelementptr i8, ptr %array, i64 HEAD
+  %words = load ptr, ptr %b
+  %left = call i64 @changed(ptr %words)
+  %some = icmp ne i64 %left, 0
+  %which = zext i1 %some to i64
+  %c = getelementptr ptr, ptr %answers, i64 %which
+  %answer = load ptr, ptr %c
+  %d = getelementptr ptr, ptr %answers, i64 2
+  %keep = load ptr, ptr %d
+  call void %keep(ptr %answer)
+  ret ptr %answer
+}
+""".replace("HEAD", str(HEAD + DATA))
 
 
 def _words(holder: Any) -> Any:
@@ -123,11 +141,10 @@ def references_to(identity: int) -> int | None:
 
 @cache
 def _compare() -> Any:
-    prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    library = load([_TEXT], [], optimise=False)
-    function = prototype(library.address("changed"))
-    function.library = library  # type: ignore[attr-defined]  # which owns the code
-    return function
+    """Return a function of a block of words: how many, then address and value of each."""
+    code = load([_TEXT], [], optimise=False)
+    keep = address_of_function(ctypes.pythonapi.Py_IncRef)
+    return builtin(code, "schuss_changed", [id(False), id(True), keep])
 
 
 class Watch:
@@ -136,7 +153,6 @@ class Watch:
     def __init__(self) -> None:
         self._compare: Any = None
         self._memory: Any = None
-        self._at: Any = None
 
     def set(self, words: Iterable[tuple[int | None, int]]) -> None:
         """Say what not to change: (address, value), in the order in which they are compared.
@@ -145,15 +161,14 @@ class Watch:
         """
         block = [0]
         for address, value in words:
-            if address is None:
+            if address is None or not is_possible():
                 self._compare = None
                 return
             block += [address, value]
         block[0] = len(block) // 2
-        self._memory = (ctypes.c_int64 * len(block))(*block)
-        self._at = ctypes.c_void_p(ctypes.addressof(self._memory))
+        self._memory = np.array(block, np.int64)
         self._compare = _compare()
 
     def unchanged(self) -> bool:
         """Return whether every word is what it was said to be."""
-        return self._compare is not None and not self._compare(self._at)
+        return self._compare is not None and not self._compare(self._memory)

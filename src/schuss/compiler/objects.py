@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,18 @@ import numpy as np
 from schuss.compiler.native import Library, load
 from schuss.compiler.scalars import I32, I64, Function, Scalar
 
-__all__ = ["HEAD", "LOOPS", "LOOP_DATA", "NIN", "NOUT", "TYPES", "NumPyArray", "address_of"]
+__all__ = ["DATA", "HEAD", "LOOPS", "LOOP_DATA", "NIN", "NOUT", "TYPES", "NumPyArray", "address_of"]
 __all__ += ["are_arrays", "argument", "builtin", "is_possible", "keep", "library", "pointer"]
 
 # Of the public layout of NumPy's objects, in bytes behind the head of each object.
 HEAD = object.__basicsize__
 _TYPE = 8 - HEAD
-_DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = 0, 8, 16, 40, 48
+DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = 0, 8, 16, 40, 48
 NIN, NOUT, LOOPS, LOOP_DATA, TYPES = 0, 4, 16, 24, 32
 _IN_ORDER = 0x1 | 0x100
 
 
+@cache
 def is_possible() -> bool:
     """Return whether this Python and this NumPy keep their objects as expected here."""
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
@@ -39,7 +41,7 @@ def is_possible() -> bool:
     half: Any = ctypes.c_int32.from_address
     function = id(np.exp) + HEAD
     return bool(
-        read(at + _DATA).value == x.ctypes.data
+        read(at + DATA).value == x.ctypes.data
         and half(at + _NDIM).value == 2
         and [read(read(at + _SHAPE).value + 8 * i).value for i in range(2)] == [2, 3]
         and read(at + _DTYPE).value == id(x.dtype)
@@ -132,7 +134,7 @@ class NumPyArray:
 
     def data(self) -> Scalar:
         """Return the address of the numbers."""
-        return self._field(_DATA, I64)
+        return self._field(DATA, I64)
 
     def ndim(self) -> Scalar:
         """Return the number of axes."""
