@@ -19,16 +19,16 @@ __all__ = ["Team", "launch", "runtime", "team", "team_size"]
 
 # The control block, a cache line for each word: arrivals, generation of the barrier, sleepers at
 # it, generation of the job, sleepers waiting for one, the job (function, table), turns of waiting
-# awake (for a job, at the barrier), the core that the caller is on, a bit for each core that the
+# awake, the core that the caller is on, a bit for each core that the
 # workers may use, and the kernel's numbers of the threads.
 _ARRIVED, _TURN, _ASLEEP, _JOB, _IDLE, _WORK, _SPINS, _CALLER, _CORES = (64 * i for i in range(9))
 _MOST_CORES = 1024
 _THREADS = _CORES + _MOST_CORES // 8
 # To sleep and be woken takes up to a tenth of a millisecond where the machine is virtual: threads
-# with a core each wait about as long awake for a job, and longer for each other. Where they share
+# with a core each wait some tenths awake, for each other and for the next job. Where they share
 # cores, the others need them sooner. (To give the core away, again and again, would be no way: a
 # kernel that counts that lets the thread pay for it later, for seconds.)
-_SPIN_TURNS, _MEETING_TURNS, _SHARING_TURNS = 2000, 20_000, 200
+_SPIN_TURNS, _SHARING_TURNS = 20_000, 200
 
 _SYSCALL = {"x86_64": 202, "aarch64": 98}
 
@@ -111,7 +111,7 @@ open:
   call void @advance(ptr %word, ptr %sleepers)
   br label %done
 stay:
-  %spinning = getelementptr i8, ptr %control, i64 {_SPINS + 4}
+  %spinning = getelementptr i8, ptr %control, i64 {_SPINS}
   %spins = load i32, ptr %spinning
   call void @await(ptr %word, i32 %turn, ptr %sleepers, i32 %spins)
   %is_caller = icmp eq i64 %tid, 0
@@ -251,7 +251,6 @@ class Team:
         self.control = (self._memory.__array_interface__["data"][0] + 63) // 64 * 64
         has_cores = size <= usable_cores()
         self._set(_SPINS, _SPIN_TURNS if has_cores else _SHARING_TURNS)
-        self._set(_SPINS + 4, _MEETING_TURNS if has_cores else _SHARING_TURNS)
         self._set(_CALLER, -1)
         library = runtime()
         worker = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(
