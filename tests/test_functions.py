@@ -577,6 +577,18 @@ def test_smooth_at_special_points_to_the_second_order(call: Any, inputs: Any) ->
     check_gradients(call, *[np.array(x) for x in inputs])
 
 
+@pytest.mark.parametrize("name", ["asin", "asinh", "atan", "atanh", "expm1", "sinh", "tan", "tanh"])
+def test_odd_functions_keep_the_sign_of_zero(name: str) -> None:
+    found = getattr(F, name)(tensor([0.0, -0.0])).array
+    assert np.signbit(found).tolist() == [False, True]
+
+
+def test_an_infinity_wins_in_hypot() -> None:
+    x = tensor([float("nan"), INF, -INF, float("nan")])
+    y = tensor([-INF, float("nan"), 1.0, 1.0])
+    np.testing.assert_array_equal(F.hypot(x, y).array, np.hypot(x.array, y.array))
+
+
 EXTREME = np.array([1e-30, 1e-8, 1e-3, 0.3, 1.0, 5.0, 20.0, 80.0])
 
 

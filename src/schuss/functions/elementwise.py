@@ -163,13 +163,14 @@ def cosh(x: TensorLike) -> Tensor:
 def asinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine, elementwise."""
     x = as_tensor(x)
-    size = where(x < 0, negative(x), x)
+    minus = _is_negative(x)
+    size = where(minus, negative(x), x)
     big = size > 1e4
     small = where(big, 1.0, size)
     near = log1p(small + small * small / (1.0 + sqrt(small * small + 1.0)))
     far = log(where(big, size, 1.0)) + math.log(2.0)
     found = where(big, far, near)
-    return where(x < 0, negative(found), found)
+    return where(minus, negative(found), found)
 
 
 def acosh(x: TensorLike) -> Tensor:
@@ -198,7 +199,8 @@ def hypot(x: TensorLike, y: TensorLike) -> Tensor:
     a, b = abs(x), abs(y)
     large, small = maximum(a, b), minimum(a, b)
     ratio = small / where(large == 0, 1.0, large)
-    return where(isinf(large), float("inf"), large * sqrt(ratio * ratio + 1.0))
+    # An infinity wins, over what is not a number too.
+    return where(isinf(a) | isinf(b), float("inf"), large * sqrt(ratio * ratio + 1.0))
 
 
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
@@ -219,8 +221,12 @@ def softplus(x: TensorLike) -> Tensor:
 
 def copysign(x: TensorLike, y: TensorLike) -> Tensor:
     """Return |x| with the sign of y, elementwise; the sign of a zero counts."""
-    minus = less(y, 0) | (equal(y, 0) & less(divide(1.0, y), 0))
-    return where(minus, negative(abs(x)), abs(x))
+    return where(_is_negative(y), negative(abs(x)), abs(x))
+
+
+def _is_negative(x: TensorLike) -> Tensor:
+    """Return where the sign is minus, a zero's too."""
+    return less(x, 0) | (equal(x, 0) & less(divide(1.0, x), 0))
 
 
 def isnan(x: TensorLike) -> Tensor:
