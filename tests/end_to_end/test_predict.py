@@ -111,6 +111,24 @@ def test_values(schuss, tmp_path: Path) -> None:
     assert found["prediction"].astype(float).tolist() == expected.tolist()
 
 
+def test_lines_of_json_stay_as_they_are(schuss, run: Path) -> None:
+    flower = '"sepal_length": 5.1, "sepal_width":3.5, "petal_length": 1.4, "petal_width": 0.2'
+    lines = [
+        "{" + flower + ', "id": 12345678901234567890, "at": {"x": [1, 2]}, "fresh": true}',
+        "  { " + flower + ' , "fresh": null, "more": "\\u00e9" }  ',
+    ]
+    (run.parent / "new.jsonl").write_text("\n".join(lines) + "\n")
+    done = schuss("predict", "run", "new.jsonl", "-o", "out.jsonl")
+    assert done.status == 0, done.err
+    found = [json.loads(line) for line in (run.parent / "out.jsonl").read_text().splitlines()]
+    for line, written in zip(lines, found, strict=True):
+        whole = json.loads(line)
+        assert list(written)[: len(whole)] == list(whole)
+        assert {name: written[name] for name in whole} == whole
+        assert written["prediction"] == "setosa"
+        assert 0.5 < written["probability_setosa"] <= 1.0
+
+
 def test_a_saved_file_does_as_well(schuss, run: Path) -> None:
     load(run).save(run.parent / "iris.schuss")
     done = schuss("predict", "iris.schuss", "new.csv")

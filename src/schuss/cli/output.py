@@ -23,7 +23,7 @@ __all__ = ["Write", "check_output", "open_output"]
 
 #: Takes the columns of a chunk by name: text, numbers, booleans or datetime64.
 Columns: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
-Write: TypeAlias = Callable[[Columns], None]
+Write: TypeAlias = Callable[..., None]
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -60,7 +60,8 @@ def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write
         numeric: Columns whose text is written as numbers where the format has numbers.
 
     Yields:
-        A function that writes the next chunk; every chunk has the same columns.
+        A function that writes the next chunk: its columns, and others beside them; every chunk has
+        the same ones. JSON lines can have the first as they were, from `originals=`, a line each.
 
     Raises:
         UsageError: As `check_output`.
@@ -95,8 +96,9 @@ def _same_columns(target: str, write: Write) -> Write:
     first: list[str] = []
     rows = 0
 
-    def check(columns: Columns) -> None:
+    def check(columns: Columns, more: Columns | None = None, *, originals: Any = None) -> None:
         nonlocal rows
+        columns = {**columns, **(more or {})}
         first.extend([] if first else columns)
         new = next((name for name in columns if name not in first), None)
         if new is not None:
@@ -168,11 +170,16 @@ def _texts(values: npt.NDArray[Any]) -> list[str]:
 
 
 def _json_lines(stream: IO[str], numeric: Collection[str]) -> Write:
-    def write(columns: Columns) -> None:
+    def write(columns: Columns, more: Columns | None = None, *, originals: Any = None) -> None:
+        # A table holds nested values, and yes and no where some are missing, as text.
+        begun = None if originals is None else [text[1:-1].strip() for text in originals]
+        columns = (more or {}) if begun is not None else {**columns, **(more or {})}
         names = [json.dumps(name, ensure_ascii=False) for name in columns]
         texts = [_json_texts(values, name in numeric) for name, values in columns.items()]
-        for row in zip(*texts, strict=True):
+        for number, row in enumerate(zip(*texts, strict=True)):
             pairs = [f"{name}: {value}" for name, value in zip(names, row, strict=True)]
+            if begun is not None and begun[number]:
+                pairs.insert(0, begun[number])
             stream.write(f"{{{', '.join(pairs)}}}\n")
 
     return write

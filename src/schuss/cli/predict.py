@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     with open_output(arguments.out, numeric=numeric) as write:
         for chunk in iter_table(arguments.file):
             names = names or _new_names(trained, chunk.names)
-            new = zip(names, _columns(trained, chunk), strict=True)
-            write({**chunk.columns, **dict(new)})
+            new = dict(zip(names, _columns(trained, chunk), strict=True))
+            write(chunk.columns, new, originals=chunk.originals)
             rows += chunk.rows
     if not arguments.quiet and arguments.out != "-":
         print(f"{rows:,} predictions: {arguments.out}", file=sys.stderr)

@@ -91,6 +91,18 @@ def _parse(text: str, path: Path, line: int) -> dict[str, Any]:
     return record
 
 
+def _block(
+    records: list[Mapping[str, Any]],
+    source: str,
+    lines: list[int],
+    names: Iterable[str],
+    texts: list[str],
+) -> Table:
+    table = table_of_records(records, source, lines, names)
+    table.originals = np.array(texts, dtype=object)
+    return table
+
+
 def iter_json_lines(path: Path, *, rows: int = _ROWS) -> Iterator[Table]:
     """Read a file of JSON lines block by block.
 
@@ -99,7 +111,8 @@ def iter_json_lines(path: Path, *, rows: int = _ROWS) -> Iterator[Table]:
         rows: Most rows of a block.
 
     Yields:
-        Tables in order. A column may appear in later blocks only, and differ in type.
+        Tables in order, each with its rows' lines as `originals`. A column may appear in later
+        blocks only, and differ in type.
 
     Raises:
         DataError: If a line is not a JSON object; the message names it.
@@ -109,19 +122,21 @@ def iter_json_lines(path: Path, *, rows: int = _ROWS) -> Iterator[Table]:
     with open_text(path) as stream:
         records: list[Mapping[str, Any]] = []
         lines: list[int] = []
+        texts: list[str] = []
         for line, text in enumerate(stream, start=1):
             if not text.strip():
                 continue
             records.append(_parse(text, path, line))
             lines.append(line)
+            texts.append(text.strip())
             names.update(dict.fromkeys(records[-1]))
             if len(records) == rows:
                 found = True
-                yield table_of_records(records, str(path), lines, names)
-                records, lines = [], []
+                yield _block(records, str(path), lines, names, texts)
+                records, lines, texts = [], [], []
         if records:
             found = True
-            yield table_of_records(records, str(path), lines, names)
+            yield _block(records, str(path), lines, names, texts)
     if not found:
         raise DataError(f"{path}: the file has no rows; expected one JSON object on each line.")
     if not names:

@@ -199,6 +199,8 @@ class Table:
         self.declared = dict(declared or {})
         self.notes = list(notes)
         self.decimal_comma = decimal_comma
+        #: Each row as the line of JSON that it was, of shape (rows,), where it came from one.
+        self.originals: Array | None = None
         # What text was read as, by column and reading; rows taken from the table take it along.
         self._read: dict[tuple[str, str], tuple[Array, Array]] = {}
         self._factors: dict[str, tuple[list[str], Array]] = {}
@@ -282,6 +284,7 @@ class Table:
         taken = self._with({name: values[rows] for name, values in self.columns.items()}, lines)
         taken._read = {key: (a[rows], b[rows]) for key, (a, b) in self._read.items()}
         taken._factors = {key: (words, c[rows]) for key, (words, c) in self._factors.items()}
+        taken.originals = None if self.originals is None else self.originals[rows]
         return taken
 
     def where(self, row: int) -> str:
