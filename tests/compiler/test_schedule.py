@@ -13,6 +13,8 @@ from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.chooser import Chooser
 from schuss.compiler.design import Design
+from schuss.compiler.panels import can_generate
+from schuss.compiler.scalars import F32
 from schuss.nn import functional as F
 
 
@@ -101,6 +103,12 @@ def test_equals_eager_steps(network: str, batch: int) -> None:
         np.testing.assert_allclose(model.state_dict()[name].array, value.array, atol=2e-4)
 
 
+generated = pytest.mark.skipif(
+    not can_generate(F32, 64), reason="products are BLAS's where there is no fused multiply-add"
+)
+
+
+@generated
 def test_few_meetings_in_a_step() -> None:
     _, _, step, x, y = made("small")
     step(x, y)
@@ -110,6 +118,7 @@ def test_few_meetings_in_a_step() -> None:
     assert all(plan.shares[s].is_shared for s in plan.followed)
 
 
+@generated
 def test_rows_of_a_product_are_handed_on() -> None:
     _, _, step, x, y = made("wide")
     step(x, y)
