@@ -23,8 +23,9 @@ _SLOWER = 1.5
 # With so many times slower runs, one after the other, threads are in each other's way.
 _LOST = 3.0
 # The other size is tried soon if it once took less than this share of what the one in use takes; so
-# many times longer it is believed to take when a trial did take longer.
-_HOPE, _DOUBT = 0.9, 1.25
+# many times longer it is believed to take when a trial did take longer; and so many looks at most
+# lie between such trials (they double, too).
+_HOPE, _DOUBT, _MOST_LOOKS = 0.9, 1.05, 32
 
 
 def _median(times: list[float]) -> float:
@@ -91,7 +92,7 @@ class Chooser:
         self._is_trial = False
         is_sure = self._guess > _SURELY_WORTH_SHARING
         self._patience = _PATIENCE if is_sure else 0
-        self._looks = 0
+        self._looks, self._hope = 0, 1
         self._block = _BLOCK if is_sure else _TRIAL
 
     def _look(self) -> None:
@@ -119,7 +120,8 @@ class Chooser:
         if self._looks >= self._patience or median > _SLOWER * self._best:
             return True
         # What was faster once will be again when whatever disturbed it is over.
-        return self._looks > 0 and self._promise[self._size_of_other()] < _HOPE * median
+        is_hopeful = self._promise[self._size_of_other()] < _HOPE * median
+        return is_hopeful and self._looks >= self._hope
 
     def _size_of_other(self) -> int:
         return 1 if self._now > 1 else self._most
@@ -130,13 +132,14 @@ class Chooser:
     def _judge(self, median: float) -> None:
         """Stay with what was tried if it was faster, else go back."""
         if median < self._before:
-            self._patience = _PATIENCE
+            self._patience, self._hope = _PATIENCE, 1
             self._promise[self._now] = min(self._promise[self._now], median)
         else:
             # A promise that was not kept is believed a little less.
             self._promise[self._now] = min(_DOUBT * self._promise[self._now], median)
             if self._looks >= self._patience:
                 self._patience = min(max(2 * self._patience, _PATIENCE), _MOST_PATIENCE)
+            self._hope = min(2 * self._hope, _MOST_LOOKS)
             self._other()
         self._best = min(median, self._before)
         self._is_trial = False
