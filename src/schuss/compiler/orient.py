@@ -3,9 +3,9 @@
 Where threads share the rows of a batch, each of them reads all parameters, half of which another
 one has just updated: for small layers it takes longer to move them from cache to cache than to
 compute with them. Transposed, the values have a row for each unit. A thread that takes some of
-these needs the parameters of its own units alone, and is the one that updates them. Larger layers
+these needs the parameters of its own units alone, and is the one that updates them. Middling layers
 gain by products whose factors lie as they are read: weights as they are kept, gradients as they
-are summed.
+are summed. For the largest it makes no difference.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ __all__ = ["orient"]
 
 # Fewer units are not worth it, nor are more rows for each unit: every thread reads all of these.
 _LEAST_UNITS, _MOST_ROWS = 64, 2
+# Parameters of the largest layers that are looked at.
+_MOST_PARAMETERS = 1_000_000
 
 
 def orient(graph: Graph) -> None:
@@ -46,8 +48,8 @@ def _is_layer(node: Node, trained: set[Node]) -> bool:
     x, y = node.inputs
     rows, units = node.shape
     is_weight = y.op == "permute_dims" and y.inputs[0] in trained
-    is_large = units >= _LEAST_UNITS and rows <= _MOST_ROWS * units
-    return is_weight and is_large and x.op != "permute_dims"
+    fits = units >= _LEAST_UNITS and rows <= _MOST_ROWS * units and y.size <= _MOST_PARAMETERS
+    return is_weight and fits and x.op != "permute_dims"
 
 
 def _together(seed: Node, readers: dict[Node, list[Node]], roots: set[Node]) -> set[Node] | None:
