@@ -80,26 +80,33 @@ def can_generate(kind: str, inner: int) -> bool:
     return fused and kind in SIZE and 0 < inner <= _LONGEST
 
 
-def _tiles_of(shape: Shape) -> list[tuple[int, int]]:
-    """Return the tiles that there are, as (rows, vectors); the last panel may be a narrow one."""
-    whole = [(height, shape.vectors) for height in range(LEAST_ROWS, ROWS + 1)]
-    return whole + [(ROWS, vectors) for vectors in range(1, shape.vectors)]
+def _tiles_of(shape: Shape) -> list[tuple[int, int, bool]]:
+    """Return the tiles that there are, as (rows, vectors, whether they reach beyond the result).
+
+    The last panel may be a narrow one.
+    """
+    whole = [(height, shape.vectors, False) for height in range(LEAST_ROWS, ROWS + 1)]
+    return whole + [(ROWS, vectors, True) for vectors in range(1, shape.vectors + 1)]
 
 
-def _tile(shape: Shape, height: int, vectors: int) -> str:
-    """Write a tile: `height` x `columns` of the result, so many vectors of a panel at most.
+def _name(height: int, vectors: int, masked: bool) -> str:
+    return f"tile{height}x{vectors}{'masked' if masked else ''}"
+
+
+def _tile(shape: Shape, height: int, vectors: int, masked: bool) -> str:
+    """Write a tile: `height` x `columns` of the result, so many vectors of a panel.
 
     Where there are fewer `rows`, those beyond them repeat the last one: what they compute and
-    store is the same.
+    store is the same. With `masked`, the last vector reaches beyond the columns.
     """
     f = VectorWriter(
-        f"tile{height}x{vectors}_{SUFFIX[shape.kind]}",
+        f"{_name(height, vectors, masked)}_{SUFFIX[shape.kind]}",
         ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
         shape,
     )  # fmt: skip
     last = f.parameter("rows", I64) - 1
-    is_exact = vectors == shape.vectors and height > LEAST_ROWS
+    is_exact = not masked and height > LEAST_ROWS
     rows = [f.number(r) if is_exact else last.minimum(r) for r in range(height)]
     sources = [f.at("%s", r * f.parameter("s_row", I64)) for r in rows]
     names = {(r, v): f.fresh("sum") for r in range(height) for v in range(vectors)}
@@ -132,14 +139,9 @@ def _tile(shape: Shape, height: int, vectors: int) -> str:
     f.label("%out")
     columns = f.parameter("columns", I64)
     targets = [f.at("%c", r * f.parameter("c_row", I64)) for r in rows]
-    whole = columns.ge(vectors * shape.lanes)
-    with f.when(whole):
-        for (r, v), name in after.items():
-            f.write(name, f.at(targets[r], v * shape.lanes))
-    with f.when(~whole):
-        masks = [f.mask(columns - v * shape.lanes) for v in range(vectors)]
-        for (r, v), name in after.items():
-            f.write(name, f.at(targets[r], v * shape.lanes), masks[v])
+    mask = f.mask(columns - (vectors - 1) * shape.lanes) if masked else None
+    for (r, v), name in after.items():
+        f.write(name, f.at(targets[r], v * shape.lanes), mask if v == vectors - 1 else None)
     return f.text()
 
 
@@ -337,12 +339,14 @@ class _Product:
         here, out = f.at(source, first * step), f.at(target, first * down)
         given = (here, step, along, panel, self._number("inner"), out, down, taken, width)
         vectors = (width + (shape.lanes - 1)).op("sdiv", shape.lanes)
-        for tall, wide in _tiles_of(shape):
-            fits = vectors.eq(wide)
-            if wide == shape.vectors:
-                fits = fits & (taken.le(tall) if tall == LEAST_ROWS else taken.eq(tall))
+        is_whole = width.eq(shape.panel)
+        for tall, wide, masked in _tiles_of(shape):
+            if masked:
+                fits = ~is_whole & vectors.eq(wide)
+            else:
+                fits = is_whole & (taken.le(tall) if tall == LEAST_ROWS else taken.eq(tall))
             with f.when(fits):
-                self._call(f"tile{tall}x{wide}", *given)
+                self._call(_name(tall, wide, masked), *given)
 
 
 def _text(shape: Shape) -> str:
@@ -354,7 +358,7 @@ def _text(shape: Shape) -> str:
             f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
             f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
             "declare i64 @llvm.smin.i64(i64, i64)",
-            *[_tile(shape, height, vectors) for height, vectors in _tiles_of(shape)],
+            *[_tile(shape, *tile) for tile in _tiles_of(shape)],
             _pack(shape, f"pack_v_{suffix}", shape.panel),
             _pack(shape, f"pack_s_{suffix}", CHUNK),
             _pack_turned(shape),
