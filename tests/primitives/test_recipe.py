@@ -11,12 +11,20 @@ import schuss as ss
 from schuss.compiler.inner_loops import MOST
 from schuss.compiler.objects import is_possible
 from schuss.compiler.recipes import bind_recipe
-from schuss.primitives import class_loss, elementwise, normalization, random, recipe, softmax
+from schuss.primitives import (
+    class_loss,
+    elementwise,
+    likelihood,
+    normalization,
+    random,
+    recipe,
+    softmax,
+)
 from schuss.primitives.recipe import Recipe, number
 
 RECIPES = {
     name: value
-    for module in (class_loss, elementwise, normalization, softmax)
+    for module in (class_loss, elementwise, likelihood, normalization, softmax)
     for name, value in vars(module).items()
     if isinstance(value, Recipe)
 }

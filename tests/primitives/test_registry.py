@@ -166,6 +166,11 @@ def class_loss_of(x: np.ndarray, classes: np.ndarray, axis: int) -> np.ndarray:
     return -np.take_along_axis(log_softmax_of(x, axis), at, axis).squeeze(axis)
 
 
+def likelihood_loss_of(x: np.ndarray, classes: np.ndarray, axis: int, averaged: bool) -> np.ndarray:
+    loss = -np.take_along_axis(x, np.expand_dims(classes, axis), axis).squeeze(axis)
+    return loss.mean() if averaged else loss
+
+
 def class_error_of(g: np.ndarray, x: np.ndarray, classes: np.ndarray, axis: int) -> np.ndarray:
     hot = np.moveaxis(np.eye(x.shape[axis], dtype=x.dtype)[classes], -1, axis)
     return (softmax_of(x, axis) - hot) * np.expand_dims(g, axis)
@@ -424,6 +429,15 @@ SAMPLES: dict[str, list[Sample]] = {
             (np.array(1.5), X34[0], np.array(2), 0),
             (numbers(2, 4), X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1),
         )
+    ],
+    "likelihood_loss": [
+        Sample(raw("likelihood_loss", axis=a, averaged=m),
+               lambda x, c, a=a, m=m: likelihood_loss_of(x, c, a, m), (x, c),
+               torch=lambda T, x, c, m=m: T.nn.functional.nll_loss(
+                   x, c, reduction="mean" if m else "none"))
+        for x, c, a in ((X34, np.array([3, 0, 3]), 1), (X34[0], np.array(2), 0),
+                        (X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1))
+        for m in (False, True)
     ],
     "variance": [
         Sample(lambda x, a=a, c=c, k=k: F.var(x, a, c, k),

@@ -84,7 +84,7 @@ class Recipe:
         self.result = self.steps[-1][1]
         self.is_row = self.kinds[self.result] == "row"
         # Without rows, axes do not matter.
-        self.is_elementwise = not {"largest", "total"} & set(self.functions)
+        self.is_elementwise = set(self.kinds.values()) <= {"full", "number"}
         self.native: dict[Any, Any] = {}
         if listed:
             await_machine_code(self._bind)

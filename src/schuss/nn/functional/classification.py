@@ -19,6 +19,7 @@ from schuss.nn.functional._checks import (
 )
 from schuss.nn.functional.activations import softplus_parts
 from schuss.primitives.class_loss import class_loss, picked
+from schuss.primitives.likelihood import few_likelihoods, likelihood_loss
 from schuss.tensor import Tensor
 
 
@@ -164,12 +165,21 @@ def nll_loss(
     owner = "nll_loss"
     if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
         require_tensors(owner, input=input, target=target)
-    require_floating(owner, "input", input)
+    elif weight is None and reduction == "mean":
+        found = few_likelihoods(input, target, ignore_index)
+        if found is not None:
+            return found
+    if input.array.dtype.kind != "f":
+        require_floating(owner, "input", input)
     require_reduction(owner, reduction)
     axis = _class_axis(owner, input)
     if weight is not None:
         _check_class_weight(owner, input, axis, weight)
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
+    if weight is None and not ignoring:
+        averaged = reduction == "mean" and target.array.size > 0
+        loss = likelihood_loss(input, target, axis, averaged)
+        return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     loss = -picked(input, classes, axis)
