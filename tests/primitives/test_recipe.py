@@ -12,6 +12,7 @@ from schuss.compiler.inner_loops import MOST
 from schuss.compiler.objects import is_possible
 from schuss.compiler.recipes import bind_recipe
 from schuss.primitives import (
+    batch_norm,
     class_loss,
     elementwise,
     likelihood,
@@ -24,7 +25,7 @@ from schuss.primitives.recipe import Recipe, number
 
 RECIPES = {
     name: value
-    for module in (class_loss, elementwise, likelihood, normalization, softmax)
+    for module in (batch_norm, class_loss, elementwise, likelihood, normalization, softmax)
     for name, value in vars(module).items()
     if isinstance(value, Recipe)
 }
@@ -64,7 +65,9 @@ def run(found: Recipe, dtype: str, arrays: list[Any]) -> Any:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_machine_code_gives_the_same_bits(name: str, dtype: str, shape: tuple[int, ...]) -> None:
     found = RECIPES[name]
-    axes = () if found.is_elementwise else (len(shape) - 1,)
+    if "down" in found.functions and (len(shape) != 2 or shape[1] == 1):
+        pytest.skip("columns are those of two axes, and of one alone NumPy adds otherwise")
+    axes = () if found.is_elementwise else (0,) if "down" in found.functions else (len(shape) - 1,)
     for scale, odd in ((1.0, False), (50.0, False), (1e4, True)):
         arrays = inputs(found, shape, dtype, scale)
         if odd:

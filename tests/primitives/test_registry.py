@@ -471,6 +471,13 @@ SAMPLES: dict[str, list[Sample]] = {
         for x, w, axes in ((X34, numbers(4), (1,)), (X34[0], numbers(4), (0,)),
                            (X234, numbers(3, 4), (1, 2)), (X34[::2], numbers(4), (1,)))
     ],
+    "batch_norm": [
+        Sample(raw("batch_norm", axes=axes, eps=1e-3),
+               lambda x, w, b, axes=axes: standardized(x, axes, 1e-3) * w + b, (x, w, w[::-1]),
+               cast=3)
+        for x, w, axes in ((X34, numbers(4), (0,)), (X34.T, numbers(3), (0,)),
+                           (X234, numbers(3, 1), (0, 2)), (MANY, numbers(MANY.shape[1]), (0,)))
+    ],
     "standardize_error": [
         Sample(raw("standardize_error", axes=axes, eps=1e-3),
                lambda g, x, axes=axes: standardize_error_of(g, x, axes, 1e-3),

@@ -32,14 +32,15 @@ from schuss.compiler.objects import (
 from schuss.compiler.scalars import BOOL, F32, F64, I64, Function, Scalar, kind_of
 
 __all__ = ["CLASSES", "COLUMN", "EACH", "FULL", "MOST", "NUMBER", "ONES", "ROW", "ROWS", "WHOLE"]
-__all__ += ["MOST_ARGUMENTS", "MOST_REGISTERS", "TRUTH", "ZERO", "Operand", "Step", "bind"]
+__all__ += ["MOST_ARGUMENTS", "MOST_REGISTERS", "PLACES", "TRUTH", "ZERO", "Operand"]
+__all__ += ["Step", "bind"]
 
 # What an array holds: rows of numbers, a number for each row, one number, a class for each row, or
 # a number for each place in a row.
 FULL, ROW, NUMBER, CLASSES, COLUMN = range(5)
-# What one call of a loop goes over: all numbers, the numbers of a row, the rows, or one number of
-# each row.
-WHOLE, EACH, ROWS, ONES = range(4)
+# What one call of a loop goes over: all numbers, the numbers of a row, the rows, one number of each
+# row, or the places in a row.
+WHOLE, EACH, ROWS, ONES, PLACES = range(5)
 
 MOST = 1024
 _REGISTERS, MOST_ARGUMENTS = 16, 8
@@ -113,7 +114,7 @@ def bind(steps: list[Step], kinds: list[int], dtype: np.dtype[Any]) -> Any:
             full = operand.kind == FULL
             own = operand.kind == ROW
             along = full or operand.kind == COLUMN
-            words[at + _INNER + i] = item * (along if step.mode in (WHOLE, EACH) else own)
+            words[at + _INNER + i] = item * (along if step.mode in (WHOLE, EACH, PLACES) else own)
             words[at + _REGISTER + i] = operand.register
             words[at + _OUTER + i] = item * own
             words[at + _BY_LENGTH + i] = item * full
@@ -187,8 +188,8 @@ class _Run:
         self.rows = rows
         one = f.number(1)
         self.sizes = self._table(size, rows, one, rows, length)
-        self.counts = self._table(size, length, rows, one)
-        self.calls = self._table(one, rows, one, rows)
+        self.counts = self._table(size, length, rows, one, length)
+        self.calls = self._table(one, rows, one, rows, one)
         self.registers = f.reserve(I64, _REGISTERS)
         # The address of the classes, of one 0 where there are none.
         self.classes = self._table(f.number(0))

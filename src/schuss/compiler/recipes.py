@@ -16,6 +16,7 @@ from schuss.compiler.inner_loops import (
     MOST_REGISTERS,
     NUMBER,
     ONES,
+    PLACES,
     ROW,
     ROWS,
     TRUTH,
@@ -90,11 +91,18 @@ def _steps(function: str, used: list[Operand]) -> list[Step]:
             Step(np.positive, ROWS, (ZERO, used[1])),
             Step(np.add, EACH, (used[1], used[0], used[1])),
         ]
+    if function == "down":
+        return [
+            Step(np.positive, PLACES, (ZERO, used[1])),
+            Step(np.add, EACH, (used[1], used[0], used[1])),
+        ]
     kinds = {operand.kind for operand in used}
     if any(operand.at_class for operand in used):
         mode = ONES
     elif FULL in kinds:
         mode = EACH if kinds & {ROW, COLUMN} else WHOLE
+    elif COLUMN in kinds:
+        mode = PLACES
     else:
         mode = ROWS
     called = getattr(np, function)
@@ -105,6 +113,6 @@ def _steps(function: str, used: list[Operand]) -> list[Step]:
         truth = replace(made, is_truth=True)
         return [
             Step(called, mode, (*given, truth)),
-            Step(TRUTH, WHOLE if made.kind == FULL else ROWS, (truth, made)),
+            Step(TRUTH, {FULL: WHOLE, COLUMN: PLACES}.get(made.kind, ROWS), (truth, made)),
         ]
     return [Step(called, mode, tuple(used))]

@@ -106,13 +106,13 @@ _STANDARDIZE = Recipe(
 
 
 @lru_cache(256)
-def _scales(shape: tuple[int, ...], axes: Axes, eps: float, dtype: Any) -> tuple[Array, Array]:
+def scales(shape: tuple[int, ...], axes: Axes, eps: float, dtype: Any) -> tuple[Array, Array]:
     """Return the share of each element in a mean, and eps, as recipes take them."""
     return number(_share(shape, axes), dtype), number(eps, dtype)
 
 
 def _standardize_value(x: Array, axes: Axes, eps: float) -> Any:
-    return _STANDARDIZE.evaluate(x, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
+    return _STANDARDIZE.evaluate(x, *scales(x.shape, axes, eps, x.dtype), axes=axes)
 
 
 def _deviation(centred: Tensor, axes: Axes, eps: float) -> Tensor:
@@ -159,7 +159,7 @@ _STANDARDIZE_ERROR = Recipe("g x share:number eps:number", _TO_X)
 
 
 def _standardize_error_value(g: Array, x: Array, *, axes: Axes, eps: float) -> Any:
-    return _STANDARDIZE_ERROR.evaluate(g, x, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
+    return _STANDARDIZE_ERROR.evaluate(g, x, *scales(x.shape, axes, eps, x.dtype), axes=axes)
 
 
 def _standardize_error_composition(g: Tensor, x: Tensor, *, axes: Axes, eps: float) -> Tensor:
@@ -224,7 +224,7 @@ _LAYER_NORM = Recipe(
 
 
 def _layer_norm_value(x: Array, weight: Array, bias: Array, *, axes: Axes, eps: float) -> Any:
-    return _LAYER_NORM.evaluate(x, weight, bias, *_scales(x.shape, axes, eps, x.dtype), axes=axes)
+    return _LAYER_NORM.evaluate(x, weight, bias, *scales(x.shape, axes, eps, x.dtype), axes=axes)
 
 
 # What the rules below compute, where nothing is recorded, in one go.
@@ -251,8 +251,8 @@ def _layer_norm_to_x(
 ) -> Tensor:
     if is_plain():
         array = x.array
-        scales = _scales(array.shape, axes, eps, array.dtype)
-        return leaf(_LAYER_NORM_TO_X.evaluate(g.array, array, weight.array, *scales, axes=axes))
+        given = scales(array.shape, axes, eps, array.dtype)
+        return leaf(_LAYER_NORM_TO_X.evaluate(g.array, array, weight.array, *given, axes=axes))
     return apply(_standardize_error, (multiply(g, weight), x), {"axes": axes, "eps": eps})
 
 
@@ -261,8 +261,8 @@ def _layer_norm_to_weight(
 ) -> Tensor:
     if is_plain():
         array = x.array
-        scales = _scales(array.shape, axes, eps, array.dtype)
-        return leaf(_LAYER_NORM_TO_WEIGHT.evaluate(array, g.array, *scales, axes=axes))
+        given = scales(array.shape, axes, eps, array.dtype)
+        return leaf(_LAYER_NORM_TO_WEIGHT.evaluate(array, g.array, *given, axes=axes))
     return multiply(g, standardize(x, axes, eps))
 
 

@@ -20,6 +20,8 @@ from schuss.tensor import Array, float32, float64
 
 __all__ = ["Recipe", "class_index", "is_loaded", "load_recipes", "number", "places", "recipes"]
 
+# What there is one number for in the result.
+_REDUCTIONS = {"largest": "row", "total": "row", "down": "column"}
 # Arrays of fewer elements can go through machine code, and from so many calls on they do.
 _FEW = 1024
 _PATIENCE = 5000
@@ -49,10 +51,10 @@ class Recipe:
             (one for each row), `c:classes` (an integer for each row), `w:column` (a number for
             each place in a row), `n:number` (one).
         steps: a line for each, `name = function operand ...`: an elementwise function of NumPy, or
-            `largest` or `total` of each row. What comparisons find are 1 and 0. `y@` is of each
-            row of y only the number that its class names. The last is the result. One that is as
-            large as the first input is put in its place, so that steps after it must not read the
-            input.
+            `largest` or `total` of each row, or `down`, the total of each column. What comparisons
+            find are 1 and 0. `y@` is of each row of y only the number that its class names. The
+            last is the result. One that is as large as the first input is put in its place, so that
+            steps after it must not read the input.
         listed: whether `load_recipes` gets machine code for it.
 
     Raises:
@@ -76,18 +78,26 @@ class Recipe:
                 raise ValueError(f"Recipe: expected operands that are there, got {missing}.")
             self.steps.append((function, name, tuple(operands)))
             if not name.endswith("@"):
-                full = function not in ("largest", "total") and any(
-                    self.kinds[o] == "full" for o in operands if not o.endswith("@")
-                )
-                self.kinds[name] = "full" if full else "row"
+                self.kinds[name] = self._kind(function, operands)
             self.functions.setdefault(function, getattr(np, function, None))
         self.result = self.steps[-1][1]
         self.is_row = self.kinds[self.result] == "row"
         # Without rows, axes do not matter.
         self.is_elementwise = set(self.kinds.values()) <= {"full", "number"}
+        # Columns are those of two axes.
+        self._from_last = 2 if "down" in self.functions else 1
         self.native: dict[Any, Any] = {}
         if listed:
             await_machine_code(self._bind)
+
+    def _kind(self, function: str, operands: list[str]) -> str:
+        """Return what a step's result has numbers for."""
+        if function in _REDUCTIONS:
+            return _REDUCTIONS[function]
+        kinds = {self.kinds[o] for o in operands if not o.endswith("@")}
+        if "full" in kinds or {"row", "column"} <= kinds:
+            return "full"
+        return "column" if "column" in kinds else "row"
 
     def _bind(self) -> None:
         from schuss.compiler.recipes import bind_recipe
@@ -101,9 +111,11 @@ class Recipe:
         Args:
             first: the first input, floats.
             rest: the others, of the same dtype; rows and classes without `axes`.
-            axes: along which rows lie, from 0 on.
+            axes: along which rows lie, or columns, from 0 on.
         """
-        if first.size >= _FEW or not (self.is_elementwise or axes == (first.ndim - 1,)):
+        if first.size >= _FEW or not (
+            self.is_elementwise or axes == (first.ndim - self._from_last,)
+        ):
             return self.follow(first, *rest, axes=axes)
         native = self.native.get(first.dtype)
         if native is None:
@@ -149,7 +161,7 @@ class Recipe:
             if function == "largest":
                 known[name] = _largest(known[operands[0]], axes, None, None, True)
                 continue
-            if function == "total":
+            if function in ("total", "down"):
                 known[name] = sum_value(known[operands[0]], axes, True)
                 continue
             values = [

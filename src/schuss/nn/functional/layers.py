@@ -16,6 +16,8 @@ from schuss.nn.functional._checks import (
     require_tensors,
 )
 from schuss.primitives import contraction, normalization
+from schuss.primitives.batch_norm import batch_norm as normalize_batch
+from schuss.primitives.batch_norm import is_small
 from schuss.primitives.indexing import look_up
 from schuss.primitives.normalization import standardize
 from schuss.primitives.recipe import number
@@ -261,33 +263,49 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     _check_batch(input, running_mean, running_var, weight, training)
-    axes = (0, *range(2, input.ndim))
-    per_channel = (1, input.shape[1]) + (1,) * (input.ndim - 2)
+    ndim, dtype = input.array.ndim, input.array.dtype
+    axes = (0,) if ndim == 2 else (0, *range(2, ndim))
+    per_channel = (1, input.array.shape[1]) + (1,) * (ndim - 2)
 
     def spread(x: Tensor) -> Tensor:
-        return x if input.ndim == 2 else x.reshape(per_channel)
+        return x if ndim == 2 else x.reshape(per_channel)
 
-    if training:
-        mean = input.mean(axis=axes, keepdims=True)
-        centred = input - mean
-        variance = (centred * centred).mean(axis=axes, keepdims=True)
-        count = input.size // input.shape[1]
-        with no_grad():
-            if running_mean is not None:
-                _move(running_mean, mean.reshape(-1), momentum)
-            if running_var is not None:
-                _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
-    else:
+    if weight is not None:
+        weight = spread(weight)
+    if bias is not None:
+        bias = spread(bias)
+    if not training:
         assert running_mean is not None  # _check_batch made sure
         assert running_var is not None
-        centred = input - spread(running_mean)
-        variance = spread(running_var)
-    normal = centred / ops.sqrt(variance + eps)
-    return _scaled(
-        normal,
-        None if weight is None else spread(weight),
-        None if bias is None else spread(bias),
-    )
+        centred, variance = input - spread(running_mean), spread(running_var)
+    elif weight is None or bias is None or bias.array.dtype is not dtype or not is_small(input):
+        centred, variance = _batch_figures(input, axes, running_mean, running_var, momentum)
+    else:
+        if running_mean is not None or running_var is not None:
+            with no_grad():
+                _batch_figures(input, axes, running_mean, running_var, momentum)
+        return normalize_batch(input, weight, bias, axes, eps)
+    return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
+
+
+def _batch_figures(
+    x: Tensor,
+    axes: tuple[int, ...],
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    momentum: float | Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return the distances from the mean, and the variance; move the running figures."""
+    mean = x.mean(axis=axes, keepdims=True)
+    centred = x - mean
+    variance = (centred * centred).mean(axis=axes, keepdims=True)
+    count = x.size // x.shape[1]
+    with no_grad():
+        if running_mean is not None:
+            _move(running_mean, mean.reshape(-1), momentum)
+        if running_var is not None:
+            _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
+    return centred, variance
 
 
 def _move(running: Tensor, batch: Tensor, momentum: float | Tensor) -> None:
