@@ -16,6 +16,7 @@ from schuss.primitives import (
     class_loss,
     elementwise,
     likelihood,
+    logsumexp,
     normalization,
     random,
     recipe,
@@ -25,7 +26,15 @@ from schuss.primitives.recipe import Recipe, number
 
 RECIPES = {
     name: value
-    for module in (batch_norm, class_loss, elementwise, likelihood, normalization, softmax)
+    for module in (
+        batch_norm,
+        class_loss,
+        elementwise,
+        likelihood,
+        logsumexp,
+        normalization,
+        softmax,
+    )
     for name, value in vars(module).items()
     if isinstance(value, Recipe)
 }

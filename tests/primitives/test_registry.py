@@ -471,6 +471,15 @@ SAMPLES: dict[str, list[Sample]] = {
         for x, w, axes in ((X34, numbers(4), (1,)), (X34[0], numbers(4), (0,)),
                            (X234, numbers(3, 4), (1, 2)), (X34[::2], numbers(4), (1,)))
     ],
+    "logsumexp": [
+        Sample(lambda x, a=a, k=k: F.logsumexp(x, a, k),
+               lambda x, a=a, k=k: np.log(np.exp(x).sum(axis=a, keepdims=k)), (x,),
+               torch=lambda T, x, a=a, k=k: T.logsumexp(x, tuple(range(x.ndim)) if a is None else a,
+                                                        keepdim=k))
+        for x, a, k in ((X34, None, False), (X34, 1, True), (X34, 0, False), (X34, -1, False),
+                        (X234, (0, 2), True), (X34[0], 0, False), (MANY, 1, False),
+                        (X34.T, None, True))
+    ],
     "batch_norm": [
         Sample(raw("batch_norm", axes=axes, eps=1e-3),
                lambda x, w, b, axes=axes: standardized(x, axes, 1e-3) * w + b, (x, w, w[::-1]),

@@ -9,7 +9,6 @@ from schuss.functions.creation import (
     ones,
 )
 from schuss.functions.elementwise import (
-    isfinite,
     logical_not,
     root,
 )
@@ -18,8 +17,9 @@ from schuss.functions.shapes import (
     moveaxis,
 )
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import abs, exp, log, pow
+from schuss.primitives.elementwise import abs, pow
 from schuss.primitives.logic import equal, greater, not_equal, where
+from schuss.primitives.logsumexp import logsumexp
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.normalization import variance
 from schuss.primitives.reduction import (
@@ -186,19 +186,6 @@ def diff(
     for _ in range(n):
         x = x[1:] - x[:-1]
     return moveaxis(x, 0, axis)
-
-
-def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
-    """Return log(sum(exp(x))) over `axis` without overflow."""
-    x = as_float(x)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "logsumexp")
-    top = max(x.detach(), axis, keepdims=True)
-    top = where(isfinite(top), top, 0.0)
-    total = log(sum(exp(x - top), axis, keepdims=True)) + top
-    if keepdims:
-        return total
-    return reshape(total, reduced_shape(x.shape, normalize_axes(axis, x.ndim, "logsumexp"), False))
 
 
 @torch_names(p="ord")
