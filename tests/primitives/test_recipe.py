@@ -17,6 +17,7 @@ from schuss.primitives import (
     elementwise,
     likelihood,
     logsumexp,
+    norm,
     normalization,
     random,
     recipe,
@@ -32,6 +33,7 @@ RECIPES = {
         elementwise,
         likelihood,
         logsumexp,
+        norm,
         normalization,
         softmax,
     )

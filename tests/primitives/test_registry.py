@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import schuss.functions as F
+import schuss.nn.functional  # noqa: F401  # registers primitives of its own
 from schuss import random
 from schuss.backprop import vjp
 from schuss.compiler.faces import Elementwise
@@ -479,6 +480,13 @@ SAMPLES: dict[str, list[Sample]] = {
         for x, a, k in ((X34, None, False), (X34, 1, True), (X34, 0, False), (X34, -1, False),
                         (X234, (0, 2), True), (X34[0], 0, False), (MANY, 1, False),
                         (X34.T, None, True))
+    ],
+    "norm": [
+        Sample(lambda x, a=a, k=k: F.norm(x, a, k),
+               lambda x, a=a, k=k: np.sqrt((x * x).sum(axis=a, keepdims=k)), (x,),
+               torch=lambda T, x, a=a, k=k: T.linalg.vector_norm(x, dim=a, keepdim=k))
+        for x, a, k in ((X34, None, False), (X34, 1, True), (X34, 0, False), (X234, (0, 2), True),
+                        (X34[0], 0, False), (MANY, 1, False), (X34.T, None, True))
     ],
     "batch_norm": [
         Sample(raw("batch_norm", axes=axes, eps=1e-3),

@@ -90,12 +90,6 @@ def positive(x: TensorLike) -> Tensor:
     return as_tensor(x)
 
 
-def root(x: Tensor) -> Tensor:
-    """Square root with derivative 0 at 0, where a norm and a deviation have no direction."""
-    flat = equal(x, 0.0)
-    return where(flat, 0.0, sqrt(where(flat, 1.0, x)))
-
-
 def square(x: TensorLike) -> Tensor:
     """Return x * x, elementwise."""
     return multiply(x, x)

@@ -10,7 +10,6 @@ from schuss.functions.creation import (
 )
 from schuss.functions.elementwise import (
     logical_not,
-    root,
 )
 from schuss.functions.naming import torch_names
 from schuss.functions.shapes import (
@@ -21,6 +20,7 @@ from schuss.primitives.elementwise import abs, pow
 from schuss.primitives.logic import equal, greater, not_equal, where
 from schuss.primitives.logsumexp import logsumexp
 from schuss.primitives.movement import concat, permute_dims, reshape
+from schuss.primitives.norm import euclidean_norm, root
 from schuss.primitives.normalization import variance
 from schuss.primitives.reduction import (
     Axis,
@@ -195,7 +195,11 @@ def norm(
     """Return the vector norm over `axis`: (sum |x|**ord)**(1/ord), or the largest |x| for inf."""
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "norm")
-    size = abs(as_float(x))
+    if not isinstance(x, Tensor) or x.array.dtype.kind != "f":
+        x = as_float(x)
+    if ord == 2:
+        return euclidean_norm(x, normalize_axes(axis, x.array.ndim, "norm"), keepdims)
+    size = abs(x)
     if ord == math.inf:
         return max(size, axis, keepdims)
     if ord == -math.inf:
@@ -204,8 +208,6 @@ def norm(
         return sum(astype(not_equal(size, 0.0), size.dtype), axis, keepdims)
     if ord == 1:
         return sum(size, axis, keepdims)
-    if ord == 2:
-        return root(sum(size * size, axis, keepdims))
     if ord < 0:
         return pow(sum(pow(size, float(ord)), axis, keepdims), 1.0 / ord)
     # A power's derivative at 0 may be infinite; the norm's is taken as 0 there.
