@@ -72,14 +72,14 @@ class Chooser:
         """Note how long a step took on so many threads."""
         if size != self._now:
             return
-        self._times.append(seconds)
-        if len(self._times) == self._block or self._is_lost():
+        times = self._times
+        times.append(seconds)
+        if len(times) == self._block or (seconds > self._limit and self._is_lost()):
             self._look()
 
     def _is_lost(self) -> bool:
         """Whether the last two runs took so long that there is no need to see more of them."""
-        limit = _SLOWER * self._before if self._is_trial else _LOST * self._best
-        return len(self._times) > 2 and min(self._times[-2:]) > limit
+        return len(self._times) > 2 and min(self._times[-2:]) > self._limit
 
     def _start(self, most: int) -> None:
         """Forget all times, and begin with all threads."""
@@ -94,6 +94,7 @@ class Chooser:
         self._patience = _PATIENCE if is_sure else 0
         self._looks, self._hope = 0, 1
         self._block = _BLOCK if is_sure else _TRIAL
+        self._limit = math.inf
 
     def _look(self) -> None:
         """Choose by the times of the runs since the last look."""
@@ -115,6 +116,7 @@ class Chooser:
             self._best = min(self._best, median)
             self._promise[self._now] = min(self._promise[self._now], median)
             self._block = _BLOCK
+        self._limit = _SLOWER * self._before if self._is_trial else _LOST * self._best
 
     def _is_trial_due(self, median: float) -> bool:
         if self._looks >= self._patience or median > _SLOWER * self._best:

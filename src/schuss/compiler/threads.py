@@ -293,11 +293,13 @@ def team_size() -> int:
 
 def team(size: int) -> Team:
     """Return the team of this size, which lives as long as the process."""
-    with _LOCK:
-        found = _teams.get(size)
-        if found is None:
-            found = _teams[size] = Team(size)
+    found = _teams.get(size)
+    if found is not None:
         return found
+    with _LOCK:
+        if size not in _teams:
+            _teams[size] = Team(size)
+        return _teams[size]
 
 
 @cache
