@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from schuss.compiler.faces import Elementwise, Reduction
 from schuss.compiler.graph import Graph, Node, again, cost_of, made
+from schuss.compiler.one_hot import picks_one_of_each_row
 from schuss.compiler.table import QUICK
 
 __all__ = ["orient"]
 
-# Fewer units are not worth it, nor are more rows for each unit: every thread reads all of these.
-_LEAST_UNITS, _MOST_ROWS = 64, 2
+# With more rows for each unit it is not worth it: every thread reads all of these. A layer of fewer
+# units follows the one before, if there are so many rows.
+_LEAST_UNITS, _MOST_ROWS, _LEAST_ROWS = 64, 2, 32
 # Parameters of the largest layers that are looked at.
 _MOST_PARAMETERS = 1_000_000
 
@@ -35,21 +37,25 @@ def orient(graph: Graph) -> None:
     trained = {s.node for s in graph.states if s.updated is not None}
     chosen: set[Node] = set()
     for node in nodes:
-        if node not in chosen and _is_layer(node, trained):
+        if node not in chosen and _is_layer(node, trained, chosen):
             chosen |= _together(node, readers, roots) or set()
     if chosen:
         _Turner(graph, chosen).run(nodes)
 
 
-def _is_layer(node: Node, trained: set[Node]) -> bool:
-    """Whether a node multiplies by the transposed parameters of a layer."""
+def _is_layer(node: Node, trained: set[Node], chosen: set[Node]) -> bool:
+    """Whether a node multiplies by the transposed parameters of a layer that gains by it."""
     if node.op != "matmul" or len(node.shape) != 2 or node.dtype.kind != "f":
         return False
     x, y = node.inputs
-    rows, units = node.shape
     is_weight = y.op == "permute_dims" and y.inputs[0] in trained
-    fits = units >= _LEAST_UNITS and rows <= _MOST_ROWS * units and y.size <= _MOST_PARAMETERS
-    return is_weight and fits and x.op != "permute_dims"
+    if not is_weight or y.size > _MOST_PARAMETERS:
+        return False
+    rows, units = node.shape
+    if units < _LEAST_UNITS:
+        # Its rows are short, where columns make whole vectors.
+        return x in chosen and rows >= _LEAST_ROWS
+    return rows <= _MOST_ROWS * units and x.op != "permute_dims"
 
 
 def _together(seed: Node, readers: dict[Node, list[Node]], roots: set[Node]) -> set[Node] | None:
@@ -82,6 +88,7 @@ def _together(seed: Node, readers: dict[Node, list[Node]], roots: set[Node]) -> 
 def _takes_either(node: Node) -> bool:
     """Whether a node reads a matrix as well when it is transposed."""
     is_sum = node.primitive is not None and isinstance(node.primitive.lower, Reduction)
+    is_sum = is_sum or (node.op == "gather" and picks_one_of_each_row(node, node.inputs[0].shape))
     is_product = node.op == "matmul" and all(len(x.shape) == 2 for x in node.inputs)
     return is_sum or is_product or (node.op == "permute_dims" and len(node.shape) == 2)
 
@@ -135,6 +142,11 @@ class _Turner:
         """Return a node that reads transposed values and gives what it gave."""
         if node.op == "matmul":
             return again(node, tuple(self._straight(x) for x in node.inputs))
+        if node.op == "gather":
+            x, rows, columns = node.inputs
+            return again(
+                node, (self._new[x], self._new.get(columns, columns), self._new.get(rows, rows))
+            )
         (x,) = node.inputs
         if node.op == "permute_dims":
             turns = node.attributes["axes"] == (1, 0)

@@ -148,8 +148,8 @@ def _panels(node: Node, layouts: Layouts) -> tuple[Shape, bool] | None:
     # Where y lies across, either its panels are transposed, or (turned) those of x and the result.
     turned = sides[1][0] and not sides[0][0] and n * inner > m * (n + inner)
     # A panel that is mostly empty would cost as much as a full one.
-    across = m if turned else n
-    return (shape, turned) if 2 * across >= shape.panel else None
+    turned = turned and 2 * m >= shape.panel
+    return (shape, turned) if 2 * (m if turned else n) >= shape.panel else None
 
 
 def write_product(k: Special) -> None:
