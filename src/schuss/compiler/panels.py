@@ -28,8 +28,8 @@ CHUNK = 48
 LEAST_ROWS = 3
 # Bytes of panels that are kept in a core's second cache while S goes by.
 _BLOCK = 512 * 1024
-# Elements of a strip, at least.
-_STRIP = 1024
+# Elements of a strip, at least; bytes of a panel that stays in the nearest cache.
+_STRIP, _NEAREST = 1024, 16 * 1024
 # Beyond this length a panel no longer stays in the second cache.
 _LONGEST = 4096
 
@@ -66,11 +66,14 @@ def shape_of(kind: str) -> Shape:
     return Shape(kind, width // SIZE[kind], 4 if width == 64 else 2)
 
 
-def strip_of(columns: int) -> int:
+def strip_of(shape: Shape, inner: int, columns: int) -> int:
     """Return how many rows of tiles are computed before what follows them.
 
-    What follows writes about as many cache lines as a core can be about to write at once.
+    What follows writes about as many cache lines as a core can be about to write at once. But
+    where a panel is too large for the nearest cache, it goes by once for a whole chunk.
     """
+    if inner * shape.panel * SIZE[shape.kind] > _NEAREST:
+        return CHUNK // ROWS
     return max(_STRIP // (ROWS * columns), 1)
 
 

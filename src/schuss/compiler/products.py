@@ -217,7 +217,7 @@ def _call_panels(
     then = ["%then", "%table"] if k.followed else ["null", "null"]
     values: list[str | int | Scalar] = [
         s, *steps, v, v_step, f.number(v_across), c, n, inner, block, "%scratch", *of_s, *of_v,
-        strip_of(n) if k.followed else CHUNK, *then,
+        strip_of(shape, inner, n) if k.followed else CHUNK, *then,
     ]  # fmt: skip
     kinds = ["ptr" if isinstance(v, str) else "i64" for v in values]
     f.declare(name, "void", kinds)
