@@ -14,6 +14,7 @@ from schuss.primitives.base import (
     Spec,
     apply,
     as_tensor,
+    record,
 )
 from schuss.primitives.movement import reshape
 from schuss.primitives.recipe import await_machine_code
@@ -262,6 +263,12 @@ def getitem(x: Tensor, index: Any) -> Tensor:
             return apply(_slice, (x,), {"template": (index,)})
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {x.shape}).") from None
+    if kind is tuple and TRACER.get() is None and _is_plain(index):
+        try:
+            out = x.array[index]
+        except IndexError as error:
+            raise IndexError(f"index: {error} (shape {x.shape}).") from None
+        return record(_slice, (x,), {"template": index}, out, x.requires_grad)
     if isinstance(index, Tensor) and x.array.ndim:
         array = index.array
         if array.dtype.kind == "i":
@@ -295,6 +302,19 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         return apply(_gather, (x, *arrays), {"template": tuple(template)})
     except IndexError as error:
         raise IndexError(f"index: {error} (shape {x.shape}).") from None
+
+
+def _is_plain(index: tuple[Any, ...]) -> bool:
+    """Return whether an index is of integers, and slices without tensors."""
+    for item in index:
+        kind = type(item)
+        if kind is slice:
+            for part in (item.start, item.stop, item.step):
+                if part is not None and type(part) is not int:
+                    return False
+        elif kind is not int:
+            return False
+    return True
 
 
 def _plain_slice(item: slice) -> slice:

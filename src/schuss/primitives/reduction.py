@@ -22,7 +22,7 @@ from schuss.primitives.base import (
 from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.logic import equal
 from schuss.primitives.sums import LONG_SUM, reduced_shape, sum_value
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, int64, is_plain, leaf
+from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -311,15 +311,17 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
     def function(
         x: TensorLike, axis: int | None = None, keepdims: bool = False, **names: Any
     ) -> Tensor:
-        from schuss.primitives.movement import reshape
-
         if not isinstance(x, Tensor):
             x = as_tensor(x)
         if names:
             axis, keepdims = torch_axis(axis, keepdims, names, name)
-        shape = x.array.shape
-        if axis is None and not keepdims and x.array.size and TRACER.get() is None:
-            return leaf(np.asarray(value(x.array)))
+        array = x.array
+        if axis is None and not keepdims and array.size and TRACER.get() is None:
+            return leaf(np.asarray(value(array)))
+        # Here, since to find a module takes as long as to find the position.
+        from schuss.primitives.movement import reshape
+
+        shape = array.shape
         if axis is None:
             x, axes = reshape(x, (x.size,)), normalize_axes(0, 1, name)
             kept = (1,) * len(shape)
@@ -342,14 +344,22 @@ argmax = _position("argmax", np.ndarray.argmax)
 argmin = _position("argmin", np.ndarray.argmin)
 
 
+_WHOLE = (slice(None),) * 64
+_TURNED = slice(None, None, -1)
+_accumulate: Any = np.add.accumulate
+
+
 def _cumulative_value(x: Array, *, axis: int, reverse: bool) -> Array:
-    wide = np.float64 if x.dtype == float32 and x.shape[axis] >= LONG_SUM else x.dtype
+    own = x.dtype
+    wide = float64 if x.shape[axis] >= LONG_SUM and own == float32 else own
     if reverse:
-        x = np.flip(x, axis)
-    total = np.add.accumulate(x, axis, wide)
-    if wide is not x.dtype:
-        total = total.astype(x.dtype)
-    return np.flip(total, axis) if reverse else total
+        # What np.flip does, in a fifth of the time.
+        turned = (*_WHOLE[:axis], _TURNED)
+        x = x[turned]
+    total: Array = _accumulate(x, axis, wide)
+    if wide is not own:
+        total = total.astype(own)
+    return total[turned] if reverse else total
 
 
 _cumulative_sum: Primitive = Primitive(
@@ -373,14 +383,17 @@ def cumulative_input(
         x = as_tensor(x)
     if names:
         axis, _ = torch_axis(axis, False, names, owner)
+    array = x.array
+    ndim = array.ndim
     if axis is None:
-        if x.ndim != 1:
+        if ndim != 1:
             raise ValueError(f"{owner}: expected axis= for shape {x.shape}, got none.")
         axis = 0
-    (axis,) = normalize_axes(axis, x.ndim, owner)
+    if type(axis) is not int or not 0 <= axis < ndim:
+        (axis,) = normalize_axes(axis, ndim, owner)
     if dtype is not None:
         return astype(x, dtype), axis
-    return (x if x.dtype.kind == "f" else astype(x, int64)), axis
+    return (x if array.dtype.kind == "f" else astype(x, int64)), axis
 
 
 def cumulative_sum(
@@ -400,13 +413,18 @@ def cumulative_sum(
         include_initial: whether a 0 comes first.
         names: `dim`, as PyTorch calls it.
     """
-    x, axis = cumulative_input(x, axis, dtype, names, "cumulative_sum")
-    total = apply(_cumulative_sum, (x,), {"axis": axis, "reverse": False})
+    x, place = cumulative_input(x, axis, dtype, names, "cumulative_sum")
+    attributes = {"axis": place, "reverse": False}
+    if TRACER.get() is not None:
+        total = apply(_cumulative_sum, (x,), attributes)
+    else:
+        out = _cumulative_value(x.array, axis=place, reverse=False)
+        total = record(_cumulative_sum, (x,), attributes, out, x.requires_grad)
     if not include_initial:
         return total
     from schuss.primitives.movement import pad
 
-    return pad(total, [(int(a == axis), 0) for a in range(x.ndim)])
+    return pad(total, [(int(a == place), 0) for a in range(x.ndim)])
 
 
 mean.primitive = _mean  # type: ignore[attr-defined]
