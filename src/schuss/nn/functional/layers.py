@@ -263,17 +263,16 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     _check_batch(input, running_mean, running_var, weight, training)
-    ndim, dtype = input.array.ndim, input.array.dtype
-    axes = (0,) if ndim == 2 else (0, *range(2, ndim))
-    per_channel = (1, input.array.shape[1]) + (1,) * (ndim - 2)
+    shape, dtype = input.array.shape, input.array.dtype
+    axes: tuple[int, ...] = (0,)
 
     def spread(x: Tensor) -> Tensor:
-        return x if ndim == 2 else x.reshape(per_channel)
+        return x if len(shape) == 2 else x.reshape((1, shape[1]) + (1,) * (len(shape) - 2))
 
-    if weight is not None:
-        weight = spread(weight)
-    if bias is not None:
-        bias = spread(bias)
+    if len(shape) > 2:
+        axes = (0, *range(2, len(shape)))
+        weight = None if weight is None else spread(weight)
+        bias = None if bias is None else spread(bias)
     if not training:
         assert running_mean is not None  # _check_batch made sure
         assert running_var is not None
@@ -319,19 +318,23 @@ def _check_batch(
     weight: Tensor | None,
     training: bool,
 ) -> None:
-    require_tensors("BatchNorm", x=x)
-    known = next((t for t in (weight, running_mean, running_var) if t is not None), None)
-    channels = known.shape[0] if known is not None else "channels"
-    if x.ndim < 2 or (known is not None and x.shape[1] != channels):
+    if not isinstance(x, Tensor):
+        require_tensors("BatchNorm", x=x)
+    known = weight
+    if known is None:
+        known = running_var if running_mean is None else running_mean
+    channels = known.array.shape[0] if known is not None else "channels"
+    shape = x.array.shape
+    if len(shape) < 2 or (known is not None and shape[1] != channels):
         raise ValueError(
             f"BatchNorm: expected x of shape (batch, {channels}, ...), got {x.shape}; "
             "axis 1 holds the channels."
         )
     if known is None:
         require_floating("BatchNorm", "x", x)
-    else:
+    elif x.array.dtype is not known.array.dtype:
         require_same_dtype("BatchNorm", "x", x, known)
-    if training and x.size <= x.shape[1]:
+    if training and x.array.size <= shape[1]:
         raise ValueError(
             f"BatchNorm: expected more than 1 value per channel when training, got {x.shape}; "
             "use larger batches, or leave out a last batch of one row."
