@@ -37,7 +37,8 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
 
     Returns:
         A function of the inputs, of which the first is overwritten by a result as large as it; a
-        result that is a number for each row comes after the inputs. See `inner_loops.bind`.
+        result that is a number for each row comes after the inputs, and so does what the recipe
+        has beside its result. See `inner_loops.bind`.
 
     Raises:
         ValueError: for a recipe whose result cannot take the place of the first input, or that
@@ -49,6 +50,9 @@ def bind_recipe(recipe: Any, dtype: np.dtype[Any]) -> Any:
     if recipe.is_row:
         registers[recipe.result] = len(kinds)
         kinds.append(ROW)
+    if recipe.beside is not None:
+        registers[recipe.beside] = len(kinds)
+        kinds.append(FULL)
     if len(kinds) > MOST_ARGUMENTS:
         raise ValueError(f"Recipe: expected at most {MOST_ARGUMENTS} inputs, got {len(kinds)}.")
     taken = len(kinds)

@@ -13,7 +13,7 @@ from schuss.compiler.faces import Composition
 from schuss.primitives.base import REGISTRY, Primitive, apply, record
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
 from schuss.primitives.normalization import Axes, scales, standardize
-from schuss.primitives.recipe import Recipe
+from schuss.primitives.recipe import Handed, Recipe
 from schuss.primitives.reduction import mean
 from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
 
@@ -48,9 +48,7 @@ _BATCH_NORM = Recipe(
     """,
 )
 # From the deviation's error d on, those of what it is computed from.
-_TO_X = Recipe(
-    "g x w:column share:number eps:number",
-    f"""
+_BACK = f"""
     {_STANDARDIZED}
     u = divide y v
     g = multiply g w
@@ -69,8 +67,15 @@ _TO_X = Recipe(
     d = down u
     d = multiply d share
     g = add g d
-    """,
+    """
+_TO_X = Recipe("g x w:column share:number eps:number", _BACK)
+# With the weight's error p.
+_TO_BOTH = Recipe(
+    "g x w:column share:number eps:number",
+    _BACK.replace("u = divide y v", "u = divide y v\n p = multiply g u"),
+    beside="p",
 )
+_handed = Handed()
 _TO_WEIGHT = Recipe(
     "x g share:number eps:number",
     f"""
@@ -97,6 +102,12 @@ def _to_x(
 ) -> Tensor:
     if is_plain():
         array = x.array
+        if weight.requires_grad and array.shape[1] > 1 and array.ndim == 2:
+            given = scales(array.shape, axes, eps, array.dtype)
+            both = _TO_BOTH.evaluate_both(g.array, array, weight.array, *given)
+            if both is not None:
+                _handed.put(both[1], g, array, eps)
+                return leaf(both[0])
         return leaf(_follow(_TO_X, array, axes, eps, g.array, array, weight.array))
     error = REGISTRY["standardize_error"]
     return apply(error, (multiply(g, weight), x), {"axes": axes, "eps": eps})
@@ -107,7 +118,10 @@ def _to_weight(
 ) -> Tensor:
     if is_plain():
         array = x.array
-        return leaf(_follow(_TO_WEIGHT, array, axes, eps, array, g.array))
+        found = _handed.take(g, array, eps)
+        return leaf(
+            _follow(_TO_WEIGHT, array, axes, eps, array, g.array) if found is None else found
+        )
     return multiply(g, standardize(x, axes, eps))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from schuss.compiler.faces import Composition
 from schuss.primitives.base import Primitive, apply, record
 from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt, subtract
-from schuss.primitives.recipe import Recipe, number
+from schuss.primitives.recipe import Handed, Recipe, number
 from schuss.primitives.reduction import restore, same_dtype, sum
 from schuss.primitives.sums import reduced_shape
 from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
@@ -229,6 +229,12 @@ def _layer_norm_value(x: Array, weight: Array, bias: Array, *, axes: Axes, eps: 
 
 # What the rules below compute, where nothing is recorded, in one go.
 _LAYER_NORM_TO_X = Recipe("g x w:column share:number eps:number", "g = multiply g w\n" + _TO_X)
+_LAYER_NORM_TO_BOTH = Recipe(
+    "g x w:column share:number eps:number",
+    _TO_X.replace("y = divide y v", "y = divide y v\n p = multiply g y\n g = multiply g w"),
+    beside="p",
+)
+_handed = Handed()
 _LAYER_NORM_TO_WEIGHT = Recipe(
     "x g share:number eps:number",
     """
@@ -252,6 +258,11 @@ def _layer_norm_to_x(
     if is_plain():
         array = x.array
         given = scales(array.shape, axes, eps, array.dtype)
+        if weight.requires_grad and axes == (array.ndim - 1,):
+            both = _LAYER_NORM_TO_BOTH.evaluate_both(g.array, array, weight.array, *given)
+            if both is not None:
+                _handed.put(both[1], g, array, eps)
+                return leaf(both[0])
         return leaf(_LAYER_NORM_TO_X.evaluate(g.array, array, weight.array, *given, axes=axes))
     return apply(_standardize_error, (multiply(g, weight), x), {"axes": axes, "eps": eps})
 
@@ -261,6 +272,9 @@ def _layer_norm_to_weight(
 ) -> Tensor:
     if is_plain():
         array = x.array
+        found = _handed.take(g, array, eps)
+        if found is not None:
+            return leaf(found)
         given = scales(array.shape, axes, eps, array.dtype)
         return leaf(_LAYER_NORM_TO_WEIGHT.evaluate(array, g.array, *given, axes=axes))
     return multiply(g, standardize(x, axes, eps))

@@ -18,7 +18,16 @@ import numpy as np
 from schuss.primitives.sums import reduced_shape, sum_value
 from schuss.tensor import Array, float32, float64
 
-__all__ = ["Recipe", "class_index", "is_loaded", "load_recipes", "number", "places", "recipes"]
+__all__ = [
+    "Handed",
+    "Recipe",
+    "class_index",
+    "is_loaded",
+    "load_recipes",
+    "number",
+    "places",
+    "recipes",
+]
 
 # What there is one number for in the result.
 _REDUCTIONS = {"largest": "row", "total": "row", "down": "column"}
@@ -55,6 +64,7 @@ class Recipe:
             find are 1 and 0. `y@` is of each row of y only the number that its class names. The
             last is the result. One that is as large as the first input is put in its place, so that
             steps after it must not read the input.
+        beside: a name as large as the first input that `evaluate_both` returns as well.
         listed: whether `load_recipes` gets machine code for it.
 
     Raises:
@@ -65,7 +75,9 @@ class Recipe:
     array([-1.,  0.,  1.])
     """
 
-    def __init__(self, inputs: str, steps: str, *, listed: bool = True) -> None:
+    def __init__(
+        self, inputs: str, steps: str, *, beside: str | None = None, listed: bool = True
+    ) -> None:
         named = [entry.partition(":") for entry in inputs.split()]
         self.inputs = [name for name, _, _ in named]
         self.kinds = {name: kind or "full" for name, _, kind in named}
@@ -86,6 +98,7 @@ class Recipe:
         self.is_elementwise = set(self.kinds.values()) <= {"full", "number"}
         # Columns are those of two axes.
         self._from_last = 2 if "down" in self.functions else 1
+        self.beside = beside
         self.native: dict[Any, Any] = {}
         if listed:
             await_machine_code(self._bind)
@@ -138,6 +151,18 @@ class Recipe:
                 return found
         return self.follow(first, *whole, axes=axes)
 
+    def evaluate_both(self, first: Array, *rest: Array) -> tuple[Array, Array] | None:
+        """Return the result and what is beside it, or None where that is not for machine code.
+
+        The last axis has rows, or the first of two columns.
+        """
+        native = self.native.get(first.dtype)
+        if native is None or first.size >= _FEW:
+            return None
+        beside = _empty(first.shape, first.dtype)
+        found = native(first.copy(), *rest, beside)
+        return None if found is None else (found, beside)
+
     def _run(self, native: Any, first: Array, rest: tuple[Array, ...]) -> Any:
         """Return what machine code finds, or None."""
         # The copy lies in memory in order, and takes the result.
@@ -176,6 +201,24 @@ class Recipe:
                 known[name] = self.functions[function](*values)
         found = known[self.result]
         return found.reshape(rows) if self.is_row else found
+
+
+class Handed:
+    """What a derivative's rule found beside its own, for the next rule of the same node."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Array, Any, Array, float] | None = None
+
+    def put(self, found: Array, g: Any, x: Array, number: float) -> None:
+        """Keep what is found for the rule that comes with the same objects next."""
+        self._held = found, g, x, number
+
+    def take(self, g: Any, x: Array, number: float) -> Array | None:
+        """Return what was kept for these objects, once."""
+        held, self._held = self._held, None
+        if held is None or held[1] is not g or held[2] is not x or held[3] is not number:
+            return None
+        return held[0]
 
 
 def await_machine_code(bind: Callable[[], None]) -> None:

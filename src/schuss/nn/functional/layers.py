@@ -266,17 +266,14 @@ def batch_norm(
     shape, dtype = input.array.shape, input.array.dtype
     axes: tuple[int, ...] = (0,)
 
-    def spread(x: Tensor) -> Tensor:
-        return x if len(shape) == 2 else x.reshape((1, shape[1]) + (1,) * (len(shape) - 2))
-
     if len(shape) > 2:
         axes = (0, *range(2, len(shape)))
-        weight = None if weight is None else spread(weight)
-        bias = None if bias is None else spread(bias)
+        weight = None if weight is None else _spread(weight, input)
+        bias = None if bias is None else _spread(bias, input)
     if not training:
         assert running_mean is not None  # _check_batch made sure
         assert running_var is not None
-        centred, variance = input - spread(running_mean), spread(running_var)
+        centred, variance = input - _spread(running_mean, input), _spread(running_var, input)
     elif weight is None or bias is None or bias.array.dtype is not dtype or not is_small(input):
         centred, variance = _batch_figures(input, axes, running_mean, running_var, momentum)
     else:
@@ -285,6 +282,12 @@ def batch_norm(
                 _batch_figures(input, axes, running_mean, running_var, momentum)
         return normalize_batch(input, weight, bias, axes, eps)
     return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
+
+
+def _spread(figures: Tensor, x: Tensor) -> Tensor:
+    """Return a figure for each channel so that it broadcasts against x."""
+    after = x.ndim - 2
+    return figures.reshape((1, x.shape[1]) + (1,) * after) if after else figures
 
 
 def _batch_figures(
