@@ -62,6 +62,23 @@ def test_hopes_less_and_less() -> None:
     assert run(found, 1.0, 1.8, 4000)[2000:].count(2) < 60
 
 
+def test_pieces_of_many_steps_need_fewer_readings() -> None:
+    def runs_until_back(steps: int) -> int:
+        found = Chooser(SMALL)
+        while found.size() == 2:
+            found.took(2, 2.0, steps)
+            if found.size() == 1:
+                found.took(1, 1.0, steps)
+        for count in range(1000):
+            size = found.size()
+            found.took(size, 1.0 if size == 1 else 0.6, steps)
+            if size == 2:
+                return count
+        return 1000
+
+    assert runs_until_back(300) < runs_until_back(1) / 2
+
+
 def test_one_slow_step_changes_nothing() -> None:
     found = Chooser(LARGE)
     run(found, 1.0, 0.6, 40)

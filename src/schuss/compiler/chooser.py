@@ -14,8 +14,8 @@ _GUESSED_RATE = 1e11
 _SURELY_WORTH_SHARING = 300e-6
 # Many steps in one native call come in pieces of about this time, so that each is a reading.
 _PIECE_SECONDS, _TRIAL_SECONDS = 0.01, 0.002
-# Runs between two looks at the times, and those of a trial of the other size.
-_BLOCK, _TRIAL = 16, 5
+# Runs between two looks at the times, those of a trial of the other size, and the fewest of either.
+_BLOCK, _TRIAL, _FEWEST = 16, 5, 3
 # Looks until the other size is tried again: at first, and at most (it doubles if nothing changes).
 _PATIENCE, _MOST_PATIENCE = 4, 512
 # So many times slower than it was means that something has changed.
@@ -68,13 +68,15 @@ class Chooser:
         piece = _TRIAL_SECONDS if self._is_trial else _PIECE_SECONDS
         return max(1, int(piece / seconds))
 
-    def took(self, size: int, seconds: float) -> None:
-        """Note how long a step took on so many threads."""
+    def took(self, size: int, seconds: float, steps: int = 1) -> None:
+        """Note how long a step took on so many threads, one of so many in a native call."""
         if size != self._now:
             return
         times = self._times
         times.append(seconds)
-        if len(times) == self._block or (seconds > self._limit and self._is_lost()):
+        # The mean over many steps needs fewer readings beside it.
+        block = self._block if steps == 1 else max(self._block // 4, _FEWEST)
+        if len(times) >= block or (seconds > self._limit and self._is_lost()):
             self._look()
 
     def _is_lost(self) -> bool:
@@ -108,6 +110,7 @@ class Chooser:
             self._judge(median)
         elif self._is_trial_due(median):
             self._before = median
+            self._promise[self._now] = min(self._promise[self._now], median)
             self._is_trial = True
             self._block = _TRIAL
             self._other()

@@ -262,7 +262,7 @@ class Program:
                     self._provide_scratch(size)
                 self._pointers[1] = team.control
                 threads.launch(team, function, self._at)
-            self._chooser.took(size, (time.perf_counter() - start) / steps)
+            self._chooser.took(size, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
