@@ -214,3 +214,19 @@ def test_layer_norm_has_the_same_gradients_in_one_go(
         y.backward(ss.tensor(x[::-1].copy()))
         seen.append({n: t.grad.numpy().tobytes() for n, t in given.items() if n != frozen})
     assert seen[0] == seen[1]
+
+
+def test_the_row_of_a_linear_map_is_added_by_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    from schuss.primitives import contraction
+
+    given = []
+
+    def noted(out: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        given.append(bias)
+        return out + bias
+
+    monkeypatch.setitem(contraction._ADD_ROW.native, np.dtype(np.float32), noted)
+    x, weight, bias = ss.ones((2, 3)), ss.ones((4, 3)), ss.arange(4.0)
+    got = ss.nn.functional.linear(x, weight, bias)
+    np.testing.assert_array_equal(got.array, [[3.0, 4.0, 5.0, 6.0]] * 2)
+    assert len(given) == 1

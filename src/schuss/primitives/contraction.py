@@ -130,7 +130,7 @@ _ADD_ROW = Recipe("x b:column", "y = add x b")
 def _linear_value(x: Array, weight: Array, bias: Array) -> Any:
     out = x.dot(weight.T)
     if out.size < _FEW:
-        return _ADD_ROW.evaluate(out, bias)
+        return _ADD_ROW.evaluate(out, bias, axes=(1,))
     return np.add(out, bias, out)
 
 
