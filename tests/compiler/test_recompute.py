@@ -95,8 +95,9 @@ def test_an_activation_keeps_what_it_is_computed_of_alone(monkeypatch: pytest.Mo
     assert sizes[1] < sizes[0]
 
 
-def test_a_state_that_is_changed_first_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recompute, "_LEAST_BYTES", 0)
+def test_a_state_that_is_changed_first_is_read_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Large enough to be computed again, of a state that is not.
+    monkeypatch.setattr(recompute, "_LEAST_BYTES", 1000)
     monkeypatch.setattr(recompute, "_OPERATIONS_PER_BYTE", 1e9)
     shift = ss.tensor(np.zeros(30, "f4"))
 
@@ -114,3 +115,7 @@ def test_a_state_that_is_changed_first_is_not_read_again(monkeypatch: pytest.Mon
     for pair in expected:
         for got, value in zip(run(x), pair, strict=True):
             np.testing.assert_allclose(got.array, value, rtol=1e-4, atol=1e-5)
+    (program,) = run._programs.values()
+    stages = program.design.plan.stages
+    moved = [s for s in stages if any(n.op == "add" and n.shape == x.shape for n in s.nodes)]
+    assert len(moved) > 1

@@ -120,10 +120,6 @@ class Fuser:
             self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies, left
         )
 
-    def comes_before(self, first: Stage, then: Stage) -> bool:
-        """Whether one stage has to run before another."""
-        return bool(self.before[then.number] >> first.number & 1)
-
     # Building stages.
 
     def _new(self, shape: tuple[int, ...] | None, node: Node) -> Stage:

@@ -49,10 +49,7 @@ class _Reads:
         for node in fuser.graph.nodes():
             self.add(node)
         self.roots = {fuser.layouts.of(x).root for x in fuser.graph.roots()}
-        states = [s for s in fuser.graph.states if s.updated is not None]
-        updates = {s.node: fuser.layouts.of(s.updated).root for s in states if s.updated}
-        # The stages that change states, if any does.
-        self.writers = {node: fuser.stage_of.get(root) for node, root in updates.items()}
+        self.changed = {s.node for s in fuser.graph.states if s.updated is not None}
 
     def add(self, node: Node) -> None:
         """Note what a node of a stage reads."""
@@ -145,7 +142,8 @@ class _Values:
             known = {self.fuser.layouts.of(x).root for n in reader.nodes for x in n.inputs}
             added += sum(x.nbytes for x in read if x not in known and x.array is None)
             operations += sum(_cost(node) * node.size for node in computed)
-            if not all(self._is_there(x, reader) for x in read):
+            # To read a state later may mean that its update has to be copied into it at the end.
+            if any(x in self.reads.changed and x.nbytes >= _LEAST_BYTES for x in read):
                 return False
         return saved > added and operations <= _OPERATIONS_PER_BYTE * (saved - added)
 
@@ -155,14 +153,6 @@ class _Values:
             for reader in self.readers[value]:
                 found.setdefault(reader, []).append(value)
         return found
-
-    def _is_there(self, source: Node, reader: Stage) -> bool:
-        """Whether a value is still what it was when a stage reads it."""
-        if source not in self.reads.writers:
-            return True
-        writer = self.reads.writers[source]
-        later = writer is not None and not self.fuser.comes_before(writer, reader)
-        return later and source.nbytes < _LEAST_BYTES
 
     def _apply(self, values: list[Node]) -> None:
         for reader, wanted in self._by_reader(values).items():
