@@ -12,7 +12,7 @@ from typing import Any
 from schuss.compiler.faces import Composition
 from schuss.primitives.base import REGISTRY, Primitive, apply, record
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
-from schuss.primitives.normalization import Axes, scales, standardize
+from schuss.primitives.normalization import DEVIATIONS, Axes, scales, standardize
 from schuss.primitives.recipe import Handed, Recipe
 from schuss.primitives.reduction import mean
 from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
@@ -28,20 +28,11 @@ def composed(x: Tensor, weight: Tensor, bias: Tensor, *, axes: Axes, eps: float)
     return add(multiply(divide(centred, sqrt(add(variance, eps))), weight), bias)
 
 
-_STANDARDIZED = """
-    m = down x
-    m = multiply m share
-    y = subtract x m
-    u = multiply y y
-    v = down u
-    v = multiply v share
-    v = add v eps
-    v = sqrt v
-    """
+_DEVIATIONS = DEVIATIONS.replace("total", "down")
 _BATCH_NORM = Recipe(
     "x w:column b:column share:number eps:number",
     f"""
-    {_STANDARDIZED}
+    {_DEVIATIONS}
     y = divide y v
     y = multiply y w
     y = add y b
@@ -49,7 +40,7 @@ _BATCH_NORM = Recipe(
 )
 # From the deviation's error d on, those of what it is computed from.
 _BACK = f"""
-    {_STANDARDIZED}
+    {_DEVIATIONS}
     u = divide y v
     g = multiply g w
     u = multiply g u
@@ -79,7 +70,7 @@ _handed = Handed()
 _TO_WEIGHT = Recipe(
     "x g share:number eps:number",
     f"""
-    {_STANDARDIZED}
+    {_DEVIATIONS}
     y = divide y v
     y = multiply g y
     """,

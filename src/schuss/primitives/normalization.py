@@ -89,9 +89,8 @@ def variance(x: Tensor, axes: Axes, keepdims: bool, correction: float) -> Tensor
 # Standardisation.
 
 
-_STANDARDIZE = Recipe(
-    "x share:number eps:number",
-    """
+# The differences from the mean (y), and the square root of the variance (v).
+DEVIATIONS = """
     m = total x
     m = multiply m share
     y = subtract x m
@@ -100,6 +99,11 @@ _STANDARDIZE = Recipe(
     v = multiply v share
     v = add v eps
     v = sqrt v
+    """
+_STANDARDIZE = Recipe(
+    "x share:number eps:number",
+    f"""
+    {DEVIATIONS}
     y = divide y v
     """,
 )
@@ -135,15 +139,8 @@ _standardize = Primitive(
 )
 
 
-_TO_X = """
-    m = total x
-    m = multiply m share
-    y = subtract x m
-    u = multiply y y
-    v = total u
-    v = multiply v share
-    v = add v eps
-    v = sqrt v
+_TO_X = f"""
+    {DEVIATIONS}
     y = divide y v
     u = multiply g y
     a = total u
@@ -207,15 +204,8 @@ def standardize(x: Tensor, axes: Axes, eps: float) -> Tensor:
 
 _LAYER_NORM = Recipe(
     "x w:column b:column share:number eps:number",
-    """
-    m = total x
-    m = multiply m share
-    y = subtract x m
-    u = multiply y y
-    v = total u
-    v = multiply v share
-    v = add v eps
-    v = sqrt v
+    f"""
+    {DEVIATIONS}
     y = divide y v
     y = multiply y w
     y = add y b
@@ -237,15 +227,8 @@ _LAYER_NORM_TO_BOTH = Recipe(
 _handed = Handed()
 _LAYER_NORM_TO_WEIGHT = Recipe(
     "x g share:number eps:number",
-    """
-    m = total x
-    m = multiply m share
-    y = subtract x m
-    u = multiply y y
-    v = total u
-    v = multiply v share
-    v = add v eps
-    v = sqrt v
+    f"""
+    {DEVIATIONS}
     y = divide y v
     y = multiply g y
     """,
