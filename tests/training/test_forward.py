@@ -159,8 +159,10 @@ def test_a_resumed_run_with_native_validation_is_the_same(
         assert a | {"seconds": 0} == b | {"seconds": 0}
 
 
-def test_a_run_predicts_many_rows_by_native_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = train("iris", epochs=2, quiet=True, eager=True)
+def test_a_run_predicts_many_rows_by_native_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = train("iris", epochs=2, quiet=True, eager=True, out=tmp_path / "run")
     rows = np.tile([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]], (400, 1))
     expected = run.predict_proba(rows)
     assert run._forward is None
