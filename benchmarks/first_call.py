@@ -34,13 +34,14 @@ from peers.networks import NETWORKS, make_data
 # What each phase consists of: (module, name in it), none inside another of them.
 PHASES = {
     "passes": [
-        ("schuss.compiler.design", name) for name in ("simplify", "legalise", "fuse", "plan_memory")
+        ("schuss.compiler.pipeline", name)
+        for name in ("simplify", "legalise", "fuse", "plan_memory")
     ],
-    "text": [("schuss.compiler.design", "assemble")],
-    "OpenBLAS": [("schuss.compiler.native", "_blas")],
-    "compile": [("schuss.compiler.native", "_compile")],
-    "link": [("schuss.compiler.native", "_link")],
-    "run": [("schuss.compiler.program", "Program.run")],
+    "text": [("schuss.compiler.pipeline", "assemble")],
+    "OpenBLAS": [("schuss.native.jit", "_blas")],
+    "compile": [("schuss.native.jit", "_compile")],
+    "link": [("schuss.native.jit", "_link")],
+    "run": [("schuss.compiler.runtime.executable", "Program.run")],
 }
 COLUMNS = ["first call", "import", "trace", *PHASES, "rest"]
 RIVALS = ("PyTorch eager", "torch.compile", "JAX call")
@@ -83,10 +84,10 @@ def take(name: str) -> dict[str, float]:
     start = time.perf_counter()
     # What the first call would load is loaded before, so that it can be watched.
     importlib.import_module("llvmlite.binding")
-    importlib.import_module("schuss.compiler.function")
+    importlib.import_module("schuss.compiler.compiled")
     is_cold = not any(Path(os.environ["SCHUSS_CACHE"]).iterdir())
     if is_cold:
-        importlib.import_module("schuss.compiler.design")
+        importlib.import_module("schuss.compiler.pipeline")
     imported = time.perf_counter() - start
     network = NETWORKS[name]
     steps = build("call", network, make_data(network))
@@ -95,8 +96,8 @@ def take(name: str) -> dict[str, float]:
         for module, function in places:
             if is_cold or module in sys.modules:
                 clock.watch(module, function, phase)
-    clock.watch("schuss.compiler.function", "Compiled._trace", "tracing")
-    clock.watch("schuss.compiler.program", "Program.__init__", "program")
+    clock.watch("schuss.compiler.compiled", "Compiled._trace", "tracing")
+    clock.watch("schuss.compiler.runtime.executable", "Program.__init__", "program")
     start = time.perf_counter()
     steps.run(1)
     first = imported + time.perf_counter() - start

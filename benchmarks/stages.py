@@ -21,9 +21,10 @@ import schuss as ss
 from peers import machine
 from peers.networks import NETWORKS, make_data
 from peers.schuss_steps import make_model, make_step
-from schuss.compiler import native, threads
-from schuss.compiler.graph import cost_of
+from schuss.compiler.graph.graph import cost_of
 from schuss.compiler.listing import Listing
+from schuss.compiler.runtime import thread_pool
+from schuss.native import jit
 
 SECONDS = 0.5
 
@@ -69,20 +70,20 @@ def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     (main,) = (text for text in module.plain if re.search(r"^define .*@step\(", text, re.M))
     rest = [text for text in module.plain if text is not main]
     main, called = instrumented(main)
-    library = native.load(module.loops, module.symbols, plain=[main, *rest])
+    library = jit.load(module.loops, module.symbols, plain=[main, *rest])
     step = library.address("step")
-    team = threads.team(size)
+    team = thread_pool.team(size)
     program._pointers[1] = team.control
     counters = np.ctypeslib.as_array(
         (ctypes.c_int64 * (size * len(called))).from_address(library.address("readings"))
     ).reshape(size, -1)
     for _ in range(20):
-        threads.launch(team, step, program._at)
+        thread_pool.launch(team, step, program._at)
     cycles, times = [], []
     while sum(times) < SECONDS or len(times) < 5:
         counters[:] = 0
         start = time.perf_counter()
-        threads.launch(team, step, program._at)
+        thread_pool.launch(team, step, program._at)
         times.append(time.perf_counter() - start)
         cycles.append(counters.copy())
     # The first thread's calls, which have no gaps between them, take the whole time; the fastest

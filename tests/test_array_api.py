@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from schuss import array_api as xp
-from schuss.tensor import Tensor, tensor
+from schuss.core import Tensor, tensor
 
 ELEMENTWISE = [
     "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",

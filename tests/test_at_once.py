@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import at_once as module
 from schuss.at_once import at_once
-from schuss.compiler.objects import is_possible
+from schuss.native.cpython import is_possible
 from schuss.nn.functional import activations, classification, regression
 from schuss.primitives import recipe
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import schuss.functions as F
 from schuss.backprop import vjp
+from schuss.core import TRACER, Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
-from schuss.tensor import TRACER, Tensor, leaf, tensor
 
 
 @dataclass

@@ -72,6 +72,6 @@ def test_a_tensor_loads_numpy_and_nothing_heavier() -> None:
 
 
 def test_the_function_tensor_survives_its_module() -> None:
-    code = "import schuss.tensor, schuss; print(schuss.tensor([1.0]).shape)"
+    code = "import schuss.core, schuss; print(schuss.tensor([1.0]).shape)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "(1,)\n"

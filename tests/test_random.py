@@ -9,7 +9,7 @@ import pytest
 
 import schuss.functions as F
 from schuss import random
-from schuss.tensor import Tensor
+from schuss.core import Tensor
 
 N = 200_000
 

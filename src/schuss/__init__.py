@@ -17,13 +17,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from schuss.version import __version__
 
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
     "schuss": "data errors functions nn optim random training",
-    "schuss.tensor": """
+    "schuss.core": """
         Tensor asarray enable_grad float32 float64 from_numpy int32 int64
         is_grad_enabled no_grad tensor
     """,
@@ -55,7 +55,7 @@ _PLACES = {
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.backprop": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
-    "schuss.compiler.function": "compile",
+    "schuss.compiler.compiled": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
@@ -122,7 +122,18 @@ if TYPE_CHECKING:
     from schuss.backprop import jvp as jvp
     from schuss.backprop import value_and_grad as value_and_grad
     from schuss.backprop import vjp as vjp
-    from schuss.compiler.function import compile as compile
+    from schuss.compiler.compiled import compile as compile
+    from schuss.core import Tensor as Tensor
+    from schuss.core import asarray as asarray
+    from schuss.core import enable_grad as enable_grad
+    from schuss.core import float32 as float32
+    from schuss.core import float64 as float64
+    from schuss.core import from_numpy as from_numpy
+    from schuss.core import int32 as int32
+    from schuss.core import int64 as int64
+    from schuss.core import is_grad_enabled as is_grad_enabled
+    from schuss.core import no_grad as no_grad
+    from schuss.core import tensor as tensor
     from schuss.functions import *
     from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients
@@ -131,17 +142,6 @@ if TYPE_CHECKING:
     from schuss.random import randint as randint
     from schuss.random import randn as randn
     from schuss.random import randperm as randperm
-    from schuss.tensor import Tensor as Tensor
-    from schuss.tensor import asarray as asarray
-    from schuss.tensor import enable_grad as enable_grad
-    from schuss.tensor import float32 as float32
-    from schuss.tensor import float64 as float64
-    from schuss.tensor import from_numpy as from_numpy
-    from schuss.tensor import int32 as int32
-    from schuss.tensor import int64 as int64
-    from schuss.tensor import is_grad_enabled as is_grad_enabled
-    from schuss.tensor import no_grad as no_grad
-    from schuss.tensor import tensor as tensor
     from schuss.threads import get_num_threads as get_num_threads
     from schuss.threads import set_num_threads as set_num_threads
     from schuss.training import Run as Run

@@ -15,19 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schuss.functions import *  # noqa: F403  # this namespace is theirs and more
-from schuss.functions import __all__ as _functions
-from schuss.functions import (
-    divide,
-    equal,
-    floor_divide,
-    less,
-    multiply,
-    pow,
-)
-from schuss.primitives.base import as_tensor, promote
-from schuss.primitives.base import result_dtype as _common
-from schuss.tensor import (
+from schuss.core import (
     Tensor,
     TensorLike,
     asarray,
@@ -40,6 +28,18 @@ from schuss.tensor import (
     supported_dtype,
     to_array,
 )
+from schuss.functions import *  # noqa: F403  # this namespace is theirs and more
+from schuss.functions import __all__ as _functions
+from schuss.functions import (
+    divide,
+    equal,
+    floor_divide,
+    less,
+    multiply,
+    pow,
+)
+from schuss.primitives.base import as_tensor, promote
+from schuss.primitives.base import result_dtype as _common
 
 _ADDED = [
     "bitwise_left_shift",

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from schuss.backprop import mark, reverse
+from schuss.core import RECORDING, TRACER, Array, Tensor, is_plain, leaf, no_grad
 from schuss.primitives.base import record
 from schuss.primitives.listener import Listener, NoRecipeError, written
 from schuss.primitives.recipe import count_call, is_loaded
-from schuss.tensor import RECORDING, TRACER, Array, Tensor, is_plain, leaf, no_grad
 
 __all__ = ["at_once"]
 

@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.functions import astype, sum
-from schuss.primitives.base import as_tensor
-from schuss.primitives.recipe import count_call
-from schuss.primitives.reduction import sum_to
-from schuss.primitives.row_gradient import RowGradient
-from schuss.tensor import (
+from schuss.core import (
     RECORDING,
     TRACER,
     Tensor,
@@ -22,6 +17,11 @@ from schuss.tensor import (
     new_object,
     next_stamp,
 )
+from schuss.functions import astype, sum
+from schuss.primitives.base import as_tensor
+from schuss.primitives.recipe import count_call
+from schuss.primitives.reduction import sum_to
+from schuss.primitives.row_gradient import RowGradient
 
 __all__ = ["backward", "grad", "hvp", "jvp", "mark", "reverse", "value_and_grad", "vjp"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from schuss.backprop import hvp, jvp, vjp
+from schuss.core import Array, Tensor, TensorLike, float64, leaf, no_grad
 from schuss.errors import GradientError
 from schuss.functions import sum
 from schuss.primitives.base import as_tensor
-from schuss.tensor import Array, Tensor, TensorLike, float64, leaf, no_grad
 
 __all__ = ["GradientReport", "check_gradients"]
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.primitives.random import random_uniform, uniform_value
-from schuss.tensor import (
+from schuss.core import (
     TRACER,
     Array,
     Tensor,
@@ -21,6 +20,7 @@ from schuss.tensor import (
     next_stamp,
     supported_dtype,
 )
+from schuss.primitives.random import random_uniform, uniform_value
 
 __all__ = [
     "bernoulli",

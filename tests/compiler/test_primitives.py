@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from schuss.compiler import compile
+from schuss.core import leaf
 from schuss.primitives.base import REGISTRY
-from schuss.tensor import leaf
 
 _PATH = Path(__file__).parents[1] / "primitives" / "test_registry.py"
 _SPEC = importlib.util.spec_from_file_location("registry_samples", _PATH)

@@ -10,8 +10,8 @@ import pytest
 
 import schuss as ss
 from schuss.compiler import compile
+from schuss.core import TRACER
 from schuss.errors import TraceError
-from schuss.tensor import TRACER
 
 STATE = ss.tensor([1.0, 2.0])
 

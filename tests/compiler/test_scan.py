@@ -9,8 +9,9 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import compile, schedule
-from schuss.compiler.chooser import Chooser
+from schuss.compiler import compile
+from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.schedule import schedule
 from schuss.nn import functional as F
 
 RNG = np.random.default_rng(0)

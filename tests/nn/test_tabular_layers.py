@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
+from schuss.core import no_grad
 from schuss.gradcheck import check_gradients
 from schuss.nn.tabular_layers import (
     CategoryEmbedding,
@@ -16,7 +17,6 @@ from schuss.nn.tabular_layers import (
     ParametricActivation,
     PeriodicEmbedding,
 )
-from schuss.tensor import no_grad
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler.chooser import Chooser
+from schuss.compiler.runtime.thread_tuner import Chooser
 from schuss.primitives.row_gradient import RowGradient
 
 RULES = [

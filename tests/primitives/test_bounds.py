@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schuss.compiler.objects import is_possible
+from schuss.native.cpython import is_possible
 from schuss.primitives import bounds
 from schuss.primitives.bounds import within
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schuss.backprop import vjp
+from schuss.core import Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
-from schuss.tensor import Tensor, leaf, tensor
 
 X = np.random.default_rng(0).normal(size=(4, 3, 5))
 MASK1 = np.array([True, False, True, True])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.objects import is_possible
+from schuss.native.cpython import is_possible
 from schuss.nn.functional import nll_loss
 from schuss.primitives import likelihood, recipe
 from schuss.primitives.class_loss import picked

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.objects import is_possible
+from schuss.native.cpython import is_possible
 from schuss.primitives import logsumexp, recipe
 from schuss.primitives.recipe import Recipe
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.objects import is_possible
+from schuss.native.cpython import is_possible
 from schuss.primitives import norm, recipe
 
 native = pytest.mark.skipif(not is_possible(), reason="this Python has another layout")

@@ -9,8 +9,8 @@ import pytest
 
 import schuss as ss
 from schuss.compiler.inner_loops import MOST
-from schuss.compiler.objects import is_possible
 from schuss.compiler.recipes import bind_recipe
+from schuss.native.cpython import is_possible
 from schuss.primitives import (
     batch_norm,
     class_loss,

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.faces import Elementwise
-from schuss.compiler.objects import is_possible
+from schuss.core import leaf
+from schuss.lowering.kinds import Elementwise
+from schuss.native.cpython import is_possible
 from schuss.primitives import rules
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.recipe import load_recipes
 from schuss.primitives.rules import hurry, recipe_of
-from schuss.tensor import leaf
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this Python has another layout")
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from schuss.compiler.objects import is_possible
 from schuss.compiler.scatter import bind_scatter
+from schuss.native.cpython import is_possible
 
 pytestmark = pytest.mark.skipif(not is_possible(), reason="this Python has another layout")
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-import schuss
 from schuss.cli.parser import CommandParser
 from schuss.threads import usable_cores
+from schuss.version import __version__
 
 __all__ = ["parser", "run"]
 
@@ -65,7 +65,7 @@ def _versions() -> dict[str, str]:
     import platform
     from importlib import metadata
 
-    found = {"schuss": schuss.__version__, "python": platform.python_version()}
+    found = {"schuss": __version__, "python": platform.python_version()}
     for name in CORE + OPTIONAL:
         try:
             found[name] = metadata.version(name)
@@ -115,7 +115,7 @@ def _blas() -> str:
 
 
 def _compiler() -> str:
-    from schuss.compiler.processor import target_features, vector_bytes
+    from schuss.native.target import target_features, vector_bytes
 
     cpu, features = target_features()
     has = features.split(",")
@@ -124,7 +124,7 @@ def _compiler() -> str:
 
 
 def _cache() -> str:
-    from schuss.compiler.store import cache_folder
+    from schuss.native.disk_cache import cache_folder
 
     folder = cache_folder()
     sizes = [path.stat().st_size for path in folder.glob("*.o")] if folder.is_dir() else []
@@ -134,9 +134,9 @@ def _cache() -> str:
 def _test_primitives() -> str | None:
     """Compare derivatives of one primitive a family with central differences, in float64."""
     from schuss import functions
+    from schuss.core import Tensor, float64
     from schuss.gradcheck import check_gradients
     from schuss.random import manual_seed, rand
-    from schuss.tensor import Tensor, float64
 
     manual_seed(0)
     square = rand(3, 3, dtype=float64) + 0.5
@@ -162,9 +162,9 @@ def _test_primitives() -> str | None:
 def _test_network() -> str | None:
     """Compare a small network's gradients with central differences, and descend a little."""
     from schuss import nn, optim
+    from schuss.core import Tensor, float64
     from schuss.gradcheck import check_gradients
     from schuss.random import manual_seed, randn
-    from schuss.tensor import Tensor, float64
 
     manual_seed(0)
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3))
@@ -191,8 +191,8 @@ def _test_compiled() -> str | None:
     import numpy as np
 
     from schuss import compiler, nn, optim
+    from schuss.core import Tensor
     from schuss.random import manual_seed, randn
-    from schuss.tensor import Tensor
 
     found = []
     for compiled in (False, True):

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import NoReturn, TypeAlias
 
-import schuss
 from schuss.errors import UsageError
+from schuss.version import __version__
 
 __all__ = ["COMMANDS", "CommandParser", "command_name", "nearest", "parse"]
 
@@ -114,7 +114,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     if command and not command.startswith("-"):
         raise UsageError(f"no command {command!r}{nearest(command, COMMANDS) or f'; {one_of}'}")
     top = CommandParser("schuss", "COMMAND ...", DESCRIPTION, EXAMPLES)
-    top.add_argument("--version", action="version", version=f"schuss {schuss.__version__}")
+    top.add_argument("--version", action="version", version=f"schuss {__version__}")
     top.add_argument("command", help=argparse.SUPPRESS)
     if not words:
         top.print_help(sys.stderr)

@@ -1,6 +1,6 @@
 """The compiler: trace, simplify, fuse, plan memory, lower to native code, run.
 
-Nothing is imported here: the primitives use `schuss.compiler.faces`, and llvmlite is loaded when
+Nothing is imported here: the primitives use `schuss.lowering.kinds`, and llvmlite is loaded when
 the first program is compiled.
 """
 
@@ -14,5 +14,5 @@ __all__ = ["Compiled", "compile"]
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        return getattr(import_module("schuss.compiler.function"), name)
+        return getattr(import_module("schuss.compiler.compiled"), name)
     raise AttributeError(f"module 'schuss.compiler' has no attribute {name!r}")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.native import Library
-from schuss.compiler.objects import (
+from schuss.lowering.ir_builder import I64, Function, Scalar
+from schuss.native.cpython import (
     NumPyArray,
     address_of,
     argument,
@@ -18,7 +18,7 @@ from schuss.compiler.objects import (
     library,
     pointer,
 )
-from schuss.compiler.scalars import I64, Function, Scalar
+from schuss.native.jit import Library
 
 __all__ = ["all_within", "bind_within"]
 

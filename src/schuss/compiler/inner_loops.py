@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.native import Library
-from schuss.compiler.objects import (
+from schuss.lowering.ir_builder import BOOL, F32, F64, I64, Function, Scalar, kind_of
+from schuss.native.cpython import (
     HEAD,
     LOOP_DATA,
     LOOPS,
@@ -29,7 +29,7 @@ from schuss.compiler.objects import (
     library,
     pointer,
 )
-from schuss.compiler.scalars import BOOL, F32, F64, I64, Function, Scalar, kind_of
+from schuss.native.jit import Library
 
 __all__ = ["CLASSES", "COLUMN", "EACH", "FULL", "MOST", "NUMBER", "ONES", "ROW", "ROWS", "WHOLE"]
 __all__ += ["MOST_ARGUMENTS", "MOST_REGISTERS", "PLACES", "TRUTH", "ZERO", "Operand"]

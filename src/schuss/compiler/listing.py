@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schuss.compiler.faces import Elementwise, Reduction, Rows
-from schuss.compiler.fuse import Stage
-from schuss.compiler.graph import Node
-from schuss.compiler.program import Program
+from schuss.compiler.graph.graph import Node
+from schuss.compiler.runtime.executable import Program
+from schuss.compiler.schedule.fusion import Stage
+from schuss.lowering.kinds import Elementwise, Reduction, Rows
 
 __all__ = ["Listing"]
 

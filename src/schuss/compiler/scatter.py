@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.bounds import all_within
-from schuss.compiler.native import Library
-from schuss.compiler.objects import (
+from schuss.lowering.ir_builder import F32, F64, I64, Function, kind_of
+from schuss.native.cpython import (
     NumPyArray,
     address_of,
     are_arrays,
@@ -20,7 +20,7 @@ from schuss.compiler.objects import (
     library,
     pointer,
 )
-from schuss.compiler.scalars import F32, F64, I64, Function, kind_of
+from schuss.native.jit import Library
 
 __all__ = ["bind_scatter"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import schuss.functions.methods  # noqa: F401  # attaches them to Tensor
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.functions.creation import (
     arange,
     empty,

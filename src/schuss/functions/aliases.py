@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
+from schuss.core import Number, Tensor, TensorLike, asarray
 from schuss.functions.elementwise import (
     clip,
     isfinite,
@@ -32,7 +33,6 @@ from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import Axis, cumulative_sum, max, min, normalize_axes
-from schuss.tensor import Number, Tensor, TensorLike, asarray
 
 absolute = abs
 as_tensor = asarray

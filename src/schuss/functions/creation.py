@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.functions.naming import torch_names
-from schuss.primitives.base import as_tensor
-from schuss.primitives.logic import where
-from schuss.tensor import (
+from schuss.core import (
     Number,
     Tensor,
     TensorLike,
@@ -21,6 +18,9 @@ from schuss.tensor import (
     leaf,
     supported_dtype,
 )
+from schuss.functions.naming import torch_names
+from schuss.primitives.base import as_tensor
+from schuss.primitives.logic import where
 
 __all__ = [
     "arange",

@@ -5,6 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from schuss.core import (
+    Number,
+    Tensor,
+    TensorLike,
+    bool_,
+)
 from schuss.functions.creation import (
     ones_like,
     zeros_like,
@@ -44,12 +50,6 @@ from schuss.primitives.logic import (
     less_equal,
     not_equal,
     where,
-)
-from schuss.tensor import (
-    Number,
-    Tensor,
-    TensorLike,
-    bool_,
 )
 
 __all__ = [

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from schuss.core import RECORDING, Number, Tensor, TensorLike
 from schuss.functions.elementwise import clip
 from schuss.primitives.elementwise import add, divide, multiply, pow, subtract
-from schuss.tensor import RECORDING, Number, Tensor, TensorLike
 
 __all__ = ["add_", "clamp_", "div_", "mul_", "pow_", "sub_"]
 
@@ -42,7 +42,7 @@ def _replaced(owner: str, x: Tensor, result: Tensor) -> Tensor:
 def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """Add `alpha * other` in place.
 
-    >>> from schuss.tensor import tensor
+    >>> from schuss.core import tensor
     >>> x = tensor([1.0, 2.0])
     >>> add_(x, 1.0, alpha=0.5) is x, x.tolist()
     (True, [1.5, 2.5])

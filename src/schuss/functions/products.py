@@ -7,6 +7,10 @@ import math
 import string
 from collections.abc import Sequence
 
+from schuss.core import (
+    Tensor,
+    TensorLike,
+)
 from schuss.functions.naming import torch_names
 from schuss.functions.shapes import (
     broadcast_arrays,
@@ -23,10 +27,6 @@ from schuss.primitives.movement import permute_dims, reshape
 from schuss.primitives.reduction import (
     normalize_axes,
     sum,
-)
-from schuss.tensor import (
-    Tensor,
-    TensorLike,
 )
 
 __all__ = ["cross", "dot", "einsum", "outer", "tensordot", "vecdot"]

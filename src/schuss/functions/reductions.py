@@ -5,6 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from schuss.core import (
+    Tensor,
+    TensorLike,
+    bool_,
+    float32,
+    int64,
+)
 from schuss.functions.creation import (
     ones,
 )
@@ -31,14 +38,7 @@ from schuss.primitives.reduction import (
     sum,
     torch_axis,
 )
-from schuss.primitives.sums import reduced_shape
-from schuss.tensor import (
-    Tensor,
-    TensorLike,
-    bool_,
-    float32,
-    int64,
-)
+from schuss.values.sums import reduced_shape
 
 __all__ = [
     "all",

@@ -8,6 +8,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import (
+    Tensor,
+    TensorLike,
+)
 from schuss.functions.creation import (
     arange,
 )
@@ -22,11 +26,7 @@ from schuss.primitives.reduction import (
     normalize_axes,
     sum,
 )
-from schuss.primitives.sums import reduced_shape
-from schuss.tensor import (
-    Tensor,
-    TensorLike,
-)
+from schuss.values.sums import reduced_shape
 
 __all__ = [
     "broadcast_arrays",

@@ -6,6 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from schuss.core import (
+    TRACER,
+    Tensor,
+    TensorLike,
+    bool_,
+    leaf,
+)
 from schuss.functions.creation import (
     ones,
 )
@@ -23,13 +30,6 @@ from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import (
     normalize_axes,
     sum,
-)
-from schuss.tensor import (
-    TRACER,
-    Tensor,
-    TensorLike,
-    bool_,
-    leaf,
 )
 
 __all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from schuss.core import Tensor
 from schuss.nn import functional
 from schuss.nn.init import constant_, empty
 from schuss.nn.module import Module, Parameter
-from schuss.tensor import Tensor
 
 __all__ = [
     "CELU",

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import functions as F
+from schuss.core import Tensor
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
 
 __all__ = ["LinearBaseline"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from schuss.core import Tensor
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
 
 __all__ = ["functional_call"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from schuss.core import TRACER, Tensor
 from schuss.nn.functional import dropout
 from schuss.nn.module import Module
-from schuss.tensor import TRACER, Tensor
 
 __all__ = ["Dropout"]
 

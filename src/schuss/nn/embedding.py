@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import Tensor
 from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
-from schuss.tensor import Tensor
 
 __all__ = ["Embedding"]
 

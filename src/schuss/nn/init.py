@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import random
-from schuss.tensor import Array, Tensor, leaf, supported_dtype
+from schuss.core import Array, Tensor, leaf, supported_dtype
 
 __all__ = [
     "calculate_gain",

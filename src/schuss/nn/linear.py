@@ -8,11 +8,11 @@ from types import MappingProxyType
 import numpy.typing as npt
 
 from schuss import functions as ops
+from schuss.core import Tensor
 from schuss.nn import init
 from schuss.nn.arguments import require_counts
 from schuss.nn.functional import linear
 from schuss.nn.module import Module, Parameter
-from schuss.tensor import Tensor
 
 __all__ = ["Flatten", "Identity", "Linear", "Unflatten"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from schuss.core import Tensor
 from schuss.nn import functional
 from schuss.nn.functional._checks import require_reduction
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
 
 __all__ = [
     "BCELoss",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import summary
-from schuss.tensor import TRACER, Tensor, supported_dtype
 
 if TYPE_CHECKING:
-    from schuss.tensor import TensorLike
+    from schuss.core import TensorLike
 
 __all__ = ["Module", "Parameter"]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import Tensor, no_grad
 from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
-from schuss.tensor import Tensor, no_grad
 
 __all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
 

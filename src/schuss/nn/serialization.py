@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from schuss.core import Array, Tensor, leaf
 from schuss.errors import DataError, FileFormatError
-from schuss.tensor import Array, Tensor, leaf
 
 __all__ = [
     "load_metadata",

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import functions as F
+from schuss.core import TRACER, Tensor, leaf, no_grad, tensor
 from schuss.nn.baseline import LinearBaseline
 from schuss.nn.containers import ModuleList
 from schuss.nn.dropout import Dropout
@@ -28,7 +29,6 @@ from schuss.nn.tabular_layers import (
     ParametricActivation,
     PeriodicEmbedding,
 )
-from schuss.tensor import TRACER, Tensor, leaf, no_grad, tensor
 
 __all__ = ["TabularMLP"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from schuss import functions as F
 from schuss import random
+from schuss.core import Tensor, tensor
 from schuss.nn.module import Module, Parameter
-from schuss.tensor import Tensor, tensor
 
 __all__ = [
     "CategoryEmbedding",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from schuss import functions as ops
+from schuss.core import Tensor
 from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
-from schuss.tensor import Tensor
 
 __all__ = ["Adagrad"]
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 
 from schuss import functions as ops
-from schuss.tensor import Tensor, no_grad
+from schuss.core import Tensor, no_grad
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 

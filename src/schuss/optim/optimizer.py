@@ -7,9 +7,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
-from schuss.tensor import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 
 __all__ = ["Group", "Optimizer", "Params", "Range", "State"]
 

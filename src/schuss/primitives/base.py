@@ -9,8 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from schuss.compiler.faces import Elementwise, Face
-from schuss.tensor import (
+from schuss.core import (
     RECORDING,
     TRACER,
     Array,
@@ -26,6 +25,7 @@ from schuss.tensor import (
     supported_dtype,
     to_array,
 )
+from schuss.lowering.kinds import Elementwise, Face
 
 __all__ = [
     "NOT_DIFFERENTIABLE",
@@ -91,7 +91,7 @@ class Primitive:
             result that is too large by broadcasting is summed afterwards, in one place); one
             rule with a leading `position` argument when `variadic`; None for an input without
             derivative; NOT_DIFFERENTIABLE.
-        lower: the native lowering, one of the kinds in `schuss.compiler.faces`.
+        lower: the native lowering, one of the kinds in `schuss.lowering.kinds`.
         variadic: whether any number of inputs is taken.
 
     Raises:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import REGISTRY, Primitive, apply, record
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
 from schuss.primitives.normalization import DEVIATIONS, Axes, scales, standardize
 from schuss.primitives.recipe import Handed, Recipe
 from schuss.primitives.reduction import mean
-from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
 
 # Arrays of fewer elements are worth a node of their own.
 _FEW = 1024

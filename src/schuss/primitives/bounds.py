@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from schuss.core import Array
 from schuss.primitives.recipe import await_machine_code, count_call
-from schuss.tensor import Array
 
 __all__ = ["within"]
 

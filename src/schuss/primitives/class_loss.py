@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import Primitive, apply, astype, record
 from schuss.primitives.elementwise import exp, log, multiply, subtract
 from schuss.primitives.indexing import gather
@@ -14,8 +15,7 @@ from schuss.primitives.movement import reshape
 from schuss.primitives.recipe import Recipe, number, places
 from schuss.primitives.reduction import sum
 from schuss.primitives.softmax import below_largest, softmax, softmax_error
-from schuss.primitives.sums import reduced_shape
-from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
+from schuss.values.sums import reduced_shape
 
 
 def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:

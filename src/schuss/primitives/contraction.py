@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Composition, Kernel
+from schuss.core import TRACER, Array, Tensor, TensorLike, int64, is_plain, leaf
+from schuss.lowering.kinds import Composition, Kernel
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -20,7 +21,6 @@ from schuss.primitives.base import (
 from schuss.primitives.elementwise import add
 from schuss.primitives.movement import permute_dims, reshape
 from schuss.primitives.recipe import Recipe
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, int64, is_plain, leaf
 
 # A row is added to fewer elements by a recipe.
 _FEW = 1024

@@ -8,8 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler import mathematics
-from schuss.primitives import error_function
+from schuss.core import (
+    Array,
+    Tensor,
+    bool_,
+    float32,
+    float64,
+    int32,
+    int64,
+    leaf,
+)
+from schuss.lowering import vector_math
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Binary,
@@ -31,16 +40,7 @@ from schuss.primitives.logic import (
     where,
 )
 from schuss.primitives.recipe import Recipe, number, recipes
-from schuss.tensor import (
-    Array,
-    Tensor,
-    bool_,
-    float32,
-    float64,
-    int32,
-    int64,
-    leaf,
-)
+from schuss.values import error_function
 
 # Arithmetic.
 
@@ -103,7 +103,7 @@ pow = binary(
     "pow",
     value=np.power,
     derivative=(_pow_to_base, _pow_to_exponent),
-    lower=mathematics.power,
+    lower=vector_math.power,
     cost=60,
     doc="x ** y",
 )
@@ -112,7 +112,7 @@ floor_divide = binary(
     "floor_divide",
     value=np.floor_divide,
     derivative=NOT_DIFFERENTIABLE,
-    lower=mathematics.floor_divide,
+    lower=vector_math.floor_divide,
     cost=30,
     doc="floor(x / y)",
 )
@@ -124,7 +124,7 @@ remainder = binary(
         lambda g, z, x, y: g,
         lambda g, z, x, y: negative(multiply(g, floor(divide(x, y)))),
     ),
-    lower=mathematics.remainder,
+    lower=vector_math.remainder,
     cost=30,
     doc="x - y * floor(x / y), with the sign of y",
 )
@@ -182,7 +182,7 @@ sign: Unary = unary(
     "sign",
     value=np.sign,
     derivative=NOT_DIFFERENTIABLE,
-    lower=mathematics.sign,
+    lower=vector_math.sign,
     floats_only=False,
     doc="-1, 0 or 1",
 )
@@ -221,7 +221,7 @@ exp = unary(
     "exp",
     value=np.exp,
     derivative=lambda g, y, x: multiply(g, y),
-    lower=mathematics.exp,
+    lower=vector_math.exp,
     cost=20,
     doc="e ** x",
 )
@@ -230,7 +230,7 @@ expm1 = unary(
     "expm1",
     value=np.expm1,
     derivative=lambda g, y, x: multiply(g, add(y, 1.0)),
-    lower=mathematics.expm1,
+    lower=vector_math.expm1,
     cost=30,
     doc="e ** x - 1, exact near 0",
 )
@@ -239,7 +239,7 @@ log = unary(
     "log",
     value=np.log,
     derivative=lambda g, y, x: divide(g, x),
-    lower=mathematics.log,
+    lower=vector_math.log,
     cost=25,
     doc="Natural logarithm",
 )
@@ -248,7 +248,7 @@ log1p = unary(
     "log1p",
     value=np.log1p,
     derivative=lambda g, y, x: divide(g, add(x, 1.0)),
-    lower=mathematics.log1p,
+    lower=vector_math.log1p,
     cost=35,
     doc="log(1 + x), exact near 0",
 )
@@ -268,7 +268,7 @@ sin = unary(
     "sin",
     value=np.sin,
     derivative=lambda g, y, x: multiply(g, cos(x)),
-    lower=mathematics.sin,
+    lower=vector_math.sin,
     cost=30,
     doc="Sine",
 )
@@ -277,7 +277,7 @@ cos: Unary = unary(
     "cos",
     value=np.cos,
     derivative=lambda g, y, x: negative(multiply(g, sin(x))),
-    lower=mathematics.cos,
+    lower=vector_math.cos,
     cost=30,
     doc="Cosine",
 )
@@ -299,7 +299,7 @@ tanh = unary(
     "tanh",
     value=np.tanh,
     derivative=lambda g, y, x: multiply(g, subtract(1.0, multiply(y, y))),
-    lower=mathematics.tanh,
+    lower=vector_math.tanh,
     cost=30,
     doc="Hyperbolic tangent",
 )
@@ -314,7 +314,7 @@ sigmoid = unary(
     "sigmoid",
     value=lambda x: _SIGMOID.evaluate(x, _ONE[x.dtype]),
     derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
-    lower=mathematics.sigmoid,
+    lower=vector_math.sigmoid,
     cost=25,
     doc="1 / (1 + e ** -x)",
 )
@@ -326,7 +326,7 @@ erf = unary(
     derivative=lambda g, y, x: multiply(
         g, multiply(exp(negative(multiply(x, x))), 2 / math.sqrt(math.pi))
     ),
-    lower=mathematics.erf,
+    lower=vector_math.erf,
     cost=40,
     doc="Error function",
 )

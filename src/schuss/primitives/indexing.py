@@ -7,20 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import ROWS, VIEW, Kernel, Regions
-from schuss.primitives.base import (
-    NOT_DIFFERENTIABLE,
-    Primitive,
-    Spec,
-    apply,
-    as_tensor,
-    record,
-)
-from schuss.primitives.movement import reshape
-from schuss.primitives.recipe import await_machine_code
-from schuss.primitives.reduction import normalize_axes
-from schuss.primitives.row_gradient import row_gradient
-from schuss.tensor import (
+from schuss.core import (
     RECORDING,
     TRACER,
     Array,
@@ -33,6 +20,19 @@ from schuss.tensor import (
     int64,
     leaf,
 )
+from schuss.lowering.kinds import ROWS, VIEW, Kernel, Regions
+from schuss.primitives.base import (
+    NOT_DIFFERENTIABLE,
+    Primitive,
+    Spec,
+    apply,
+    as_tensor,
+    record,
+)
+from schuss.primitives.movement import reshape
+from schuss.primitives.recipe import await_machine_code
+from schuss.primitives.reduction import normalize_axes
+from schuss.primitives.row_gradient import row_gradient
 
 # A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
 # index tensor goes.

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import REGISTRY, Primitive, Spec, apply, as_operand, record
 from schuss.primitives.class_loss import picked
 from schuss.primitives.elementwise import multiply, negative
 from schuss.primitives.indexing import ARRAY
 from schuss.primitives.recipe import Recipe, class_index, places
 from schuss.primitives.reduction import broadcast_to, mean
-from schuss.primitives.sums import reduced_shape, sum_value
-from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
+from schuss.values.sums import reduced_shape, sum_value
 
 _LIKELIHOOD = Recipe("x classes:classes", "loss = negative x@")
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from schuss.core import Array, Tensor, bool_, leaf
 from schuss.primitives.base import Primitive, record
 from schuss.primitives.recipe import Recipe, recipes
-from schuss.tensor import Array, Tensor, bool_, leaf
 
 __all__ = ["Listener", "NoRecipeError", "Step", "written"]
 

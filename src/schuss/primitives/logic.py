@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Elementwise
+from schuss.core import TRACER, Array, Tensor, TensorLike, is_plain, leaf
+from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
@@ -25,7 +26,6 @@ from schuss.primitives.base import (
     unary,
 )
 from schuss.primitives.recipe import number
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, is_plain, leaf
 
 
 def _predicate(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, TensorLike, float32, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import Primitive, apply, as_tensor, astype, record
 from schuss.primitives.elementwise import abs, add, divide, exp, log, multiply, subtract
 from schuss.primitives.logic import less, where
@@ -24,8 +25,7 @@ from schuss.primitives.reduction import (
     sum,
     torch_axis,
 )
-from schuss.primitives.sums import reduced_shape
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, is_plain, leaf
+from schuss.values.sums import reduced_shape
 
 Axes = tuple[int, ...]
 

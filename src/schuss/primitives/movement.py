@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import VIEW, Composition, Regions
+from schuss.core import TRACER, Array, Tensor, TensorLike
+from schuss.lowering.kinds import VIEW, Composition, Regions
 from schuss.primitives.base import (
     Primitive,
     Spec,
@@ -20,7 +21,6 @@ from schuss.primitives.base import (
     result_dtype,
 )
 from schuss.primitives.reduction import normalize_axes
-from schuss.tensor import TRACER, Array, Tensor, TensorLike
 
 _reshape = Primitive(
     "reshape",

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import Primitive, apply, record
 from schuss.primitives.elementwise import abs, divide, multiply, sqrt
 from schuss.primitives.logic import equal, where
 from schuss.primitives.recipe import Recipe, number
 from schuss.primitives.reduction import restore, same_dtype, sum
-from schuss.primitives.sums import reduced_shape, sum_value
-from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
+from schuss.values.sums import reduced_shape, sum_value
 
 Axes = tuple[int, ...]
 

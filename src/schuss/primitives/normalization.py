@@ -11,13 +11,13 @@ import math
 from functools import lru_cache
 from typing import Any
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Array, Tensor, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import Primitive, apply, record
 from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt, subtract
 from schuss.primitives.recipe import Handed, Recipe, number
 from schuss.primitives.reduction import restore, same_dtype, sum
-from schuss.primitives.sums import reduced_shape
-from schuss.tensor import TRACER, Array, Tensor, is_plain, leaf
+from schuss.values.sums import reduced_shape
 
 Axes = tuple[int, ...]
 

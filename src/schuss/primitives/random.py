@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Kernel
+from schuss.core import Array, Tensor, float32, float64, supported_dtype
+from schuss.lowering.kinds import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 from schuss.primitives.recipe import await_machine_code, count_call
-from schuss.tensor import Array, Tensor, float32, float64, supported_dtype
 
 # To make a generator costs many times what it costs to put one into a state.
 _own = threading.local()
@@ -62,7 +62,7 @@ _native: dict[Any, Any] = {}
 
 
 def _bind() -> None:
-    from schuss.compiler.philox import bind_draw
+    from schuss.lowering.philox import bind_draw
 
     _native.update({dtype: bind_draw(dtype) for dtype in (float32, float64)})
 

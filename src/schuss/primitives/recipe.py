@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.primitives.sums import reduced_shape, sum_value
-from schuss.tensor import Array, float32, float64
+from schuss.core import Array, float32, float64
+from schuss.values.sums import reduced_shape, sum_value
 
 __all__ = [
     "Handed",
@@ -246,7 +246,7 @@ def is_loaded() -> bool:
 def load_recipes() -> None:
     """Let machine code follow all recipes, where it can, and do what else is awaited of it."""
     global _loaded
-    from schuss.compiler.objects import is_possible
+    from schuss.native.cpython import is_possible
     from schuss.primitives.rules import hurry_all
 
     if is_possible():

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import VIEW, Composition, Kernel, Reduction
+from schuss.core import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
+from schuss.lowering.kinds import VIEW, Composition, Kernel, Reduction
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -21,8 +22,7 @@ from schuss.primitives.base import (
 )
 from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.logic import equal
-from schuss.primitives.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
-from schuss.tensor import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
+from schuss.values.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
 
 Axis = int | tuple[int, ...] | list[int] | None
 

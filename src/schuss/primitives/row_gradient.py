@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.leftover import Leftover, Scattered, leave, put_together
-from schuss.tensor import TRACER, Array, Tensor, leaf, new_object, next_stamp
+from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
+from schuss.primitives.deferred import Leftover, Scattered, leave, put_together
 
 __all__ = ["RowGradient", "assign_rows", "has_rows", "row_gradient"]
 

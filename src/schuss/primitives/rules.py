@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.faces import Elementwise
+from schuss.core import TRACER, Array, Tensor, float32, float64, is_plain, leaf
+from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import REGISTRY, Rule
 from schuss.primitives.listener import Listener, NoRecipeError, written
 from schuss.primitives.recipe import Recipe
-from schuss.tensor import TRACER, Array, Tensor, float32, float64, is_plain, leaf
 
 __all__ = ["hurry", "hurry_all", "recipe_of"]
 

@@ -7,12 +7,12 @@ costs, and their derivatives as much again: evaluated at once, each is a single 
 
 from __future__ import annotations
 
-from schuss.compiler.faces import Composition
+from schuss.core import TRACER, Tensor, TensorLike, float32, is_plain, leaf
+from schuss.lowering.kinds import Composition
 from schuss.primitives.base import Primitive, apply, as_tensor, astype, record
 from schuss.primitives.elementwise import divide, exp, log, multiply, negative, subtract
 from schuss.primitives.recipe import Recipe
 from schuss.primitives.reduction import Axis, max, normalize_axes, require_elements, sum
-from schuss.tensor import TRACER, Tensor, TensorLike, float32, is_plain, leaf
 
 Axes = tuple[int, ...]
 

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import Tensor, leaf
 from schuss.nn.module import Module
-from schuss.tensor import Tensor, leaf
 
 __all__ = ["WeightAverage"]
 

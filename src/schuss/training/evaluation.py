@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import leaf, no_grad
 from schuss.nn.module import Module
-from schuss.tensor import leaf, no_grad
 from schuss.threads import limit_threads
 from schuss.training.examples import Examples
 from schuss.training.forward import BATCH_ROWS, Forward

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import Tensor, leaf, supported_dtype, to_array
 from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
-from schuss.tensor import Tensor, leaf, supported_dtype, to_array
 
 __all__ = ["Examples", "batch_bounds", "class_factors", "epoch_order", "hold_out", "in_memory"]
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import schuss
+from schuss.core import Array, Tensor
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.serialization import read_safetensors, save_safetensors, write_atomically
-from schuss.tensor import Array, Tensor
+from schuss.version import __version__
 
 __all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
 
@@ -44,7 +44,7 @@ def check_version(path: Path, version: object) -> None:
         raise FileFormatError(f"{path}: expected a format version, got {version!r}; not of Schuss.")
     if version > FORMAT_VERSION:
         raise NewerFormatError(
-            f"{path}: has format {version}, this Schuss ({schuss.__version__}) knows up to "
+            f"{path}: has format {version}, this Schuss ({__version__}) knows up to "
             f"{FORMAT_VERSION}; update Schuss."
         )
 

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.compiler.function import Compiled
+from schuss.compiler.compiled import Compiled
+from schuss.core import Tensor, no_grad
 from schuss.errors import TraceError
 from schuss.nn.module import Module
-from schuss.tensor import Tensor, no_grad
 from schuss.training.examples import Examples, in_memory
 
 __all__ = ["BATCH_ROWS", "Forward", "is_worth_compiling"]

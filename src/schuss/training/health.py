@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import functions as ops
+from schuss.core import Tensor, no_grad
 from schuss.nn.module import Module
-from schuss.tensor import Tensor, no_grad
 
 __all__ = ["FIGURES", "Health", "is_finite", "summary", "tally", "watched"]
 

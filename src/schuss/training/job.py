@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import schuss
 from schuss.data import read_table
 from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
@@ -26,6 +25,7 @@ from schuss.training.sources import (
 )
 from schuss.training.table_job import TableJob
 from schuss.training.trainer import Trainer
+from schuss.version import __version__
 
 __all__ = ["resume", "train"]
 
@@ -223,7 +223,7 @@ def resume(
     if learned != {name: config.get(name) for name in learned}:
         raise DataError(
             f"{place}: the table is prepared differently now than when the run began (with Schuss "
-            f"{config['versions']['schuss']}, this is {schuss.__version__}); train anew."
+            f"{config['versions']['schuss']}, this is {__version__}); train anew."
         )
     return _descend(
         job,

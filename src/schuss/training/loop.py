@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import random
+from schuss.core import Tensor, enable_grad
 from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.tensor import Tensor, enable_grad
 from schuss.training import health, state
 from schuss.training.average import WeightAverage
 from schuss.training.callbacks import Callback

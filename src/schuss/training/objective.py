@@ -7,11 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from schuss.core import Tensor
 from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn import functional
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
 
 __all__ = ["LOSSES", "Objective"]
 

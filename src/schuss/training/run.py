@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss.core import leaf
 from schuss.data import (
     ColumnKind,
     Table,
@@ -22,7 +23,6 @@ from schuss.data import (
 from schuss.data.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.tabular import TabularMLP
-from schuss.tensor import leaf
 from schuss.training.evaluation import outputs, softmax
 from schuss.training.examples import Examples
 from schuss.training.folder import RunFolder, read_bundle, write_bundle

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import random
+from schuss.core import Tensor, leaf
 from schuss.errors import FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.tensor import Tensor, leaf
 
 __all__ = [
     "Position",

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
+from schuss.core import Tensor
 from schuss.nn.module import Module
 from schuss.optim import Optimizer, clip_grad_norm_, clip_grad_value_
-from schuss.tensor import Tensor
 from schuss.training.health import Health
 from schuss.training.objective import Objective
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.compiler.function import Compiled
+from schuss.compiler.compiled import Compiled
+from schuss.core import Tensor
 from schuss.errors import TraceError
 from schuss.nn.module import Module
-from schuss.tensor import Tensor
 from schuss.training.examples import Examples, in_memory
 from schuss.training.health import FIGURES
 from schuss.training.step import Step, settle

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-import schuss
 from schuss import random
 from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, prepare_table
 from schuss.errors import UsageError
@@ -20,6 +19,7 @@ from schuss.training.metrics import CLASS_METRICS, VALUE_METRICS, Metric
 from schuss.training.run import build_network, network_inputs
 from schuss.training.tabular import TabularRecipe, tabular_recipe
 from schuss.training.trainer import OPTIMIZERS, seed_for
+from schuss.version import __version__
 
 __all__ = ["TableJob"]
 
@@ -182,7 +182,7 @@ class TableJob:
         return {
             "kind": "table",
             "versions": {
-                "schuss": schuss.__version__,
+                "schuss": __version__,
                 "numpy": np.__version__,
                 "python": platform.python_version(),
             },

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schuss import functions as F
+from schuss.core import Tensor
 from schuss.nn import functional
 from schuss.nn.module import Module
 from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular_layers import FeatureScale, ParametricActivation, PeriodicEmbedding
-from schuss.tensor import Tensor
 
 __all__ = ["TabularRecipe", "cosine_log_cycles", "flat_then_cosine", "tabular_recipe"]
 

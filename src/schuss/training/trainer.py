@@ -11,13 +11,12 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any, TypeAlias
 
-import schuss
 from schuss import optim, random
+from schuss.core import float32
 from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.tensor import float32
 from schuss.training import forward, state
 from schuss.training.callbacks import as_callbacks, watches_steps
 from schuss.training.evaluation import evaluate, few_threads, outputs
@@ -34,6 +33,7 @@ from schuss.training.progress import Display, clock, make_display
 from schuss.training.schedule import Descent
 from schuss.training.step import make_step
 from schuss.training.steps import EagerSteps, NativeSteps, Steps, is_worth_compiling
+from schuss.version import __version__
 
 __all__ = ["OPTIMIZERS", "Trainer"]
 
@@ -320,7 +320,7 @@ class Trainer:
             return self._folder
         if resume:
             return RunFolder(self._folder)
-        config = {"kind": "trainer", "schuss": schuss.__version__, "seed": self.seed}
+        config = {"kind": "trainer", "schuss": __version__, "seed": self.seed}
         first = {"epoch": 0, "finished": False}
         return RunFolder.create(
             config, state.copy_of(self.model), first, path=self._folder, overwrite=self._overwrite

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from schuss import functions as ops
+from schuss.core import TRACER, Array, Tensor
 from schuss.primitives.bounds import within
-from schuss.tensor import TRACER, Array, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import math
 
 from schuss import functions as ops
 from schuss.at_once import at_once
+from schuss.core import Tensor
 from schuss.nn.functional._checks import require_floating
-from schuss.tensor import Tensor
 
 # Klambauer et al., 2017: the fixed point of mean 0 and variance 1.
 _SELU_ALPHA = 1.6732632423543772848170429916717

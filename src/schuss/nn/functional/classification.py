@@ -6,6 +6,7 @@ import math
 
 from schuss import functions as ops
 from schuss.at_once import at_once
+from schuss.core import Tensor
 from schuss.nn.functional._checks import (
     check_pair,
     reduced,
@@ -20,7 +21,6 @@ from schuss.nn.functional._checks import (
 from schuss.nn.functional.activations import softplus_parts
 from schuss.primitives.class_loss import class_loss, picked
 from schuss.primitives.likelihood import few_likelihoods, likelihood_loss
-from schuss.tensor import Tensor
 
 
 def cross_entropy(

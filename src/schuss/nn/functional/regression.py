@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from schuss import functions as ops
 from schuss.at_once import at_once
+from schuss.core import Tensor
 from schuss.nn.functional._checks import check_pair, reduced, require_reduction
-from schuss.tensor import Tensor
 
 
 def mse_loss(

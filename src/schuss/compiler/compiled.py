@@ -1,0 +1,337 @@
+"""`compile`: the user's face of compiled functions."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.runtime.executable import Program, StateChanged
+from schuss.compiler.specialization import Variant
+from schuss.compiler.trace.pytree import Same, flatten, rebuild
+from schuss.compiler.trace.tracer import Tracer
+from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
+
+__all__ = ["Compiled", "compile"]
+
+
+def compile(function: Callable[..., Any]) -> Compiled:
+    """Return `function` as native code, traced once for each set of shapes and dtypes.
+
+    Tensors (and arrays) among the arguments, also inside of tuples, lists and dictionaries, are
+    inputs; Python floats are read anew at each call; other arguments are fixed, and other values
+    of them make other programs. Tensors that the function reads otherwise (parameters, an
+    optimiser's state, the random key) are states: they are read at each call, and assigning to
+    them changes them. What a compiled function returns is cut off from differentiation from
+    outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
+    float32) count as zero.
+
+    Args:
+        function: takes and returns tensors (or nested tuples, lists, dictionaries of them).
+
+    Raises:
+        TraceError: when the function needs a tensor's value in Python.
+
+    >>> import schuss as ss
+    >>> @compile
+    ... def double(x):
+    ...     return x + x
+    >>> double(ss.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
+    return Compiled(function)
+
+
+def _leaves_of(value: Any) -> int:
+    found: list[Any] = []
+    flatten(value, found, numbers=False)
+    return len(found)
+
+
+def _plain_arrays(args: Sequence[Any]) -> list[Array] | None:
+    """Return the arrays of arguments that are tensors without a gradient; None for others."""
+    arrays = []
+    for x in args:
+        if type(x) is not Tensor or x.requires_grad:
+            return None
+        arrays.append(x.array)
+    return arrays
+
+
+# More ways through a function than these, for one set of shapes, and the oldest is forgotten.
+_MOST_VARIANTS = 16
+
+
+class _Ahead:
+    """Asks what comes before each step of a scan, ahead of the native call.
+
+    Args:
+        before: called with each step's number, once each, in order.
+        steps: number of steps.
+    """
+
+    def __init__(self, before: Callable[[int], object], steps: int) -> None:
+        self._before = before
+        self._steps = steps
+        self._asked = 0
+
+    def reach(self, step: int) -> None:
+        """Make things as they are at a step; it may be reached already, but not passed."""
+        if self._asked == step:
+            self._asked += 1
+            self._before(step)
+
+    def numbers(self, variant: Variant, most: int) -> list[list[float]]:
+        """Return the numbers of the steps from the one reached, as far as one program fits."""
+        found = [variant.read_numbers()]
+        while len(found) < most and self._asked < self._steps:
+            self.reach(self._asked)
+            if not variant.fits():
+                break
+            found.append(variant.read_numbers())
+        return found
+
+
+class Compiled:
+    """A function that runs as native code; see `compile`.
+
+    Args:
+        function: as for `compile`.
+        aside: whether the function returns a pair whose second half is only computed where it is
+            asked for: `scan` can leave it out, and the first half and the states stay the same,
+            bit for bit.
+    """
+
+    def __init__(self, function: Callable[..., Any], *, aside: bool = False) -> None:
+        self.function = function
+        self._aside = aside
+        self._variants: dict[Any, list[Variant]] = {}
+        # A program lives as long as a variant uses it.
+        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
+        self._last: Variant | None = None
+        # The variants that scans used last, by their batches.
+        self._scanned: dict[Any, Variant] = {}
+        self._last_mode = True
+        self._inputs = 0
+        functools.update_wrapper(self, function, updated=())
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the function on tensors."""
+        if TRACER.get() is not None:
+            return self.function(*args, **options)
+        variant = self._last
+        out = None
+        try:
+            if variant is not None and not options and RECORDING.get() is self._last_mode:
+                arrays = _plain_arrays(args)
+                if arrays is not None and len(arrays) == self._inputs and variant.fits():
+                    out = variant.program.run_if_fits(arrays)
+            if variant is None or out is None:
+                variant, arrays = self._select(args, options)
+                self._remember(variant, args, options)
+                out = variant.program.run(arrays)
+        except StateChanged:
+            self._forget(variant)
+            return self(*args, **options)
+        variant.leave_gradients()
+        return variant.returned(out)
+
+    def _forget(self, variant: Variant | None) -> None:
+        """Drop a program whose states have changed their shapes or dtypes."""
+        self._last = None
+        self._scanned.clear()
+        for variants in self._variants.values():
+            if variant in variants:
+                variants.remove(variant)
+
+    def _remember(self, variant: Variant, args: Any, options: Any) -> None:
+        """Keep what the next call tries first."""
+        is_plain = not options and _plain_arrays(args) is not None
+        self._last = variant if is_plain else None
+        self._last_mode = RECORDING.get()
+        self._inputs = len(args)
+
+    def scan(
+        self,
+        arrays: Any,
+        index: Any,
+        *,
+        before: Callable[[int], object] | None = None,
+        asked: Any = None,
+    ) -> Any:
+        """Run the function once for each row of `index`, in one native call.
+
+        Args:
+            arrays: a tensor (or array), or a tuple of them with rows along axis 0, one for each
+                argument of the function.
+            index: integers of shape (steps, batch): the rows that each step gets.
+            before: called with each step's number, from 0, in order, before the native call: it
+                may set learning rates and other floats for that step, and nothing else.
+            asked: bool of shape (steps,): which steps compute what is set aside; None for all.
+
+        Returns:
+            What the function returns, with the steps stacked along a new first axis; what is set
+            aside is only to be used at the steps that were asked for it.
+
+        Raises:
+            ValueError: for an index of another shape.
+            IndexError: for a row out of range.
+
+        >>> import schuss as ss
+        >>> total = compile(lambda x: x.sum())
+        >>> total.scan(ss.tensor([1.0, 2.0, 3.0]), [[0, 1], [1, 2]])
+        tensor([3., 5.])
+        """
+        given = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
+        data = [x if isinstance(x, Tensor) else leaf(to_array(x)) for x in given]
+        rows = np.ascontiguousarray(to_array(index), dtype=int64)
+        if rows.ndim != 2 or not rows.size:
+            raise ValueError(
+                f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
+                "of row numbers for each step."
+            )
+        ahead = None if before is None else _Ahead(before, len(rows))
+        parts = []
+        done = 0
+        structure: Any = None
+        while done < len(rows):
+            if ahead is not None:
+                ahead.reach(done)
+            variant = self._of_batches(data, rows.shape[1])
+            structure = variant.structure
+            try:
+                variant.program.prepare()
+            except StateChanged:
+                self._forget(variant)
+                continue
+            # The first step may find other gradients than those that it leaves for the next.
+            count = len(rows) - done if variant.is_steady else 1
+            numbers = None if ahead is None else ahead.numbers(variant, count)
+            taken = rows[done : done + count] if numbers is None else rows[done:][: len(numbers)]
+            kept = range(len(variant.wanted))
+            some = None if asked is None else np.asarray(asked)[done : done + len(taken)]
+            parts.append(variant.program.scan([x.array for x in data], taken, kept, numbers, some))
+            variant.leave_gradients()
+            done += len(taken)
+        stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
+        return rebuild(structure, iter([leaf(a) for a in stacked]))
+
+    def _of_batches(self, data: list[Tensor], batch: int) -> Variant:
+        """Return the program for batches of so many rows of the data."""
+        key = (RECORDING.get(), batch, *[(x.array.shape[1:], x.array.dtype) for x in data])
+        found = self._scanned.get(key)
+        if found is None or not found.fits():
+            samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
+            found, _ = self._select(tuple(samples), {})
+            if len(self._scanned) >= _MOST_VARIANTS:
+                self._scanned.clear()
+            self._scanned[key] = found
+        return found
+
+    # From arguments to programs.
+
+    def _select(self, args: Any, options: Any) -> tuple[Variant, list[Array]]:
+        """Return the program for these arguments, traced if need be, and its inputs."""
+        leaves: list[Any] = []
+        structure = flatten((args, options), leaves, numbers=True)
+        signature: list[Any] = [structure, RECORDING.get()]
+        arrays: list[Array] = []
+        numbers: list[float] = []
+        for x in leaves:
+            if isinstance(x, Tensor):
+                array = x.array
+                # Its gradient is left in the very tensor, so that the program is bound to it.
+                owner = Same(x) if x.requires_grad else None
+                signature.append((array.shape, array.dtype, owner))
+                arrays.append(array)
+            elif isinstance(x, float):
+                numbers.append(x)
+            else:
+                array = to_array(x)
+                signature.append((array.shape, array.dtype, None))
+                arrays.append(array)
+        key = tuple(signature)
+        found = self._variants.get(key)
+        if found is not None:
+            for variant in found:
+                if numbers:
+                    variant.numbers[:] = numbers
+                if variant.fits():
+                    return variant, arrays
+        variant = self._trace(structure, leaves, arrays, numbers)
+        variants = self._variants.setdefault(key, [])
+        variants.insert(0, variant)
+        del variants[_MOST_VARIANTS:]
+        return variant, arrays
+
+    def _trace(
+        self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
+    ) -> Variant:
+        tracer = Tracer()
+        held = list(numbers)
+        left = iter(arrays)
+        places = iter(range(len(held)))
+        stand_ins: list[Any] = []
+        for x in leaves:
+            if isinstance(x, float):
+                stand_ins.append(tracer.number(functools.partial(held.__getitem__, next(places))))
+            else:
+                stand_in = tracer.argument(next(left))
+                if isinstance(x, Tensor) and x.requires_grad:
+                    tracer.sees(x)
+                    stand_in.requires_grad = True
+                    stand_in.grad = x.grad
+                stand_ins.append(stand_in)
+        args, options = rebuild(structure, iter(stand_ins))
+        given = [s for s in stand_ins if isinstance(s, Tensor)]
+        token = TRACER.set(tracer)
+        try:
+            value = self.function(*args, **options)
+            outputs: list[Any] = []
+            returned = flatten(value, outputs, numbers=False)
+            if self._aside:
+                tracer.graph.aside = _leaves_of(value[1])
+            outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
+            wanted_out = [x.requires_grad for x in outputs]
+            del value
+        except BaseException:
+            tracer.restore()
+            raise
+        finally:
+            TRACER.reset(token)
+        changes = self._finish(tracer, outputs, given, leaves)
+        del outputs, given, stand_ins, args, options
+        tracer.settle()
+        fingerprint = tracer.graph.fingerprint()
+        identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
+        program = self._programs.get(identity)
+        if program is None:
+            program = self._programs[identity] = Program(tracer.graph, fingerprint)
+        if held:
+            tracer.sources.append(lambda: tuple(held))
+        variant = Variant(program, tracer, changes, returned, wanted_out, held)
+        variant.fits()
+        return variant
+
+    @staticmethod
+    def _finish(
+        tracer: Tracer, outputs: list[Tensor], given: list[Tensor], leaves: list[Any]
+    ) -> list[tuple[Tensor, Tensor | None]]:
+        originals = [x for x in leaves if not isinstance(x, float)]
+        for stand_in, original in zip(given, originals, strict=True):
+            if isinstance(original, Tensor) and original.requires_grad:
+                original.grad = stand_in.grad
+        return tracer.finish(outputs)
+
+    def graph(self, *args: Any, **options: Any) -> Any:
+        """Return a readable listing of the optimised program for these arguments."""
+        from schuss.compiler.listing import Listing
+
+        variant, _ = self._select(args, options)
+        return Listing(variant.program)

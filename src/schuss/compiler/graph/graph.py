@@ -1,0 +1,261 @@
+"""The graph: what a traced function computes, as nodes in the order of their making."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from schuss.core import Array, Tensor
+from schuss.lowering.kinds import Elementwise, Reduction, View
+
+if TYPE_CHECKING:
+    from schuss.primitives.base import Primitive
+
+__all__ = ["Graph", "GraphError", "Node", "State"]
+
+
+class GraphError(AssertionError):
+    """The graph is wrong after a pass of the compiler: a bug of Schuss's."""
+
+
+class Node:
+    """A value: an input, a state, a constant, a number, or a primitive's result.
+
+    Args:
+        op: "input", "state", "constant", "number", or the primitive's name.
+        inputs: nodes.
+        attributes: the primitive's static arguments.
+        shape: of the value.
+        dtype: of the value.
+        primitive: the primitive, or None.
+        array: a constant's value.
+        place: an input's, state's or number's position.
+    """
+
+    __slots__ = (
+        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "shape", "size",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        op: str,
+        inputs: tuple[Node, ...],
+        attributes: dict[str, Any],
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        primitive: Primitive | None = None,
+        array: Array | None = None,
+        place: int = -1,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.attributes = attributes
+        self.shape = shape
+        self.size = math.prod(shape)
+        self.dtype = dtype
+        self.primitive = primitive
+        self.array = array
+        self.place = place
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the elements."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it is read and not computed."""
+        return self.primitive is None
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.dtype}{list(self.shape)}>"
+
+
+# Marks what another process may mean something else by.
+_THIS_PROCESS = os.urandom(16).hex()
+_SPELLED = {int, float, bool, str, type(None), slice, type(...)}
+
+
+def _spelled(value: Any) -> str:
+    """Return a text that only values with the same meaning have."""
+    kind = type(value)
+    if kind in _SPELLED:
+        return repr(value)
+    if kind is tuple or kind is list:
+        return f"({','.join(map(_spelled, value))})"
+    if kind is dict:
+        return ",".join([f"{name}={_spelled(x)}" for name, x in value.items()])
+    if isinstance(value, np.dtype):
+        return value.str
+    has_name = kind is not object and "__repr__" in vars(kind) and not callable(value)
+    if has_name and not isinstance(value, np.ndarray):
+        return repr(value)
+    return f"{id(value)} in {_THIS_PROCESS}"
+
+
+def _home(primitive: Primitive) -> str:
+    """Return where a primitive comes from: another one of its name may be made elsewhere."""
+    made_of = [x for x in vars(primitive.lower).values() if callable(x)]
+    ours = all(x.__module__.startswith("schuss.") for x in made_of)
+    return primitive.name if ours else f"{primitive.name} in {_THIS_PROCESS}"
+
+
+def cost_of(node: Node) -> int:
+    """Return about how many floating-point operations a node takes."""
+    if node.primitive is None:
+        return 0
+    face = node.primitive.lower
+    if node.op == "matmul":
+        return 2 * node.size * node.inputs[0].shape[-1]
+    if isinstance(face, Elementwise):
+        return face.cost * node.size
+    if isinstance(face, Reduction):
+        return node.inputs[0].size
+    if node.op == "row_sums":
+        return node.size + node.inputs[0].size
+    if node.op == "random_uniform":
+        return 20 * node.size
+    if node.op == "row_lists":
+        return 4 * node.size
+    return 0 if isinstance(face, View) else node.size
+
+
+def constant(array: Array) -> Node:
+    """Return a node that is always `array`."""
+    return Node("constant", (), {}, array.shape, array.dtype, array=array)
+
+
+def result(primitive: Primitive, inputs: tuple[Node, ...], attributes: dict[str, Any]) -> Node:
+    """Return the node of `primitive` applied to nodes; its shape rule says what comes out."""
+    shape, dtype = primitive.shape(*[(x.shape, x.dtype) for x in inputs], **attributes)
+    return Node(
+        primitive.name, inputs, attributes, tuple(shape), np.dtype(dtype), primitive=primitive
+    )
+
+
+def made(name: str, *inputs: Node, **attributes: Any) -> Node:
+    """Return the node of the primitive of this name applied to nodes."""
+    from schuss.primitives.base import REGISTRY
+
+    return result(REGISTRY[name], inputs, attributes)
+
+
+def again(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """Return what a node computes, of other inputs of the same shapes."""
+    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)
+
+
+@dataclass
+class State:
+    """A tensor that lives longer than the call, and what becomes of it."""
+
+    tensor: Tensor
+    node: Node
+    updated: Node | None = None
+
+
+@dataclass
+class Graph:
+    """Everything that one call computes.
+
+    Args:
+        inputs: the arguments, in order.
+        states: the tensors read or assigned.
+        numbers: Python numbers read anew at every call (without axes).
+        outputs: what is returned, and gradients left behind.
+        aside: how many of the last outputs are only computed when they are asked for.
+    """
+
+    inputs: list[Node] = field(default_factory=list)
+    states: list[State] = field(default_factory=list)
+    numbers: list[Node] = field(default_factory=list)
+    outputs: list[Node] = field(default_factory=list)
+    aside: int = 0
+
+    def roots(self) -> Iterator[Node]:
+        """Yield every node that has to be computed for its own sake."""
+        yield from self.main_roots()
+        yield from self.outputs[len(self.outputs) - self.aside :]
+
+    def main_roots(self) -> Iterator[Node]:
+        """Yield the roots that are computed at every step."""
+        yield from self.outputs[: len(self.outputs) - self.aside]
+        for state in self.states:
+            if state.updated is not None:
+                yield state.updated
+
+    def nodes(self) -> list[Node]:
+        """Return every node that is needed, inputs before users."""
+        return ordered(self.roots())
+
+    def replace(self, mapping: dict[Node, Node]) -> None:
+        """Put other nodes in the place of roots."""
+        self.outputs = [mapping.get(n, n) for n in self.outputs]
+        for state in self.states:
+            if state.updated is not None:
+                state.updated = mapping.get(state.updated, state.updated)
+
+    def fingerprint(self) -> str:
+        """Return a hash of all that decides the program, but for the values of the states."""
+        digest = hashlib.sha256()
+        numbers: dict[Node, int] = {}
+        lines = []
+        leaves = [*self.inputs, *[s.node for s in self.states], *self.numbers]
+        for node in dict.fromkeys([*leaves, *self.nodes()]):
+            numbers[node] = len(numbers)
+            lines.append(
+                f"{node.op}|{[numbers[x] for x in node.inputs]}|{_spelled(node.attributes)}|"
+                f"{node.shape}|{node.dtype.str}|{node.place}"
+            )
+            if node.array is not None:
+                digest.update(np.ascontiguousarray(node.array).tobytes())
+        for state in self.states:
+            updated = None if state.updated is None else numbers[state.updated]
+            lines.append(f"{updated}|{type(state.tensor).__name__}")
+        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.aside}")
+        primitives = dict.fromkeys([n.primitive for n in numbers])
+        lines += [_home(primitive) for primitive in primitives if primitive is not None]
+        digest.update("\n".join(lines).encode())
+        return digest.hexdigest()
+
+    def verify(self, stage: str) -> None:
+        """Check shapes, dtypes and order.
+
+        Raises:
+            GraphError: naming the stage and the node.
+        """
+        known = {*self.inputs, *self.numbers, *[s.node for s in self.states]}
+        for node in self.nodes():
+            if node.primitive is None:
+                if node not in known and node.array is None:
+                    raise GraphError(f"{stage}: {node} is read, but not among the leaves.")
+                continue
+            specs = [(x.shape, x.dtype) for x in node.inputs]
+            shape, dtype = node.primitive.shape(*specs, **node.attributes)
+            if tuple(shape) != node.shape or np.dtype(dtype) != node.dtype:
+                raise GraphError(f"{stage}: {node} should be {dtype}{list(shape)} of {specs}.")
+        for state in self.states:
+            new = state.updated
+            if new is not None and (new.shape, new.dtype) != (state.node.shape, state.node.dtype):
+                raise GraphError(f"{stage}: {state.node} is updated by {new}.")
+
+
+def ordered(roots: Iterable[Node]) -> list[Node]:
+    """Return `roots` and all that they need, inputs first, without recursion."""
+    done: dict[Node, None] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        node = stack[-1]
+        waiting = [x for x in node.inputs if x not in done] if node not in done else None
+        if waiting:
+            stack += waiting[::-1]
+        else:
+            done[stack.pop()] = None
+    return list(done)

@@ -1,0 +1,1 @@
+"""What is no elementwise loop: one file a kernel."""

@@ -1,0 +1,170 @@
+"""Indexing with arrays: gathers, and scatters that add in the order of the indices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from schuss.compiler.graph.graph import Node
+from schuss.compiler.graph.views import Strided, region
+from schuss.lowering.ir_builder import I64, Scalar, kind_of
+
+if TYPE_CHECKING:
+    from schuss.compiler.kernels.dispatch import Special
+
+__all__ = ["COLUMNS", "has_columns", "write_gather", "write_scatter_add"]
+
+# Columns that one thread takes at least: a cache line of float32.
+COLUMNS = 16
+
+
+class _Places:
+    """Where an element of a gather's result comes from in x."""
+
+    def __init__(self, k: Special, x: Strided, indices: list[Strided], template: Any) -> None:
+        from schuss.primitives.indexing import ARRAY
+
+        items = _expanded(template, len(x.shape))
+        advanced = [item is ARRAY or isinstance(item, int) for item in items]
+        places = [i for i, a in enumerate(advanced) if a]
+        joined = places == list(range(places[0], places[-1] + 1))
+        plain = tuple(slice(None) if a else item for item, a in zip(items, advanced, strict=True))
+        source = region(x.root, x, lambda array: array[plain])
+        assert source is not None  # a basic index is always a view
+        self.source = source
+        rank = max(len(i.shape) for i in indices)
+        first = places[0] if joined else 0
+        self.arrays = iter(indices)
+        self.k = k
+        self.rank = rank
+        self.first = first
+        # For each axis of the source: an axis of the result, an index array, or a number.
+        self.axes: list[int | Strided | tuple[int]] = []
+        position = 0 if joined else rank
+        for item, is_advanced in zip(items, advanced, strict=True):
+            if is_advanced:
+                self.axes.append(next(self.arrays) if item is ARRAY else (int(item),))
+                if joined and len([a for a in self.axes if not isinstance(a, int)]) == 1:
+                    position += rank
+            else:
+                self.axes.append(position)
+                position += 1
+
+    def row(self, shape: tuple[int, ...]) -> int:
+        """Return how many elements follow each other in the source after the indexed axes."""
+        bound = self.first + self.rank
+        count = len(shape) - bound
+        view = self.source
+        last = Strided(view.root, 0, view.shape[-count:], view.strides[-count:])
+        return math.prod(shape[bound:]) if bound and count and last.strides_fit() else 1
+
+    @contextmanager
+    def loops(
+        self,
+        shape: tuple[int, ...],
+        *,
+        shared: bool,
+        columns: tuple[Scalar, Scalar] | None = None,
+        whole_rows: bool = False,
+    ) -> Iterator[_Visit]:
+        """Run the body for every index of the result, with the index of the source.
+
+        The index arrays are read, and checked, outside of the loops that they do not depend on.
+        With `columns`, the last axis, which no index array may pick from, runs between these.
+        With `whole_rows`, only the first element of each row is visited.
+        """
+        bound = self.first + self.rank
+        with self.k.loops(shape[:bound], shared=shared and bound > 0) as outer:
+            named = self._named(outer[self.first :])
+            rest = shape[bound:] if columns is None else shape[bound:-1]
+            if whole_rows:
+                rest = (1,) * len(rest)
+            with ExitStack() as stack:
+                inner = stack.enter_context(self.k.loops(rest, shared=shared and bound == 0))
+                if columns is not None:
+                    inner = [*inner, stack.enter_context(self.k.f.loop(*columns))]
+                index = [*outer, *inner]
+                source = [
+                    index[axis] if isinstance(axis, int) else named[i]
+                    for i, axis in enumerate(self.axes)
+                ]
+                yield _Visit(index, source)
+
+    def _named(self, shared: list[Scalar]) -> dict[int, Scalar]:
+        """Return the index of each axis of the source that an array or a number gives."""
+        f = self.k.f
+        found = {}
+        for place, (axis, n) in enumerate(zip(self.axes, self.source.shape, strict=True)):
+            if isinstance(axis, int):
+                continue
+            if isinstance(axis, tuple):
+                i = f.number(axis[0])
+            else:
+                own = shared[self.rank - len(axis.shape) :]
+                at = [f.number(0) if m == 1 else o for o, m in zip(own, axis.shape, strict=True)]
+                i = self.k.load(axis, at).to(I64)
+            found[place] = self.k.checked(i, n)
+        return found
+
+
+@dataclass
+class _Visit:
+    """An index of a gather's result, and the one of its source."""
+
+    index: list[Scalar]
+    source: list[Scalar]
+
+
+def _expanded(template: Any, ndim: int) -> list[Any]:
+    """Return the template with a slice for each axis that it leaves out."""
+    items = list(template)
+    named = sum(item is not None and item is not Ellipsis for item in items)
+    missing = [slice(None)] * (ndim - named)
+    if Ellipsis in [i for i in items if i is Ellipsis]:
+        at = next(i for i, item in enumerate(items) if item is Ellipsis)
+        return items[:at] + missing + items[at + 1 :]
+    return items + missing
+
+
+def write_gather(k: Special) -> None:
+    """Copy what the indices pick, in whole rows where they lie without gaps."""
+    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
+    places = _Places(k, k.view(0), indices, k.node.attributes["template"])
+    if k.node.size == 0:
+        return
+    row = places.row(k.node.shape)
+    with places.loops(k.node.shape, shared=bool(k.node.shape), whole_rows=row > 1) as at:
+        if row > 1:
+            k.copy(places.source, at.source, k.out, at.index, row)
+        else:
+            k.store(k.load(places.source, at.source), k.out, at.index)
+
+
+def has_columns(node: Node) -> bool:
+    """Whether a scatter adds whole rows, so that threads can share their columns."""
+    items = _expanded(node.attributes["template"], len(node.shape))
+    return len(node.shape) > 1 and items[-1] == slice(None)
+
+
+def write_scatter_add(k: Special) -> None:
+    """Add in the order of the indices; each thread has columns of its own, and so elements."""
+    zero = k.f.number(0, kind_of(k.node.dtype))
+    columns = None
+    if has_columns(k.node):
+        columns = k.low * COLUMNS, (k.high * COLUMNS).minimum(k.node.shape[-1])
+        with k.loops(k.node.shape[:-1]) as index, k.f.loop(*columns) as last:
+            k.store(zero, k.out, [*index, last])
+    else:
+        with k.f.loop(0, k.node.size) as i:
+            k.f.store(zero, k.pointer(k.node), i)
+    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
+    places = _Places(k, k.out, indices, k.node.attributes["template"])
+    g = k.view(0)
+    if math.prod(g.shape) == 0:
+        return
+    with places.loops(g.shape, shared=False, columns=columns) as at:
+        total = k.load(places.source, at.source) + k.load(g, at.index)
+        k.store(total, places.source, at.source)

@@ -1,0 +1,64 @@
+"""Scatters of one number into each row, as the gradient of the classes' loss is, as comparisons.
+
+A number for each row goes to the column that an index names, everything else is zero: that is
+where(column == index, number, 0), which joins the loop that reads it and needs no buffer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.graph.graph import Graph, Node, constant, made, ordered
+
+__all__ = ["picks_one_of_each_row", "spread_classes"]
+
+
+def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
+    """Whether the indices of a gather from `shape`, or a scatter into it, name one of each row."""
+    from schuss.primitives.indexing import ARRAY
+
+    if len(shape) != 2 or tuple(node.attributes["template"]) != (ARRAY, ARRAY):
+        return False
+    rows, columns = node.inputs[1:]
+    if rows.array is None or not rows.size == shape[0] == columns.size:
+        return False
+    return np.array_equal(rows.array.ravel(), np.arange(shape[0]))
+
+
+def spread_classes(graph: Graph) -> bool:
+    """Put comparisons in the place of such scatters; return whether there were any.
+
+    A comparison does not notice an index out of range: where a gather, as that of the loss itself,
+    does not look at the same indices, the scatter stays.
+    """
+    nodes = ordered(graph.roots())
+    checked = {(x.inputs[1:], x.inputs[0].shape) for x in nodes if x.op == "gather"}
+    mapping: dict[Node, Node] = {}
+    for node in nodes:
+        inputs = tuple(mapping.get(x, x) for x in node.inputs)
+        if inputs != node.inputs:
+            node.inputs = inputs
+        if node.op != "scatter_add" or (node.inputs[1:], node.shape) not in checked:
+            continue
+        if picks_one_of_each_row(node, node.shape) and node.shape[1] < 2**31:
+            mapping[node] = _compared(node)
+    graph.replace(mapping)
+    return bool(mapping)
+
+
+def _compared(node: Node) -> Node:
+    """Return where(column == index, number, 0)."""
+    g, _, index = node.inputs
+    rows, columns = node.shape
+
+    def number(value: int, dtype: Any) -> Node:
+        return constant(np.asarray(value, dtype))
+
+    numbers = made("reshape", g, shape=(rows, 1))
+    index = made("reshape", made("astype", index, dtype=np.dtype(np.int32)), shape=(rows, 1))
+    from_end = made("less", index, number(0, np.int32))
+    index = made("where", from_end, made("add", index, number(columns, np.int32)), index)
+    is_there = made("equal", constant(np.arange(columns, dtype=np.int32)), index)
+    return made("where", is_there, numbers, number(0, node.dtype))

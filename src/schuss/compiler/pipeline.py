@@ -1,0 +1,108 @@
+"""From a traced graph to the text of its module, pass by pass; and what is kept of it all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from schuss.compiler.codegen.emit_program import assemble
+from schuss.compiler.codegen.llvm_module import Module
+from schuss.compiler.graph.graph import Graph, Node
+from schuss.compiler.graph.views import legalise
+from schuss.compiler.passes.layout_assignment import orient
+from schuss.compiler.passes.on_demand import set_aside
+from schuss.compiler.passes.simplify import simplify
+from schuss.compiler.runtime.artifact import Image, Place, View
+from schuss.compiler.schedule.fusion import Plan, fuse
+from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
+from schuss.compiler.schedule.schedule import Schedule, schedule
+
+__all__ = ["Design", "design"]
+
+
+@dataclass
+class Design:
+    """All that the compiler found out about a program.
+
+    Args:
+        graph: rewritten.
+        traced: how many nodes the graph had before.
+        plan: its stages.
+        schedule: how threads share them.
+        memory: its buffers.
+        module: its text.
+    """
+
+    graph: Graph
+    traced: int
+    plan: Plan
+    schedule: Schedule
+    memory: Memory
+    module: Module
+
+    def image(self, code: str) -> Image:
+        """Return what there is to know to run it, where `code` is the name of its machine code."""
+        memory, module = self.memory, self.module
+        constants = [n for n in self.graph.nodes() if n.array is not None]
+        return Image(
+            code=code,
+            symbols=module.symbols,
+            scan=module.scan,
+            arena=memory.nbytes,
+            fixed=memory.fixed,
+            scratch=module.scratch,
+            flops=module.flops,
+            checks_indices=module.checks_indices,
+            is_shared=module.is_shared,
+            numbers=[memory.of[n].place for n in self.graph.numbers],
+            outputs=[self._place(n) for n in self.graph.outputs],
+            constants=[(memory.of[n].place, _bytes(n)) for n in constants],
+            left={i: (n.op, [self._view(x) for x in n.inputs]) for i, n in self.plan.left.items()},
+        )
+
+    def _place(self, node: Node) -> Place:
+        buffer = self.memory.of[self.plan.layouts.of(node).root]
+        return Place(buffer.kind, buffer.place)
+
+    def _view(self, node: Node) -> View:
+        part = self.plan.layouts.of(node)
+        dtype = part.root.dtype
+        start = self.memory.of[part.root].place + part.offset * dtype.itemsize
+        strides = [step * dtype.itemsize for step in part.strides]
+        return View(dtype.str, list(part.shape), start, strides)
+
+
+def _bytes(node: Node) -> bytes:
+    return np.ascontiguousarray(node.array).tobytes()
+
+
+_PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
+    ("trace", None),
+    ("simplify", simplify),
+    ("orient", orient),
+    ("legalise", legalise),
+]
+
+
+def design(graph: Graph) -> Design:
+    """Decide everything about the program of a graph, which is rewritten.
+
+    Raises:
+        GraphError: under SCHUSS_DEBUG=verify, when a pass left something wrong.
+    """
+    verify = os.environ.get("SCHUSS_DEBUG") == "verify"
+    traced = len(graph.nodes())
+    for name, stage in _PASSES:
+        if stage is not None:
+            stage(graph)
+        if verify:
+            graph.verify(name)
+    plan = fuse(graph, set_aside(graph))
+    scheduled = schedule(graph, plan)
+    memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
+    if verify:
+        verify_plan(graph, plan, scheduled.times, memory)
+    return Design(graph, traced, plan, scheduled, memory, assemble(graph, plan, scheduled, memory))

@@ -1,0 +1,403 @@
+"""Programs: compiled graphs bound to the tensors that they read and change."""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from schuss.compiler.graph.abi import ASIDE, FIRST, QUICK, SCRATCH
+from schuss.compiler.graph.graph import Graph
+from schuss.compiler.runtime import artifact, thread_pool
+from schuss.compiler.runtime.arguments import note, taker
+from schuss.compiler.runtime.guards import Watch, address_of, slot_of
+from schuss.compiler.runtime.ownership import Borrowed, aligned, give, is_owned, words_of
+from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.core import Array, Tensor, next_stamp
+from schuss.native import jit
+from schuss.primitives.deferred import Scattered, leave
+
+if TYPE_CHECKING:
+    from schuss.compiler.pipeline import Design
+
+__all__ = ["Program", "StateChanged"]
+
+_COPY = operator.methodcaller("copy")
+
+
+class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
+    """A state has another shape or dtype than when it was traced."""
+
+
+class _Many:
+    """Runs a step many times: the native function, and the block of memory that it reads.
+
+    Args:
+        library: with the function.
+        graph: of the step.
+        table: address of the step's table.
+        step: address of the step.
+    """
+
+    def __init__(self, library: jit.Library, graph: Graph, table: int, step: int) -> None:
+        self._library = library
+        self.function = library.address("scan")
+        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+        self.alone = partial(prototype(self.function), table, 0, 1)
+        # The rows of a step are gathered here.
+        self.staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
+        self.first_output = 2 + 2 * len(graph.inputs)
+        self._block = (ctypes.c_int64 * (self.first_output + len(graph.outputs) + 3))()
+        self._block[-1] = step
+        self.at = ctypes.addressof(self._block)
+
+    def expect(self, sources: Sequence[Array], moving: dict[int, Array]) -> None:
+        """Say where rows come from; and what has a row for each step, by its place in the block."""
+        block = self._block
+        block[1:-1] = [0] * (len(block) - 2)
+        for i, source in enumerate(sources):
+            block[2 + 2 * i], block[3 + 2 * i] = address_of(source), len(source)
+        self._starts = [(i, address_of(a), a.strides[0]) for i, a in moving.items()]
+        self._held = (sources, moving)
+
+    def begin(self, done: int, count: int) -> None:
+        """Go on after so many steps with so many more."""
+        self._block[0] = count
+        for place, start, stride in self._starts:
+            self._block[place] = start + done * stride
+
+
+class Program:
+    """A graph as machine code.
+
+    Args:
+        graph: as traced; it may be rewritten.
+        fingerprint: the graph's.
+    """
+
+    def __init__(self, graph: Graph, fingerprint: str) -> None:
+        self.graph = graph
+        self._key = artifact.key_of(fingerprint)
+        self._design: Design | None = None
+        self.image, self.library = self._kept() or self._compiled()
+        # Who set the numbers last: several traces may share a program.
+        self.numbers_from: object = None
+        self._step = self.library.address("step")
+        self._scan: _Many | None = None
+        self._prepare_memory()
+        ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
+        self._bind_states()
+        self.flops = self.image.flops
+        self._chooser = Chooser(self.flops) if self.image.is_shared else None
+        # What is quick keeps Python's lock: to give it up and take it again costs more.
+        kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
+        # The arena serves one run at a time.
+        self._lock = threading.Lock()
+        self._alone_step = kind(None)(self.library.address("alone"))
+
+    # From the cache, or by the compiler, whose passes are loaded when they are needed.
+
+    def _kept(self) -> tuple[artifact.Image, jit.Library] | None:
+        """Return the program as the cache has it, if it does."""
+        found = None if self._key is None else artifact.find(self._key)
+        if found is None:
+            return None
+        if found.is_shared:
+            thread_pool.runtime()
+        library = jit.find(found.code, found.symbols)
+        return None if library is None else (found, library)
+
+    def _compiled(self) -> tuple[artifact.Image, jit.Library]:
+        """Compile the program, and keep it."""
+        module = self.design.module
+        if module.is_shared:
+            thread_pool.runtime()
+        library = jit.load(module.loops, module.symbols, plain=module.plain)
+        made = self.design.image(library.name)
+        if self._key is not None:
+            artifact.keep(self._key, made)
+        return made, library
+
+    @property
+    def design(self) -> Design:
+        """What the compiler found out about the program; the graph is rewritten for it."""
+        if self._design is None:
+            from schuss.compiler.pipeline import design
+
+            self._design = design(self.graph)
+        return self._design
+
+    def _prepare_memory(self) -> None:
+        graph, made = self.graph, self.image
+        self._arena = aligned((made.arena,), np.dtype(np.uint8))
+        self._arena[: made.fixed] = 0
+        for at, content in made.constants:
+            self._arena[at : at + len(content)] = np.frombuffer(content, np.uint8)
+        self._status = ctypes.c_int64.from_address(address_of(self._arena))
+        self._numbers = [
+            np.ndarray((), node.dtype, self._arena.data, at)
+            for node, at in zip(graph.numbers, made.numbers, strict=True)
+        ]
+        self._outputs = [
+            np.empty(node.shape, node.dtype)
+            if place.kind == "state"
+            else np.ndarray(node.shape, node.dtype, self._arena.data, place.at)
+            for node, place in zip(graph.outputs, made.outputs, strict=True)
+        ]
+        entries = FIRST + len(graph.inputs) + len(graph.states) + 1
+        self._table = np.zeros(entries, np.int64)
+        self._table[0] = address_of(self._arena)
+        self._table[ASIDE] = 1
+        self._provide_scratch(1)
+        self._at = address_of(self._table)
+        self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
+        self._first_input = self._at + 8 * FIRST
+
+    def _provide_scratch(self, size: int) -> None:
+        """Have working memory for so many threads."""
+        self._scratch = aligned((size * self.image.scratch,), np.dtype(np.uint8))
+        self._table[SCRATCH] = address_of(self._scratch)
+
+    def _parts(self, state: int) -> Scattered:
+        """Return the gradient that a run leaves in its parts."""
+        from schuss.primitives.base import REGISTRY
+
+        op, places = self.image.left[state]
+        views = [
+            np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
+            for v in places
+        ]
+        # Before the first run, nothing goes to any row.
+        views[1][...] = -1
+        shape = self.graph.states[state].node.shape
+        return Scattered(partial(REGISTRY[op].value, *views, shape=shape))
+
+    # States.
+
+    def _bind_states(self) -> None:
+        first = FIRST + len(self.graph.inputs)
+        left = self.image.left
+        self._left = [(self.graph.states[i].tensor, self._parts(i)) for i in left]
+        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in left]
+        written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
+        read = [(first + i, s.tensor) for i, s in states if s.updated is None]
+        self._written_places = [place for place, _ in written]
+        self._written = [tensor for _, tensor in written]
+        self._read_places = [place for place, _ in read]
+        self._read = [tensor for _, tensor in read]
+        self._borrowed = Borrowed(len(read))
+        self._watch = Watch()
+        self._stamped: list[Tensor] = []
+        homes = enumerate(self.image.outputs)
+        self._home_of_output = {i: place.at for i, place in homes if place.kind == "state"}
+
+    def _take_states(self) -> None:
+        """Point the table to the states' arrays; an array that others use is left to them."""
+        if self._watch.unchanged():
+            return
+        self._adopt()
+        for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
+            self._expect(place, tensor)
+            array = tensor.array
+            if not array.flags.c_contiguous or not array.flags.aligned:
+                array = tensor.array = np.ascontiguousarray(array)
+            self._borrowed.hold(i, array)
+            self._pointers[place] = address_of(array)
+        for tensor, parts in self._left:
+            leave(tensor, parts)
+        self._stamped = [t for t in self._written if t.requires_grad]
+        self._watch.set(self._words())
+
+    def _words(self) -> list[tuple[int | None, int]]:
+        """Return the words that stay as they are while the table is right."""
+        owned, *counts = words_of(self._written)
+        words = [owned]
+        for tensor in [*self._written, *self._read]:
+            words.append((slot_of(tensor, "array"), id(tensor.array)))
+            words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
+        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._left]
+        return words + counts
+
+    def _expect(self, place: int, tensor: Tensor) -> None:
+        """Raise StateChanged unless a state is as it was traced."""
+        node = self.graph.states[place - FIRST - len(self.graph.inputs)].node
+        if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
+            raise StateChanged
+
+    def _adopt(self) -> None:
+        """Give every tensor that is written an array of its own, which nobody else has."""
+        for place, tensor in zip(self._written_places, self._written, strict=True):
+            self._expect(place, tensor)
+            if not is_owned(tensor):
+                own = aligned(tensor.shape, tensor.dtype)
+                own[...] = tensor.array
+                give(tensor, own)
+            self._pointers[place] = address_of(tensor.array)
+
+    def set_numbers(self, values: Sequence[float]) -> None:
+        """Set the numbers of the graph."""
+        for target, value in zip(self._numbers, values, strict=True):
+            target[...] = value
+
+    # Running.
+
+    def _run(
+        self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
+    ) -> None:
+        if self._chooser is None:
+            alone()
+        else:
+            size = self._chooser.size()
+            start = time.perf_counter()
+            if size == 1:
+                alone()
+            else:
+                team = thread_pool.team(size)
+                if len(self._scratch) < size * self.image.scratch:
+                    self._provide_scratch(size)
+                self._pointers[1] = team.control
+                thread_pool.launch(team, function, self._at)
+            self._chooser.took(size, (time.perf_counter() - start) / steps, steps)
+        if checks_indices and self._status.value:
+            self._refuse_index()
+
+    def _refuse_index(self) -> None:
+        self._status.value = 0
+        raise IndexError(
+            "compile: an index was out of range in a compiled function; what it computed is not "
+            "to be used. Run it eagerly to see where."
+        )
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Run one step; return the outputs."""
+        with self._lock:
+            kept = note(arrays, self._first_input)
+            outputs = self._run_once()
+            del kept
+            return outputs
+
+    @cached_property
+    def _take(self) -> Callable[..., bool]:
+        """What notes where the inputs of a further call lie."""
+        return taker(self.graph.inputs, self._first_input)
+
+    def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
+        """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
+        with self._lock:
+            return self._run_once() if self._take(*arrays) else None
+
+    def _run_once(self) -> list[Array]:
+        self._take_states()
+        if self._chooser is None:
+            self._alone_step()
+            if self.image.checks_indices and self._status.value:
+                self._refuse_index()
+        else:
+            self._run(self._step, self._alone_step, checks_indices=self.image.checks_indices)
+        self._stamp()
+        outputs = list(map(_COPY, self._outputs))
+        if self._home_of_output:
+            for i, home in self._home_of_output.items():
+                state = self.graph.states[home].tensor.array
+                outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
+        return outputs
+
+    def _stamp(self) -> None:
+        # Only what takes part in differentiation is ever compared with a stamp.
+        stamp = next_stamp()
+        for tensor in self._stamped:
+            tensor.stamp = stamp
+
+    def prepare(self) -> None:
+        """Take hold of the states, and raise StateChanged where they do not fit."""
+        with self._lock:
+            self._take_states()
+
+    def scan(
+        self,
+        arrays: Sequence[Array],
+        index: Array,
+        kept: Sequence[int],
+        numbers: Sequence[Sequence[float]] | None = None,
+        asked: Array | None = None,
+    ) -> list[Array]:
+        """Run one step for each row of `index`, on the rows of `arrays` that it picks.
+
+        Args:
+            arrays: one for each input, rows along axis 0.
+            index: int64, shape (steps, batch).
+            kept: the positions of the outputs to return.
+            numbers: for each step, the values of the graph's numbers; None where they stay.
+            asked: whether a step computes what is set aside, bool of shape (steps,); None for
+                every step.
+
+        Returns:
+            These outputs, stacked along a new first axis; what a step was not asked for is
+            whatever was in memory.
+        """
+        with self._lock:
+            table = self._number_table(numbers)
+            words = np.ones(len(index)) if asked is None else asked
+            return self._run_many(arrays, index, kept, table, words.astype(np.int64))
+
+    def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
+        """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""
+        if numbers is None or not self.graph.numbers:
+            return None
+        dtypes = [node.dtype for node in self.graph.numbers]
+        slots = np.dtype(
+            {
+                "names": [str(i) for i in range(len(dtypes))],
+                "formats": dtypes,
+                "offsets": [8 * i for i in range(len(dtypes))],
+                "itemsize": 8 * len(dtypes),
+            }
+        )
+        return np.array([tuple(values) for values in numbers], slots)
+
+    def _many(self) -> _Many:
+        """Return what runs many steps, compiled when it is needed."""
+        if self._scan is None:
+            library = jit.load([], [], plain=[self.image.scan])
+            self._scan = _Many(library, self.graph, self._at, self._step)
+        return self._scan
+
+    def _run_many(
+        self,
+        arrays: Sequence[Array],
+        index: Array,
+        kept: Sequence[int],
+        numbers: Array | None,
+        asked: Array,
+    ) -> list[Array]:
+        graph, many, pointers = self.graph, self._many(), self._pointers
+        steps = len(index)
+        results = {
+            i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
+        }
+        # What is read at each step, and what is written: each with its place in the block.
+        moving = {1: index, many.first_output + len(graph.outputs) + 1: asked}
+        moving |= {many.first_output + i: array for i, array in results.items()}
+        if numbers is not None:
+            moving[many.first_output + len(graph.outputs)] = numbers
+        many.expect([np.ascontiguousarray(a) for a in arrays], moving)
+        for i, target in enumerate(many.staging):
+            pointers[FIRST + i] = address_of(target)
+        self._take_states()
+        pointers[FIRST + len(graph.inputs) + len(graph.states)] = many.at
+        done = 0
+        while done < steps:
+            count = steps - done
+            if self._chooser is not None:
+                count = min(count, self._chooser.steps())
+            many.begin(done, count)
+            self._run(many.function, many.alone, checks_indices=True, steps=count)
+            done += count
+        self._stamp()
+        return [results[i] for i in kept]

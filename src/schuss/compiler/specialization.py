@@ -1,0 +1,124 @@
+"""Variants: a program with what has to hold for it, and what follows a run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from schuss.compiler.runtime.executable import Program
+from schuss.compiler.runtime.guards import Watch, slot_of
+from schuss.compiler.trace.pytree import LEAF, rebuild
+from schuss.compiler.trace.tracer import Tracer
+from schuss.core import Array, Tensor, leaf, next_stamp
+
+__all__ = ["Variant"]
+
+
+class _OpaqueRule:
+    """The primitive of a compiled function's result, which has no derivative from outside."""
+
+    name = "a compiled function"
+    derivative = None
+
+    def rule(self, position: int) -> Any:
+        raise RuntimeError(
+            "backward: the result of a compiled function has no derivative from outside; call "
+            "backward() (or grad) inside of the compiled function."
+        )
+
+
+_MODE = operator.attrgetter("training")
+_OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
+_OPAQUE[1][0].requires_grad = True
+
+
+class Variant:
+    """A program with what has to hold for it, and what follows a run.
+
+    The checks come before every call, so they go through lists in C's speed where they can.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        tracer: Tracer,
+        gradients: list[tuple[Tensor, Tensor | None]],
+        structure: Any,
+        wanted: list[bool],
+        numbers: list[float],
+    ) -> None:
+        self.program = program
+        self.gradients = gradients
+        self.structure = structure
+        self.wanted = wanted
+        self.numbers = numbers
+        self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
+        self._sources = tracer.sources
+        self._guards = tracer.guards
+        self._modules = list(dict.fromkeys(tracer.modules))
+        self._modes = [m.training for m in self._modules]
+        self._evaluators = tracer.evaluators
+        self._mark = object()
+        self._exact = tracer.exact_gradients
+        self._some = tracer.some_gradients
+        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
+        self._tensors = [
+            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
+        ]
+        self._differentiable = [t.requires_grad for t in self._tensors]
+        self._graded = [t for t, _ in [*self._exact, *self._some]]
+        self._watch = Watch()
+        self._sources_seen: list[Any] | None = None
+
+    def fits(self) -> bool:
+        """Return whether the program may be used as things are now; read its numbers anew."""
+        if list(map(_MODE, self._modules)) != self._modes:
+            return False
+        if not self._watch.unchanged():
+            fits = (
+                all(t.grad is g for t, g in self._exact)
+                and all((t.grad is not None) is some for t, some in self._some)
+                and [t.requires_grad for t in self._tensors] == self._differentiable
+            )
+            if not fits:
+                return False
+            words = [(slot_of(t, "grad"), id(t.grad)) for t in self._graded]
+            words += [(slot_of(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors]
+            self._watch.set(words)
+        sources = [read() for read in self._sources]
+        if sources != self._sources_seen or self.program.numbers_from is not self._mark:
+            if any(check() != expected for check, expected in self._guards):
+                return False
+            self.program.set_numbers(self.read_numbers())
+            self.program.numbers_from = self._mark
+            self._sources_seen = sources
+        return True
+
+    def read_numbers(self) -> list[float]:
+        """Return what the numbers of the graph are now."""
+        return [read() for read in self._evaluators]
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether a run leaves gradients as it found them."""
+        return all(tensor.grad is after for tensor, after in self.gradients)
+
+    def leave_gradients(self) -> None:
+        """Set the `.grad` that a run leaves."""
+        for tensor, gradient in self.gradients:
+            tensor.grad = gradient
+
+    def returned(self, arrays: Sequence[Array]) -> Any:
+        """Return the function's result."""
+        tensors = list(map(leaf, arrays))
+        for i in self._differentiable_results:
+            tensor = tensors[i]
+            tensor.requires_grad = True
+            tensor.node = _OPAQUE
+            tensor.stamp = next_stamp()
+        if self.structure is LEAF:
+            return tensors[0]
+        return rebuild(self.structure, iter(tensors))

@@ -1,0 +1,442 @@
+"""Tracing: run the user's function once on tensors without values, and keep what it does."""
+
+from __future__ import annotations
+
+import operator
+import sys
+import weakref
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from schuss.compiler.graph.graph import Graph, Node, State, constant, result
+from schuss.core import (
+    RECORDING,
+    Array,
+    Tensor,
+    new_object,
+    next_stamp,
+)
+from schuss.errors import TraceError
+from schuss.lowering.kinds import Composition
+from schuss.primitives.deferred import left_behind
+
+__all__ = ["Abstract", "TracedNumber", "Tracer"]
+
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+
+
+def user_line() -> str:
+    """Return "file:line" of the innermost frame outside of Schuss."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def refuse(what: str, remedy: str) -> NoReturn:
+    """Raise the TraceError that names the user's line."""
+    raise TraceError(
+        f"compile: {user_line()} needs the value of a tensor ({what}), which is not known while "
+        f"tracing; {remedy}."
+    )
+
+
+_VALUE = "use schuss.where for a choice, or leave this out of the compiled function"
+
+
+class Abstract:
+    """Stands for the array of a traced tensor: its shape and dtype, and no values."""
+
+    __slots__ = ("dtype", "ndim", "node", "shape", "size")
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.shape = node.shape
+        self.dtype = node.dtype
+        self.ndim = len(node.shape)
+        self.size = node.size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        refuse("as a NumPy array", _VALUE)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        refuse(f".{name}", _VALUE)
+
+
+class TracedNumber(float):
+    """A Python float that is read anew at every call: a learning rate, a float argument.
+
+    Arithmetic gives traced numbers again. A comparison answers with what holds now, and the
+    answer becomes a condition for using the program.
+    """
+
+    __slots__ = ("evaluate", "tracer")
+
+    evaluate: Callable[[], float]
+    tracer: Tracer
+
+    @staticmethod
+    def make(tracer: Tracer, evaluate: Callable[[], float]) -> TracedNumber:
+        """Return a number whose value at each call is `evaluate()`."""
+        number = TracedNumber(evaluate())
+        number.evaluate = evaluate
+        number.tracer = tracer
+        return number
+
+    def _pin(self, outcome: Callable[[float], Any]) -> Any:
+        evaluate = self.evaluate
+        found = outcome(evaluate())
+        self.tracer.guards.append((lambda: outcome(evaluate()), found))
+        return found
+
+    def __bool__(self) -> bool:
+        return bool(self._pin(bool))
+
+    def __float__(self) -> float:
+        return float(self._pin(lambda x: x))
+
+    def __int__(self) -> int:
+        return int(self._pin(int))
+
+    def __hash__(self) -> int:
+        return hash(self.__float__())
+
+    def __repr__(self) -> str:
+        return repr(self.__float__())
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a traced number cannot be pickled")
+
+
+def _value_of(x: Any) -> Callable[[], float]:
+    return x.evaluate if isinstance(x, TracedNumber) else lambda: x
+
+
+def _arithmetic(name: str, function: Callable[..., Any], *, reflected: bool) -> None:
+    def forward(self: TracedNumber, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        a, b = self.evaluate, _value_of(other)
+        return TracedNumber.make(self.tracer, lambda: function(a(), b()))
+
+    def backward(self: TracedNumber, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        a, b = self.evaluate, _value_of(other)
+        return TracedNumber.make(self.tracer, lambda: function(b(), a()))
+
+    setattr(TracedNumber, f"__{name}__", forward)
+    if reflected:
+        setattr(TracedNumber, f"__r{name}__", backward)
+
+
+def _comparison(name: str, function: Callable[..., Any]) -> None:
+    def compare(self: TracedNumber, other: Any) -> Any:
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        b = _value_of(other)
+        return self._pin(lambda x: function(x, b()))
+
+    setattr(TracedNumber, f"__{name}__", compare)
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv"):
+    _arithmetic(_name, getattr(operator, _name), reflected=True)
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    _comparison(_name, getattr(operator, _name))
+
+
+def _unary(name: str, function: Callable[[Any], Any]) -> None:
+    def apply(self: TracedNumber) -> Any:
+        a = self.evaluate
+        return TracedNumber.make(self.tracer, lambda: function(a()))
+
+    setattr(TracedNumber, f"__{name}__", apply)
+
+
+for _name in ("neg", "pos", "abs"):
+    _unary(_name, getattr(operator, _name))
+
+
+class Tracer:
+    """Takes the place of evaluation while a function is traced; see `schuss.core.TRACER`."""
+
+    def __init__(self) -> None:
+        self.graph = Graph()
+        # What the numbers and the guards below depend on; as long as it is equal, they hold.
+        self.sources: list[Callable[[], Any]] = []
+        # What has to hold for the program to be used again: (function, its value now).
+        self.guards: list[tuple[Callable[[], Any], Any]] = []
+        self.follow_ups: list[Callable[[], Any]] = []
+        self.modules: list[Any] = []
+        # Tensors whose gradient has to be this one, or just to be there, or not.
+        self.exact_gradients: list[tuple[Tensor, Tensor]] = []
+        self.some_gradients: list[tuple[Tensor, bool]] = []
+        self.evaluators: list[Callable[[], float]] = []
+        self._held: dict[int, tuple[Tensor, Node]] = {}
+        self._now: dict[int, Node] = {}
+        self._made: list[weakref.ref[Tensor]] = []
+        self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
+        self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        # The gradients that tensors had before: id -> (tensor, its gradient).
+        self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+
+    # Values in and out.
+
+    def argument(self, array: Array) -> Tensor:
+        """Return the stand-in for an argument."""
+        place = len(self.graph.inputs)
+        node = Node("input", (), {}, array.shape, array.dtype, place=place)
+        self.graph.inputs.append(node)
+        return self.tensor(node)
+
+    def number(self, evaluate: Callable[[], float]) -> TracedNumber:
+        """Return a number that is read by `evaluate` at every call."""
+        return TracedNumber.make(self, evaluate)
+
+    def tensor(self, node: Node) -> Tensor:
+        """Return a traced tensor for `node`."""
+        made = new_object(Tensor)
+        made.array = Abstract(node)  # type: ignore[assignment]  # in the place of an array
+        made.requires_grad = False
+        made.grad = None
+        made.node = None
+        made.stamp = 0
+        self._made.append(weakref.ref(made))
+        return made
+
+    def read(self, x: Tensor) -> Node:
+        """Return the node that `x` is now; a tensor with values becomes a state, or a constant."""
+        array: Any = x.array
+        if type(array) is Abstract:
+            return self._now.get(id(x), array.node)
+        found = self._now.get(id(x))
+        if found is None:
+            place = len(self._held)
+            found = Node("state", (), {}, array.shape, array.dtype, place=place)
+            self.sees(x)
+            self._held[id(x)] = (x, found)
+            self._now[id(x)] = found
+        return found
+
+    def contents(self, x: Tensor) -> Abstract:
+        """Return what stands for the array of `x`, as it is now."""
+        return Abstract(self.read(x))
+
+    def _operand(self, x: Any, dtype: np.dtype[Any]) -> Node:
+        if isinstance(x, Tensor):
+            return self.read(x)
+        if isinstance(x, TracedNumber):
+            return self._number_node(x, dtype)
+        return constant(np.asarray(x, dtype))
+
+    def _number_node(self, x: TracedNumber, dtype: np.dtype[Any]) -> Node:
+        key = (id(x), dtype.str)
+        held = self._numbers.get(key)
+        if held is None:
+            node = Node("number", (), {}, (), dtype, place=len(self.graph.numbers))
+            self.graph.numbers.append(node)
+            self.evaluators.append(x.evaluate)
+            held = self._numbers[key] = (x, node)
+        return held[1]
+
+    def _cast(self, node: Node, dtype: np.dtype[Any]) -> Node:
+        from schuss.primitives.base import REGISTRY
+
+        if node.dtype == dtype:
+            return node
+        return result(REGISTRY["astype"], (node,), {"dtype": dtype})
+
+    # What tensors call.
+
+    def apply(self, primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
+        """Record `primitive`, and return its traced result."""
+        from schuss.primitives.base import mismatch, result_dtype
+
+        if isinstance(primitive.lower, Composition):
+            return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
+        tensors = [x for x in inputs if isinstance(x, Tensor)]
+        if len(tensors) == len(inputs):
+            nodes = tuple([self.read(x) for x in tensors])
+        else:
+            weighed = inputs[1:] if primitive.name == "where" else inputs
+            weak = result_dtype(*[x.array.dtype for x in weighed if isinstance(x, Tensor)])
+            nodes = tuple([self._operand(x, weak) for x in inputs])
+        try:
+            node = result(primitive, nodes, attributes)
+        except ValueError as error:
+            if len(inputs) == 2:
+                raise mismatch(primitive.name, error, *inputs) from None
+            raise
+        out = self.tensor(node)
+        if primitive.differentiable and RECORDING.get() and any(x.requires_grad for x in tensors):
+            out.requires_grad = True
+            out.node = (primitive, inputs, attributes)
+            out.stamp = next_stamp()
+        return out
+
+    def assign(self, tensor: Tensor, value: Any) -> None:
+        """Record that `tensor` becomes `value`."""
+        old = self.read(tensor)
+        node = self.read(value) if isinstance(value, Tensor) else constant(np.array(value))
+        if node.shape != old.shape:
+            raise ValueError(f"assign: expected shape {old.shape}, got {node.shape}.")
+        self._now[id(tensor)] = self._cast(node, old.dtype)
+        array: Any = tensor.array
+        if type(array) is Abstract:
+            array = Abstract(self._now.pop(id(tensor)))
+            tensor.array = array
+        tensor.stamp = next_stamp()
+
+    def nonzero(self, x: Tensor) -> NoReturn:
+        """Refuse what has a shape that depends on values."""
+        raise TraceError(
+            f"compile: {user_line()} indexes with a boolean mask (or asks for nonzero), and the "
+            "shape of the result would depend on values; use schuss.where to keep the shape, or "
+            "leave this out of the compiled function."
+        )
+
+    def refuse(self, what: str) -> NoReturn:
+        """Refuse to give a value away."""
+        refuse(what, _VALUE)
+
+    def options(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Return an optimiser's group whose floats are read anew at every call."""
+        known = self._groups.get(id(group))
+        if known is not None:
+            return known[1]
+        traced: dict[str, Any] = {}
+        for name, value in group.items():
+            if type(value) is float:
+                traced[name] = self.number(_entry(group, name))
+            elif type(value) is tuple and value and all(type(v) is float for v in value):
+                traced[name] = tuple(self.number(_entry(group, name, i)) for i in range(len(value)))
+            else:
+                traced[name] = value
+                if name not in ("params", "param_names"):
+                    self.guards.append((_entry(group, name), value))
+        names = [name for name in group if name not in ("params", "param_names")]
+        self.sources.append(partial(operator.itemgetter(*names), group))
+        self._groups[id(group)] = (group, traced)
+        return traced
+
+    def follows(self, read: Callable[[], Any]) -> None:
+        """Note that the program holds as long as `read()` gives what it gives after the trace."""
+        self.sources.append(read)
+        self.follow_ups.append(read)
+
+    def sees(self, tensor: Tensor) -> None:
+        """Note the gradient that a tensor has before the function changes it."""
+        self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
+
+    def called(self, module: Any) -> None:
+        """Note that the function goes through a module: its mode and floats decide the trace."""
+        if module in self.modules:
+            return
+        self.modules.append(module)
+        names = [
+            name
+            for name, value in vars(module).items()
+            if type(value) is float and name not in module.live_numbers
+        ]
+        if names:
+            self.follows(lambda: [getattr(module, name) for name in names])
+
+    def attribute(self, module: Any, name: str) -> TracedNumber:
+        """Return one of a module's `live_numbers`, read anew at every call."""
+        read = partial(getattr, module, name)
+        self.sources.append(read)
+        return self.number(read)
+
+    # The end.
+
+    def restore(self) -> None:
+        """Give tensors back the gradients that they had."""
+        for tensor, gradient in self._gradients.values():
+            tensor.grad = gradient
+
+    def finish(self, outputs: list[Tensor]) -> list[tuple[Tensor, Tensor | None]]:
+        """Close the graph: tensors that live on are states, others were constants.
+
+        Returns:
+            The tensors whose `.grad` the function changes, with what it becomes.
+        """
+        self.graph.outputs = [self.read(x) for x in outputs]
+        changes = self._collect_gradients()
+        self.restore()
+        self._gradients.clear()
+        for made in self._made:
+            tensor = made()
+            if tensor is not None:
+                tensor.node = None
+        return changes
+
+    def _collect_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
+        changes: list[tuple[Tensor, Tensor | None]] = []
+        for tensor, before in list(self._gradients.values()):
+            after = tensor.grad
+            if before is not None and id(before) in self._held:
+                self.exact_gradients.append((tensor, before))
+            elif tensor.requires_grad:
+                self.some_gradients.append((tensor, before is not None))
+            if after is before:
+                continue
+            if after is None:
+                changes.append((tensor, None))
+                continue
+            target = before if before is not None and id(before) in self._held else None
+            if target is None:
+                target = gradient_of(tensor)
+            node = self.read(after)
+            self.read(target)
+            self._now[id(target)] = node
+            changes.append((tensor, target))
+        return changes
+
+    def settle(self) -> None:
+        """Tell states from constants: what nothing but this tracer holds ends with the trace."""
+        watched = []
+        for key, (tensor, node) in self._held.items():
+            watched.append((weakref.ref(tensor), tensor.array, node, self._now[key]))
+        if watched:
+            del tensor  # else it keeps the last one alive
+        self._held.clear()
+        self._now.clear()
+        self._groups.clear()
+        self.guards += [(read, read()) for read in self.follow_ups]
+        self._numbers.clear()
+        for reference, array, node, now in watched:
+            alive = reference()
+            if alive is None:
+                node.op, node.array, node.place = "constant", array, -1
+            else:
+                node.place = len(self.graph.states)
+                self.graph.states.append(State(alive, node, None if now is node else now))
+
+
+def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:
+    return (lambda: group[name]) if place is None else (lambda: group[name][place])
+
+
+# The tensor that compiled programs leave in `.grad`, by the id of its owner.
+_GRADIENTS: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
+
+
+def gradient_of(tensor: Tensor) -> Tensor:
+    """Return the tensor that compiled programs leave in the `.grad` of `tensor`."""
+    key = id(tensor)
+    held = _GRADIENTS.get(key)
+    spec = tensor.shape, tensor.dtype
+    if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
+        reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
+        held = _GRADIENTS[key] = (reference, left_behind(np.zeros(tensor.shape, tensor.dtype)))
+    return held[1]

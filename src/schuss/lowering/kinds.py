@@ -1,0 +1,108 @@
+"""How a primitive says what its native code is: the kinds of lowering faces.
+
+A face describes; the compiler turns descriptions into loops. This module imports nothing of
+Schuss, so that the primitives can use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ROWS",
+    "VIEW",
+    "Composition",
+    "Elementwise",
+    "Face",
+    "Kernel",
+    "Reduction",
+    "Regions",
+    "Rows",
+    "View",
+]
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """One element of the result from the elements at the same place in the inputs.
+
+    Args:
+        expression: takes the typed scalars of `schuss.lowering.ir_builder`, all cast to the inputs'
+            common dtype, and returns one.
+        uncast: number of leading inputs that keep their own dtype.
+        cost: about how many additions one element costs; cheap ones may be computed twice.
+    """
+
+    expression: Callable[..., Any]
+    uncast: int = 0
+    cost: int = 1
+
+
+@dataclass(frozen=True)
+class View:
+    """The same elements at other places: the primitive's own NumPy value gives the strides."""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A result that is put together from copies of the inputs.
+
+    Args:
+        parts: `parts(shapes, **attributes)` returns, for each input, the basic index of the
+            result that it fills.
+        fill: `fill(**attributes)` returns the number everywhere else, or None when the parts
+            cover the whole result.
+    """
+
+    parts: Callable[..., list[tuple[Any, ...]]]
+    fill: Callable[..., float | None]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """An associative combination of the elements along the attribute `axes`.
+
+    Args:
+        start: `start(dtype)` returns the number to begin with.
+        combine: takes two scalars and returns one.
+        widen: whether long float32 reductions are accumulated in float64.
+    """
+
+    start: Callable[[Any], float]
+    combine: Callable[[Any, Any], Any]
+    widen: bool = False
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A loop of its own kind, written in `schuss.compiler.kernels.dispatch` under this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that are each a sum of some of the first input's, as the second one lists them.
+
+    They are summed where a loop needs them, a few at a time; see `kernels.segment_sum`.
+    """
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Other primitives, which a trace records in the place of this one; the graph has them alone.
+
+    For what is composed, but called so often on small arrays that each step's overhead counts.
+
+    Args:
+        function: takes the inputs and attributes, and calls tensor functions.
+    """
+
+    function: Callable[..., Any]
+
+
+VIEW = View()
+ROWS = Rows()
+Face = Elementwise | View | Regions | Reduction | Kernel | Rows | Composition

@@ -1,0 +1,1 @@
+"""NumPy values of primitives that take more than a line."""
