@@ -35,9 +35,9 @@ from peers.networks import NETWORKS, make_data
 PHASES = {
     "passes": [
         ("schuss.compiler.pipeline", name)
-        for name in ("simplify", "legalise", "fuse", "plan_memory")
+        for name in ("simplify", "legalize", "fuse", "plan_memory")
     ],
-    "text": [("schuss.compiler.pipeline", "assemble")],
+    "text": [("schuss.compiler.pipeline", "emit_program")],
     "OpenBLAS": [("schuss.native.jit", "_blas")],
     "compile": [("schuss.native.jit", "_compile")],
     "link": [("schuss.native.jit", "_link")],

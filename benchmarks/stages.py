@@ -66,7 +66,7 @@ def instrumented(text: str) -> tuple[str, list[str]]:
 
 def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
-    module = program.design.module
+    module = program.compilation.module
     (main,) = (text for text in module.plain if re.search(r"^define .*@step\(", text, re.M))
     rest = [text for text in module.plain if text is not main]
     main, called = instrumented(main)
@@ -96,9 +96,9 @@ def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
 
 def show(program: Any, size: int, everything: bool) -> None:
     spent, called, micro = readings(program, size)
-    followed = program.design.schedule.followed
-    inner = {stage for others in followed.values() for stage in others}
-    everywhere = program.design.plan.stages
+    epilogues = program.compilation.schedule.epilogues
+    inner = {stage for others in epilogues.values() for stage in others}
+    everywhere = program.compilation.plan.stages
     places = [i for i, stage in enumerate(everywhere) if stage not in inner]
     planned = [everywhere[i] for i in places]
     print(f"\n{micro:.1f} µs a step on {size} threads, {len(planned)} stages")
@@ -113,7 +113,7 @@ def show(program: Any, size: int, everything: bool) -> None:
         until = work[number + 1] if number + 1 < len(work) else len(called)
         waited = waits[:, place:until].sum() / size
         stage = planned[number] if len(work) == len(planned) else None
-        stages = [stage, *followed.get(stage, ())] if stage else []
+        stages = [stage, *epilogues.get(stage, ())] if stage else []
         flops = sum(cost_of(node) for s in stages for node in s.nodes)
         label = listing[heads[places[number]]] if stage else called[place]
         if len(stages) > 1:

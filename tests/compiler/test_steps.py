@@ -107,7 +107,7 @@ def test_training_mode_is_part_of_the_program() -> None:
 
 
 def compile_variants(compiled: Any) -> list[Any]:
-    return [v for variants in compiled._variants.values() for v in variants]
+    return [v for specializations in compiled._specializations.values() for v in specializations]
 
 
 def test_a_learning_rate_that_changes_needs_no_new_program() -> None:

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schuss.compiler.codegen.emit_program import assemble
+from schuss.compiler.codegen.emit_program import emit_program
 from schuss.compiler.codegen.llvm_module import Module
 from schuss.compiler.graph.graph import Graph, Node
-from schuss.compiler.graph.views import legalise
-from schuss.compiler.passes.layout_assignment import orient
-from schuss.compiler.passes.on_demand import set_aside
+from schuss.compiler.graph.views import legalize
+from schuss.compiler.passes.layout_assignment import assign_layouts
+from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.simplify import simplify
-from schuss.compiler.runtime.artifact import Image, Place, View
+from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.compiler.schedule.fusion import Plan, fuse
 from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
 from schuss.compiler.schedule.schedule import Schedule, schedule
 
-__all__ = ["Design", "design"]
+__all__ = ["Compilation", "compilation"]
 
 
 @dataclass
-class Design:
+class Compilation:
     """All that the compiler found out about a program.
 
     Args:
@@ -43,11 +43,11 @@ class Design:
     memory: Memory
     module: Module
 
-    def image(self, code: str) -> Image:
+    def artifact(self, code: str) -> Artifact:
         """Return what there is to know to run it, where `code` is the name of its machine code."""
         memory, module = self.memory, self.module
         constants = [n for n in self.graph.nodes() if n.array is not None]
-        return Image(
+        return Artifact(
             code=code,
             symbols=module.symbols,
             scan=module.scan,
@@ -56,11 +56,13 @@ class Design:
             scratch=module.scratch,
             flops=module.flops,
             checks_indices=module.checks_indices,
-            is_shared=module.is_shared,
+            is_parallel=module.is_parallel,
             numbers=[memory.of[n].place for n in self.graph.numbers],
             outputs=[self._place(n) for n in self.graph.outputs],
             constants=[(memory.of[n].place, _bytes(n)) for n in constants],
-            left={i: (n.op, [self._view(x) for x in n.inputs]) for i, n in self.plan.left.items()},
+            deferred={
+                i: (n.op, [self._view(x) for x in n.inputs]) for i, n in self.plan.deferred.items()
+            },
         )
 
     def _place(self, node: Node) -> Place:
@@ -82,12 +84,12 @@ def _bytes(node: Node) -> bytes:
 _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("trace", None),
     ("simplify", simplify),
-    ("orient", orient),
-    ("legalise", legalise),
+    ("orient", assign_layouts),
+    ("legalise", legalize),
 ]
 
 
-def design(graph: Graph) -> Design:
+def compilation(graph: Graph) -> Compilation:
     """Decide everything about the program of a graph, which is rewritten.
 
     Raises:
@@ -100,9 +102,11 @@ def design(graph: Graph) -> Design:
             stage(graph)
         if verify:
             graph.verify(name)
-    plan = fuse(graph, set_aside(graph))
+    plan = fuse(graph, split_on_demand(graph))
     scheduled = schedule(graph, plan)
     memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
     if verify:
         verify_plan(graph, plan, scheduled.times, memory)
-    return Design(graph, traced, plan, scheduled, memory, assemble(graph, plan, scheduled, memory))
+    return Compilation(
+        graph, traced, plan, scheduled, memory, emit_program(graph, plan, scheduled, memory)
+    )

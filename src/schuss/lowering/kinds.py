@@ -15,11 +15,11 @@ __all__ = [
     "VIEW",
     "Composition",
     "Elementwise",
-    "Face",
     "Kernel",
+    "Lowering",
     "Reduction",
     "Regions",
-    "Rows",
+    "SegmentSum",
     "View",
 ]
 
@@ -83,7 +83,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Rows:
+class SegmentSum:
     """Rows that are each a sum of some of the first input's, as the second one lists them.
 
     They are summed where a loop needs them, a few at a time; see `kernels.segment_sum`.
@@ -104,5 +104,5 @@ class Composition:
 
 
 VIEW = View()
-ROWS = Rows()
-Face = Elementwise | View | Regions | Reduction | Kernel | Rows | Composition
+ROWS = SegmentSum()
+Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum | Composition

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schuss.lowering.ir_builder import F32, F64, Function, Scalar
 
-__all__ = ["SIZE", "SUFFIX", "Vector", "VectorWriter"]
+__all__ = ["SIZE", "SUFFIX", "Vector", "VectorEmitter"]
 
 SIZE = {F32: 4, F64: 8}
 SUFFIX = {F32: "f32", F64: "f64"}
@@ -35,7 +35,7 @@ class Vector:
         return f"v{self.lanes}{SUFFIX[self.kind]}"
 
 
-class VectorWriter(Function):
+class VectorEmitter(Function):
     """A function over vectors of one shape."""
 
     def __init__(self, name: str, parameters: list[str], shape: Vector) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 
 from schuss.core import Array, Tensor, new_object
 
-__all__ = ["Leftover", "Scattered", "leave", "left_behind", "put_together"]
+__all__ = ["DeferredArray", "DeferredTensor", "defer", "deferred_leaf", "materialize"]
 
 _slot: Any = Tensor.array  # type: ignore[misc]  # the descriptor of the slot
 
 
-class Scattered:
+class DeferredArray:
     """Stands for an array until it is put together.
 
     Args:
@@ -31,7 +31,7 @@ class Scattered:
         self.compute = compute
 
 
-class Leftover(Tensor):
+class DeferredTensor(Tensor):
     """A tensor whose array may not have been put together yet."""
 
     __slots__ = ()
@@ -39,30 +39,30 @@ class Leftover(Tensor):
     @property
     def array(self) -> Array:
         """The array itself."""
-        return put_together(self)
+        return materialize(self)
 
     @array.setter
     def array(self, value: Any) -> None:
         _slot.__set__(self, value)
 
 
-def put_together(tensor: Tensor) -> Array:
+def materialize(tensor: Tensor) -> Array:
     """Return the array of a tensor that may have been left in its parts."""
     held = _slot.__get__(tensor)
-    if type(held) is Scattered:
+    if type(held) is DeferredArray:
         held = held.compute()
         _slot.__set__(tensor, held)
     return held  # type: ignore[no-any-return]  # the slot's
 
 
-def leave(tensor: Tensor, parts: Scattered | Array) -> None:
+def defer(tensor: Tensor, parts: DeferredArray | Array) -> None:
     """Let a tensor be what the last run left, from now on."""
     _slot.__set__(tensor, parts)
 
 
-def left_behind(array: Array) -> Leftover:
+def deferred_leaf(array: Array) -> DeferredTensor:
     """Return a leaf that holds `array`, for now."""
-    made: Leftover = new_object(Leftover)
+    made: DeferredTensor = new_object(DeferredTensor)
     made.array = array
     made.requires_grad = False
     made.grad = None

@@ -197,11 +197,11 @@ def _row_lists_value(indices: Array, *, rows: int) -> Array:
 # For each row its first position, then for each position the next one of the same row; -1 ends a
 # list. Positions come in their order.
 _row_lists = Primitive(
-    "row_lists",
+    "segment_lists",
     value=_row_lists_value,
     shape=lambda indices, *, rows: ((rows + math.prod(indices[0]),), int32),
     derivative=NOT_DIFFERENTIABLE,
-    lower=Kernel("row_lists"),
+    lower=Kernel("segment_lists"),
 )
 
 
@@ -220,7 +220,7 @@ def _row_sums_value(g: Array, lists: Array, *, shape: tuple[int, ...]) -> Array:
 
 
 _row_sums = Primitive(
-    "row_sums",
+    "segment_sum",
     value=_row_sums_value,
     shape=lambda g, lists, *, shape: (shape, g[1]),
     derivative=NOT_DIFFERENTIABLE,

@@ -25,7 +25,7 @@ class Module:
         stages: for each stage, its function's name and how many shares it can be split into.
         checks_indices: whether an index may turn out to be out of range.
         flops: about how many operations a step takes.
-        is_shared: whether threads may share it; without, the text has no barriers.
+        is_parallel: whether threads may share it; without, the text has no barriers.
     """
 
     loops: list[str]
@@ -36,7 +36,7 @@ class Module:
     stages: list[tuple[str, int]] = field(default_factory=list)
     checks_indices: bool = False
     flops: int = 0
-    is_shared: bool = False
+    is_parallel: bool = False
 
 
 @dataclass

@@ -17,24 +17,24 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node
 from schuss.lowering.ir_builder import BOOL, Scalar, kind_of
-from schuss.lowering.kinds import Rows
+from schuss.lowering.kinds import SegmentSum
 
 if TYPE_CHECKING:
-    from schuss.compiler.codegen.loops import LoopWriter
+    from schuss.compiler.codegen.loops import LoopEmitter
 
-__all__ = ["Rest"]
+__all__ = ["UnchangedRows"]
 
 
-class Rest:
+class UnchangedRows:
     """When a row may be left alone.
 
     Args:
-        writer: of the loop, which sums rows.
+        emitter: of the loop, which sums rows.
     """
 
-    def __init__(self, writer: LoopWriter) -> None:
-        self._writer = writer
-        nest = self._nest = writer.nest
+    def __init__(self, emitter: LoopEmitter) -> None:
+        self._emitter = emitter
+        nest = self._nest = emitter.nest
         # What is added to the stored values, or taken from them.
         self._steps: list[Node] = []
         self.exists = bool(nest.writes) and not nest.reductions and self._find()
@@ -65,11 +65,11 @@ class Rest:
 
     @staticmethod
     def _is_sum(node: Node) -> bool:
-        return isinstance(node.primitive and node.primitive.lower, Rows)
+        return isinstance(node.primitive and node.primitive.lower, SegmentSum)
 
     def _is_old(self, x: Node, stored: Node) -> bool:
         """Whether `x` is what was where `stored` goes."""
-        pointer, view = self._writer.pointer, self._nest.layouts.of(x)
+        pointer, view = self._emitter.pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
         return is_read and pointer(view.root) == pointer(stored)
 
@@ -94,7 +94,7 @@ class Rest:
 
     # Writing.
 
-    def changes_nothing(self, operand: Callable[[Node, Node], Scalar]) -> Scalar:
+    def write_check(self, operand: Callable[[Node, Node], Scalar]) -> Scalar:
         """Write the values of a row at rest, and return whether they leave everything as it is.
 
         Args:
@@ -102,7 +102,7 @@ class Rest:
         """
         from schuss.compiler.codegen.loops import compute
 
-        nest, f = self._nest, self._writer.f
+        nest, f = self._nest, self._emitter.f
         values: dict[Node, Scalar] = {}
         for node in self._level():
             if self._is_sum(node):

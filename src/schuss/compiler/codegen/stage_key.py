@@ -9,10 +9,10 @@ from schuss.compiler.graph.views import Layouts
 from schuss.compiler.schedule.fusion import Stage
 from schuss.compiler.schedule.memory import Buffer, Memory
 
-__all__ = ["Likeness"]
+__all__ = ["StageKey"]
 
 
-class Likeness:
+class StageKey:
     """What decides the code of a stage, and what may differ: where its buffers lie.
 
     Args:

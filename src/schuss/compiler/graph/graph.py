@@ -100,7 +100,7 @@ def _spelled(value: Any) -> str:
     return f"{id(value)} in {_THIS_PROCESS}"
 
 
-def _home(primitive: Primitive) -> str:
+def _origin_of(primitive: Primitive) -> str:
     """Return where a primitive comes from: another one of its name may be made elsewhere."""
     made_of = [x for x in vars(primitive.lower).values() if callable(x)]
     ours = all(x.__module__.startswith("schuss.") for x in made_of)
@@ -111,20 +111,20 @@ def cost_of(node: Node) -> int:
     """Return about how many floating-point operations a node takes."""
     if node.primitive is None:
         return 0
-    face = node.primitive.lower
+    lowering = node.primitive.lower
     if node.op == "matmul":
         return 2 * node.size * node.inputs[0].shape[-1]
-    if isinstance(face, Elementwise):
-        return face.cost * node.size
-    if isinstance(face, Reduction):
+    if isinstance(lowering, Elementwise):
+        return lowering.cost * node.size
+    if isinstance(lowering, Reduction):
         return node.inputs[0].size
-    if node.op == "row_sums":
+    if node.op == "segment_sum":
         return node.size + node.inputs[0].size
     if node.op == "random_uniform":
         return 20 * node.size
-    if node.op == "row_lists":
+    if node.op == "segment_lists":
         return 4 * node.size
-    return 0 if isinstance(face, View) else node.size
+    return 0 if isinstance(lowering, View) else node.size
 
 
 def constant(array: Array) -> Node:
@@ -170,23 +170,23 @@ class Graph:
         states: the tensors read or assigned.
         numbers: Python numbers read anew at every call (without axes).
         outputs: what is returned, and gradients left behind.
-        aside: how many of the last outputs are only computed when they are asked for.
+        on_demand: how many of the last outputs are only computed when they are asked for.
     """
 
     inputs: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
     outputs: list[Node] = field(default_factory=list)
-    aside: int = 0
+    on_demand: int = 0
 
     def roots(self) -> Iterator[Node]:
         """Yield every node that has to be computed for its own sake."""
         yield from self.main_roots()
-        yield from self.outputs[len(self.outputs) - self.aside :]
+        yield from self.outputs[len(self.outputs) - self.on_demand :]
 
     def main_roots(self) -> Iterator[Node]:
         """Yield the roots that are computed at every step."""
-        yield from self.outputs[: len(self.outputs) - self.aside]
+        yield from self.outputs[: len(self.outputs) - self.on_demand]
         for state in self.states:
             if state.updated is not None:
                 yield state.updated
@@ -219,9 +219,9 @@ class Graph:
         for state in self.states:
             updated = None if state.updated is None else numbers[state.updated]
             lines.append(f"{updated}|{type(state.tensor).__name__}")
-        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.aside}")
+        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.on_demand}")
         primitives = dict.fromkeys([n.primitive for n in numbers])
-        lines += [_home(primitive) for primitive in primitives if primitive is not None]
+        lines += [_origin_of(primitive) for primitive in primitives if primitive is not None]
         digest.update("\n".join(lines).encode())
         return digest.hexdigest()
 

@@ -15,7 +15,7 @@ import numpy as np
 from schuss.compiler.graph.graph import Graph, Node, ordered, result
 from schuss.lowering.kinds import VIEW, View
 
-__all__ = ["Layouts", "Strided", "legalise"]
+__all__ = ["Layouts", "Strided", "legalize"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def region(node: Node, source: Strided, move: Any) -> Strided | None:
     return Strided(source.root, _origin(out) - start, out.shape, out.strides)
 
 
-def legalise(graph: Graph) -> None:
+def legalize(graph: Graph) -> None:
     """Put a copy before every movement that strides alone cannot express.
 
     What is returned or assigned becomes a whole buffer of its own, too.

@@ -8,28 +8,28 @@ from contextlib import ExitStack, contextmanager
 
 from schuss.compiler.codegen.loops import WIDE_SUM
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import Way
+from schuss.compiler.graph.partition import Partitioning
 from schuss.compiler.graph.views import Layouts, Strided, contiguous, region
 from schuss.compiler.kernels.gather_scatter import write_gather, write_scatter_add
-from schuss.compiler.kernels.segment_sum import write_row_lists
+from schuss.compiler.kernels.segment_sum import write_segment_lists
 from schuss.lowering.ir_builder import F32, F64, I64, Function, Scalar, kind_of
 from schuss.lowering.kinds import Kernel, Regions
 from schuss.lowering.philox import fractions, philox
 
-__all__ = ["Special"]
+__all__ = ["KernelEmitter"]
 
 
-class Special:
+class KernelEmitter:
     """Writes the function of one node that is no elementwise loop.
 
     Args:
         node: what is computed.
         layouts: the views that its inputs are.
         pointer: returns the parameter that points to a node's buffer.
-        way: how threads share it.
+        partitioning: how threads share it.
         f: the function; `%lo` and `%hi` bound the share of a thread, `%scratch` is memory of
             `scratch` bytes, and `%status` is set to 1 by an index out of range.
-        followed: whether `%then` is to be called with `%table` and the bounds of rows of the
+        epilogues: whether `%then` is to be called with `%table` and the bounds of rows of the
             result, each row once, when these are computed.
     """
 
@@ -38,13 +38,13 @@ class Special:
         node: Node,
         layouts: Layouts,
         pointer: Callable[[Node], str],
-        way: Way,
+        partitioning: Partitioning,
         f: Function,
         *,
-        followed: bool = False,
+        epilogues: bool = False,
     ) -> None:
-        self.way = way
-        self.followed = followed
+        self.partitioning = partitioning
+        self.epilogues = epilogues
         self.node = node
         self.layouts = layouts
         self.pointer = pointer
@@ -55,12 +55,12 @@ class Special:
     def write(self) -> None:
         """Write the body."""
         assert self.node.primitive is not None
-        face = self.node.primitive.lower
-        if isinstance(face, Regions):
-            _regions(self, face)
+        lowering = self.node.primitive.lower
+        if isinstance(lowering, Regions):
+            _regions(self, lowering)
         else:
-            assert isinstance(face, Kernel)
-            _WRITERS[face.name](self)
+            assert isinstance(lowering, Kernel)
+            _EMITTERS[lowering.name](self)
 
     # What writers need.
 
@@ -156,15 +156,15 @@ def scratch_of(node: Node, layouts: Layouts) -> int:
 # Results put together from regions.
 
 
-def _regions(k: Special, face: Regions) -> None:
+def _regions(k: KernelEmitter, lowering: Regions) -> None:
     attributes = k.node.attributes
-    fill = face.fill(**attributes)
+    fill = lowering.fill(**attributes)
     if fill is not None:
         value = k.f.number(fill, kind_of(k.node.dtype))
         with k.f.loop(0, k.node.size) as i:
             k.f.store(value, k.pointer(k.node), i)
     shapes = [x.shape for x in k.node.inputs]
-    for number, part in enumerate(face.parts(shapes, **attributes)):
+    for number, part in enumerate(lowering.parts(shapes, **attributes)):
         if k.node.inputs[number].size == 0:
             continue
         target = region(k.node, k.out, operator.itemgetter(part))
@@ -177,7 +177,7 @@ def _regions(k: Special, face: Regions) -> None:
 # Along one axis.
 
 
-def _position(k: Special) -> None:
+def _position(k: KernelEmitter) -> None:
     axis = k.node.attributes["axis"]
     x, f = k.view(0), k.f
     kind = kind_of(x.root.dtype)
@@ -197,7 +197,7 @@ def _position(k: Special) -> None:
         k.store(f.load(where, 0, I64), k.out, rest)
 
 
-def _cumulative_sum(k: Special) -> None:
+def _cumulative_sum(k: KernelEmitter) -> None:
     axis, reverse = k.node.attributes["axis"], k.node.attributes["reverse"]
     x, f = k.view(0), k.f
     n = x.shape[axis]
@@ -213,7 +213,7 @@ def _cumulative_sum(k: Special) -> None:
             k.store(value.to(kind), k.out, index)
 
 
-def _argsort(k: Special) -> None:
+def _argsort(k: KernelEmitter) -> None:
     """Merge sort, which keeps the order of equal elements; nan comes last (first, descending)."""
     axis, descending = k.node.attributes["axis"], k.node.attributes["descending"]
     x, f = k.view(0), k.f
@@ -246,7 +246,7 @@ def _argsort(k: Special) -> None:
 
 
 def _merge_pass(
-    k: Special,
+    k: KernelEmitter,
     index: list[Scalar],
     axis: int,
     w: Scalar,
@@ -286,7 +286,7 @@ def _merge_pass(
 # Random numbers.
 
 
-def _random_uniform(k: Special) -> None:
+def _random_uniform(k: KernelEmitter) -> None:
     """Write a block of numbers at a time: as vectors the rounds would be no faster, and longer."""
     f, size, kind = k.f, k.node.size, kind_of(k.node.dtype)
     key = k.view(0)
@@ -310,13 +310,13 @@ def _random_uniform(k: Special) -> None:
             f.emit(f"store {numbers.typed}, ptr {target}, align 4")
 
 
-def _matmul(k: Special) -> None:
+def _matmul(k: KernelEmitter) -> None:
     from schuss.compiler.kernels.matmul import write_product
 
     write_product(k)
 
 
-_WRITERS: dict[str, Callable[[Special], None]] = {
+_EMITTERS: dict[str, Callable[[KernelEmitter], None]] = {
     "argmax": _position,
     "argmin": _position,
     "argsort": _argsort,
@@ -324,6 +324,6 @@ _WRITERS: dict[str, Callable[[Special], None]] = {
     "gather": write_gather,
     "matmul": _matmul,
     "random_uniform": _random_uniform,
-    "row_lists": write_row_lists,
+    "segment_lists": write_segment_lists,
     "scatter_add": write_scatter_add,
 }

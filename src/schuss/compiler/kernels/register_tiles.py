@@ -11,7 +11,7 @@ from schuss.lowering.ir_builder import F32, I64, Scalar, kind_of
 from schuss.native.target import vector_bytes
 
 if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import Special
+    from schuss.compiler.kernels.dispatch import KernelEmitter
 
 __all__ = ["is_small", "packed_bytes", "write_tiles"]
 
@@ -67,7 +67,7 @@ class _Tiles:
 
     def __init__(
         self,
-        k: Special,
+        k: KernelEmitter,
         x: Strided,
         y: Strided,
         index: list[Scalar],
@@ -154,7 +154,7 @@ class _Tiles:
         """Write tiles side by side; what follows takes their rows over, but for those it has."""
         for first in range(0, vectors, wide):
             self._tile(row, rows, first, min(wide, vectors - first))
-        if self.k.followed:
+        if self.k.epilogues:
             new, end = row if first_new is None else first_new, row + rows
             self.f.emit(f"call void %then(ptr %table, {new.typed}, {end.typed})")
 
@@ -245,7 +245,7 @@ def _even_rows(m: int, most: int) -> int:
 
 
 def write_tiles(
-    k: Special, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
+    k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
 ) -> None:
     """Write x @ y for the matrices at `index`, from one row of the result up to another."""
     _Tiles(k, x, y, index, bounds).write()

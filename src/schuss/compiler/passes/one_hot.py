@@ -12,7 +12,7 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, constant, made, ordered
 
-__all__ = ["picks_one_of_each_row", "spread_classes"]
+__all__ = ["compare_classes", "picks_one_of_each_row"]
 
 
 def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
@@ -27,7 +27,7 @@ def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
     return np.array_equal(rows.array.ravel(), np.arange(shape[0]))
 
 
-def spread_classes(graph: Graph) -> bool:
+def compare_classes(graph: Graph) -> bool:
     """Put comparisons in the place of such scatters; return whether there were any.
 
     A comparison does not notice an index out of range: where a gather, as that of the loss itself,

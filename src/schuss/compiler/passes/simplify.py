@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, again, constant, made, ordered, result
-from schuss.compiler.passes.one_hot import spread_classes
+from schuss.compiler.passes.one_hot import compare_classes
 
 __all__ = ["simplify"]
 
@@ -23,7 +23,7 @@ _MOVES = {"reshape", "permute_dims", "flip", "slice", "broadcast_to"}
 def simplify(graph: Graph) -> None:
     """Rewrite the graph until nothing changes; what nothing needs is left out."""
     _settle(graph)
-    if spread_classes(graph):
+    if compare_classes(graph):
         _settle(graph)
 
 
@@ -275,8 +275,8 @@ def _scatter_add(node: Node) -> Node | None:
     )
     if not is_table:
         return None
-    lists = made("row_lists", *indices, rows=node.shape[0])
-    return made("row_sums", g, lists, shape=node.shape)
+    lists = made("segment_lists", *indices, rows=node.shape[0])
+    return made("segment_sum", g, lists, shape=node.shape)
 
 
 _RULES: dict[str, Callable[[Node], Node | None]] = {

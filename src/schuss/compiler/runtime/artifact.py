@@ -19,7 +19,7 @@ import numpy as np
 from schuss.native import disk_cache
 from schuss.native.target import target_name
 
-__all__ = ["Image", "Place", "View", "find", "keep", "key_of"]
+__all__ = ["Artifact", "Place", "View", "find", "keep", "key_of"]
 
 # Constants of more bytes are not kept twice, here and wherever they came from.
 _MOST_BYTES = 1 << 20
@@ -47,7 +47,7 @@ class View:
 
 
 @dataclass
-class Image:
+class Artifact:
     """A compiled program.
 
     Args:
@@ -59,11 +59,11 @@ class Image:
         scratch: bytes of working memory that each thread needs.
         flops: about how many operations a step takes.
         checks_indices: whether an index may turn out to be out of range.
-        is_shared: whether threads may share it.
+        is_parallel: whether threads may share it.
         numbers: where each of the graph's numbers lies in the arena.
         outputs: where each output lies.
         constants: bytes that are in the arena from the start, by their place.
-        left: by a state's position, the operation that puts it together, and the parts.
+        deferred: by a state's position, the operation that puts it together, and the parts.
     """
 
     code: str
@@ -74,11 +74,11 @@ class Image:
     scratch: int
     flops: int
     checks_indices: bool
-    is_shared: bool
+    is_parallel: bool
     numbers: list[int]
     outputs: list[Place]
     constants: list[tuple[int, bytes]] = field(repr=False)
-    left: dict[int, tuple[str, list[View]]]
+    deferred: dict[int, tuple[str, list[View]]]
 
     def to_bytes(self) -> bytes:
         """Return it as JSON."""
@@ -87,16 +87,16 @@ class Image:
         return json.dumps(fields).encode()
 
     @staticmethod
-    def from_bytes(raw: bytes) -> Image:
+    def from_bytes(raw: bytes) -> Artifact:
         """Return what `to_bytes` wrote."""
         fields = json.loads(raw)
         fields["outputs"] = [Place(**place) for place in fields["outputs"]]
         fields["constants"] = [(at, base64.b64decode(b)) for at, b in fields["constants"]]
-        fields["left"] = {
+        fields["deferred"] = {
             int(i): (op, [View(**view) for view in views])
-            for i, (op, views) in fields["left"].items()
+            for i, (op, views) in fields["deferred"].items()
         }
-        return Image(**fields)
+        return Artifact(**fields)
 
 
 @cache
@@ -126,13 +126,13 @@ def key_of(fingerprint: str) -> str | None:
     return disk_cache.name_of("image", fingerprint, target_name(), versions, _sources())
 
 
-def find(key: str) -> Image | None:
+def find(key: str) -> Artifact | None:
     """Return the image of this name, if it is kept."""
     raw = disk_cache.read(f"{key}.json")
-    return None if raw is None else Image.from_bytes(raw)
+    return None if raw is None else Artifact.from_bytes(raw)
 
 
-def keep(key: str, image: Image) -> None:
+def keep(key: str, artifact: Artifact) -> None:
     """Write an image, unless it is large."""
-    if sum(len(b) for _, b in image.constants) <= _MOST_BYTES:
-        disk_cache.write(f"{key}.json", image.to_bytes())
+    if sum(len(b) for _, b in artifact.constants) <= _MOST_BYTES:
+        disk_cache.write(f"{key}.json", artifact.to_bytes())

@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.compiler.graph.abi import ASIDE, FIRST, QUICK, SCRATCH
+from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.runtime import artifact, thread_pool
 from schuss.compiler.runtime.arguments import note, taker
-from schuss.compiler.runtime.guards import Watch, address_of, slot_of
-from schuss.compiler.runtime.ownership import Borrowed, aligned, give, is_owned, words_of
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
+from schuss.compiler.runtime.ownership import (
+    BorrowedArrays,
+    aligned,
+    give_ownership,
+    guarded_words,
+    is_owned,
+)
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
-from schuss.primitives.deferred import Scattered, leave
+from schuss.primitives.deferred import DeferredArray, defer
 
 if TYPE_CHECKING:
-    from schuss.compiler.pipeline import Design
+    from schuss.compiler.pipeline import Compilation
 
 __all__ = ["Program", "StateChanged"]
 
@@ -84,8 +90,8 @@ class Program:
     def __init__(self, graph: Graph, fingerprint: str) -> None:
         self.graph = graph
         self._key = artifact.key_of(fingerprint)
-        self._design: Design | None = None
-        self.image, self.library = self._kept() or self._compiled()
+        self._compilation: Compilation | None = None
+        self.artifact, self.library = self._kept() or self._compiled()
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
@@ -93,48 +99,48 @@ class Program:
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = self.image.flops
-        self._chooser = Chooser(self.flops) if self.image.is_shared else None
+        self.flops = self.artifact.flops
+        self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
-        kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
+        kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
         # The arena serves one run at a time.
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
     # From the cache, or by the compiler, whose passes are loaded when they are needed.
 
-    def _kept(self) -> tuple[artifact.Image, jit.Library] | None:
+    def _kept(self) -> tuple[artifact.Artifact, jit.Library] | None:
         """Return the program as the cache has it, if it does."""
         found = None if self._key is None else artifact.find(self._key)
         if found is None:
             return None
-        if found.is_shared:
+        if found.is_parallel:
             thread_pool.runtime()
         library = jit.find(found.code, found.symbols)
         return None if library is None else (found, library)
 
-    def _compiled(self) -> tuple[artifact.Image, jit.Library]:
+    def _compiled(self) -> tuple[artifact.Artifact, jit.Library]:
         """Compile the program, and keep it."""
-        module = self.design.module
-        if module.is_shared:
+        module = self.compilation.module
+        if module.is_parallel:
             thread_pool.runtime()
         library = jit.load(module.loops, module.symbols, plain=module.plain)
-        made = self.design.image(library.name)
+        made = self.compilation.artifact(library.name)
         if self._key is not None:
             artifact.keep(self._key, made)
         return made, library
 
     @property
-    def design(self) -> Design:
+    def compilation(self) -> Compilation:
         """What the compiler found out about the program; the graph is rewritten for it."""
-        if self._design is None:
-            from schuss.compiler.pipeline import design
+        if self._compilation is None:
+            from schuss.compiler.pipeline import compilation
 
-            self._design = design(self.graph)
-        return self._design
+            self._compilation = compilation(self.graph)
+        return self._compilation
 
     def _prepare_memory(self) -> None:
-        graph, made = self.graph, self.image
+        graph, made = self.graph, self.artifact
         self._arena = aligned((made.arena,), np.dtype(np.uint8))
         self._arena[: made.fixed] = 0
         for at, content in made.constants:
@@ -150,25 +156,25 @@ class Program:
             else np.ndarray(node.shape, node.dtype, self._arena.data, place.at)
             for node, place in zip(graph.outputs, made.outputs, strict=True)
         ]
-        entries = FIRST + len(graph.inputs) + len(graph.states) + 1
+        entries = FIRST_BUFFER + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
         self._table[0] = address_of(self._arena)
-        self._table[ASIDE] = 1
+        self._table[ON_DEMAND] = 1
         self._provide_scratch(1)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
-        self._first_input = self._at + 8 * FIRST
+        self._first_input = self._at + 8 * FIRST_BUFFER
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
-        self._scratch = aligned((size * self.image.scratch,), np.dtype(np.uint8))
+        self._scratch = aligned((size * self.artifact.scratch,), np.dtype(np.uint8))
         self._table[SCRATCH] = address_of(self._scratch)
 
-    def _parts(self, state: int) -> Scattered:
+    def _parts(self, state: int) -> DeferredArray:
         """Return the gradient that a run leaves in its parts."""
         from schuss.primitives.base import REGISTRY
 
-        op, places = self.image.left[state]
+        op, places = self.artifact.deferred[state]
         views = [
             np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
             for v in places
@@ -176,30 +182,30 @@ class Program:
         # Before the first run, nothing goes to any row.
         views[1][...] = -1
         shape = self.graph.states[state].node.shape
-        return Scattered(partial(REGISTRY[op].value, *views, shape=shape))
+        return DeferredArray(partial(REGISTRY[op].value, *views, shape=shape))
 
     # States.
 
     def _bind_states(self) -> None:
-        first = FIRST + len(self.graph.inputs)
-        left = self.image.left
-        self._left = [(self.graph.states[i].tensor, self._parts(i)) for i in left]
-        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in left]
+        first = FIRST_BUFFER + len(self.graph.inputs)
+        deferred = self.artifact.deferred
+        self._deferred = [(self.graph.states[i].tensor, self._parts(i)) for i in deferred]
+        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in deferred]
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
         self._written_places = [place for place, _ in written]
         self._written = [tensor for _, tensor in written]
         self._read_places = [place for place, _ in read]
         self._read = [tensor for _, tensor in read]
-        self._borrowed = Borrowed(len(read))
-        self._watch = Watch()
+        self._borrowed = BorrowedArrays(len(read))
+        self._memory_guard = MemoryGuard()
         self._stamped: list[Tensor] = []
-        homes = enumerate(self.image.outputs)
-        self._home_of_output = {i: place.at for i, place in homes if place.kind == "state"}
+        in_place = enumerate(self.artifact.outputs)
+        self._output_in_state = {i: place.at for i, place in in_place if place.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
-        if self._watch.unchanged():
+        if self._memory_guard.holds():
             return
         self._adopt()
         for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
@@ -209,24 +215,24 @@ class Program:
                 array = tensor.array = np.ascontiguousarray(array)
             self._borrowed.hold(i, array)
             self._pointers[place] = address_of(array)
-        for tensor, parts in self._left:
-            leave(tensor, parts)
+        for tensor, parts in self._deferred:
+            defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
-        self._watch.set(self._words())
+        self._memory_guard.set(self._words())
 
     def _words(self) -> list[tuple[int | None, int]]:
         """Return the words that stay as they are while the table is right."""
-        owned, *counts = words_of(self._written)
+        owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
             words.append((slot_of(tensor, "array"), id(tensor.array)))
             words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
-        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._left]
+        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
         return words + counts
 
     def _expect(self, place: int, tensor: Tensor) -> None:
         """Raise StateChanged unless a state is as it was traced."""
-        node = self.graph.states[place - FIRST - len(self.graph.inputs)].node
+        node = self.graph.states[place - FIRST_BUFFER - len(self.graph.inputs)].node
         if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
             raise StateChanged
 
@@ -237,7 +243,7 @@ class Program:
             if not is_owned(tensor):
                 own = aligned(tensor.shape, tensor.dtype)
                 own[...] = tensor.array
-                give(tensor, own)
+                give_ownership(tensor, own)
             self._pointers[place] = address_of(tensor.array)
 
     def set_numbers(self, values: Sequence[float]) -> None:
@@ -250,20 +256,20 @@ class Program:
     def _run(
         self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
     ) -> None:
-        if self._chooser is None:
+        if self._tuner is None:
             alone()
         else:
-            size = self._chooser.size()
+            size = self._tuner.size()
             start = time.perf_counter()
             if size == 1:
                 alone()
             else:
                 team = thread_pool.team(size)
-                if len(self._scratch) < size * self.image.scratch:
+                if len(self._scratch) < size * self.artifact.scratch:
                     self._provide_scratch(size)
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
-            self._chooser.took(size, (time.perf_counter() - start) / steps, steps)
+            self._tuner.took(size, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
@@ -294,16 +300,16 @@ class Program:
 
     def _run_once(self) -> list[Array]:
         self._take_states()
-        if self._chooser is None:
+        if self._tuner is None:
             self._alone_step()
-            if self.image.checks_indices and self._status.value:
+            if self.artifact.checks_indices and self._status.value:
                 self._refuse_index()
         else:
-            self._run(self._step, self._alone_step, checks_indices=self.image.checks_indices)
+            self._run(self._step, self._alone_step, checks_indices=self.artifact.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
-        if self._home_of_output:
-            for i, home in self._home_of_output.items():
+        if self._output_in_state:
+            for i, home in self._output_in_state.items():
                 state = self.graph.states[home].tensor.array
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
@@ -325,7 +331,7 @@ class Program:
         index: Array,
         kept: Sequence[int],
         numbers: Sequence[Sequence[float]] | None = None,
-        asked: Array | None = None,
+        requested: Array | None = None,
     ) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
 
@@ -334,7 +340,7 @@ class Program:
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
             numbers: for each step, the values of the graph's numbers; None where they stay.
-            asked: whether a step computes what is set aside, bool of shape (steps,); None for
+            requested: whether a step computes what is set aside, bool of shape (steps,); None for
                 every step.
 
         Returns:
@@ -343,7 +349,7 @@ class Program:
         """
         with self._lock:
             table = self._number_table(numbers)
-            words = np.ones(len(index)) if asked is None else asked
+            words = np.ones(len(index)) if requested is None else requested
             return self._run_many(arrays, index, kept, table, words.astype(np.int64))
 
     def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
@@ -364,7 +370,7 @@ class Program:
     def _many(self) -> _Many:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            library = jit.load([], [], plain=[self.image.scan])
+            library = jit.load([], [], plain=[self.artifact.scan])
             self._scan = _Many(library, self.graph, self._at, self._step)
         return self._scan
 
@@ -374,7 +380,7 @@ class Program:
         index: Array,
         kept: Sequence[int],
         numbers: Array | None,
-        asked: Array,
+        requested: Array,
     ) -> list[Array]:
         graph, many, pointers = self.graph, self._many(), self._pointers
         steps = len(index)
@@ -382,20 +388,20 @@ class Program:
             i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
         }
         # What is read at each step, and what is written: each with its place in the block.
-        moving = {1: index, many.first_output + len(graph.outputs) + 1: asked}
+        moving = {1: index, many.first_output + len(graph.outputs) + 1: requested}
         moving |= {many.first_output + i: array for i, array in results.items()}
         if numbers is not None:
             moving[many.first_output + len(graph.outputs)] = numbers
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
-            pointers[FIRST + i] = address_of(target)
+            pointers[FIRST_BUFFER + i] = address_of(target)
         self._take_states()
-        pointers[FIRST + len(graph.inputs) + len(graph.states)] = many.at
+        pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         done = 0
         while done < steps:
             count = steps - done
-            if self._chooser is not None:
-                count = min(count, self._chooser.steps())
+            if self._tuner is not None:
+                count = min(count, self._tuner.steps())
             many.begin(done, count)
             self._run(many.function, many.alone, checks_indices=True, steps=count)
             done += count

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.views import Layouts
-from schuss.compiler.schedule.rematerialize import recompute
-from schuss.lowering.kinds import Elementwise, Reduction, Rows, View
-from schuss.primitives.deferred import Leftover
+from schuss.compiler.schedule.rematerialize import rematerialize
+from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum, View
+from schuss.primitives.deferred import DeferredTensor
 
 __all__ = ["Fuser", "Plan", "Stage", "fuse", "has_rows"]
 
@@ -22,7 +22,7 @@ class Stage:
         nodes: what it computes, in order.
         axes: the axes of `shape` that its reductions run over, or None without any.
         number: of the stage.
-        aside: whether it only runs when what is set aside is asked for.
+        on_demand: whether it only runs when what is set aside is asked for.
         before: the numbers of the stages that must run before it, as bits.
     """
 
@@ -30,11 +30,11 @@ class Stage:
     nodes: list[Node] = field(default_factory=list)
     axes: tuple[int, ...] | None = None
     number: int = 0
-    aside: bool = False
+    on_demand: bool = False
     before: int = 0
 
     @property
-    def special(self) -> bool:
+    def is_kernel(self) -> bool:
         """Whether it is a kernel of its own kind."""
         return self.shape is None
 
@@ -48,23 +48,23 @@ class Plan:
         layouts: the view that each node is.
         stage_of: the stage that computes a node.
         stored: the nodes that are read from memory.
-        homes: updates that are written straight into their state, by its position.
+        in_place: updates that are written straight into their state, by its position.
         copies: updates that are copied into their state after the last stage.
-        left: by a state's position, the sums of rows that it is left as, in their parts.
+        deferred: by a state's position, the sums of rows that it is left as, in their parts.
     """
 
     stages: list[Stage]
     layouts: Layouts
     stage_of: dict[Node, Stage]
     stored: list[Node]
-    homes: dict[Node, int]
+    in_place: dict[Node, int]
     copies: list[tuple[int, Node]]
-    left: dict[int, Node]
+    deferred: dict[int, Node]
 
 
 def has_rows(stage: Stage) -> bool:
     """Whether a stage sums rows as it goes."""
-    return any(isinstance(n.primitive and n.primitive.lower, Rows) for n in stage.nodes)
+    return any(isinstance(n.primitive and n.primitive.lower, SegmentSum) for n in stage.nodes)
 
 
 def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -77,12 +77,12 @@ class Fuser:
 
     Args:
         graph: of primitives with a native form.
-        aside: the nodes that share no stage with others.
+        on_demand: the nodes that share no stage with others.
     """
 
-    def __init__(self, graph: Graph, aside: frozenset[Node]) -> None:
+    def __init__(self, graph: Graph, on_demand: frozenset[Node]) -> None:
         self.graph = graph
-        self.aside = aside
+        self.on_demand = on_demand
         self.layouts = Layouts()
         self.stages: list[Stage] = []
         self.stage_of: dict[Node, Stage] = {}
@@ -96,34 +96,40 @@ class Fuser:
     def run(self) -> Plan:
         """Return the stages, and what is where."""
         nodes = self.graph.nodes()
-        loops = (View, Elementwise, Reduction, Rows)
+        loops = (View, Elementwise, Reduction, SegmentSum)
         for node in nodes:
             if node.primitive is not None and not isinstance(node.primitive.lower, loops):
                 self._kept.update(self.layouts.of(x).root for x in node.inputs)
         for node in nodes:
             if node.primitive is None or isinstance(node.primitive.lower, View):
                 continue
-            face = node.primitive.lower
-            if isinstance(face, Elementwise):
+            lowering = node.primitive.lower
+            if isinstance(lowering, Elementwise):
                 self._elementwise(node)
-            elif isinstance(face, Reduction):
+            elif isinstance(lowering, Reduction):
                 self._reduction(node)
-            elif isinstance(face, Rows):
+            elif isinstance(lowering, SegmentSum):
                 self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
-        recompute(self, self._in_order())
+        rematerialize(self, self._in_order())
         nodes = self.graph.nodes()
-        left = self._left(nodes)
-        homes, copies = self._homes(nodes)
+        deferred = self._deferred(nodes)
+        in_place, copies = self._find_in_place(nodes)
         return Plan(
-            self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies, left
+            self._in_order(),
+            self.layouts,
+            self.stage_of,
+            self._stored(nodes),
+            in_place,
+            copies,
+            deferred,
         )
 
     # Building stages.
 
     def _new(self, shape: tuple[int, ...] | None, node: Node) -> Stage:
-        stage = Stage(shape, number=len(self.stages), aside=node in self.aside)
+        stage = Stage(shape, number=len(self.stages), on_demand=node in self.on_demand)
         self.stages.append(stage)
         self.before.append(0)
         return stage
@@ -157,7 +163,7 @@ class Fuser:
         """Return the loop that has `x` in a register at the same place, if there is one."""
         view = self.layouts.of(x)
         stage = self.stage_of.get(view.root)
-        if stage is None or stage.special or not view.is_whole:
+        if stage is None or stage.is_kernel or not view.is_whole:
             return None
         if isinstance(view.root.primitive and view.root.primitive.lower, Reduction):
             return None
@@ -167,7 +173,7 @@ class Fuser:
 
     def _fits(self, node: Node, stage: Stage, direct: set[Node]) -> bool:
         """Return whether `node` can be computed in `stage` without having to run twice."""
-        if stage.aside is not (node in self.aside):
+        if stage.on_demand is not (node in self.on_demand):
             return False
         bit = 1 << stage.number
         if has_rows(stage) and not self._is_flat(node):
@@ -207,11 +213,11 @@ class Fuser:
 
         That is what rows that are summed on the way can be read by.
         """
-        face = node.primitive and node.primitive.lower
-        if isinstance(face, Rows):
+        lowering = node.primitive and node.primitive.lower
+        if isinstance(lowering, SegmentSum):
             return True
         x = node.inputs[0]
-        if isinstance(face, Reduction):
+        if isinstance(lowering, Reduction):
             return len(node.attributes["axes"]) == len(x.shape)
         views = [self.layouts.of(x) for x in node.inputs]
         return all(
@@ -272,7 +278,7 @@ class Fuser:
             if node.primitive is None or isinstance(node.primitive.lower, View):
                 continue
             stage = self.stage_of[node]
-            if stage.special or isinstance(node.primitive.lower, Reduction):
+            if stage.is_kernel or isinstance(node.primitive.lower, Reduction):
                 wanted[node] = None
             for x in node.inputs:
                 root = self.layouts.of(x).root
@@ -284,7 +290,7 @@ class Fuser:
                 wanted[root] = None
         return [n for n in nodes if n in wanted]
 
-    def _left(self, nodes: list[Node]) -> dict[int, Node]:
+    def _deferred(self, nodes: list[Node]) -> dict[int, Node]:
         """Take from the states the gradients that need not be stored: sums of rows.
 
         They are read where they are summed alone, and what they are summed of is in the arena.
@@ -296,20 +302,20 @@ class Fuser:
                     root = self.layouts.of(x).root
                     readers.setdefault(root, set()).add(self.stage_of[node])
         ends = [self.layouts.of(n).root for n in self.graph.roots()]
-        left: dict[int, Node] = {}
+        deferred: dict[int, Node] = {}
         for place, state in enumerate(self.graph.states):
             sums = state.updated
-            if sums is None or sums.op != "row_sums" or type(state.tensor) is not Leftover:
+            if sums is None or sums.op != "segment_sum" or type(state.tensor) is not DeferredTensor:
                 continue
             parts = [self.layouts.of(x).root for x in sums.inputs]
             is_inside = readers.get(sums) == {self.stage_of[sums]} and ends.count(sums) == 1
             is_kept = all((x.primitive or x.array is not None) and x not in ends for x in parts)
             if is_inside and is_kept and state.node not in readers and state.node not in ends:
-                left[place] = sums
+                deferred[place] = sums
                 state.updated = None
-        return left
+        return deferred
 
-    def _homes(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
+    def _find_in_place(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
         """Decide which updates are written straight into their state, and which are copied.
 
         An update may overwrite its state where it is computed if everything else that reads the
@@ -327,7 +333,7 @@ class Fuser:
                 source = self.layouts.of(state.updated).root
                 if source is not state.node and source.op == "state":
                     read_out.add(source)
-        homes: dict[Node, int] = {}
+        in_place: dict[Node, int] = {}
         copies: list[tuple[int, Node]] = []
         for place, state in enumerate(self.graph.states):
             if state.updated is None:
@@ -336,15 +342,15 @@ class Fuser:
             direct = (
                 view.is_whole
                 and view.root in self.stage_of
-                and view.root not in homes
+                and view.root not in in_place
                 and state.node not in read_out
                 and self._may_overwrite(state.node, view.root, readers.get(state.node, []))
             )
             if direct:
-                homes[view.root] = place
+                in_place[view.root] = place
             else:
                 copies.append((place, state.updated))
-        return homes, copies
+        return in_place, copies
 
     def _may_overwrite(self, old: Node, new: Node, readers: list[Node]) -> bool:
         stage = self.stage_of[new]
@@ -355,7 +361,7 @@ class Fuser:
             if other is not stage:
                 others.add(other)
                 continue
-            if stage.special or reduced:
+            if stage.is_kernel or reduced:
                 return False
             for x in reader.inputs:
                 view = self.layouts.of(x)
@@ -373,19 +379,19 @@ class Fuser:
         alive = [s for s in self.stages if s.nodes]
         for stage in alive:
             stage.before = self.before[stage.number]
-        main = sum(1 << s.number for s in alive if not s.aside)
+        main = sum(1 << s.number for s in alive if not s.on_demand)
 
         def place(stage: Stage) -> tuple[int, bool, int, int]:
             # What is set aside comes between the others, but does not change their order.
             bits = self.before[stage.number]
-            return (bits & main).bit_count(), not stage.aside, bits.bit_count(), stage.number
+            return (bits & main).bit_count(), not stage.on_demand, bits.bit_count(), stage.number
 
         return sorted(alive, key=place)
 
 
-def fuse(graph: Graph, aside: frozenset[Node] = frozenset()) -> Plan:
-    """Group the graph's nodes into stages; those of `aside` share none with others."""
-    plan = Fuser(graph, aside).run()
+def fuse(graph: Graph, on_demand: frozenset[Node] = frozenset()) -> Plan:
+    """Group the graph's nodes into stages; those of `on_demand` share none with others."""
+    plan = Fuser(graph, on_demand).run()
     position = {node: i for i, node in enumerate(graph.nodes())}
     for stage in plan.stages:
         stage.nodes.sort(key=position.__getitem__)

@@ -16,7 +16,7 @@ from schuss.lowering.kinds import Elementwise
 if TYPE_CHECKING:
     from schuss.compiler.schedule.fusion import Fuser, Stage
 
-__all__ = ["recompute"]
+__all__ = ["rematerialize"]
 
 # Smaller values stay in the nearest caches.
 _LEAST_BYTES = 65_536
@@ -24,7 +24,7 @@ _LEAST_BYTES = 65_536
 _OPERATIONS_PER_BYTE = 2
 
 
-def recompute(fuser: Fuser, stages: Iterable[Stage]) -> None:
+def rematerialize(fuser: Fuser, stages: Iterable[Stage]) -> None:
     """Let loops compute what they read of earlier loops, where that is cheaper.
 
     Args:
@@ -33,7 +33,7 @@ def recompute(fuser: Fuser, stages: Iterable[Stage]) -> None:
     """
     reads = _Reads(fuser)
     for stage in stages:
-        if not stage.special and stage.nodes:
+        if not stage.is_kernel and stage.nodes:
             _Values(fuser, stage, reads).replace()
     alive = set(fuser.graph.nodes())
     for stage in fuser.stages:
@@ -88,7 +88,7 @@ class _Values:
     def _can_compute(self, reader: Stage) -> bool:
         from schuss.compiler.schedule.fusion import has_rows
 
-        same = reader.shape == self.stage.shape and reader.aside is self.stage.aside
+        same = reader.shape == self.stage.shape and reader.on_demand is self.stage.on_demand
         return same and not has_rows(reader)
 
     def _is_in_place(self, value: Node, reader: Node) -> bool:
@@ -196,5 +196,5 @@ def _is_elementwise(node: Node) -> bool:
 
 
 def _cost(node: Node) -> int:
-    face = node.primitive and node.primitive.lower
-    return face.cost if isinstance(face, Elementwise) else 0
+    lowering = node.primitive and node.primitive.lower
+    return lowering.cost if isinstance(lowering, Elementwise) else 0

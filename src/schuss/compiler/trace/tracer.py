@@ -22,7 +22,7 @@ from schuss.core import (
 )
 from schuss.errors import TraceError
 from schuss.lowering.kinds import Composition
-from schuss.primitives.deferred import left_behind
+from schuss.primitives.deferred import deferred_leaf
 
 __all__ = ["Abstract", "TracedNumber", "Tracer"]
 
@@ -438,5 +438,5 @@ def gradient_of(tensor: Tensor) -> Tensor:
     spec = tensor.shape, tensor.dtype
     if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
         reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
-        held = _GRADIENTS[key] = (reference, left_behind(np.zeros(tensor.shape, tensor.dtype)))
+        held = _GRADIENTS[key] = (reference, deferred_leaf(np.zeros(tensor.shape, tensor.dtype)))
     return held[1]
