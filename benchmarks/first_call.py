@@ -35,7 +35,7 @@ from peers.networks import NETWORKS, make_data
 PHASES = {
     "passes": [
         ("schuss.compiler.pipeline", name)
-        for name in ("simplify", "legalize", "fuse", "plan_memory")
+        for name in ("simplify", "legalize", "fuse", "rematerialize", "plan_stages", "plan_memory")
     ],
     "text": [("schuss.compiler.pipeline", "emit_program")],
     "OpenBLAS": [("schuss.native.jit", "_blas")],

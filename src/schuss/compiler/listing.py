@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.runtime.executable import Program
-from schuss.compiler.schedule.fusion import Stage
+from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
 
 __all__ = ["Listing"]

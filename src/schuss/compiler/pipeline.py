@@ -11,14 +11,17 @@ import numpy as np
 from schuss.compiler.codegen.emit_program import emit_program
 from schuss.compiler.codegen.llvm_module import Module
 from schuss.compiler.graph.graph import Graph, Node
-from schuss.compiler.graph.views import legalize
 from schuss.compiler.passes.layout_assignment import assign_layouts
+from schuss.compiler.passes.legalize import legalize
 from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.simplify import simplify
 from schuss.compiler.runtime.artifact import Artifact, Place, View
-from schuss.compiler.schedule.fusion import Plan, fuse
+from schuss.compiler.schedule.aliasing import plan_stages
+from schuss.compiler.schedule.fusion import fuse
 from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
+from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
+from schuss.compiler.schedule.stages import Plan
 
 __all__ = ["Compilation", "compilation"]
 
@@ -102,7 +105,9 @@ def compilation(graph: Graph) -> Compilation:
             stage(graph)
         if verify:
             graph.verify(name)
-    plan = fuse(graph, split_on_demand(graph))
+    fuser = fuse(graph, split_on_demand(graph))
+    rematerialize(fuser)
+    plan = plan_stages(fuser)
     scheduled = schedule(graph, plan)
     memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
     if verify:

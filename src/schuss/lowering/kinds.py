@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "ROWS",
+    "SEGMENT_SUM",
     "VIEW",
+    "WIDE_SUM",
     "Composition",
     "Elementwise",
     "Kernel",
@@ -104,5 +105,9 @@ class Composition:
 
 
 VIEW = View()
-ROWS = SegmentSum()
+SEGMENT_SUM = SegmentSum()
 Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum | Composition
+
+
+# From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.
+WIDE_SUM = 1024

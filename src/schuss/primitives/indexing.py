@@ -20,7 +20,7 @@ from schuss.core import (
     int64,
     leaf,
 )
-from schuss.lowering.kinds import ROWS, VIEW, Kernel, Regions
+from schuss.lowering.kinds import SEGMENT_SUM, VIEW, Kernel, Regions
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
@@ -224,7 +224,7 @@ _row_sums = Primitive(
     value=_row_sums_value,
     shape=lambda g, lists, *, shape: (shape, g[1]),
     derivative=NOT_DIFFERENTIABLE,
-    lower=ROWS,
+    lower=SEGMENT_SUM,
 )
 
 _row_marks = Primitive(
@@ -234,7 +234,7 @@ _row_marks = Primitive(
     ).copy(),
     shape=lambda lists, *, shape: (shape, bool_),
     derivative=NOT_DIFFERENTIABLE,
-    lower=ROWS,
+    lower=SEGMENT_SUM,
 )
 
 

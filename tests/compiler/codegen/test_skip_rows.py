@@ -98,8 +98,8 @@ def test_which_rules_leave_rows_at_rest(rule: str, monkeypatch: pytest.MonkeyPat
     found = []
     begin = UnchangedRows.__init__
 
-    def noted(self: UnchangedRows, nest: Any) -> None:
-        begin(self, nest)
+    def noted(self: UnchangedRows, *given: Any) -> None:
+        begin(self, *given)
         found.append(self.exists)
 
     monkeypatch.setattr(UnchangedRows, "__init__", noted)

@@ -12,7 +12,7 @@ from schuss import nn, optim
 from schuss.compiler import pipeline
 from schuss.compiler.compiled import Compiled
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
-from schuss.compiler.schedule.fusion import fuse
+from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.nn import functional as F
 from schuss.optim.clip import get_total_norm
 
@@ -117,10 +117,10 @@ def test_the_rest_is_the_very_code_that_it_is_alone(monkeypatch: pytest.MonkeyPa
     plans = []
 
     def noted(*given: Any) -> Any:
-        plans.append(fuse(*given))
+        plans.append(plan_stages(*given))
         return plans[-1]
 
-    monkeypatch.setattr(pipeline, "fuse", noted)
+    monkeypatch.setattr(pipeline, "plan_stages", noted)
     for figures in (False, True):
         _, _, step = _made(figures=figures, width=24)
         Compiled(step, on_demand=figures).scan((X, Y), INDEX[:1])

@@ -15,12 +15,13 @@ from schuss.compiler.codegen.stage_key import StageKey
 from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, SCRATCH
 from schuss.compiler.graph.graph import Graph, Node, cost_of
 from schuss.compiler.graph.partition import Partition
-from schuss.compiler.kernels import dispatch
+from schuss.compiler.kernels.dispatch import scratch_of, write_kernel
+from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.compiler.schedule.barriers import AccessSet, barriers_before
-from schuss.compiler.schedule.fusion import Plan, Stage
 from schuss.compiler.schedule.memory import Buffer, Memory
 from schuss.compiler.schedule.partitioning import used_by
 from schuss.compiler.schedule.schedule import Schedule
+from schuss.compiler.schedule.stages import Plan, Stage
 from schuss.lowering.ir_builder import Function, Scalar
 
 __all__ = ["emit_program"]
@@ -66,12 +67,7 @@ class _ProgramEmitter:
         self.epilogue_of: dict[Stage, tuple[str, int]] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
-        needed = [
-            dispatch.scratch_of(n, plan.layouts)
-            for s in plan.stages
-            if s.is_kernel
-            for n in s.nodes
-        ]
+        needed = [scratch_of(n, plan.layouts) for s in plan.stages if s.is_kernel for n in s.nodes]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
         # What is set aside decides nothing of the rest.
         stages = [s for s in plan.stages if not s.on_demand]
@@ -143,9 +139,10 @@ class _ProgramEmitter:
             LoopEmitter(nest, pointer, f).write()
         else:
             node, layouts = stage.nodes[0], self.plan.layouts
-            dispatch.KernelEmitter(
-                node, layouts, pointer, partition.partitioning, f, epilogues=epilogues
-            ).write()
+            partitioning = partition.partitioning
+            write_kernel(
+                KernelEmitter(node, layouts, pointer, partitioning, f, epilogues=epilogues)
+            )
         # What follows reads what it writes.
         kind = "ptr" if epilogues else "ptr noalias"
         f.parameters = [f"{kind} {p}" for p in (*used.values(), "%scratch", "%status")]

@@ -8,19 +8,16 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
-
+from schuss.compiler.codegen.elementwise import compute
 from schuss.compiler.codegen.skip_rows import UnchangedRows
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.kernels.segment_sum import RowBlocks
 from schuss.compiler.schedule.loop_nest import COLUMNS, Access, Nest
 from schuss.lowering.ir_builder import F32, F64, Function, Scalar, kind_of
-from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
+from schuss.lowering.kinds import WIDE_SUM, Reduction, SegmentSum
 
-__all__ = ["WIDE_SUM", "LoopEmitter"]
+__all__ = ["LoopEmitter"]
 
-# From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.
-WIDE_SUM = 1024
 
 Index = list[Scalar]
 
@@ -74,7 +71,7 @@ class LoopEmitter:
             return self.f.loop(low, high)
         if not isinstance(low, Scalar):
             high = self.row_blocks.blocks
-        rest = UnchangedRows(self)
+        rest = UnchangedRows(self.nest, self.pointer, self.f)
         if not rest.exists:
             return self.row_blocks.loop(low, high)
         is_unchanged = partial(rest.write_check, self._number)
@@ -179,18 +176,3 @@ class LoopEmitter:
                 term = i if step == 1 else i * step
                 total = term if isinstance(total, int) and total == 0 else term + total
         return total
-
-
-def compute(node: Node, operands: list[Scalar]) -> Scalar:
-    """Write one element of an elementwise primitive."""
-    assert node.primitive is not None
-    lowering = node.primitive.lower
-    assert isinstance(lowering, Elementwise)
-    if node.op == "astype":
-        return operands[0].to(kind_of(node.dtype))
-    from schuss.primitives.base import result_dtype
-
-    dtypes: list[np.dtype[Any]] = [x.dtype for x in node.inputs[lowering.uncast :]]
-    common = kind_of(result_dtype(*dtypes))
-    cast = [x if i < lowering.uncast else x.to(common) for i, x in enumerate(operands)]
-    return lowering.expression(*cast).to(kind_of(node.dtype))  # type: ignore[no-any-return]

@@ -13,14 +13,12 @@ long as to move the row: which way each row goes cannot be foreseen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from schuss.compiler.codegen.elementwise import compute
 from schuss.compiler.graph.graph import Node
-from schuss.lowering.ir_builder import BOOL, Scalar, kind_of
+from schuss.compiler.schedule.loop_nest import Nest
+from schuss.lowering.ir_builder import BOOL, Function, Scalar, kind_of
 from schuss.lowering.kinds import SegmentSum
-
-if TYPE_CHECKING:
-    from schuss.compiler.codegen.loops import LoopEmitter
 
 __all__ = ["UnchangedRows"]
 
@@ -29,12 +27,15 @@ class UnchangedRows:
     """When a row may be left alone.
 
     Args:
-        emitter: of the loop, which sums rows.
+        nest: the loop, which sums rows.
+        pointer: returns the parameter that points to a node's buffer.
+        f: the function that is written.
     """
 
-    def __init__(self, emitter: LoopEmitter) -> None:
-        self._emitter = emitter
-        nest = self._nest = emitter.nest
+    def __init__(self, nest: Nest, pointer: Callable[[Node], str], f: Function) -> None:
+        self._nest = nest
+        self._pointer = pointer
+        self._f = f
         # What is added to the stored values, or taken from them.
         self._steps: list[Node] = []
         self.exists = bool(nest.writes) and not nest.reductions and self._find()
@@ -69,7 +70,7 @@ class UnchangedRows:
 
     def _is_old(self, x: Node, stored: Node) -> bool:
         """Whether `x` is what was where `stored` goes."""
-        pointer, view = self._emitter.pointer, self._nest.layouts.of(x)
+        pointer, view = self._pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
         return is_read and pointer(view.root) == pointer(stored)
 
@@ -100,9 +101,7 @@ class UnchangedRows:
         Args:
             operand: returns a number that all elements share.
         """
-        from schuss.compiler.codegen.loops import compute
-
-        nest, f = self._nest, self._emitter.f
+        nest, f = self._nest, self._f
         values: dict[Node, Scalar] = {}
         for node in self._level():
             if self._is_sum(node):

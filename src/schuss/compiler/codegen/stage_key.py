@@ -6,8 +6,8 @@ from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts
-from schuss.compiler.schedule.fusion import Stage
 from schuss.compiler.schedule.memory import Buffer, Memory
+from schuss.compiler.schedule.stages import Stage
 
 __all__ = ["StageKey"]
 

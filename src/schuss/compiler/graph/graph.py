@@ -7,15 +7,13 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.core import Array, Tensor
 from schuss.lowering.kinds import Elementwise, Reduction, View
-
-if TYPE_CHECKING:
-    from schuss.primitives.base import Primitive
+from schuss.primitives.base import REGISTRY, Primitive
 
 __all__ = ["Graph", "GraphError", "Node", "State"]
 
@@ -142,8 +140,6 @@ def result(primitive: Primitive, inputs: tuple[Node, ...], attributes: dict[str,
 
 def made(name: str, *inputs: Node, **attributes: Any) -> Node:
     """Return the node of the primitive of this name applied to nodes."""
-    from schuss.primitives.base import REGISTRY
-
     return result(REGISTRY[name], inputs, attributes)
 
 

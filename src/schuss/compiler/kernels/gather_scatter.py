@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, region
+from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I64, Scalar, kind_of
-
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import KernelEmitter
+from schuss.primitives.indexing import ARRAY
 
 __all__ = ["COLUMNS", "has_columns", "write_gather", "write_scatter_add"]
 
@@ -25,8 +24,6 @@ class _Places:
     """Where an element of a gather's result comes from in x."""
 
     def __init__(self, k: KernelEmitter, x: Strided, indices: list[Strided], template: Any) -> None:
-        from schuss.primitives.indexing import ARRAY
-
         items = _expanded(template, len(x.shape))
         advanced = [item is ARRAY or isinstance(item, int) for item in items]
         places = [i for i, a in enumerate(advanced) if a]

@@ -4,43 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import BY_ROWS, Partitioning, is_disjoint
-from schuss.compiler.graph.views import Layouts, Strided
+from schuss.compiler.graph.views import Layouts, Strided, leading
+from schuss.compiler.kernels.kernel import KernelEmitter, place_of
 from schuss.compiler.kernels.packed_gemm import CHUNK, ROWS, Shape, can_generate, shape_of, strip_of
 from schuss.compiler.kernels.register_tiles import is_small, packed_bytes, write_tiles
 from schuss.lowering.ir_builder import F32, F64, Scalar, kind_of
 
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import KernelEmitter
-
-__all__ = [
-    "can_take_epilogue",
-    "is_matrix",
-    "matmul_partitionings",
-    "scratch_of_product",
-    "write_product",
-]
+__all__ = ["can_take_epilogue", "matmul_partitionings", "scratch_of_product", "write_product"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
-
-
-def is_matrix(view: Strided) -> bool:
-    """Whether the last two axes are a matrix as BLAS takes it, or one transposed."""
-    return leading(view) is not None
-
-
-def leading(view: Strided) -> tuple[bool, int] | None:
-    """Return (transposed, distance between rows), or None for other strides."""
-    rows, columns = view.shape[-2:]
-    down, along = view.strides[-2:]
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return False, max(down, columns, 1)
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return True, max(along, rows, 1)
-    return None
 
 
 # More ways to share a product: parts as they suit how it is computed; along leading axes, matrices.
@@ -206,8 +181,6 @@ def _call_panels(
     part: tuple[bool, Scalar, Scalar],
 ) -> None:
     """Call the library of large products for some columns or rows of the matrices at `index`."""
-    from schuss.compiler.kernels.dispatch import place_of
-
     f, kind = k.f, kind_of(k.node.dtype)
     by_columns, low, high = part
     zero, inner = f.number(0), x.shape[-1]
@@ -246,8 +219,6 @@ def _call_blas(
     part: tuple[bool, Scalar, int] | None,
 ) -> None:
     """Call BLAS for the matrices at `index`, or for some of their rows or columns."""
-    from schuss.compiler.kernels.dispatch import place_of
-
     f, kind = k.f, kind_of(k.node.dtype)
     inner = x.shape[-1]
     lengths: list[int | str] = [x.shape[-2], y.shape[-1]]

@@ -11,14 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts, Strided
+from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar, kind_of
-
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import KernelEmitter
 
 __all__ = ["RowBlocks", "rows_per_block", "write_segment_lists"]
 

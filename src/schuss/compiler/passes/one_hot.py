@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, constant, made, ordered
+from schuss.primitives.indexing import ARRAY
 
 __all__ = ["compare_classes", "picks_one_of_each_row"]
 
 
 def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
     """Whether the indices of a gather from `shape`, or a scatter into it, name one of each row."""
-    from schuss.primitives.indexing import ARRAY
-
     if len(shape) != 2 or tuple(node.attributes["template"]) != (ARRAY, ARRAY):
         return False
     rows, columns = node.inputs[1:]

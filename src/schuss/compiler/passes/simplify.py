@@ -9,6 +9,8 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, again, constant, made, ordered, result
 from schuss.compiler.passes.one_hot import compare_classes
+from schuss.lowering.kinds import Elementwise
+from schuss.primitives.indexing import ROWS_BY_INDEX
 
 __all__ = ["simplify"]
 
@@ -115,8 +117,6 @@ def _folded(node: Node) -> Node | None:
 
 def _folded_uniform(node: Node) -> Node | None:
     """Return an elementwise result of numbers, broadcast, as one number, broadcast."""
-    from schuss.lowering.kinds import Elementwise
-
     assert node.primitive is not None
     if not isinstance(node.primitive.lower, Elementwise) or node.shape == ():
         return None
@@ -264,8 +264,6 @@ def _sum(node: Node) -> Node | None:
 
 def _scatter_add(node: Node) -> Node | None:
     """Return the sums of rows, to be taken where they are needed, for a scatter into a table."""
-    from schuss.primitives.indexing import ROWS_BY_INDEX
-
     g, *indices = node.inputs
     is_table = (
         node.attributes["template"] == ROWS_BY_INDEX

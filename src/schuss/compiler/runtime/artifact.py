@@ -18,6 +18,7 @@ import numpy as np
 
 from schuss.native import disk_cache
 from schuss.native.target import target_name
+from schuss.version import __version__
 
 __all__ = ["Artifact", "Place", "View", "find", "keep", "key_of"]
 
@@ -120,8 +121,6 @@ def key_of(fingerprint: str) -> str | None:
     """Return the name of a traced graph's image in the cache; None while every pass is verified."""
     if os.environ.get("SCHUSS_DEBUG") == "verify":
         return None
-    from schuss.version import __version__
-
     versions = f"{__version__} numpy {np.__version__}"
     return disk_cache.name_of("image", fingerprint, target_name(), versions, _sources())
 

@@ -24,9 +24,11 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
+from schuss.compiler.runtime.scan import _Many
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
+from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
 
 if TYPE_CHECKING:
@@ -39,44 +41,6 @@ _COPY = operator.methodcaller("copy")
 
 class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
     """A state has another shape or dtype than when it was traced."""
-
-
-class _Many:
-    """Runs a step many times: the native function, and the block of memory that it reads.
-
-    Args:
-        library: with the function.
-        graph: of the step.
-        table: address of the step's table.
-        step: address of the step.
-    """
-
-    def __init__(self, library: jit.Library, graph: Graph, table: int, step: int) -> None:
-        self._library = library
-        self.function = library.address("scan")
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self.alone = partial(prototype(self.function), table, 0, 1)
-        # The rows of a step are gathered here.
-        self.staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
-        self.first_output = 2 + 2 * len(graph.inputs)
-        self._block = (ctypes.c_int64 * (self.first_output + len(graph.outputs) + 3))()
-        self._block[-1] = step
-        self.at = ctypes.addressof(self._block)
-
-    def expect(self, sources: Sequence[Array], moving: dict[int, Array]) -> None:
-        """Say where rows come from; and what has a row for each step, by its place in the block."""
-        block = self._block
-        block[1:-1] = [0] * (len(block) - 2)
-        for i, source in enumerate(sources):
-            block[2 + 2 * i], block[3 + 2 * i] = address_of(source), len(source)
-        self._starts = [(i, address_of(a), a.strides[0]) for i, a in moving.items()]
-        self._held = (sources, moving)
-
-    def begin(self, done: int, count: int) -> None:
-        """Go on after so many steps with so many more."""
-        self._block[0] = count
-        for place, start, stride in self._starts:
-            self._block[place] = start + done * stride
 
 
 class Program:
@@ -172,8 +136,6 @@ class Program:
 
     def _parts(self, state: int) -> DeferredArray:
         """Return the gradient that a run leaves in its parts."""
-        from schuss.primitives.base import REGISTRY
-
         op, places = self.artifact.deferred[state]
         views = [
             np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)

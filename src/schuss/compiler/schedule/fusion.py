@@ -2,74 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.views import Layouts
-from schuss.compiler.schedule.rematerialize import rematerialize
+from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum, View
-from schuss.primitives.deferred import DeferredTensor
 
-__all__ = ["Fuser", "Plan", "Stage", "fuse", "has_rows"]
-
-
-@dataclass(eq=False)
-class Stage:
-    """One loop nest, or one kernel of its own kind.
-
-    Args:
-        shape: lengths of the loops (without axes of length 1); None for a kernel of its own kind.
-        nodes: what it computes, in order.
-        axes: the axes of `shape` that its reductions run over, or None without any.
-        number: of the stage.
-        on_demand: whether it only runs when what is set aside is asked for.
-        before: the numbers of the stages that must run before it, as bits.
-    """
-
-    shape: tuple[int, ...] | None
-    nodes: list[Node] = field(default_factory=list)
-    axes: tuple[int, ...] | None = None
-    number: int = 0
-    on_demand: bool = False
-    before: int = 0
-
-    @property
-    def is_kernel(self) -> bool:
-        """Whether it is a kernel of its own kind."""
-        return self.shape is None
-
-
-@dataclass
-class Plan:
-    """The stages in the order in which they run, and what each node is a view of.
-
-    Args:
-        stages: in their order.
-        layouts: the view that each node is.
-        stage_of: the stage that computes a node.
-        stored: the nodes that are read from memory.
-        in_place: updates that are written straight into their state, by its position.
-        copies: updates that are copied into their state after the last stage.
-        deferred: by a state's position, the sums of rows that it is left as, in their parts.
-    """
-
-    stages: list[Stage]
-    layouts: Layouts
-    stage_of: dict[Node, Stage]
-    stored: list[Node]
-    in_place: dict[Node, int]
-    copies: list[tuple[int, Node]]
-    deferred: dict[int, Node]
-
-
-def has_rows(stage: Stage) -> bool:
-    """Whether a stage sums rows as it goes."""
-    return any(isinstance(n.primitive and n.primitive.lower, SegmentSum) for n in stage.nodes)
-
-
-def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return `shape` without axes of length 1."""
-    return tuple(n for n in shape if n != 1)
+__all__ = ["Fuser", "fuse"]
 
 
 class Fuser:
@@ -93,8 +31,8 @@ class Fuser:
         # Values that are in memory anyway, for what is no loop reads them.
         self._kept: set[Node] = set()
 
-    def run(self) -> Plan:
-        """Return the stages, and what is where."""
+    def run(self) -> None:
+        """Put every node into a stage."""
         nodes = self.graph.nodes()
         loops = (View, Elementwise, Reduction, SegmentSum)
         for node in nodes:
@@ -112,19 +50,6 @@ class Fuser:
                 self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
-        rematerialize(self, self._in_order())
-        nodes = self.graph.nodes()
-        deferred = self._deferred(nodes)
-        in_place, copies = self._find_in_place(nodes)
-        return Plan(
-            self._in_order(),
-            self.layouts,
-            self.stage_of,
-            self._stored(nodes),
-            in_place,
-            copies,
-            deferred,
-        )
 
     # Building stages.
 
@@ -137,9 +62,10 @@ class Fuser:
     def _place(self, node: Node, stage: Stage) -> None:
         stage.nodes.append(node)
         self.stage_of[node] = stage
-        self._require(stage, self._needs(node) & ~(1 << stage.number))
+        self.require(stage, self._needs(node) & ~(1 << stage.number))
 
-    def _require(self, stage: Stage, needed: int) -> None:
+    def require(self, stage: Stage, needed: int) -> None:
+        """Note that a stage runs after others, given by number as bits."""
         if not needed & ~self.before[stage.number]:
             return
         mine = 1 << stage.number
@@ -269,112 +195,7 @@ class Fuser:
         stage.axes = axes
         self._place(node, stage)
 
-    # What has a buffer, and where updated states go.
-
-    def _stored(self, nodes: list[Node]) -> list[Node]:
-        """Return the computed nodes that are read from memory."""
-        wanted: dict[Node, None] = {}
-        for node in nodes:
-            if node.primitive is None or isinstance(node.primitive.lower, View):
-                continue
-            stage = self.stage_of[node]
-            if stage.is_kernel or isinstance(node.primitive.lower, Reduction):
-                wanted[node] = None
-            for x in node.inputs:
-                root = self.layouts.of(x).root
-                if root.primitive is not None and self.stage_of[root] is not stage:
-                    wanted[root] = None
-        for root in self.graph.roots():
-            root = self.layouts.of(root).root
-            if root.primitive is not None:
-                wanted[root] = None
-        return [n for n in nodes if n in wanted]
-
-    def _deferred(self, nodes: list[Node]) -> dict[int, Node]:
-        """Take from the states the gradients that need not be stored: sums of rows.
-
-        They are read where they are summed alone, and what they are summed of is in the arena.
-        """
-        readers: dict[Node, set[Stage]] = {}
-        for node in nodes:
-            if node.primitive is not None and not isinstance(node.primitive.lower, View):
-                for x in node.inputs:
-                    root = self.layouts.of(x).root
-                    readers.setdefault(root, set()).add(self.stage_of[node])
-        ends = [self.layouts.of(n).root for n in self.graph.roots()]
-        deferred: dict[int, Node] = {}
-        for place, state in enumerate(self.graph.states):
-            sums = state.updated
-            if sums is None or sums.op != "segment_sum" or type(state.tensor) is not DeferredTensor:
-                continue
-            parts = [self.layouts.of(x).root for x in sums.inputs]
-            is_inside = readers.get(sums) == {self.stage_of[sums]} and ends.count(sums) == 1
-            is_kept = all((x.primitive or x.array is not None) and x not in ends for x in parts)
-            if is_inside and is_kept and state.node not in readers and state.node not in ends:
-                deferred[place] = sums
-                state.updated = None
-        return deferred
-
-    def _find_in_place(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
-        """Decide which updates are written straight into their state, and which are copied.
-
-        An update may overwrite its state where it is computed if everything else that reads the
-        state runs before, and it reads the state itself only at the place that it writes.
-        """
-        readers: dict[Node, list[Node]] = {}
-        for node in nodes:
-            if node.primitive is None or isinstance(node.primitive.lower, View):
-                continue
-            for x in node.inputs:
-                readers.setdefault(self.layouts.of(x).root, []).append(node)
-        read_out = {self.layouts.of(n).root for n in self.graph.outputs}
-        for state in self.graph.states:
-            if state.updated is not None:
-                source = self.layouts.of(state.updated).root
-                if source is not state.node and source.op == "state":
-                    read_out.add(source)
-        in_place: dict[Node, int] = {}
-        copies: list[tuple[int, Node]] = []
-        for place, state in enumerate(self.graph.states):
-            if state.updated is None:
-                continue
-            view = self.layouts.of(state.updated)
-            direct = (
-                view.is_whole
-                and view.root in self.stage_of
-                and view.root not in in_place
-                and state.node not in read_out
-                and self._may_overwrite(state.node, view.root, readers.get(state.node, []))
-            )
-            if direct:
-                in_place[view.root] = place
-            else:
-                copies.append((place, state.updated))
-        return in_place, copies
-
-    def _may_overwrite(self, old: Node, new: Node, readers: list[Node]) -> bool:
-        stage = self.stage_of[new]
-        reduced = isinstance(new.primitive and new.primitive.lower, Reduction)
-        others: set[Stage] = set()
-        for reader in readers:
-            other = self.stage_of[reader]
-            if other is not stage:
-                others.add(other)
-                continue
-            if stage.is_kernel or reduced:
-                return False
-            for x in reader.inputs:
-                view = self.layouts.of(x)
-                same = view.is_whole and loop_shape(x.shape) == stage.shape
-                if view.root is old and not same:
-                    return False
-        if any(self.before[o.number] >> stage.number & 1 for o in others):
-            return False
-        for other in others:
-            self._require(stage, 1 << other.number | self.before[other.number])
-        return True
-
-    def _in_order(self) -> list[Stage]:
+    def in_order(self) -> list[Stage]:
         """Return the stages that compute something, each after those that it needs."""
         alive = [s for s in self.stages if s.nodes]
         for stage in alive:
@@ -389,10 +210,8 @@ class Fuser:
         return sorted(alive, key=place)
 
 
-def fuse(graph: Graph, on_demand: frozenset[Node] = frozenset()) -> Plan:
+def fuse(graph: Graph, on_demand: frozenset[Node] = frozenset()) -> Fuser:
     """Group the graph's nodes into stages; those of `on_demand` share none with others."""
-    plan = Fuser(graph, on_demand).run()
-    position = {node: i for i, node in enumerate(graph.nodes())}
-    for stage in plan.stages:
-        stage.nodes.sort(key=position.__getitem__)
-    return plan
+    fuser = Fuser(graph, on_demand)
+    fuser.run()
+    return fuser

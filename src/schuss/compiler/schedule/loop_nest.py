@@ -8,7 +8,7 @@ from typing import Any
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, contiguous
 from schuss.compiler.kernels.segment_sum import rows_per_block
-from schuss.compiler.schedule.fusion import Plan, Stage, loop_shape
+from schuss.compiler.schedule.stages import Plan, Stage, loop_shape
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
 
 __all__ = ["COLUMNS", "Access", "Nest"]

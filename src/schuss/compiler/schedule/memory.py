@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schuss.compiler.graph.abi import ALIGNMENT
 from schuss.compiler.graph.graph import Graph, GraphError, Node
-from schuss.compiler.schedule.fusion import Plan, Stage
+from schuss.compiler.schedule.stages import Plan, Stage
 
 __all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
 

@@ -9,8 +9,8 @@ from schuss.compiler.kernels.gather_scatter import COLUMNS as SCATTERED_COLUMNS
 from schuss.compiler.kernels.gather_scatter import has_columns
 from schuss.compiler.kernels.matmul import matmul_partitionings
 from schuss.compiler.passes.one_hot import picks_one_of_each_row
-from schuss.compiler.schedule.fusion import Stage
 from schuss.compiler.schedule.loop_nest import Nest
+from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.ir_builder import F32, kind_of
 
 __all__ = ["partitionings_of", "used_by"]

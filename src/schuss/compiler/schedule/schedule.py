@@ -13,9 +13,9 @@ from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph, Node, cost_of
 from schuss.compiler.graph.partition import BY_ROWS, Partition
 from schuss.compiler.kernels.matmul import can_take_epilogue
-from schuss.compiler.schedule.fusion import Plan, Stage, has_rows
 from schuss.compiler.schedule.loop_nest import Nest
 from schuss.compiler.schedule.partitioning import partitionings_of, used_by
+from schuss.compiler.schedule.stages import Plan, Stage, has_rows
 
 __all__ = ["Schedule", "schedule"]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import operator
-import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, State, constant, result
+from schuss.compiler.trace.errors import _VALUE, refuse, user_line
+from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import (
     RECORDING,
     Array,
@@ -22,30 +22,10 @@ from schuss.core import (
 )
 from schuss.errors import TraceError
 from schuss.lowering.kinds import Composition
+from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.deferred import deferred_leaf
 
-__all__ = ["Abstract", "TracedNumber", "Tracer"]
-
-_PACKAGE = str(Path(__file__).resolve().parents[2])
-
-
-def user_line() -> str:
-    """Return "file:line" of the innermost frame outside of Schuss."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def refuse(what: str, remedy: str) -> NoReturn:
-    """Raise the TraceError that names the user's line."""
-    raise TraceError(
-        f"compile: {user_line()} needs the value of a tensor ({what}), which is not known while "
-        f"tracing; {remedy}."
-    )
-
-
-_VALUE = "use schuss.where for a choice, or leave this out of the compiled function"
+__all__ = ["Abstract", "Tracer"]
 
 
 class Abstract:
@@ -70,101 +50,6 @@ class Abstract:
         if name.startswith("__"):
             raise AttributeError(name)
         refuse(f".{name}", _VALUE)
-
-
-class TracedNumber(float):
-    """A Python float that is read anew at every call: a learning rate, a float argument.
-
-    Arithmetic gives traced numbers again. A comparison answers with what holds now, and the
-    answer becomes a condition for using the program.
-    """
-
-    __slots__ = ("evaluate", "tracer")
-
-    evaluate: Callable[[], float]
-    tracer: Tracer
-
-    @staticmethod
-    def make(tracer: Tracer, evaluate: Callable[[], float]) -> TracedNumber:
-        """Return a number whose value at each call is `evaluate()`."""
-        number = TracedNumber(evaluate())
-        number.evaluate = evaluate
-        number.tracer = tracer
-        return number
-
-    def _pin(self, outcome: Callable[[float], Any]) -> Any:
-        evaluate = self.evaluate
-        found = outcome(evaluate())
-        self.tracer.guards.append((lambda: outcome(evaluate()), found))
-        return found
-
-    def __bool__(self) -> bool:
-        return bool(self._pin(bool))
-
-    def __float__(self) -> float:
-        return float(self._pin(lambda x: x))
-
-    def __int__(self) -> int:
-        return int(self._pin(int))
-
-    def __hash__(self) -> int:
-        return hash(self.__float__())
-
-    def __repr__(self) -> str:
-        return repr(self.__float__())
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a traced number cannot be pickled")
-
-
-def _value_of(x: Any) -> Callable[[], float]:
-    return x.evaluate if isinstance(x, TracedNumber) else lambda: x
-
-
-def _arithmetic(name: str, function: Callable[..., Any], *, reflected: bool) -> None:
-    def forward(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        a, b = self.evaluate, _value_of(other)
-        return TracedNumber.make(self.tracer, lambda: function(a(), b()))
-
-    def backward(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        a, b = self.evaluate, _value_of(other)
-        return TracedNumber.make(self.tracer, lambda: function(b(), a()))
-
-    setattr(TracedNumber, f"__{name}__", forward)
-    if reflected:
-        setattr(TracedNumber, f"__r{name}__", backward)
-
-
-def _comparison(name: str, function: Callable[..., Any]) -> None:
-    def compare(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        b = _value_of(other)
-        return self._pin(lambda x: function(x, b()))
-
-    setattr(TracedNumber, f"__{name}__", compare)
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv"):
-    _arithmetic(_name, getattr(operator, _name), reflected=True)
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _comparison(_name, getattr(operator, _name))
-
-
-def _unary(name: str, function: Callable[[Any], Any]) -> None:
-    def apply(self: TracedNumber) -> Any:
-        a = self.evaluate
-        return TracedNumber.make(self.tracer, lambda: function(a()))
-
-    setattr(TracedNumber, f"__{name}__", apply)
-
-
-for _name in ("neg", "pos", "abs"):
-    _unary(_name, getattr(operator, _name))
 
 
 class Tracer:
@@ -201,7 +86,7 @@ class Tracer:
 
     def number(self, evaluate: Callable[[], float]) -> TracedNumber:
         """Return a number that is read by `evaluate` at every call."""
-        return TracedNumber.make(self, evaluate)
+        return TracedNumber.make(self.guards, evaluate)
 
     def tensor(self, node: Node) -> Tensor:
         """Return a traced tensor for `node`."""
@@ -250,8 +135,6 @@ class Tracer:
         return held[1]
 
     def _cast(self, node: Node, dtype: np.dtype[Any]) -> Node:
-        from schuss.primitives.base import REGISTRY
-
         if node.dtype == dtype:
             return node
         return result(REGISTRY["astype"], (node,), {"dtype": dtype})
@@ -260,8 +143,6 @@ class Tracer:
 
     def apply(self, primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
         """Record `primitive`, and return its traced result."""
-        from schuss.primitives.base import mismatch, result_dtype
-
         if isinstance(primitive.lower, Composition):
             return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
