@@ -13,6 +13,8 @@ from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.nn import functional as F
 
+pytestmark = pytest.mark.usefixtures("natively_and_in_plain_python")
+
 RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
     "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),

@@ -14,8 +14,8 @@ def run(tuner: ThreadTuner, one: float, many: float, runs: int = 2000) -> list[i
     """Return the sizes that are chosen where steps take so long."""
     sizes = []
     for _ in range(runs):
-        sizes.append(tuner.size())
-        tuner.took(sizes[-1], one if sizes[-1] == 1 else many)
+        sizes.append(tuner.threads())
+        tuner.record(sizes[-1], one if sizes[-1] == 1 else many)
     return sizes
 
 
@@ -65,13 +65,13 @@ def test_hopes_less_and_less() -> None:
 def test_pieces_of_many_steps_need_fewer_readings() -> None:
     def runs_until_back(steps: int) -> int:
         found = ThreadTuner(SMALL)
-        while found.size() == 2:
-            found.took(2, 2.0, steps)
-            if found.size() == 1:
-                found.took(1, 1.0, steps)
+        while found.threads() == 2:
+            found.record(2, 2.0, steps)
+            if found.threads() == 1:
+                found.record(1, 1.0, steps)
         for count in range(1000):
-            size = found.size()
-            found.took(size, 1.0 if size == 1 else 0.6, steps)
+            size = found.threads()
+            found.record(size, 1.0 if size == 1 else 0.6, steps)
             if size == 2:
                 return count
         return 1000
@@ -82,7 +82,7 @@ def test_pieces_of_many_steps_need_fewer_readings() -> None:
 def test_one_slow_step_changes_nothing() -> None:
     found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 40)
-    found.took(found.size(), 100.0)
+    found.record(found.threads(), 100.0)
     assert run(found, 1.0, 0.6, 10) == [2] * 10
 
 
@@ -102,4 +102,4 @@ def test_follows_a_change_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> Non
     found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 100)
     monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
-    assert found.size() == 1
+    assert found.threads() == 1

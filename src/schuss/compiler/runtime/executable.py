@@ -15,8 +15,8 @@ import numpy as np
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.runtime import artifact, thread_pool
-from schuss.compiler.runtime.arguments import note, taker
-from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
+from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
+from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
     aligned,
@@ -28,6 +28,8 @@ from schuss.compiler.runtime.scan import _Many
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
+from schuss.native.cpython import array_data_address as address_of
+from schuss.native.cpython import slot_address as slot_of
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
 
@@ -175,7 +177,7 @@ class Program:
             array = tensor.array
             if not array.flags.c_contiguous or not array.flags.aligned:
                 array = tensor.array = np.ascontiguousarray(array)
-            self._borrowed.hold(i, array)
+            self._borrowed.borrow(i, array)
             self._pointers[place] = address_of(array)
         for tensor, parts in self._deferred:
             defer(tensor, parts)
@@ -221,7 +223,7 @@ class Program:
         if self._tuner is None:
             alone()
         else:
-            size = self._tuner.size()
+            size = self._tuner.threads()
             start = time.perf_counter()
             if size == 1:
                 alone()
@@ -231,7 +233,7 @@ class Program:
                     self._provide_scratch(size)
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
-            self._tuner.took(size, (time.perf_counter() - start) / steps, steps)
+            self._tuner.record(size, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
@@ -245,7 +247,7 @@ class Program:
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
         with self._lock:
-            kept = note(arrays, self._first_input)
+            kept = bind_arguments(arrays, self._first_input)
             outputs = self._run_once()
             del kept
             return outputs
@@ -253,7 +255,7 @@ class Program:
     @cached_property
     def _take(self) -> Callable[..., bool]:
         """What notes where the inputs of a further call lie."""
-        return taker(self.graph.inputs, self._first_input)
+        return argument_binder(self.graph.inputs, self._first_input)
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""

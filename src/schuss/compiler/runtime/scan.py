@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime.guards import address_of
 from schuss.compiler.runtime.ownership import (
     aligned,
 )
 from schuss.core import Array
 from schuss.native import jit
+from schuss.native.cpython import array_data_address as address_of
 
 __all__ = []
 

@@ -52,7 +52,7 @@ class ThreadTuner:
         self._guess = flops / _GUESSED_RATE
         self._start(team_size())
 
-    def size(self) -> int:
+    def threads(self) -> int:
         """Return on how many threads to run now."""
         if self.always is not None:
             return self.always
@@ -68,9 +68,9 @@ class ThreadTuner:
         piece = _TRIAL_SECONDS if self._is_trial else _PIECE_SECONDS
         return max(1, int(piece / seconds))
 
-    def took(self, size: int, seconds: float, steps: int = 1) -> None:
+    def record(self, threads: int, seconds: float, steps: int = 1) -> None:
         """Note how long a step took on so many threads, one of so many in a native call."""
-        if size != self._now:
+        if threads != self._now:
             return
         times = self._times
         times.append(seconds)
