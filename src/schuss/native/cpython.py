@@ -122,7 +122,8 @@ def slot_address(holder: Any, name: str) -> int | None:
     Returns:
         The address, or None where the layout is not known.
     """
-    offset = _slot_offset(type(holder), name) if layout_is_known() else None
+    kind: Any = type(holder)
+    offset = _slot_offset(kind, name) if layout_is_known() else None
     return None if offset is None else id(holder) + offset
 
 
