@@ -22,7 +22,7 @@ def run(tuner: ThreadTuner, one: float, many: float, runs: int = 2000) -> list[i
 @pytest.fixture(autouse=True)
 def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ThreadTuner, "always", None)
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 2)
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 2)
 
 
 @pytest.mark.parametrize("flops", [LARGE, SMALL])
@@ -94,12 +94,12 @@ def test_pieces_of_a_scan_get_longer_for_shorter_steps() -> None:
 
 
 def test_a_core_alone_is_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 1)
     assert set(run(ThreadTuner(LARGE), 1.0, 0.1)) == {1}
 
 
 def test_follows_a_change_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 100)
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 1)
     assert found.threads() == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from schuss.compiler.runtime.thread_pool import team_size
+from schuss.threads import program_threads
 
 __all__ = ["ThreadTuner"]
 
@@ -50,13 +50,13 @@ class ThreadTuner:
 
     def __init__(self, flops: int) -> None:
         self._guess = flops / _GUESSED_RATE
-        self._start(team_size())
+        self._start(program_threads())
 
     def threads(self) -> int:
         """Return on how many threads to run now."""
         if self.always is not None:
             return self.always
-        most = team_size()
+        most = program_threads()
         if most != self._most:
             self._start(most)
         return self._now
