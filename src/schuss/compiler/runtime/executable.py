@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime import artifact, thread_pool
+from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import note, taker
+from schuss.compiler.runtime.artifact import Artifact
 from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
@@ -24,15 +25,12 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
-from schuss.compiler.runtime.scan import _Many
+from schuss.compiler.runtime.scan import Scan
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
-
-if TYPE_CHECKING:
-    from schuss.compiler.pipeline import Compilation
 
 __all__ = ["Program", "StateChanged"]
 
@@ -47,19 +45,19 @@ class Program:
     """A graph as machine code.
 
     Args:
-        graph: as traced; it may be rewritten.
-        fingerprint: the graph's.
+        graph: what it computes.
+        artifact: what there is to know to run it.
+        library: its machine code.
     """
 
-    def __init__(self, graph: Graph, fingerprint: str) -> None:
+    def __init__(self, graph: Graph, artifact: Artifact, library: jit.Library) -> None:
         self.graph = graph
-        self._key = artifact.key_of(fingerprint)
-        self._compilation: Compilation | None = None
-        self.artifact, self.library = self._kept() or self._compiled()
+        self.artifact = artifact
+        self.library = library
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
-        self._scan: _Many | None = None
+        self._scan: Scan | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
@@ -70,38 +68,6 @@ class Program:
         # The arena serves one run at a time.
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
-
-    # From the cache, or by the compiler, whose passes are loaded when they are needed.
-
-    def _kept(self) -> tuple[artifact.Artifact, jit.Library] | None:
-        """Return the program as the cache has it, if it does."""
-        found = None if self._key is None else artifact.find(self._key)
-        if found is None:
-            return None
-        if found.is_parallel:
-            thread_pool.runtime()
-        library = jit.find(found.code, found.symbols)
-        return None if library is None else (found, library)
-
-    def _compiled(self) -> tuple[artifact.Artifact, jit.Library]:
-        """Compile the program, and keep it."""
-        module = self.compilation.module
-        if module.is_parallel:
-            thread_pool.runtime()
-        library = jit.load(module.loops, module.symbols, plain=module.plain)
-        made = self.compilation.artifact(library.name)
-        if self._key is not None:
-            artifact.keep(self._key, made)
-        return made, library
-
-    @property
-    def compilation(self) -> Compilation:
-        """What the compiler found out about the program; the graph is rewritten for it."""
-        if self._compilation is None:
-            from schuss.compiler.pipeline import compilation
-
-            self._compilation = compilation(self.graph)
-        return self._compilation
 
     def _prepare_memory(self) -> None:
         graph, made = self.graph, self.artifact
@@ -329,11 +295,11 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
-    def _many(self) -> _Many:
+    def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            library = jit.load([], [], plain=[self.artifact.scan])
-            self._scan = _Many(library, self.graph, self._at, self._step)
+            library = jit.load([], plain=[self.artifact.scan])
+            self._scan = Scan(library, self.graph, self._at, self._step)
         return self._scan
 
     def _run_many(
