@@ -12,9 +12,7 @@ used, so that `import schuss` costs next to nothing.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from schuss.version import __version__
@@ -22,7 +20,7 @@ from schuss.version import __version__
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
-    "schuss": "data errors functions nn optim random training",
+    "schuss": "array_api data errors functions nn optim random training",
     "schuss.core": """
         Tensor asarray enable_grad float32 float64 from_numpy int32 int64
         is_grad_enabled no_grad tensor
@@ -61,6 +59,9 @@ _PLACES = {
 }
 _SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
 
+# Everything else may make tensors, whose operators and methods have to be there then.
+_WITHOUT_TENSORS = ("data", "errors")
+
 __all__ = ["__version__", *_SOURCES]
 
 
@@ -68,6 +69,8 @@ def __getattr__(name: str) -> object:
     if name not in _SOURCES:
         raise AttributeError(f"module 'schuss' has no attribute {name!r}")
     module = _SOURCES[name]
+    if name not in _WITHOUT_TENSORS:
+        import_module("schuss.array_api")
     value: object = (
         import_module(f"schuss.{name}")
         if module == "schuss"
@@ -81,17 +84,8 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing the submodule schuss.tensor would put it in the place of the function.
-        if name == "tensor" and isinstance(value, ModuleType):
-            value = value.tensor
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
 if TYPE_CHECKING:
+    from schuss import array_api as array_api
     from schuss import data as data
     from schuss import errors as errors
     from schuss import functions as functions

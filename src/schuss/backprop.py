@@ -17,10 +17,9 @@ from schuss.core import (
     new_object,
     next_stamp,
 )
-from schuss.functions import astype, sum
-from schuss.primitives.base import as_tensor
+from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.recipe import count_call
-from schuss.primitives.reduction import sum_to
+from schuss.primitives.reduction import sum, sum_to
 from schuss.primitives.row_gradient import RowGradient
 
 __all__ = ["backward", "grad", "hvp", "jvp", "mark", "reverse", "value_and_grad", "vjp"]

@@ -78,7 +78,7 @@ def test_every_rule(rule: str) -> None:
     got = [compiled(x, y).item() for _ in range(8)]
     np.testing.assert_allclose(got, expected, rtol=1e-5)
     same(model, eager)
-    assert len(compiled._programs) == 1, "every step after the first uses the same program"
+    assert len(compiled._builds) == 1, "every step after the first uses the same program"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -124,7 +124,7 @@ def test_a_learning_rate_that_changes_needs_no_new_program() -> None:
         for schedule in schedules:
             schedule.step()
     same(model, eager)
-    assert len(compiled._programs) == 1
+    assert len(compiled._builds) == 1
 
 
 def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes() -> None:
@@ -138,7 +138,7 @@ def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes()
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 2
+    assert len(compiled._builds) == 2
 
 
 def test_shapes_make_programs_of_their_own() -> None:
@@ -150,7 +150,7 @@ def test_shapes_make_programs_of_their_own() -> None:
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 3
+    assert len(compiled._builds) == 3
 
 
 def test_gradients_are_left_as_after_an_eager_step() -> None:
@@ -295,7 +295,7 @@ def test_float_arguments_are_read_anew_and_others_fixed() -> None:
     x = ss.tensor([1.0, 2.0])
     assert scaled(x, 2.0).tolist() == [3.0, 5.0]
     assert scaled(x, 3.0).tolist() == [4.0, 7.0]
-    assert len(scaled._programs) == 1
+    assert len(scaled._builds) == 1
     assert scaled(x, 3.0, flag=False).tolist() == [3.0, 6.0]
     assert scaled(np.ones(2, "f4"), 3.0, name="b").tolist() == [4.0, 4.0]
 

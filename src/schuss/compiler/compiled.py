@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program, StateChanged
+import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.compiler.build import Build
+from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -110,7 +112,7 @@ class Compiled:
         self._on_demand = on_demand
         self._specializations: dict[Any, list[Specialization]] = {}
         # A program lives as long as a variant uses it.
-        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
+        self._builds: weakref.WeakValueDictionary[Any, Build] = weakref.WeakValueDictionary()
         self._last: Specialization | None = None
         # The variants that scans used last, by their batches.
         self._scanned: dict[Any, Specialization] = {}
@@ -312,12 +314,12 @@ class Compiled:
         tracer.settle()
         fingerprint = tracer.graph.fingerprint()
         identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
-        program = self._programs.get(identity)
-        if program is None:
-            program = self._programs[identity] = Program(tracer.graph, fingerprint)
+        build = self._builds.get(identity)
+        if build is None:
+            build = self._builds[identity] = Build(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        specialization = Specialization(program, tracer, changes, returned, wanted_out, held)
+        specialization = Specialization(build, tracer, changes, returned, wanted_out, held)
         specialization.fits()
         return specialization
 
@@ -336,4 +338,4 @@ class Compiled:
         from schuss.compiler.listing import Listing
 
         specialization, _ = self._select(args, options)
-        return Listing(specialization.program)
+        return Listing(specialization.build.compilation)

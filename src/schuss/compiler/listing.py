@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.runtime.executable import Program
+from schuss.compiler.pipeline import Compilation
 from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
 
@@ -13,8 +13,8 @@ __all__ = ["Listing"]
 class Listing:
     """The stages of a program, in the order in which they run; `str()` is the text."""
 
-    def __init__(self, program: Program) -> None:
-        self._compilation = program.compilation
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
         self._names: dict[Node, str] = {}
 
     def __str__(self) -> str:

@@ -23,7 +23,7 @@ from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
 from schuss.compiler.schedule.stages import Plan
 
-__all__ = ["Compilation", "compilation"]
+__all__ = ["Compilation", "run_pipeline"]
 
 
 @dataclass
@@ -92,7 +92,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
 ]
 
 
-def compilation(graph: Graph) -> Compilation:
+def run_pipeline(graph: Graph) -> Compilation:
     """Decide everything about the program of a graph, which is rewritten.
 
     Raises:

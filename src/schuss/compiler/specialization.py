@@ -1,4 +1,4 @@
-"""Variants: a program with what has to hold for it, and what follows a run."""
+"""Specializations: a program with the guards that have to hold for it, and what follows a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program
+from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -44,14 +44,15 @@ class Specialization:
 
     def __init__(
         self,
-        program: Program,
+        build: Build,
         tracer: Tracer,
         gradients: list[tuple[Tensor, Tensor | None]],
         structure: Any,
         wanted: list[bool],
         numbers: list[float],
     ) -> None:
-        self.program = program
+        self.build = build
+        program = self.program = build.program
         self.gradients = gradients
         self.structure = structure
         self.wanted = wanted

@@ -252,7 +252,7 @@ def compile_predicate(name: str, write: Callable[[Function, str], Scalar]) -> Li
     no, yes, count_reference = (f.load(words, i, I64) for i in range(len(_answers())))
     f.store(answer.where(yes, no), "%answer", 0)
     f.emit(f"call void {pointer(count_reference)}(ptr {pointer(f.load('%answer', 0, I64))})")
-    return load([], [], plain=[f.text() + _ENTRY.format(name=name)])
+    return load([], plain=[f.text() + _ENTRY.format(name=name)])
 
 
 _ENTRY = """define ptr @{name}(ptr %self, ptr %arguments, i64 %count) #0 {{
@@ -334,7 +334,7 @@ def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Libra
         f = Function(f"answer_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
         write(f)
         texts += [f.text(), _ENTRY.format(name=name).replace("attributes #0 = { nounwind }", "")]
-    return load([], [], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
+    return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
 
 
 def keep(f: Function, increment: Scalar) -> None:

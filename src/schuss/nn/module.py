@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import summary
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows

@@ -67,7 +67,7 @@ def made(network: str, batch: int = ROWS) -> tuple[nn.Module, Any, Any, ss.Tenso
 
 
 def design_of(step: Any) -> Compilation:
-    (program,) = step._programs.values()
+    (program,) = step._builds.values()
     return program.compilation
 
 

@@ -374,7 +374,7 @@ def _text(shape: Shape) -> str:
 
 @cache
 def _library(shape: Shape) -> Library:
-    return load([], [], plain=[_text(shape)])
+    return load([], plain=[_text(shape)])
 
 
 def library_function(name: str) -> int:

@@ -8,14 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime import artifact, thread_pool
+from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
+from schuss.compiler.runtime.artifact import Artifact
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
@@ -24,17 +25,13 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
-from schuss.compiler.runtime.scan import _Many
+from schuss.compiler.runtime.scan import Scan
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
-from schuss.native.cpython import array_data_address as address_of
-from schuss.native.cpython import slot_address as slot_of
+from schuss.native.cpython import array_data_address, slot_address
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
-
-if TYPE_CHECKING:
-    from schuss.compiler.pipeline import Compilation
 
 __all__ = ["Program", "StateChanged"]
 
@@ -49,19 +46,19 @@ class Program:
     """A graph as machine code.
 
     Args:
-        graph: as traced; it may be rewritten.
-        fingerprint: the graph's.
+        graph: what it computes.
+        artifact: what there is to know to run it.
+        library: its machine code.
     """
 
-    def __init__(self, graph: Graph, fingerprint: str) -> None:
+    def __init__(self, graph: Graph, artifact: Artifact, library: jit.Library) -> None:
         self.graph = graph
-        self._key = artifact.key_of(fingerprint)
-        self._compilation: Compilation | None = None
-        self.artifact, self.library = self._kept() or self._compiled()
+        self.artifact = artifact
+        self.library = library
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
-        self._scan: _Many | None = None
+        self._scan: Scan | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
@@ -73,45 +70,13 @@ class Program:
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
-    # From the cache, or by the compiler, whose passes are loaded when they are needed.
-
-    def _kept(self) -> tuple[artifact.Artifact, jit.Library] | None:
-        """Return the program as the cache has it, if it does."""
-        found = None if self._key is None else artifact.find(self._key)
-        if found is None:
-            return None
-        if found.is_parallel:
-            thread_pool.runtime()
-        library = jit.find(found.code, found.symbols)
-        return None if library is None else (found, library)
-
-    def _compiled(self) -> tuple[artifact.Artifact, jit.Library]:
-        """Compile the program, and keep it."""
-        module = self.compilation.module
-        if module.is_parallel:
-            thread_pool.runtime()
-        library = jit.load(module.loops, module.symbols, plain=module.plain)
-        made = self.compilation.artifact(library.name)
-        if self._key is not None:
-            artifact.keep(self._key, made)
-        return made, library
-
-    @property
-    def compilation(self) -> Compilation:
-        """What the compiler found out about the program; the graph is rewritten for it."""
-        if self._compilation is None:
-            from schuss.compiler.pipeline import compilation
-
-            self._compilation = compilation(self.graph)
-        return self._compilation
-
     def _prepare_memory(self) -> None:
         graph, made = self.graph, self.artifact
         self._arena = aligned((made.arena,), np.dtype(np.uint8))
         self._arena[: made.fixed] = 0
         for at, content in made.constants:
             self._arena[at : at + len(content)] = np.frombuffer(content, np.uint8)
-        self._status = ctypes.c_int64.from_address(address_of(self._arena))
+        self._status = ctypes.c_int64.from_address(array_data_address(self._arena))
         self._numbers = [
             np.ndarray((), node.dtype, self._arena.data, at)
             for node, at in zip(graph.numbers, made.numbers, strict=True)
@@ -124,17 +89,17 @@ class Program:
         ]
         entries = FIRST_BUFFER + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
-        self._table[0] = address_of(self._arena)
+        self._table[0] = array_data_address(self._arena)
         self._table[ON_DEMAND] = 1
         self._provide_scratch(1)
-        self._at = address_of(self._table)
+        self._at = array_data_address(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         self._first_input = self._at + 8 * FIRST_BUFFER
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
         self._scratch = aligned((size * self.artifact.scratch,), np.dtype(np.uint8))
-        self._table[SCRATCH] = address_of(self._scratch)
+        self._table[SCRATCH] = array_data_address(self._scratch)
 
     def _parts(self, state: int) -> DeferredArray:
         """Return the gradient that a run leaves in its parts."""
@@ -178,7 +143,7 @@ class Program:
             if not array.flags.c_contiguous or not array.flags.aligned:
                 array = tensor.array = np.ascontiguousarray(array)
             self._borrowed.borrow(i, array)
-            self._pointers[place] = address_of(array)
+            self._pointers[place] = array_data_address(array)
         for tensor, parts in self._deferred:
             defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
@@ -189,9 +154,9 @@ class Program:
         owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
-            words.append((slot_of(tensor, "array"), id(tensor.array)))
-            words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
-        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
+            words.append((slot_address(tensor, "array"), id(tensor.array)))
+            words.append((slot_address(tensor, "requires_grad"), id(tensor.requires_grad)))
+        words += [(slot_address(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
         return words + counts
 
     def _expect(self, place: int, tensor: Tensor) -> None:
@@ -208,7 +173,7 @@ class Program:
                 own = aligned(tensor.shape, tensor.dtype)
                 own[...] = tensor.array
                 give_ownership(tensor, own)
-            self._pointers[place] = address_of(tensor.array)
+            self._pointers[place] = array_data_address(tensor.array)
 
     def set_numbers(self, values: Sequence[float]) -> None:
         """Set the numbers of the graph."""
@@ -331,11 +296,11 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
-    def _many(self) -> _Many:
+    def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            library = jit.load([], [], plain=[self.artifact.scan])
-            self._scan = _Many(library, self.graph, self._at, self._step)
+            library = jit.load([], plain=[self.artifact.scan])
+            self._scan = Scan(library, self.graph, self._at, self._step)
         return self._scan
 
     def _run_many(
@@ -358,7 +323,7 @@ class Program:
             moving[many.first_output + len(graph.outputs)] = numbers
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
-            pointers[FIRST_BUFFER + i] = address_of(target)
+            pointers[FIRST_BUFFER + i] = array_data_address(target)
         self._take_states()
         pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         done = 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.kernels.symbols import addresses
 from schuss.native.jit import Library, load
 from schuss.threads import usable_cores
 
@@ -226,7 +227,7 @@ def runtime() -> Library:
     symbols = ["sched_yield"]
     if sys.platform.startswith("linux"):
         symbols += ["syscall", "sched_getcpu", "sched_setaffinity"]
-    library = load([_runtime_text()], symbols, optimise=False)
+    library = load([_runtime_text()], symbols=addresses(symbols), optimise=False)
     import llvmlite.binding as llvm
 
     llvm.add_symbol("schuss_barrier", library.address("schuss_barrier"))
