@@ -11,12 +11,12 @@ LARGE, SMALL = 10**9, 10**6
 
 
 def run(tuner: ThreadTuner, one: float, many: float, runs: int = 2000) -> list[int]:
-    """Return the sizes that are chosen where steps take so long."""
-    sizes = []
+    """Return the numbers of threads that are chosen where steps take so long."""
+    chosen = []
     for _ in range(runs):
-        sizes.append(tuner.threads())
-        tuner.record(sizes[-1], one if sizes[-1] == 1 else many)
-    return sizes
+        chosen.append(tuner.threads())
+        tuner.record(chosen[-1], one if chosen[-1] == 1 else many)
+    return chosen
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +28,8 @@ def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("flops", [LARGE, SMALL])
 @pytest.mark.parametrize(("one", "many", "best"), [(1.0, 0.6, 2), (0.6, 1.0, 1)])
 def test_takes_what_is_faster(flops: int, one: float, many: float, best: int) -> None:
-    sizes = run(ThreadTuner(flops), one, many)
-    assert sizes[100:].count(best) > 0.95 * len(sizes[100:])
+    chosen = run(ThreadTuner(flops), one, many)
+    assert chosen[100:].count(best) > 0.95 * len(chosen[100:])
 
 
 def test_large_programs_begin_with_all_threads() -> None:
@@ -70,9 +70,9 @@ def test_pieces_of_many_steps_need_fewer_readings() -> None:
             if found.threads() == 1:
                 found.record(1, 1.0, steps)
         for count in range(1000):
-            size = found.threads()
-            found.record(size, 1.0 if size == 1 else 0.6, steps)
-            if size == 2:
+            threads = found.threads()
+            found.record(threads, 1.0 if threads == 1 else 0.6, steps)
+            if threads == 2:
                 return count
         return 1000
 

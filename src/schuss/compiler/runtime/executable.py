@@ -96,9 +96,9 @@ class Program:
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         self._first_input = self._at + 8 * FIRST_BUFFER
 
-    def _provide_scratch(self, size: int) -> None:
+    def _provide_scratch(self, threads: int) -> None:
         """Have working memory for so many threads."""
-        self._scratch = aligned((size * self.artifact.scratch,), np.dtype(np.uint8))
+        self._scratch = aligned((threads * self.artifact.scratch,), np.dtype(np.uint8))
         self._table[SCRATCH] = array_data_address(self._scratch)
 
     def _parts(self, state: int) -> DeferredArray:
@@ -188,17 +188,17 @@ class Program:
         if self._tuner is None:
             alone()
         else:
-            size = self._tuner.threads()
+            threads = self._tuner.threads()
             start = time.perf_counter()
-            if size == 1:
+            if threads == 1:
                 alone()
             else:
-                team = thread_pool.team(size)
-                if len(self._scratch) < size * self.artifact.scratch:
-                    self._provide_scratch(size)
+                team = thread_pool.team(threads)
+                if len(self._scratch) < threads * self.artifact.scratch:
+                    self._provide_scratch(threads)
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
-            self._tuner.record(size, (time.perf_counter() - start) / steps, steps)
+            self._tuner.record(threads, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
