@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
@@ -302,7 +303,8 @@ class Compiled:
             if self._on_demand:
                 tracer.graph.on_demand = _leaves_of(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
-            wanted_out = [x.requires_grad for x in outputs]
+            # Behind a loss that the function itself went back from there is no graph any more.
+            wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]
             del value
         except BaseException:
             tracer.restore()

@@ -76,7 +76,11 @@ class Listing:
         before = next((s for s, others in epilogues.items() if stage in others), None)
         if before is not None:
             shared += f", row by row with {plan.stages.index(before)}"
-        lines = [f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"]
+        scopes = ", ".join(dict.fromkeys([n.scope for n in stage.nodes if n.scope]))
+        lines = [
+            f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"
+            + (f" of {scopes}" if scopes else "")
+        ]
         stored = set(plan.stored)
         for node in stage.nodes:
             assert node.primitive is not None
