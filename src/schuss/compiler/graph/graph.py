@@ -188,8 +188,8 @@ class Graph:
         inputs: the arguments, in order.
         states: the tensors read or assigned.
         numbers: Python numbers read anew at every call (without axes).
-        outputs: what is returned, and gradients left behind.
-        on_demand: how many of the last outputs are only computed when they are asked for.
+        outputs: what is returned, and gradients that are left in `.grad`.
+        on_demand: how many of the last outputs are only computed when they are requested.
     """
 
     inputs: list[Node] = field(default_factory=list)

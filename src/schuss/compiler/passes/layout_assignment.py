@@ -1,4 +1,4 @@
-"""Layers' values lie by units, not by rows, so that a thread keeps its units' parameters.
+"""Layout assignment: layers' values lie by units, so that a thread keeps its units' parameters.
 
 Where threads share the rows of a batch, each of them reads all parameters, half of which another
 one has just updated: for small layers it takes longer to move them from cache to cache than to

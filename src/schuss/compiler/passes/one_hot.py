@@ -1,4 +1,4 @@
-"""Scatters of one number into each row, as the gradient of the classes' loss is, as comparisons.
+"""One-hot scatters, as the gradient of the classes' loss is, as comparisons.
 
 A number for each row goes to the column that an index names, everything else is zero: that is
 where(column == index, number, 0), which joins the loop that reads it and needs no buffer.

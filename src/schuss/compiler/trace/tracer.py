@@ -1,4 +1,4 @@
-"""Tracing: run the user's function once on tensors without values, and keep what it does."""
+"""The tracer: runs the user's function once on abstract tensors, and records a graph."""
 
 from __future__ import annotations
 
