@@ -17,7 +17,16 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 # functions, and not for types alone.
 ORDER = [
     *("version", "dtypes", "errors", "modes", "threads", "lowering", "native", "core", "values"),
-    *("primitives", "backprop", "functions", "methods", "array_api", "gradcheck", "random"),
+    *(
+        "primitives",
+        "backprop",
+        "functions",
+        "methods",
+        "transforms",
+        "array_api",
+        "gradcheck",
+        "random",
+    ),
     *("compiler", "optim", "nn", "data", "training", "cli", "__main__"),
 ]
 COMPILER = [

@@ -51,7 +51,7 @@ _PLACES = {
         nan nextafter pi result_type signbit unique_all unique_counts unique_inverse
     """,
     "schuss.random": "manual_seed rand randint randn randperm",
-    "schuss.backprop": "grad hvp jvp value_and_grad vjp",
+    "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
     "schuss.compiler.compiled": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
@@ -111,11 +111,6 @@ if TYPE_CHECKING:
     from schuss.array_api import unique_all as unique_all
     from schuss.array_api import unique_counts as unique_counts
     from schuss.array_api import unique_inverse as unique_inverse
-    from schuss.backprop import grad as grad
-    from schuss.backprop import hvp as hvp
-    from schuss.backprop import jvp as jvp
-    from schuss.backprop import value_and_grad as value_and_grad
-    from schuss.backprop import vjp as vjp
     from schuss.compiler.compiled import compile as compile
     from schuss.core import Tensor as Tensor
     from schuss.core import asarray as asarray
@@ -143,3 +138,8 @@ if TYPE_CHECKING:
     from schuss.training import load as load
     from schuss.training import resume as resume
     from schuss.training import train as train
+    from schuss.transforms import grad as grad
+    from schuss.transforms import hvp as hvp
+    from schuss.transforms import jvp as jvp
+    from schuss.transforms import value_and_grad as value_and_grad
+    from schuss.transforms import vjp as vjp

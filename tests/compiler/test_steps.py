@@ -467,3 +467,23 @@ def test_a_state_that_changes_its_shape_gets_another_program() -> None:
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [8.0]
     weight.array = np.ones(5, np.float32)
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [10.0]
+
+
+def test_a_loss_that_the_step_went_back_from_has_no_graph() -> None:
+    weight = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def step(x: Any) -> Any:
+        loss = (weight * x).sum()
+        before = loss * 2.0
+        weight.grad = None
+        loss.backward()
+        return loss, before
+
+    loss, before = step(ss.tensor([3.0, 4.0]))
+    assert not loss.requires_grad
+    assert str(loss) == "tensor(11.)"
+    # What it did not go back from is wanted outside, where there is nothing to be had.
+    assert before.requires_grad
+    with pytest.raises(RuntimeError, match="backward\\(\\) \\(or grad\\) inside"):
+        before.backward()

@@ -18,7 +18,7 @@ __all__ = ["Build"]
 
 
 class Build:
-    """A program, and what the compiler found out about it, which is asked for when it is needed.
+    """A program, and what the compiler found out about it, computed when it is needed.
 
     Args:
         graph: as traced; it may be rewritten.

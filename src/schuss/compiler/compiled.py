@@ -1,4 +1,4 @@
-"""`compile`: the user's face of compiled functions."""
+"""`compile` and compiled functions: traced once for each set of shapes, then run as programs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
@@ -111,10 +112,10 @@ class Compiled:
         self.function = function
         self._on_demand = on_demand
         self._specializations: dict[Any, list[Specialization]] = {}
-        # A program lives as long as a variant uses it.
+        # A program lives as long as a specialization uses it.
         self._builds: weakref.WeakValueDictionary[Any, Build] = weakref.WeakValueDictionary()
         self._last: Specialization | None = None
-        # The variants that scans used last, by their batches.
+        # The specializations that scans used last, by their batches.
         self._scanned: dict[Any, Specialization] = {}
         self._last_mode = True
         self._inputs = 0
@@ -175,11 +176,12 @@ class Compiled:
             index: integers of shape (steps, batch): the rows that each step gets.
             before: called with each step's number, from 0, in order, before the native call: it
                 may set learning rates and other floats for that step, and nothing else.
-            requested: bool of shape (steps,): which steps compute what is set aside; None for all.
+            requested: bool of shape (steps,): which steps compute the on-demand outputs; None for
+                all.
 
         Returns:
-            What the function returns, with the steps stacked along a new first axis; what is set
-            aside is only to be used at the steps that were asked for it.
+            What the function returns, with the steps stacked along a new first axis; on-demand
+            outputs are only to be used at the steps that they were requested of.
 
         Raises:
             ValueError: for an index of another shape.
@@ -302,7 +304,8 @@ class Compiled:
             if self._on_demand:
                 tracer.graph.on_demand = _leaves_of(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
-            wanted_out = [x.requires_grad for x in outputs]
+            # Behind a loss that the function itself went back from there is no graph any more.
+            wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]
             del value
         except BaseException:
             tracer.restore()

@@ -1,4 +1,4 @@
-"""From a traced graph to the text of its module, pass by pass; and what is kept of it all."""
+"""The pipeline: from a traced graph to the text of its modules, pass by pass."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Compilation:
         graph: rewritten.
         traced: how many nodes the graph had before.
         plan: its stages.
-        schedule: how threads share them.
+        schedule: their order, and how threads share them.
         memory: its buffers.
         module: its text.
     """

@@ -1,6 +1,6 @@
-"""How a primitive says what its native code is: the kinds of lowering faces.
+"""Kinds of lowering: how a primitive says what its native code is.
 
-A face describes; the compiler turns descriptions into loops. This module imports nothing of
+A lowering describes; the compiler turns descriptions into loops. This module imports nothing of
 Schuss, so that the primitives can use it.
 """
 

@@ -1,4 +1,4 @@
-"""From LLVM's text form to machine code, with a cache of compiled objects on disk."""
+"""The JIT: LLVM IR to machine code in memory, with a cache of object files on disk."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
@@ -85,9 +86,8 @@ class Module:
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output, and remember its shape for `repr`."""
         tracer = TRACER.get()
-        if tracer is not None:
-            tracer.called(self)
-        result = self.forward(*args, **options)
+        call = self.forward if tracer is None else partial(tracer.call, self)
+        result = call(*args, **options)
         if isinstance(result, Tensor):
             self.__dict__["_output_shape"] = result.shape
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -138,7 +139,8 @@ class Optimizer:
         tracer = TRACER.get()
         if tracer is not None:
             tracer.follows(self._bound_to(self.state))
-        with no_grad():
+        scope = nullcontext() if tracer is None else tracer.within(self._owner)
+        with no_grad(), scope:
             for group in self.param_groups:
                 self._step_group(group)
         return loss

@@ -129,4 +129,4 @@ def test_rows_of_a_product_are_handed_on() -> None:
     # The activation takes over from the layer, and an update from the gradient of its weights.
     assert any("relu" in ops for ops in taken)
     assert any("sqrt" in ops for ops in taken)
-    assert "row by row with" in str(step.graph(x, y))
+    assert "epilogue of" in str(step.graph(x, y))

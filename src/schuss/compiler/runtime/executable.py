@@ -1,4 +1,4 @@
-"""Programs: compiled graphs bound to the tensors that they read and change."""
+"""Executables: compiled programs bound to the tensors that they read and change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Program:
         self._table[SCRATCH] = array_data_address(self._scratch)
 
     def _parts(self, state: int) -> DeferredArray:
-        """Return the gradient that a run leaves in its parts."""
+        """Return the deferred gradient that a run leaves."""
         op, places = self.artifact.deferred[state]
         views = [
             np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
@@ -129,8 +129,8 @@ class Program:
         self._borrowed = BorrowedArrays(len(read))
         self._memory_guard = MemoryGuard()
         self._stamped: list[Tensor] = []
-        in_place = enumerate(self.artifact.outputs)
-        self._output_in_state = {i: place.at for i, place in in_place if place.kind == "state"}
+        outputs = enumerate(self.artifact.outputs)
+        self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
@@ -150,7 +150,7 @@ class Program:
         self._memory_guard.set(self._words())
 
     def _words(self) -> list[tuple[int | None, int]]:
-        """Return the words that stay as they are while the table is right."""
+        """Return the words of memory that stay as they are while the table is right."""
         owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
@@ -238,8 +238,8 @@ class Program:
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._output_in_state:
-            for i, home in self._output_in_state.items():
-                state = self.graph.states[home].tensor.array
+            for i, place in self._output_in_state.items():
+                state = self.graph.states[place].tensor.array
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
@@ -269,12 +269,12 @@ class Program:
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
             numbers: for each step, the values of the graph's numbers; None where they stay.
-            requested: whether a step computes what is set aside, bool of shape (steps,); None for
-                every step.
+            requested: whether a step computes its on-demand outputs, bool of shape (steps,); None
+                for every step.
 
         Returns:
-            These outputs, stacked along a new first axis; what a step was not asked for is
-            whatever was in memory.
+            These outputs, stacked along a new first axis; on-demand outputs of a step that they
+            were not requested of are whatever was in memory.
         """
         with self._lock:
             table = self._number_table(numbers)

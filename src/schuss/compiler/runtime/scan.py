@@ -1,4 +1,4 @@
-"""Many steps in one native call."""
+"""Scan: many steps in one native call, on batches gathered from the data by an index."""
 
 from __future__ import annotations
 
