@@ -14,16 +14,18 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from types import MemberDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar
-from schuss.native.jit import Library, load
 
-__all__ = ["NumPyArray", "are_arrays", "argument", "array_data_address", "builtin_predicate"]
-__all__ += ["compile_predicate", "layout_is_known", "pointer", "reference_count"]
-__all__ += ["refcount_address", "slot_address", "unknown_layout"]
+if TYPE_CHECKING:
+    from schuss.native.jit import Library
+
+__all__ = ["NumPyArray", "address_of", "are_arrays", "argument", "array_data_address"]
+__all__ += ["builtin_function", "increment_address", "layout_is_known", "pointer"]
+__all__ += ["refcount_address", "reference_count", "slot_address", "unknown_layout"]
 
 # Offsets in bytes from an object's `id`. Of any object (PyObject, with CPython's global lock):
 _REFCOUNT, _TYPE, _HEAD = 0, 8, 16
@@ -234,52 +236,7 @@ def are_arrays(f: Function, count: Scalar, array_type: Scalar) -> Scalar:
     return f.load(right, 0, I64).eq(1)
 
 
-# Machine code as builtin functions of Python's: to call one takes a tenth of a call through ctypes.
-
-
-def compile_predicate(name: str, write: Callable[[Function, str], Scalar]) -> Library:
-    """Return machine code that answers yes or no about its arguments.
-
-    Args:
-        name: of the function.
-        write: writes it; given the function, with the parameters `%arguments`, pointers to the
-            arguments' objects, and `%count`, how many they are, and a pointer to the words that
-            `builtin_predicate` was given. It returns the answer, an i1.
-    """
-    f = Function(f"answer_{name}", ["ptr %self", "ptr %arguments", "i64 %count", "ptr %answer"])
-    words = pointer(NumPyArray(f, "%self").data())
-    answer = write(f, f.address(words, len(_answers()), I64))
-    no, yes, count_reference = (f.load(words, i, I64) for i in range(len(_answers())))
-    f.store(answer.where(yes, no), "%answer", 0)
-    f.emit(f"call void {pointer(count_reference)}(ptr {pointer(f.load('%answer', 0, I64))})")
-    return load([], plain=[f.text() + _ENTRY.format(name=name)])
-
-
-_ENTRY = """define ptr @{name}(ptr %self, ptr %arguments, i64 %count) #0 {{
-  %place = alloca ptr
-  call void @answer_{name}(ptr %self, ptr %arguments, i64 %count, ptr %place)
-  %answer = load ptr, ptr %place
-  ret ptr %answer
-}}
-attributes #0 = {{ nounwind }}
-"""
-
-
-def _answers() -> list[int]:
-    """Return the words that come before a predicate's own: its answers, and what returns them."""
-    return [id(False), id(True), _function_address(ctypes.pythonapi.Py_IncRef)]
-
-
-def builtin_predicate(code: Library, name: str, words: Sequence[int] = ()) -> Callable[..., bool]:
-    """Return a function of a library as a builtin function of Python's.
-
-    Args:
-        code: from `compile_predicate`.
-        name: of the function.
-        words: numbers that it finds at each call.
-    """
-    found: Callable[..., bool] = _builtin(code, name, [*_answers(), *words])
-    return found
+# Machine code as functions of Python's.
 
 
 class _PyMethodDef(ctypes.Structure):
@@ -292,32 +249,51 @@ class _PyMethodDef(ctypes.Structure):
 
 
 _METH_FASTCALL = 0x80
-# Functions only know the addresses of these.
+# A builtin function only knows the addresses of these.
 _kept: list[Any] = []
 
 
-def _builtin(code: Library, name: str, words: Sequence[int]) -> Any:
-    """Return a builtin function whose `self` is an array of words."""
-    own = np.array(words, np.int64)
-    method = _PyMethodDef(name.encode(), code.address(name), _METH_FASTCALL, None)
-    _kept.append((method, own, code))
+def builtin_function(name: str, address: int, words: Sequence[int], code: object) -> Any:
+    """Return machine code as a builtin function: calling it takes a tenth of a call by ctypes.
+
+    Args:
+        name: of the function.
+        address: of a C function of `self`, the arguments' objects and their number, which returns
+            a new reference.
+        words: what it finds in `self`, an int64 array.
+        code: what keeps the machine code in memory.
+    """
+    self = np.array(words, np.int64)
+    method = _PyMethodDef(name.encode(), address, _METH_FASTCALL, None)
+    _kept.append((method, self, code))
     make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
         ("PyCFunction_NewEx", ctypes.pythonapi)
     )
-    return make(ctypes.addressof(method), own, None)
+    return make(ctypes.addressof(method), self, None)
 
 
-def _function_address(function: Any) -> int:
+def increment_address() -> int:
+    """Return the address of the C function that counts a new reference to an object."""
+    return address_of(ctypes.pythonapi.Py_IncRef)
+
+
+def address_of(function: Any) -> int:
     """Return the address of a function of a library."""
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-# For eager kernels in machine code alone: inner_loops, recipes, bounds, scatter, bind_draw.
+# For eager kernels in machine code alone: inner_loops, recipes, bounds, scatter, bind_draw. With
+# them go `NumPyArray.is_plain` and `size`, too.
 
-__all__ += ["HEAD", "LOOPS", "LOOP_DATA", "address_of", "builtin", "is_possible", "keep", "library"]
+__all__ += ["HEAD", "LOOPS", "LOOP_DATA", "builtin", "is_possible", "keep", "library"]
 
 HEAD, LOOPS, LOOP_DATA = _HEAD, 16, 24
-address_of, builtin, is_possible = _function_address, _builtin, layout_is_known
+is_possible = layout_is_known
+
+
+def builtin(code: Any, name: str, words: list[int]) -> Any:
+    """Return a function of a library as one of Python's, which is given these words."""
+    return builtin_function(name, code.address(name), words, code)
 
 
 def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Library:
@@ -329,11 +305,14 @@ def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Libra
             at `%place` the object that is returned, see `keep`.
         more: other functions' texts.
     """
+    from schuss.native.jit import load
+    from schuss.native.predicate import _ENTRY
+
     texts = list(more)
     for name, write in writers.items():
         f = Function(f"answer_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
         write(f)
-        texts += [f.text(), _ENTRY.format(name=name).replace("attributes #0 = { nounwind }", "")]
+        texts += [f.text(), _ENTRY.format(name=name)]
     return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
 
 

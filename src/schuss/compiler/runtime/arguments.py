@@ -15,12 +15,11 @@ from schuss.native.cpython import (
     are_arrays,
     argument,
     array_data_address,
-    builtin_predicate,
-    compile_predicate,
     layout_is_known,
     pointer,
 )
 from schuss.native.jit import Library
+from schuss.native.predicate import bind_predicate, compile_predicate
 
 __all__ = ["argument_binder", "bind_arguments"]
 
@@ -50,7 +49,7 @@ def argument_binder(inputs: Sequence[Node], table: int) -> Callable[..., bool]:
         lengths = [*node.shape, *[0] * (_MOST_AXES - len(node.shape))]
         # Of the dtypes in use there is one object each.
         words += [id(np.dtype(node.dtype.str)), len(node.shape), *lengths]
-    return builtin_predicate(_library(), _NAME, words)
+    return bind_predicate(_library(), _NAME, words)
 
 
 def bind_arguments(arrays: Sequence[Array], table: int) -> list[Array]:

@@ -14,13 +14,8 @@ from typing import Any
 import numpy as np
 
 from schuss.lowering.ir_builder import I64, Function, Scalar
-from schuss.native.cpython import (
-    argument,
-    builtin_predicate,
-    compile_predicate,
-    layout_is_known,
-    pointer,
-)
+from schuss.native.cpython import argument, layout_is_known, pointer
+from schuss.native.predicate import bind_predicate, compile_predicate
 
 __all__ = ["MemoryGuard"]
 
@@ -56,7 +51,7 @@ class MemoryGuard:
 def _are_equal() -> Callable[..., bool]:
     """Return a function of an int64 array: how many words, then address and value of each."""
     name = "schuss_are_equal"
-    return builtin_predicate(compile_predicate(name, _write), name)
+    return bind_predicate(compile_predicate(name, _write), name)
 
 
 def _write(f: Function, _: str) -> Scalar:
