@@ -44,8 +44,8 @@ def layout_is_known() -> bool:
 def unknown_layout() -> str:
     """Return what about this interpreter or NumPy is not known; an empty string if all is.
 
-    Nothing is read but objects made for it, within their size. SCHUSS_PLAIN_PYTHON=1 makes the
-    layout count as unknown.
+    Only objects made for it are read, within their size, and at last the shape of such an array.
+    SCHUSS_PLAIN_PYTHON=1 makes the layout count as unknown.
     """
     if os.environ.get("SCHUSS_PLAIN_PYTHON", "0") not in ("", "0"):
         return "SCHUSS_PLAIN_PYTHON is set"
