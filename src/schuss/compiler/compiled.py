@@ -14,6 +14,7 @@ from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
+from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
@@ -322,7 +323,9 @@ class Compiled:
             build = self._builds[identity] = Build(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        specialization = Specialization(build, tracer, changes, returned, wanted_out, held)
+        reads = [self.function, unflatten(structure, iter(leaves)), *tracer.modules]
+        state = PythonState(reads, tracer.dictionaries)
+        specialization = Specialization(build, tracer, state, changes, returned, wanted_out, held)
         specialization.fits()
         return specialization
 
