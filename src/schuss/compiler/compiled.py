@@ -251,12 +251,8 @@ class Compiled:
 
     def _of_batches(self, data: list[Tensor], batch: int, first: tuple[Any, ...]) -> Specialization:
         """Return the program for batches of so many rows of the data."""
-        key = (
-            RECORDING.get(),
-            batch,
-            *map(id, first),
-            *[(x.array.shape[1:], x.array.dtype) for x in data],
-        )
+        specs = [(x.array.shape[1:], x.array.dtype) for x in data]
+        key = (RECORDING.get(), batch, *map(StaticArgument, first), *specs)
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
