@@ -17,10 +17,9 @@ from schuss.core import (
     new_object,
     next_stamp,
 )
-from schuss.functions import astype, sum
-from schuss.primitives.base import as_tensor
-from schuss.primitives.recipe import count_call
-from schuss.primitives.reduction import sum_to
+from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.fused import Fused
+from schuss.primitives.reduction import sum, sum_to
 from schuss.primitives.row_gradient import RowGradient
 
 __all__ = ["backward", "grad", "hvp", "jvp", "mark", "reverse", "value_and_grad", "vjp"]
@@ -76,7 +75,6 @@ def reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
-    count_call()
     eager = is_plain()
     uses = _consumers(roots, targets or frozenset())
     wanted = None if targets is None else _on_the_way(uses, targets)
@@ -98,6 +96,9 @@ def reverse(
             continue
         primitive, inputs, attributes = node
         rules: Any = primitive.derivative
+        # A fused composition's own rules are for errors that are neither recorded nor traced.
+        composed = type(primitive) is Fused and (rules is None or not eager)
+        through = _through_composition(primitive, inputs, g, wanted) if composed else None
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
@@ -113,16 +114,19 @@ def reverse(
                 continue
             if wanted is not None and x not in wanted:
                 continue
-            rule = rules[position] if plain else primitive.rule(position)
-            error = None
-            if rule is not None:
-                error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
-                if type(error) is not RowGradient:
-                    array = x.array
-                    if error.array.shape != array.shape:
-                        error = sum_to(error, array.shape)
-                    if error.array.dtype is not array.dtype:
-                        error = astype(error, array.dtype)
+            if through is not None:
+                error = through.get(position)
+            else:
+                rule = rules[position] if plain else primitive.rule(position)
+                error = None
+                if rule is not None:
+                    error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
+            if error is not None and type(error) is not RowGradient:
+                array = x.array
+                if error.array.shape != array.shape:
+                    error = sum_to(error, array.shape)
+                if error.array.dtype is not array.dtype:
+                    error = astype(error, array.dtype)
             # Forgetting x here lets its array go as soon as the node that used it is freed.
             left = uses.pop(x) - 1
             if x in pending:
@@ -136,6 +140,25 @@ def reverse(
         if not retain_graph:
             y.node = _FREED
     return arrived
+
+
+def _through_composition(
+    operation: Fused, inputs: tuple[Any, ...], g: Tensor, wanted: set[Tensor] | None
+) -> dict[int, Tensor]:
+    """Go through what an operation is composed of, and back; return the error in each input."""
+    marked = {
+        position: mark(x)
+        for position, x in enumerate(inputs)
+        if isinstance(x, Tensor) and x.requires_grad and (wanted is None or x in wanted)
+    }
+    token = RECORDING.set(True)
+    try:
+        y = operation.composition(*[marked.get(n, x) for n, x in enumerate(inputs)])
+    finally:
+        RECORDING.reset(token)
+    stops = frozenset(marked.values())
+    arrived = reverse([y], [g], targets=stops, retain_graph=RECORDING.get())
+    return {position: arrived[x] for position, x in marked.items() if x in arrived}
 
 
 def _added(x: Tensor, y: Tensor | None, *, plain: bool) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.functions.activations import gelu, softplus
 from schuss.functions.creation import (
     arange,
     empty,
@@ -28,7 +29,6 @@ from schuss.functions.elementwise import (
     clip,
     copysign,
     cosh,
-    gelu,
     hypot,
     isfinite,
     isinf,
@@ -44,7 +44,6 @@ from schuss.functions.elementwise import (
     positive,
     reciprocal,
     sinh,
-    softplus,
     square,
     tan,
     trunc,
@@ -63,7 +62,6 @@ from schuss.functions.reductions import (
     count_nonzero,
     cumulative_prod,
     diff,
-    logsumexp,
     norm,
     prod,
     std,
@@ -86,6 +84,7 @@ from schuss.functions.shapes import (
     trace,
     unstack,
 )
+from schuss.functions.softmax import log_softmax, logsumexp, softmax
 from schuss.functions.sorting import (
     gather,
     median,
@@ -166,7 +165,6 @@ from schuss.primitives.reduction import (
     min,
     sum,
 )
-from schuss.primitives.softmax import log_softmax, softmax
 
 __all__ = [
     "abs",

@@ -13,7 +13,6 @@ from typing import Any
 __all__ = [
     "ROWS",
     "VIEW",
-    "Composition",
     "Elementwise",
     "Face",
     "Kernel",
@@ -90,19 +89,6 @@ class Rows:
     """
 
 
-@dataclass(frozen=True)
-class Composition:
-    """Other primitives, which a trace records in the place of this one; the graph has them alone.
-
-    For what is composed, but called so often on small arrays that each step's overhead counts.
-
-    Args:
-        function: takes the inputs and attributes, and calls tensor functions.
-    """
-
-    function: Callable[..., Any]
-
-
 VIEW = View()
 ROWS = Rows()
-Face = Elementwise | View | Regions | Reduction | Kernel | Rows | Composition
+Face = Elementwise | View | Regions | Reduction | Kernel | Rows

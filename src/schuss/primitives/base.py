@@ -17,7 +17,6 @@ from schuss.core import (
     TensorLike,
     bool_,
     float32,
-    float64,
     int64,
     leaf,
     new_object,
@@ -26,6 +25,7 @@ from schuss.core import (
     to_array,
 )
 from schuss.lowering.kinds import Elementwise, Face
+from schuss.values.numbers import as_operand
 
 __all__ = [
     "NOT_DIFFERENTIABLE",
@@ -47,25 +47,6 @@ Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
-
-
-# NumPy takes an array of its own in half the time that a Python number costs it, so those met
-# before are kept, by dtype and value. Zero is left out: there are two of them.
-NUMBERS: dict[np.dtype[Any], dict[float, Array]] = {float32: {}, float64: {}}
-_MOST_NUMBERS = 1024
-
-
-def as_operand(number: float, dtype: np.dtype[Any]) -> Any:
-    """Return what NumPy computes with in the place of a number beside floats of `dtype`."""
-    known = NUMBERS[dtype]
-    found = known.get(number)
-    if found is not None:
-        return found
-    if type(number) is not float or not number or len(known) >= _MOST_NUMBERS:
-        return number
-    with np.errstate(over="ignore"):
-        known[number] = found = np.array(number, dtype)
-    return found
 
 
 class NotDifferentiable:
@@ -157,7 +138,7 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
 
 
 def record(
-    primitive: Primitive,
+    primitive: Any,
     inputs: tuple[Any, ...],
     attributes: dict[str, Any],
     out: Any,
@@ -166,7 +147,7 @@ def record(
     """Return the tensor of an operation whose value `out` is known, outside of a trace.
 
     Args:
-        primitive: what was applied.
+        primitive: what was applied, a primitive or a fused composition.
         inputs: to what.
         attributes: with which.
         out: an array, or a NumPy scalar.

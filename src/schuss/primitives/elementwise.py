@@ -39,8 +39,8 @@ from schuss.primitives.logic import (
     not_equal,
     where,
 )
-from schuss.primitives.recipe import Recipe, number, recipes
 from schuss.values import error_function
+from schuss.values.numbers import number
 
 # Arithmetic.
 
@@ -197,7 +197,6 @@ relu = unary(
     floats_only=False,
     doc="max(x, 0), with derivative 0 at 0",
 )
-recipes["relu"] = Recipe("x zero:number", "y = maximum x zero"), (0.0,)
 
 
 def _rounding(name: str, value: Callable[[Array], Array], native: str, doc: str) -> Any:
@@ -305,14 +304,15 @@ tanh = unary(
 )
 
 
-# Far below zero exp overflows to inf, whose reciprocal is the right 0.
-_SIGMOID = Recipe("x one:number", "y = negative x; y = exp y; y = add y one; y = reciprocal y")
-recipes["sigmoid"] = _SIGMOID, (1.0,)
-_ONE = {dtype: number(1.0, dtype) for dtype in (float32, float64)}
+def sigmoid_value(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)); far below zero exp overflows to inf, which gives the right 0."""
+    one = number(1.0, x.dtype)
+    return np.true_divide(one, np.add(np.exp(np.negative(x)), one))
+
 
 sigmoid = unary(
     "sigmoid",
-    value=lambda x: _SIGMOID.evaluate(x, _ONE[x.dtype]),
+    value=sigmoid_value,
     derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
     lower=vector_math.sigmoid,
     cost=25,

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, float32, float64, supported_dtype
+from schuss.core import Array, Tensor, float32, supported_dtype
 from schuss.lowering.kinds import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
-from schuss.primitives.recipe import await_machine_code, count_call
 
 # To make a generator costs many times what it costs to put one into a state.
 _own = threading.local()
@@ -30,14 +29,6 @@ def _generator() -> np.random.Philox:
 def uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     size = math.prod(shape)
-    if size <= _FEW:
-        native = _native.get(dtype)
-        if native is not None:
-            drawn = native(np.empty(shape, dtype), key)
-            if drawn is not None:
-                return drawn
-        else:
-            count_call()
     words = np.zeros(6, np.uint64)
     words[::3] = key.view(np.uint64)
     bits = _generator()
@@ -54,20 +45,6 @@ def uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -
         # The upper 24 bits: every multiple of 2**-24 in [0, 1) equally often.
         return np.multiply((halves >> _EIGHT).astype(float32), _UNIT).reshape(shape)
     return ((bits.random_raw(size) >> np.uint64(11)) * 2.0**-53).reshape(shape)
-
-
-# Few numbers come from machine code, once it is there: the same ones.
-_FEW = 1024
-_native: dict[Any, Any] = {}
-
-
-def _bind() -> None:
-    from schuss.lowering.philox import bind_draw
-
-    _native.update({dtype: bind_draw(dtype) for dtype in (float32, float64)})
-
-
-await_machine_code(_bind)
 
 
 _random_uniform = Primitive(

@@ -32,12 +32,11 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the sum over `axes`, such that float32 sums keep their digits."""
     if x.size < _MANY:
-        ones = None if keepdims else _ONES.get(x.dtype)
+        ones = _ONES.get(x.dtype)
         if ones is not None:
             # A product with ones takes half the time of a reduction.
-            if x.ndim == 1 == len(axes):
-                return x.dot(ones[len(x)])
-            return _short_sum(x, axes, ones)
+            found = x.dot(ones[len(x)]) if x.ndim == 1 == len(axes) else _short_sum(x, axes, ones)
+            return found.reshape(reduced_shape(x.shape, axes, True)) if keepdims else found
     elif x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= LONG_SUM:

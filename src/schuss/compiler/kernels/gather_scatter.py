@@ -25,7 +25,7 @@ class _Places:
     """Where an element of a gather's result comes from in x."""
 
     def __init__(self, k: Special, x: Strided, indices: list[Strided], template: Any) -> None:
-        from schuss.primitives.indexing import ARRAY
+        from schuss.primitives.index_template import ARRAY
 
         items = _expanded(template, len(x.shape))
         advanced = [item is ARRAY or isinstance(item, int) for item in items]

@@ -17,7 +17,7 @@ __all__ = ["picks_one_of_each_row", "spread_classes"]
 
 def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
     """Whether the indices of a gather from `shape`, or a scatter into it, name one of each row."""
-    from schuss.primitives.indexing import ARRAY
+    from schuss.primitives.index_template import ARRAY
 
     if len(shape) != 2 or tuple(node.attributes["template"]) != (ARRAY, ARRAY):
         return False

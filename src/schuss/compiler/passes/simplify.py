@@ -264,7 +264,7 @@ def _sum(node: Node) -> Node | None:
 
 def _scatter_add(node: Node) -> Node | None:
     """Return the sums of rows, to be taken where they are needed, for a scatter into a table."""
-    from schuss.primitives.indexing import ROWS_BY_INDEX
+    from schuss.primitives.index_template import ROWS_BY_INDEX
 
     g, *indices = node.inputs
     is_table = (

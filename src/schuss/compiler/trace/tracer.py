@@ -21,7 +21,6 @@ from schuss.core import (
     next_stamp,
 )
 from schuss.errors import TraceError
-from schuss.lowering.kinds import Composition
 from schuss.primitives.deferred import left_behind
 
 __all__ = ["Abstract", "TracedNumber", "Tracer"]
@@ -262,8 +261,6 @@ class Tracer:
         """Record `primitive`, and return its traced result."""
         from schuss.primitives.base import mismatch, result_dtype
 
-        if isinstance(primitive.lower, Composition):
-            return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         if len(tensors) == len(inputs):
             nodes = tuple([self.read(x) for x in tensors])
