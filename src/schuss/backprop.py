@@ -98,7 +98,7 @@ def reverse(
         rules: Any = primitive.derivative
         # A fused composition's own rules are for errors that are neither recorded nor traced.
         composed = type(primitive) is Fused and (rules is None or not eager)
-        through = _through_composition(primitive, inputs, g, wanted) if composed else None
+        through = _through_composition(node, g, wanted) if composed else None
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
@@ -116,11 +116,11 @@ def reverse(
                 continue
             if through is not None:
                 error = through.get(position)
+            elif plain:
+                rule = rules[position]
+                error = None if rule is None else rule(g, y, *inputs, **attributes)
             else:
-                rule = rules[position] if plain else primitive.rule(position)
-                error = None
-                if rule is not None:
-                    error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
+                error = rules(position, g, y, *inputs, **attributes)
             if error is not None and type(error) is not RowGradient:
                 array = x.array
                 if error.array.shape != array.shape:
@@ -143,17 +143,19 @@ def reverse(
 
 
 def _through_composition(
-    operation: Fused, inputs: tuple[Any, ...], g: Tensor, wanted: set[Tensor] | None
+    node: tuple[Any, ...], g: Tensor, wanted: set[Tensor] | None
 ) -> dict[int, Tensor]:
-    """Go through what an operation is composed of, and back; return the error in each input."""
+    """Go through what a node is composed of, and back; return the error in each input."""
+    operation, inputs, attributes = node
+    static = {name: value for name, value in attributes.items() if name != "kept"}
     marked = {
         position: mark(x)
         for position, x in enumerate(inputs)
-        if isinstance(x, Tensor) and x.requires_grad and (wanted is None or x in wanted)
+        if x.requires_grad and (wanted is None or x in wanted)
     }
     token = RECORDING.set(True)
     try:
-        y = operation.composition(*[marked.get(n, x) for n, x in enumerate(inputs)])
+        y = operation.composition(*[marked.get(n, x) for n, x in enumerate(inputs)], **static)
     finally:
         RECORDING.reset(token)
     stops = frozenset(marked.values())
@@ -188,9 +190,9 @@ class _Freed:
     """Stands in for the primitive of a node whose graph was freed."""
 
     name = "a freed operation"
-    derivative = None
 
-    def rule(self, position: int) -> Any:
+    @staticmethod
+    def derivative(position: int, *_: Any) -> Tensor:
         raise RuntimeError(
             "backward: this graph was freed by an earlier backward pass; call the first one with "
             "retain_graph=True."

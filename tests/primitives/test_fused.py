@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-import schuss.nn.functional  # noqa: F401  # has all of them defined
+import schuss.nn.functional  # has all of them defined
 from schuss.core import RECORDING, TRACER, Tensor, leaf
 from schuss.gradcheck import check_gradients
 from schuss.primitives.base import REGISTRY, Primitive
@@ -24,74 +24,92 @@ def numbers(*shape: int, low: float = -3, high: float = 3, seed: int = 0) -> np.
 X34 = numbers(3, 4, seed=2)
 X234 = numbers(2, 3, 4, seed=3)
 MANY = numbers(9, 150, seed=4)
-CLASSES = np.array([3, 0, 3])
-DEEP_CLASSES = np.array([[0, 1, 2, 0], [2, 2, 1, 0]])
 ODD = np.array([[np.nan, np.inf, -np.inf], [0.0, -0.0, 1.0], [-1.0, 90.0, -90.0]])
 ROWS = ((X34, (1,)), (X34, (0,)), (X34[0], (0,)), (X234, (1,)), (MANY, (1,)), (X34.T, (1,)))
-REDUCED = (
-    (X34, (0, 1), False), (X34, (1,), True), (X34, (0,), False), (X34, (1,), False),
-    (X234, (0, 2), True), (X34[0], (0,), False), (MANY, (1,), False), (X34.T, (0, 1), True),
-)  # fmt: skip
+ALONG = [(x, {"axes": axes}) for x, axes in ROWS]
+REDUCED = [
+    (x, {"axes": axes, "keepdims": keepdims})
+    for x, axes, keepdims in (
+        (X34, (0, 1), False), (X34, (1,), True), (X34, (0,), False), (X34, (1,), False),
+        (X234, (0, 2), True), (X234, (2, 0), False), (X234, (0, 1), False), (X234, (1, 2), False),
+        (X34[0], (0,), False), (MANY, (1,), False), (X34.T, (0, 1), True),
+    )
+]  # fmt: skip
+CLASSIFIED = [
+    (x, classes, {"axis": axis})
+    for x, classes, axis in (
+        (X34, np.array([3, 0, 3]), 1), (X34[0], np.array(2), 0),
+        (X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1),
+    )
+]  # fmt: skip
 ELEMENTS = (X34, X234[:, ::-2], X34.T, X34[0, 0], MANY)
 
 # For each function the arguments of calls: arrays of floats take each dtype.
 SAMPLES: dict[str, list[tuple[Any, ...]]] = {
-    "mean": list(REDUCED),
+    "mean": REDUCED,
     "matvec": [(X34, numbers(4)), (X34.T, numbers(3)[::-1]), (MANY, numbers(150))],
     "linear": [
         (X34, numbers(2, 4), numbers(2)),
         (X34.T, X34[::2, 2::-1], numbers(2)),
         (MANY, numbers(5, 150), numbers(5)),
     ],
-    "softmax": list(ROWS),
-    "log_softmax": list(ROWS),
-    "logsumexp": list(REDUCED),
-    "euclidean_norm": list(REDUCED),
-    "variance": [
-        (X34, (0, 1), False, 0), (X34, (1,), True, 1), (X34, (0,), False, 1),
-        (X234, (0, 2), True, 0), (X34[0], (0,), False, 1), (MANY, (1,), False, 1),
-    ],
-    "standardize": [(x, axes, 1e-3) for x, axes in (*ROWS, (X234, (1, 2)))],
+    "softmax": ALONG,
+    "log_softmax": ALONG,
+    "logsumexp": REDUCED,
+    "euclidean_norm": REDUCED,
+    "variance": [(x, {**rest, "correction": n}) for x, rest in REDUCED for n in (0, 1)],
+    "standardize": [(x, {"axes": axes, "eps": 1e-3}) for x, axes in (*ROWS, (X234, (1, 2)))],
     "standardize_affine": [
-        (X34, numbers(4), numbers(4, seed=1), (1,), 1e-3),
-        (X34, numbers(4), numbers(4, seed=1), (0,), 1e-3),
-        (X34[0], numbers(4), numbers(4, seed=1), (0,), 1e-3),
-        (X234, numbers(3, 4), numbers(3, 4, seed=1), (1, 2), 1e-3),
-        (X234, numbers(3, 1), numbers(3, 1, seed=1), (0, 2), 1e-3),
-        (MANY, numbers(150), numbers(150, seed=1), (0,), 1e-3),
+        (x, numbers(*shape), numbers(*shape, seed=1), {"axes": axes, "eps": 1e-3})
+        for x, shape, axes in (
+            (X34, (4,), (1,)), (X34, (4,), (0,)), (X34[0], (4,), (0,)), (X234, (3, 4), (1, 2)),
+            (X234, (3, 1), (0, 2)), (MANY, (150,), (0,)),
+        )
     ],
-    "class_loss": [(X34, CLASSES, 1), (X34[0], np.array(2), 0), (X234, DEEP_CLASSES, 1)],
-    "likelihood_loss": [(X34, CLASSES, 1), (X34[0], np.array(2), 0), (X234, DEEP_CLASSES, 1)],
+    "class_loss": CLASSIFIED,
+    "likelihood_loss": CLASSIFIED,
     "binary_loss": [(x, np.abs(x) / 3) for x in ELEMENTS],
-    "huber": [(x, x * x, *rest) for x in ELEMENTS for rest in ((0.5, 1.0), (2.0, 0.5))],
-    "leaky_relu": [(x, 0.1) for x in ELEMENTS],
-    "exponential_unit": [(x, *rest) for x in ELEMENTS for rest in ((1.0, 1.0), (2.0, 0.5))],
+    "huber": [
+        (x, x * x, {"delta": d, "scale": s}) for x in ELEMENTS for d, s in ((0.5, 1.0), (2.0, 0.5))
+    ],
+    "leaky_relu": [(x, {"slope": 0.1}) for x in ELEMENTS],
+    "exponential_unit": [
+        (x, {"alpha": a, "rate": r}) for x in ELEMENTS for a, r in ((1.0, 1.0), (2.0, 0.5))
+    ],
     **{name: [(x,) for x in ELEMENTS]
        for name in ("silu", "mish", "softplus", "logsigmoid", "softsign")},
 }  # fmt: skip
 
 # What is not finite, both zeros, and numbers at which exponentials end.
 ODD_SAMPLES: dict[str, list[tuple[Any, ...]]] = {
-    "mean": [(ODD, (1,), False)],
-    "softmax": [(x, (1,)) for x in (ODD, np.full((2, 3), -np.inf), np.zeros((0, 3)))],
-    "log_softmax": [(x, (1,)) for x in (ODD, np.full((2, 3), -np.inf), np.zeros((0, 3)))],
+    "mean": [(ODD, {"axes": (1,), "keepdims": False})],
+    "softmax": [(x, {"axes": (1,)}) for x in (ODD, np.full((2, 3), -np.inf), np.zeros((0, 3)))],
+    "log_softmax": [(x, {"axes": (1,)}) for x in (ODD, np.full((2, 3), -np.inf), np.zeros((0, 3)))],
     "logsumexp": [
-        (x, (1,), False)
+        (x, {"axes": (1,), "keepdims": False})
         for x in (ODD, np.full((2, 3), -np.inf), np.array([[np.inf, 1.0]]), np.zeros((0, 3)))
     ],
-    "euclidean_norm": [(ODD, (1,), False), (np.zeros(3), (0,), False), (np.zeros(()), (), True)],
-    "variance": [(ODD, (1,), False, 0), (X34[:, :1], (1,), False, 1)],
-    "standardize": [(ODD, (1,), 1e-3), (np.ones((2, 1)), (1,), 1e-3)],
-    "class_loss": [(ODD[1:], np.array([0, 2]), 1), (np.zeros((0, 3)), np.zeros(0, int), 1)],
+    "euclidean_norm": [
+        (x, {"axes": axes, "keepdims": False})
+        for x, axes in ((ODD, (1,)), (np.zeros(3), (0,)), (np.zeros(()), ()))
+    ],
+    "variance": [
+        (ODD, {"axes": (1,), "keepdims": False, "correction": 0}),
+        (X34[:, :1], {"axes": (1,), "keepdims": False, "correction": 1}),
+    ],
+    "standardize": [(x, {"axes": (1,), "eps": 1e-3}) for x in (ODD, np.ones((2, 1)))],
+    "class_loss": [
+        (ODD[1:], np.array([0, 2]), {"axis": 1}), (np.zeros((0, 3)), np.zeros(0, int), {"axis": 1}),
+    ],
     "binary_loss": [(ODD[1:], np.array([[0.0, 1.0, 0.5]])[[0, 0]])],
-    "huber": [(ODD, np.zeros((3, 3)), 1.0, 1.0)],
-    "leaky_relu": [(ODD, 0.1), (ODD, 0.0), (np.zeros((0, 2)), 0.1)],
-    "exponential_unit": [(ODD, 1.0, 1.0), (np.zeros((0, 2)), 2.0, 1.0)],
+    "huber": [(ODD, np.zeros((3, 3)), {"delta": 1.0, "scale": 1.0})],
+    "leaky_relu": [(x, {"slope": s}) for x in (ODD, np.zeros((0, 2))) for s in (0.1, 0.0)],
+    "exponential_unit": [(x, {"alpha": 2.0, "rate": 1.0}) for x in (ODD, np.zeros((0, 2)))],
     **{
         name: [(x,) for x in (ODD, np.array([19.9, 20.1, 1e4, -1e4]), np.zeros((0, 2)))]
         for name in ("silu", "mish", "softplus", "logsigmoid", "softsign")
     },
-}
+}  # fmt: skip
 
 CASES = [
     pytest.param(name, given, dtype, id=f"{name}-{n}-{dtype}")
@@ -102,24 +120,21 @@ CASES = [
 ]
 
 
-def cast(given: tuple[Any, ...], dtype: str) -> list[Any]:
-    """The arguments with arrays and NumPy's numbers as tensors, floats in one dtype."""
-    return [
-        leaf(np.asarray(x, dtype if x.dtype.kind == "f" else None)) if hasattr(x, "dtype") else x
-        for x in given
-    ]
+def cast(given: tuple[Any, ...], dtype: str) -> tuple[list[Tensor], dict[str, Any]]:
+    """The tensors of a call, floats in one dtype, and its static arguments."""
+    arrays = [np.asarray(x) for x in given if not isinstance(x, dict)]
+    tensors = [leaf(np.asarray(x, dtype if x.dtype.kind == "f" else None)) for x in arrays]
+    return tensors, given[-1] if isinstance(given[-1], dict) else {}
 
 
-def passed(function: Any, given: list[Any]) -> list[np.ndarray]:
+def passed(function: Any, given: tuple[Any, ...], dtype: str) -> list[np.ndarray]:
     """The value, and the gradients of the floats."""
-    marked = [
-        leaf(x.array).requires_grad_() if isinstance(x, Tensor) and x.dtype.kind == "f" else x
-        for x in given
-    ]
-    y = function(*marked)
+    tensors, static = cast(given, dtype)
+    marked = [x.requires_grad_() if x.dtype.kind == "f" else x for x in tensors]
+    y = function(*marked, **static)
     error = np.random.default_rng(0).normal(size=y.shape).astype(y.dtype)
     y.backward(leaf(np.asarray(error)))
-    return [y.array, *[x.grad.array for x in marked if isinstance(x, Tensor) and x.requires_grad]]
+    return [y.array, *[x.grad.array for x in marked if x.requires_grad]]
 
 
 def test_every_fused_function_has_samples() -> None:
@@ -133,8 +148,8 @@ def test_value_and_derivative_are_the_compositions(
     name: str, given: tuple[Any, ...], dtype: str
 ) -> None:
     function = FUSED[name]
-    found = passed(function, cast(given, dtype))
-    expected = passed(function.composition, cast(given, dtype))
+    found = passed(function, given, dtype)
+    expected = passed(function.composition, given, dtype)
     for place, (mine, wanted) in enumerate(zip(found, expected, strict=True)):
         if place:
             # At an infinity a rule may know the limit where going back through all steps does not.
@@ -147,26 +162,24 @@ def test_value_and_derivative_are_the_compositions(
 
 @pytest.mark.parametrize(
     ("name", "given"),
-    [pytest.param(name, g, id=f"{name}-{n}") for name in SAMPLES for n, g in enumerate(SAMPLES[name])],
-)  # fmt: skip
+    [(name, given) for name, calls in SAMPLES.items() for given in calls],
+)
 def test_derivatives_of_order_one_and_two(name: str, given: tuple[Any, ...]) -> None:
-    tensors = [x for x in given if hasattr(x, "dtype")]
-    statics = given[len(tensors) :]
-    floats = [np.array(x) if x.dtype.kind == "f" else x for x in map(np.asarray, tensors)]
-    report = check_gradients(lambda *xs: FUSED[name](*xs, *statics), *floats)
+    tensors, static = cast(given, "float64")
+    report = check_gradients(lambda *xs: FUSED[name](*xs, **static), *[x.array for x in tensors])
     assert report.largest_error <= 1e-6
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_it_is_one_node(name: str) -> None:
     for given in SAMPLES[name]:
-        inputs = cast(given, "float64")
+        inputs, static = cast(given, "float64")
         inputs[0].requires_grad_()
-        y = FUSED[name](*inputs)
+        y = FUSED[name](*inputs, **static)
         assert y.primitive is FUSED[name]
         assert y.inputs == tuple(inputs)
         with ss.no_grad():
-            assert FUSED[name](*inputs).node is None
+            assert FUSED[name](*inputs, **static).node is None
 
 
 class Listener:
@@ -188,8 +201,9 @@ class Listener:
 def test_a_trace_sees_the_composition_alone(name: str) -> None:
     listener = Listener()
     token = TRACER.set(listener)
+    inputs, static = cast(SAMPLES[name][0], "float64")
     try:
-        FUSED[name](*cast(SAMPLES[name][0], "float64"))
+        FUSED[name](*inputs, **static)
     finally:
         TRACER.reset(token)
     assert listener.seen
@@ -200,13 +214,10 @@ def test_a_trace_sees_the_composition_alone(name: str) -> None:
 def test_compiled_equals_eager(name: str) -> None:
     for dtype, tolerance in (("float32", 4e-6), ("float64", 1e-13)):
         for given in (*SAMPLES[name], *ODD_SAMPLES.get(name, ())):
-            inputs = cast(given, dtype)
-            tensors = [x for x in inputs if isinstance(x, Tensor)]
-            statics = inputs[len(tensors) :]
+            inputs, static = cast(given, dtype)
             with np.errstate(all="ignore"):
-                expected = FUSED[name](*inputs)
-            compiled = ss.compile(lambda *xs, rest=statics: FUSED[name](*xs, *rest))
-            got = compiled(*tensors)
+                expected = FUSED[name](*inputs, **static)
+            got = ss.compile(lambda *xs, static=static: FUSED[name](*xs, **static))(*inputs)
             np.testing.assert_allclose(got.array, expected.array, rtol=tolerance, atol=tolerance)
 
 
@@ -254,7 +265,7 @@ def test_rules_are_asked_only_for_what_is_wanted() -> None:
 
 def test_integers_go_through_the_composition() -> None:
     assert ss.nn.functional.silu(ss.tensor([0, 1])).dtype == ss.float32
-    assert FUSED["leaky_relu"](ss.tensor([-10, 2]), 0.5).tolist() == [-5.0, 2.0]
+    assert FUSED["leaky_relu"](ss.tensor([-10, 2]), slope=0.5).tolist() == [-5.0, 2.0]
 
 
 def test_a_name_is_taken_once() -> None:

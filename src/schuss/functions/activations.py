@@ -63,7 +63,7 @@ def _leaky_value(x: Array, slope: float) -> Array:
     value=_leaky_value,
     derivative=(lambda g, y, x, slope: g * _slope(x, number(slope, x.dtype)),),
 )
-def leaky_relu(x: Tensor, slope: float) -> Tensor:
+def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
     """Return x where x > 0, and slope * x elsewhere."""
     return add(relu(x), multiply(below_zero(x), slope))
 
@@ -74,12 +74,14 @@ def _exponential_value(x: Array, alpha: float, rate: float) -> tuple[Array, Any]
     return above + tail * number(alpha, x.dtype), tail
 
 
-def _exponential_to_x(g: Array, y: Array, x: Array, alpha: float, rate: float, tail: Any) -> Array:
-    return g * _slope(x, (tail + number(1.0, x.dtype)) * number(alpha * rate, x.dtype))
+def _exponential_to_x(
+    g: Array, y: Array, x: Array, alpha: float, rate: float, kept: list[Array]
+) -> Array:
+    return g * _slope(x, (kept[0] + number(1.0, x.dtype)) * number(alpha * rate, x.dtype))
 
 
 @fused(value=_exponential_value, derivative=(_exponential_to_x,))
-def exponential_unit(x: Tensor, alpha: float, rate: float) -> Tensor:
+def exponential_unit(x: Tensor, *, alpha: float, rate: float) -> Tensor:
     """Return x where x > 0, and alpha * (exp(rate * x) - 1) elsewhere."""
     below = below_zero(x)
     tail = expm1(below if rate == 1.0 else multiply(below, rate))
@@ -93,7 +95,7 @@ def _silu_value(x: Array) -> tuple[Array, Array]:
 
 @fused(
     value=_silu_value,
-    derivative=(lambda g, y, x, s: g * (s + y * (number(1.0, x.dtype) - s)),),
+    derivative=(lambda g, y, x, kept: g * (kept[0] + y * (number(1.0, x.dtype) - kept[0])),),
 )
 def silu(x: Tensor) -> Tensor:
     """Return x * sigmoid(x)."""
@@ -108,7 +110,8 @@ def _mish_value(x: Array) -> tuple[Array, Any, Any]:
     return x * share, power, share
 
 
-def _mish_to_x(g: Array, y: Array, x: Array, power: Any, share: Any) -> Array:
+def _mish_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Array:
+    power, share = kept
     one, kind = number(1.0, x.dtype), x.dtype
     n = power * (power + number(2.0, kind)) + number(2.0, kind)
     slope = power * (power + one) * number(4.0, kind) / (n * n)
@@ -168,7 +171,7 @@ def _softsign_value(x: Array) -> tuple[Any, Any]:
     return x / size, size
 
 
-@fused(value=_softsign_value, derivative=(lambda g, y, x, size: g / (size * size),))
+@fused(value=_softsign_value, derivative=(lambda g, y, x, kept: g / (kept[0] * kept[0]),))
 def softsign(x: Tensor) -> Tensor:
     """Return x / (1 + |x|)."""
     return divide(x, add(abs(x), 1.0))

@@ -14,10 +14,9 @@ from schuss.primitives.elementwise import add, exp, log, multiply, negative, sub
 from schuss.primitives.fused import fused
 from schuss.primitives.indexing import gather
 from schuss.primitives.reduction import sum
-from schuss.values.extremes import max_value
+from schuss.values.along import largest_along, restored, total_along
 from schuss.values.indices import class_index, places
 from schuss.values.numbers import number
-from schuss.values.sums import sum_value
 
 __all__ = ["binary_loss", "class_loss", "huber", "likelihood_loss", "picked"]
 
@@ -30,24 +29,25 @@ def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
 
 
 def _class_loss_value(x: Array, classes: Array, axis: int) -> tuple[Any, ...]:
-    y = x - max_value(x, (axis,), True)
+    y = x - largest_along(x, (axis,))
     at = class_index(x.shape, classes, axis)
     e = np.exp(y)
-    total = sum_value(e, (axis,), True)
+    total = total_along(e, (axis,))
     return np.log(total).reshape(classes.shape) - y[at], e, total
 
 
 def _class_loss_to_x(
-    g: Array, y: Array, x: Array, classes: Array, axis: int, e: Array, total: Array
+    g: Array, y: Array, x: Array, classes: Array, axis: int, kept: tuple[Array, Array]
 ) -> Array:
+    e, total = kept
     error = e / total
     error[class_index(x.shape, classes, axis)] -= number(1.0, x.dtype)
-    error *= g.reshape(total.shape)
+    error *= restored(g, x.shape, (axis,))
     return error
 
 
 @fused(value=_class_loss_value, derivative=(_class_loss_to_x, None))
-def class_loss(x: Tensor, classes: Tensor, axis: int) -> Tensor:
+def class_loss(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
     """Return log(sum(exp(x))) along `axis`, less the x that each class names.
 
     Args:
@@ -70,7 +70,7 @@ def _likelihood_to_x(g: Array, y: Array, x: Array, classes: Array, axis: int) ->
     value=lambda x, classes, axis: np.negative(x[class_index(x.shape, classes, axis)]),
     derivative=(_likelihood_to_x, None),
 )
-def likelihood_loss(x: Tensor, classes: Tensor, axis: int) -> Tensor:
+def likelihood_loss(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
     """Return -x at the class of each row; arguments as in `class_loss`."""
     return negative(picked(x, classes, axis))
 
@@ -80,15 +80,16 @@ def _binary_value(x: Array, target: Array) -> tuple[Any, Any]:
     return (np.maximum(x, number(0.0, x.dtype)) - x * target) + np.log1p(e), e
 
 
-def _binary_to_x(g: Array, y: Array, x: Array, target: Array, e: Array) -> Array:
+def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array]) -> Array:
     # sigmoid(x) - target, such that what is left of them keeps its digits.
+    (e,) = kept
     above, share = x > 0.0, e / (e + number(1.0, x.dtype))
     return g * ((above - target) + np.where(above, -share, share))
 
 
 @fused(
     value=_binary_value,
-    derivative=(_binary_to_x, lambda g, y, x, target, e: np.negative(g * x)),
+    derivative=(_binary_to_x, lambda g, y, x, target, kept: np.negative(g * x)),
 )
 def binary_loss(x: Tensor, target: Tensor) -> Tensor:
     """Return log(1 + exp(x)) - x * target, for logits and targets of one shape."""
@@ -108,11 +109,11 @@ def _huber_value(x: Array, y: Array, delta: float, scale: float) -> tuple[Array,
 @fused(
     value=_huber_value,
     derivative=(
-        lambda g, z, x, y, delta, scale, near: g * near,
-        lambda g, z, x, y, delta, scale, near: np.negative(g * near),
+        lambda g, z, x, y, delta, scale, kept: g * kept[0],
+        lambda g, z, x, y, delta, scale, kept: np.negative(g * kept[0]),
     ),
 )
-def huber(x: Tensor, y: Tensor, delta: float, scale: float) -> Tensor:
+def huber(x: Tensor, y: Tensor, *, delta: float, scale: float) -> Tensor:
     """Return scale * e^2 / 2 where |e| <= delta, scale * delta * (|e| - delta / 2) elsewhere.
 
     Args:

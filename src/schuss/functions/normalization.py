@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
 
 from schuss.core import Array, Tensor
@@ -12,41 +9,32 @@ from schuss.primitives.axes import Axes
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
 from schuss.primitives.fused import fused
 from schuss.primitives.reduction import mean, sum
+from schuss.values.along import mean_along, restored, share
 from schuss.values.numbers import number
-from schuss.values.sums import reduced_shape, sum_value
+from schuss.values.sums import sum_value
 
 __all__ = ["deviations", "standardize", "standardize_affine", "variance"]
 
 
-def _share(shape: tuple[int, ...], axes: Axes, correction: float = 0) -> float:
-    """Return one over the number of elements, less the correction."""
-    count = shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes])
-    return 1.0 / (count - correction) if count > correction else math.inf
-
-
-def _mean(x: Array, axes: Axes) -> Any:
-    return sum_value(x, axes, True) * number(_share(x.shape, axes), x.dtype)
-
-
 def _variance_value(x: Array, axes: Axes, keepdims: bool, correction: float) -> tuple[Array, Array]:
-    distance = x - _mean(x, axes)
-    factor = number(_share(x.shape, axes, correction), x.dtype)
+    distance = x - mean_along(x, axes)
+    factor = number(share(x.shape, axes, correction), x.dtype)
     return sum_value(distance * distance, axes, keepdims) * factor, distance
 
 
 def _variance_to_x(
-    g: Array, y: Array, x: Array, axes: Axes, keepdims: bool, correction: float, distance: Array
+    g: Array, y: Array, x: Array, axes: Axes, keepdims: bool, correction: float, kept: list[Array]
 ) -> Array:
-    factor = number(2 * _share(x.shape, axes, correction), x.dtype)
-    return g.reshape(reduced_shape(x.shape, axes, True)) * factor * distance
+    factor = number(2 * share(x.shape, axes, correction), x.dtype)
+    return restored(g * factor, x.shape, axes) * kept[0]
 
 
 @fused(value=_variance_value, derivative=(_variance_to_x,))
-def variance(x: Tensor, axes: Axes, keepdims: bool, correction: float) -> Tensor:
+def variance(x: Tensor, *, axes: Axes, keepdims: bool, correction: float) -> Tensor:
     """Return the sum of squared distances from the mean, over the count less `correction`."""
-    distance = subtract(x, multiply(sum(x, axes, keepdims=True), _share(x.shape, axes)))
+    distance = subtract(x, multiply(sum(x, axes, keepdims=True), share(x.shape, axes)))
     total = sum(multiply(distance, distance), axes, keepdims)
-    return multiply(total, _share(x.shape, axes, correction))
+    return multiply(total, share(x.shape, axes, correction))
 
 
 Figures = tuple[Array, Array, Array]
@@ -54,9 +42,9 @@ Figures = tuple[Array, Array, Array]
 
 def deviations(x: Array, axes: Axes) -> Figures:
     """Return the mean over `axes`, the distances from it, and the mean of their squares."""
-    mean = _mean(x, axes)
+    mean = mean_along(x, axes)
     distance = x - mean
-    return mean, distance, _mean(distance * distance, axes)
+    return mean, distance, mean_along(distance * distance, axes)
 
 
 def _standardize_value(
@@ -69,17 +57,17 @@ def _standardize_value(
 
 
 def _standardize_to_x(g: Array, axes: Axes, y: Array, deviation: Array) -> Array:
-    error = g - y * _mean(g * y, axes)
-    error -= _mean(g, axes)
+    error = g - y * mean_along(g * y, axes)
+    error -= mean_along(g, axes)
     error /= deviation
     return error
 
 
 @fused(
     value=_standardize_value,
-    derivative=(lambda g, _, x, axes, eps, y, deviation: _standardize_to_x(g, axes, y, deviation),),
+    derivative=(lambda g, y, x, axes, eps, kept: _standardize_to_x(g, axes, *kept),),
 )
-def standardize(x: Tensor, axes: Axes, eps: float) -> Tensor:
+def standardize(x: Tensor, *, axes: Axes, eps: float) -> Tensor:
     """Return (x - mean) / sqrt(variance + eps) over `axes`, which count from 0."""
     distance = subtract(x, mean(x, axes, keepdims=True))
     square = mean(multiply(distance, distance), axes, keepdims=True)
@@ -87,12 +75,7 @@ def standardize(x: Tensor, axes: Axes, eps: float) -> Tensor:
 
 
 def _affine_value(
-    x: Array,
-    weight: Array,
-    bias: Array,
-    axes: Axes,
-    eps: float,
-    known: Figures | None = None,
+    x: Array, weight: Array, bias: Array, axes: Axes, eps: float, known: Figures | None = None
 ) -> tuple[Array, Array, Array]:
     y, _, deviation = _standardize_value(x, axes, eps, known)
     out = y * weight
@@ -100,23 +83,19 @@ def _affine_value(
     return out, y, deviation
 
 
-def _affine_to_x(g: Array, _: Array, x: Array, weight: Array, *rest: Any) -> Array:
-    axes, (y, deviation) = rest[1], rest[-2:]
-    return _standardize_to_x(g * weight, axes, y, deviation)
-
-
 @fused(
     value=_affine_value,
     derivative=(
-        _affine_to_x,
-        lambda g, _, *rest: g * rest[-2],
-        lambda g, *rest: g,
+        lambda g, y, x, weight, bias, axes, kept, **_: _standardize_to_x(g * weight, axes, *kept),
+        lambda g, y, x, weight, bias, kept, **_: g * kept[0],
+        lambda g, y, x, weight, bias, **_: g,
     ),
 )
 def standardize_affine(
     x: Tensor,
     weight: Tensor,
     bias: Tensor,
+    *,
     axes: Axes,
     eps: float,
     known: Figures | None = None,
@@ -131,4 +110,4 @@ def standardize_affine(
         eps: added to the variance.
         known: the `deviations` of x's array, where they are.
     """
-    return add(multiply(standardize(x, axes, eps), weight), bias)
+    return add(multiply(standardize(x, axes=axes, eps=eps), weight), bias)

@@ -33,6 +33,7 @@ from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal, greater, not_equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import cumulative_input, max, min, sum
+from schuss.values.along import restored
 from schuss.values.sums import reduced_shape, sum_value
 
 __all__ = [
@@ -75,7 +76,8 @@ def var(
     x = as_float(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "var")
-    return variance(x, normalize_axes(axis, x.ndim, "var"), keepdims, correction)
+    axes = normalize_axes(axis, x.ndim, "var")
+    return variance(x, axes=axes, keepdims=keepdims, correction=correction)
 
 
 def std(
@@ -191,14 +193,14 @@ def root(x: Tensor) -> Tensor:
 def _norm_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
     share = np.zeros(y.shape, y.dtype)
     np.divide(g, y, share, where=y != 0.0)
-    return share.reshape(reduced_shape(x.shape, axes, True)) * x
+    return restored(share, x.shape, axes) * x
 
 
 @fused(
     value=lambda x, axes, keepdims: np.sqrt(sum_value(x * x, axes, keepdims)),
     derivative=(_norm_to_x,),
 )
-def euclidean_norm(x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
+def euclidean_norm(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     """Return sqrt(sum(x * x)) of floats over `axes`, with derivative 0 at 0."""
     return root(sum(multiply(x, x), axes, keepdims))
 
@@ -213,7 +215,8 @@ def norm(
     if not isinstance(x, Tensor) or x.array.dtype.kind != "f":
         x = as_float(x)
     if ord == 2:
-        return euclidean_norm(x, normalize_axes(axis, x.array.ndim, "norm"), keepdims)
+        axes = normalize_axes(axis, x.array.ndim, "norm")
+        return euclidean_norm(x, axes=axes, keepdims=keepdims)
     size = abs(x)
     if ord == math.inf:
         return max(size, axis, keepdims)

@@ -21,8 +21,8 @@ from schuss.primitives.fused import fused
 from schuss.primitives.logic import less, where
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import max, sum
-from schuss.values.extremes import max_value
-from schuss.values.sums import reduced_shape, sum_value
+from schuss.values.along import largest_along, restored, total_along
+from schuss.values.sums import reduced_shape
 
 __all__ = ["below_largest", "log_softmax", "logsumexp", "softmax"]
 
@@ -44,66 +44,69 @@ def _float_along(x: TensorLike, axis: Axis, owner: str) -> tuple[Tensor, Axes]:
 
 
 def _softmax_value(x: Array, axes: Axes) -> Array:
-    e = np.exp(x - max_value(x, axes, True))
-    e /= sum_value(e, axes, True)
+    e = np.exp(x - largest_along(x, axes))
+    e /= total_along(e, axes)
     return e
 
 
 def _softmax_to_x(g: Array, y: Array, x: Array, axes: Axes) -> Array:
     error = g * y
-    error -= y * sum_value(error, axes, True)
+    error -= y * total_along(error, axes)
     return error
 
 
 @fused(value=_softmax_value, derivative=(_softmax_to_x,))
-def _softmax(x: Tensor, axes: Axes) -> Tensor:
+def _softmax(x: Tensor, *, axes: Axes) -> Tensor:
     e = exp(below_largest(x, axes))
     return divide(e, sum(e, axes, keepdims=True))
 
 
 def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
     """Return exp(x) divided by its sum along `axis`: positive numbers that add up to 1."""
-    return _softmax(*_float_along(x, axis if dim is None else dim, "softmax"))
+    x, axes = _float_along(x, axis if dim is None else dim, "softmax")
+    return _softmax(x, axes=axes)
 
 
 def _log_softmax_value(x: Array, axes: Axes) -> Array:
-    y = x - max_value(x, axes, True)
-    y -= np.log(sum_value(np.exp(y), axes, True))
+    y = x - largest_along(x, axes)
+    y -= np.log(total_along(np.exp(y), axes))
     return y
 
 
 @fused(
     value=_log_softmax_value,
-    derivative=(lambda g, y, x, axes: g - np.exp(y) * sum_value(g, axes, True),),
+    derivative=(lambda g, y, x, axes: g - np.exp(y) * total_along(g, axes),),
 )
-def _log_softmax(x: Tensor, axes: Axes) -> Tensor:
+def _log_softmax(x: Tensor, *, axes: Axes) -> Tensor:
     y = below_largest(x, axes)
     return subtract(y, log(sum(exp(y), axes, keepdims=True)))
 
 
 def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
     """Return log(softmax(x)) along `axis`, exact for small probabilities too."""
-    return _log_softmax(*_float_along(x, axis if dim is None else dim, "log_softmax"))
+    x, axes = _float_along(x, axis if dim is None else dim, "log_softmax")
+    return _log_softmax(x, axes=axes)
 
 
 def _logsumexp_value(x: Array, axes: Axes, keepdims: bool) -> tuple[Any, ...]:
-    top = max_value(x, axes, True)
+    top = largest_along(x, axes)
     if not np.isfinite(top).all():
         top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     e = np.exp(x - top)
-    total = sum_value(e, axes, True)
+    total = total_along(e, axes)
     found = np.log(total) + top
-    return found.reshape(reduced_shape(x.shape, axes, keepdims)), e, total
+    return np.reshape(found, reduced_shape(x.shape, axes, keepdims)), e, total
 
 
 def _logsumexp_to_x(
-    g: Array, y: Array, x: Array, axes: Axes, keepdims: bool, e: Array, total: Array
+    g: Array, y: Array, x: Array, axes: Axes, keepdims: bool, kept: tuple[Array, Array]
 ) -> Array:
-    return e * (g.reshape(total.shape) / total)
+    e, total = kept
+    return e * (restored(g, x.shape, axes) / total)
 
 
 @fused(value=_logsumexp_value, derivative=(_logsumexp_to_x,))
-def _logsumexp(x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
+def _logsumexp(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     top = max(x.detach(), axes, keepdims=True)
     top = where(less(abs(top), math.inf), top, 0.0)
     found = add(log(sum(exp(subtract(x, top)), axes, keepdims=True)), top)
@@ -114,4 +117,5 @@ def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names:
     """Return log(sum(exp(x))) over `axis` without overflow."""
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "logsumexp")
-    return _logsumexp(*_float_along(x, axis, "logsumexp"), keepdims)
+    x, axes = _float_along(x, axis, "logsumexp")
+    return _logsumexp(x, axes=axes, keepdims=keepdims)

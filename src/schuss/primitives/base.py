@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -107,13 +107,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
-
-    def rule(self, position: int) -> Rule | None:
-        """Return the derivative's rule for one input."""
-        if self.variadic:
-            whole: Any = self.derivative
-            return partial(whole, position)
-        return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
 
 
 def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:

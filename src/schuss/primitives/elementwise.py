@@ -40,7 +40,6 @@ from schuss.primitives.logic import (
     where,
 )
 from schuss.values import error_function
-from schuss.values.numbers import number
 
 # Arithmetic.
 
@@ -304,10 +303,14 @@ tanh = unary(
 )
 
 
+_ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
+_add, _divide, _exp, _negative = np.add, np.true_divide, np.exp, np.negative
+
+
 def sigmoid_value(x: Array) -> Array:
     """Return 1 / (1 + exp(-x)); far below zero exp overflows to inf, which gives the right 0."""
-    one = number(1.0, x.dtype)
-    return np.true_divide(one, np.add(np.exp(np.negative(x)), one))
+    one = _ONE[x.dtype]
+    return _divide(one, _add(_exp(_negative(x)), one))
 
 
 sigmoid = unary(

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import TRACER, Array, Tensor, leaf
-from schuss.primitives.base import NO_ATTRIBUTES, record
+from schuss.core import TRACER, Tensor, leaf
+from schuss.primitives.base import record
 
 __all__ = ["FUSED", "Fused", "fused"]
 
@@ -46,32 +46,26 @@ class Fused:
     def __repr__(self) -> str:
         return f"<fused {self.name}>"
 
-    def __call__(self, *inputs: Any) -> Tensor:
+    def __call__(self, *inputs: Tensor, **attributes: Any) -> Tensor:
         """Evaluate as one node; in a trace, and for integers, go through the composition."""
         if TRACER.get() is not None or inputs[0].array.dtype.kind != "f":
-            return self.composition(*inputs)
-        wanted = False
-        arrays = []
-        for x in inputs:
-            if isinstance(x, Tensor):
-                if x.requires_grad:
-                    wanted = True
-                arrays.append(x.array)
-            else:
-                arrays.append(x)
-        out = self.value(*arrays)
+            return self.composition(*inputs, **attributes)
+        if len(inputs) == 1:
+            wanted = inputs[0].requires_grad
+            out = self.value(inputs[0].array, **attributes)
+        else:
+            wanted = True in [x.requires_grad for x in inputs]
+            out = self.value(*[x.array for x in inputs], **attributes)
         if type(out) is tuple:
-            out, *kept = out
-            return record(self, inputs, {"kept": kept}, out, wanted)
-        return record(self, inputs, NO_ATTRIBUTES, out, wanted)
+            out, *attributes["kept"] = out
+        return record(self, inputs, attributes, out, wanted)
 
 
 def _on_arrays(rule: ArrayRule) -> Callable[..., Tensor]:
     """Return a rule of tensors that computes on their arrays, which records nothing."""
 
-    def on_tensors(g: Tensor, y: Tensor, *inputs: Any, kept: Sequence[Array] = ()) -> Tensor:
-        arrays = [x.array if isinstance(x, Tensor) else x for x in inputs]
-        found = rule(g.array, y.array, *arrays, *kept)
+    def on_tensors(g: Tensor, y: Tensor, *inputs: Tensor, **attributes: Any) -> Tensor:
+        found = rule(g.array, y.array, *[x.array for x in inputs], **attributes)
         return leaf(found if type(found) is np.ndarray else np.asarray(found))
 
     return on_tensors
@@ -82,18 +76,18 @@ def fused(
 ) -> Callable[[Callable[..., Tensor]], Fused]:
     """Let a composition be one node where it is evaluated.
 
-    The decorated function is the definition: it takes tensors, then static arguments, all by
-    position, and calls tensor functions. A trace sees it alone, and a derivative that is recorded
+    The decorated function is the definition: it takes tensors by position and static arguments by
+    name, and calls tensor functions. A trace sees it alone, and a derivative that is recorded
     itself goes back through it, so that there is nothing more to say for higher orders. It also
     takes what `value` is not for, a first tensor that is not of floats.
 
     Args:
         value: the same in plain NumPy, from arrays in the tensors' places; an array, or a tuple of
-            that and of arrays that the derivative needs. All floats have one dtype.
-        derivative: for each tensor a rule `rule(g, y, *inputs, *kept) -> array` in plain NumPy
-            that takes the error `g` in the result `y` back to that input (an error that is too
-            large by broadcasting is summed afterwards); None for one without derivative. Without
-            rules every error goes back through the composition.
+            that and of arrays that the derivative takes as `kept`. All floats have one dtype.
+        derivative: for each tensor a rule `rule(g, y, *inputs, **attributes) -> array` in plain
+            NumPy that takes the error `g` in the result `y` back to that input (an error that is
+            too large by broadcasting is summed afterwards); None for one without derivative.
+            Without rules every error goes back through the composition.
 
     >>> from schuss.core import tensor
     >>> from schuss.primitives.elementwise import exp, multiply

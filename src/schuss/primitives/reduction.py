@@ -32,6 +32,7 @@ from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import pad, reshape
+from schuss.values.along import restored, share
 from schuss.values.extremes import max_value, min_value
 from schuss.values.numbers import as_operand
 from schuss.values.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
@@ -79,26 +80,21 @@ def sum(
     return record(_sum, (x,), attributes, out, x.requires_grad)
 
 
-def _share(shape: tuple[int, ...], axes: Axes) -> float:
-    """Return one over the number of elements that a mean is taken of, which is not 0."""
-    return 1.0 / (shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes]))
-
-
 def _mean_value(x: Array, axes: Axes, keepdims: bool) -> Any:
     total = sum_value(x, axes, keepdims)
-    share = _share(x.shape, axes)
+    factor = share(x.shape, axes)
     # NumPy's own numbers are multiplied with Python's in no time.
-    return total * (as_operand(share, x.dtype) if type(total) is np.ndarray else share)
+    return total * (as_operand(factor, x.dtype) if type(total) is np.ndarray else factor)
 
 
 def _mean_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
-    share = np.asarray(g * as_operand(_share(x.shape, axes), x.dtype))
-    return _broadcast_value(share.reshape(reduced_shape(x.shape, axes, True)), shape=x.shape)
+    part = np.asarray(g * as_operand(share(x.shape, axes), x.dtype))
+    return _broadcast_value(restored(part, x.shape, axes), shape=x.shape)
 
 
 @fused(value=_mean_value, derivative=(_mean_to_x,))
-def _mean(x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
-    return multiply(sum(x, axes, keepdims), _share(x.shape, axes))
+def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
+    return multiply(sum(x, axes, keepdims), share(x.shape, axes))
 
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -113,7 +109,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
     axes = EVERY_AXIS[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
     if not array.size and 0 in [array.shape[a] for a in axes]:
         return divide(sum(x, axes, keepdims), 0.0)
-    return _mean(x, axes, keepdims)
+    return _mean(x, axes=axes, keepdims=keepdims)
 
 
 def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:

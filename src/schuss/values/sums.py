@@ -22,6 +22,11 @@ _add: Any = np.add.reduce
 
 def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the shape after reducing `axes`."""
+    if len(axes) == 1:
+        (axis,) = axes
+        return (
+            (*shape[:axis], 1, *shape[axis + 1 :]) if keepdims else shape[:axis] + shape[axis + 1 :]
+        )
     if len(axes) == len(shape):
         return (1,) * len(shape) if keepdims else ()
     if keepdims:

@@ -49,7 +49,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
     [-0.5, 2.0]
     """
-    return activations.leaky_relu(input, negative_slope)
+    return activations.leaky_relu(input, slope=negative_slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
     [-1.0, 2.0]
     """
-    return activations.exponential_unit(input, alpha, 1.0)
+    return activations.exponential_unit(input, alpha=alpha, rate=1.0)
 
 
 def selu(input: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: expected alpha other than 0, got 0.")
-    return activations.exponential_unit(input, alpha, 1.0 / alpha)
+    return activations.exponential_unit(input, alpha=alpha, rate=1.0 / alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -74,14 +74,14 @@ def cross_entropy(
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring and not label_smoothing:
-        return _class_reduced(class_loss(input, target, axis), None, reduction)
+        return _class_reduced(class_loss(input, target, axis=axis), None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
         loss, spread = _smoothed(input, classes, axis, weight)
     else:
-        loss = class_loss(input, classes, axis)
+        loss = class_loss(input, classes, axis=axis)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
@@ -170,10 +170,10 @@ def nll_loss(
         _check_class_weight(owner, input, axis, weight)
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring:
-        return _class_reduced(likelihood_loss(input, target, axis), None, reduction)
+        return _class_reduced(likelihood_loss(input, target, axis=axis), None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
-    loss = likelihood_loss(input, classes, axis)
+    loss = likelihood_loss(input, classes, axis=axis)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)

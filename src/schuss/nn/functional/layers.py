@@ -163,8 +163,8 @@ def layer_norm(
     """
     axes = _last_axes("LayerNorm", input, normalized_shape, weight)
     if weight is not None and bias is not None and bias.array.dtype is weight.array.dtype:
-        return standardize_affine(input, weight, bias, axes, eps)
-    return _scaled(standardize(input, axes, eps), weight, bias)
+        return standardize_affine(input, weight, bias, axes=axes, eps=eps)
+    return _scaled(standardize(input, axes=axes, eps=eps), weight, bias)
 
 
 def rms_norm(
@@ -281,7 +281,7 @@ def batch_norm(
         known = deviations(input.array, axes)
         mean, _, square = map(leaf, known)
         _move_figures(input, mean, square, running_mean, running_var, momentum)
-        return standardize_affine(input, weight, bias, axes, eps, known)
+        return standardize_affine(input, weight, bias, axes=axes, eps=eps, known=known)
     else:
         centred, variance = _batch_figures(input, axes, running_mean, running_var, momentum)
     return _scaled(centred / ops.sqrt(variance + eps), weight, bias)

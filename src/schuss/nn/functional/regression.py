@@ -84,7 +84,7 @@ def huber_loss(
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
-    loss = huber(input, check_pair("huber_loss", input, target), delta, 1.0)
+    loss = huber(input, check_pair("huber_loss", input, target), delta=delta, scale=1.0)
     return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
 
 
@@ -112,7 +112,9 @@ def smooth_l1_loss(
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: expected beta >= 0, got {beta}.")
     target = check_pair("smooth_l1_loss", input, target)
-    loss = ops.abs(input - target) if beta == 0 else huber(input, target, beta, 1.0 / beta)
+    loss = (
+        ops.abs(input - target) if beta == 0 else huber(input, target, delta=beta, scale=1.0 / beta)
+    )
     return reduced("smooth_l1_loss", loss, reduction)
 
 
