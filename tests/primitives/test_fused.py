@@ -36,11 +36,12 @@ REDUCED = [
     )
 ]  # fmt: skip
 CLASSIFIED = [
-    (x, classes, {"axis": axis})
+    (x, classes, {"axis": axis, "averaged": averaged})
     for x, classes, axis in (
         (X34, np.array([3, 0, 3]), 1), (X34[0], np.array(2), 0),
         (X234, np.array([[0, 1, 2, 0], [2, 2, 1, 0]]), 1),
     )
+    for averaged in (False, True)
 ]  # fmt: skip
 ELEMENTS = (X34, X234[:, ::-2], X34.T, X34[0, 0], MANY)
 
@@ -99,7 +100,8 @@ ODD_SAMPLES: dict[str, list[tuple[Any, ...]]] = {
     ],
     "standardize": [(x, {"axes": (1,), "eps": 1e-3}) for x in (ODD, np.ones((2, 1)))],
     "class_loss": [
-        (ODD[1:], np.array([0, 2]), {"axis": 1}), (np.zeros((0, 3)), np.zeros(0, int), {"axis": 1}),
+        (x, classes, {"axis": 1, "averaged": False})
+        for x, classes in ((ODD[1:], np.array([0, 2])), (np.zeros((0, 3)), np.zeros(0, int)))
     ],
     "binary_loss": [(ODD[1:], np.array([[0.0, 1.0, 0.5]])[[0, 0]])],
     "huber": [(ODD, np.zeros((3, 3)), {"delta": 1.0, "scale": 1.0})],

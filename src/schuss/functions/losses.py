@@ -10,13 +10,15 @@ from schuss.core import Array, Tensor, leaf
 from schuss.functions.activations import softplus_parts
 from schuss.functions.elementwise import clip
 from schuss.functions.softmax import below_largest
+from schuss.primitives.axes import EVERY_AXIS
 from schuss.primitives.elementwise import add, exp, log, multiply, negative, subtract
 from schuss.primitives.fused import fused
 from schuss.primitives.indexing import gather
-from schuss.primitives.reduction import sum
-from schuss.values.along import largest_along, restored, total_along
-from schuss.values.indices import class_index, places
-from schuss.values.numbers import number
+from schuss.primitives.reduction import mean, sum
+from schuss.values.along import largest_along, mean_value, restored
+from schuss.values.indices import class_index, picked_value, places
+from schuss.values.numbers import as_operand, number
+from schuss.values.sums import sum_value
 
 __all__ = ["binary_loss", "class_loss", "huber", "likelihood_loss", "picked"]
 
@@ -28,51 +30,72 @@ def picked(x: Tensor, classes: Tensor, axis: int) -> Tensor:
     return gather(x, tuple(index))
 
 
-def _class_loss_value(x: Array, classes: Array, axis: int) -> tuple[Any, ...]:
+def _class_loss_value(x: Array, classes: Array, axis: int, averaged: bool) -> tuple[Any, ...]:
     y = x - largest_along(x, (axis,))
-    at = class_index(x.shape, classes, axis)
-    e = np.exp(y)
-    total = total_along(e, (axis,))
-    return np.log(total).reshape(classes.shape) - y[at], e, total
+    loss = picked_value(y, classes, axis)
+    e = np.exp(y, y)
+    total = sum_value(e, (axis,), False)
+    return _averaged(np.log(total) - loss, averaged), e, total
+
+
+def _averaged(loss: Any, averaged: bool) -> Any:
+    return mean_value(loss, EVERY_AXIS[loss.ndim], False) if averaged else loss
+
+
+def _to_each(g: Array, classes: Array, averaged: bool) -> Any:
+    """Return the error in each row's loss."""
+    return g * as_operand(1.0 / classes.size, g.dtype) if averaged else g
 
 
 def _class_loss_to_x(
-    g: Array, y: Array, x: Array, classes: Array, axis: int, kept: tuple[Array, Array]
+    g: Array,
+    y: Array,
+    x: Array,
+    classes: Array,
+    axis: int,
+    averaged: bool,
+    kept: tuple[Array, Array],
 ) -> Array:
     e, total = kept
-    error = e / total
-    error[class_index(x.shape, classes, axis)] -= number(1.0, x.dtype)
-    error *= restored(g, x.shape, (axis,))
+    error = e / restored(total, x.shape, (axis,))
+    error[class_index(x.shape, classes, axis)] -= as_operand(1.0, x.dtype)
+    error *= restored(_to_each(g, classes, averaged), x.shape, (axis,))
     return error
 
 
 @fused(value=_class_loss_value, derivative=(_class_loss_to_x, None))
-def class_loss(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
+def class_loss(x: Tensor, classes: Tensor, *, axis: int, averaged: bool) -> Tensor:
     """Return log(sum(exp(x))) along `axis`, less the x that each class names.
 
     Args:
         x: floats, of any shape.
         classes: integers from 0 on, of x's shape without `axis`.
         axis: along which the classes lie, from 0 on.
+        averaged: whether the mean over the rows is wanted, of which there is one at least.
     """
     y = below_largest(x, (axis,))
-    return subtract(log(sum(exp(y), axis)), picked(y, classes, axis))
+    loss = subtract(log(sum(exp(y), axis)), picked(y, classes, axis))
+    return mean(loss) if averaged else loss
 
 
-def _likelihood_to_x(g: Array, y: Array, x: Array, classes: Array, axis: int) -> Array:
+def _likelihood_to_x(
+    g: Array, y: Array, x: Array, classes: Array, axis: int, averaged: bool
+) -> Array:
     error = np.zeros(x.shape, x.dtype)
     # Each row has one class, so that nothing is to be added; a zero is a positive one.
-    error[class_index(x.shape, classes, axis)] = 0.0 - g
+    error[class_index(x.shape, classes, axis)] = 0.0 - _to_each(g, classes, averaged)
     return error
 
 
-@fused(
-    value=lambda x, classes, axis: np.negative(x[class_index(x.shape, classes, axis)]),
-    derivative=(_likelihood_to_x, None),
-)
-def likelihood_loss(x: Tensor, classes: Tensor, *, axis: int) -> Tensor:
-    """Return -x at the class of each row; arguments as in `class_loss`."""
-    return negative(picked(x, classes, axis))
+def _likelihood_value(x: Array, classes: Array, axis: int, averaged: bool) -> Any:
+    return _averaged(np.negative(picked_value(x, classes, axis)), averaged)
+
+
+@fused(value=_likelihood_value, derivative=(_likelihood_to_x, None))
+def likelihood_loss(x: Tensor, classes: Tensor, *, axis: int, averaged: bool) -> Tensor:
+    """Return -x at the class of each row, or the mean of that; arguments as in `class_loss`."""
+    loss = negative(picked(x, classes, axis))
+    return mean(loss) if averaged else loss
 
 
 def _binary_value(x: Array, target: Array) -> tuple[Any, Any]:

@@ -22,7 +22,7 @@ from schuss.primitives.logic import less, where
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import max, sum
 from schuss.values.along import largest_along, restored, total_along
-from schuss.values.sums import reduced_shape
+from schuss.values.sums import reduced_shape, sum_value
 
 __all__ = ["below_largest", "log_softmax", "logsumexp", "softmax"]
 
@@ -93,9 +93,9 @@ def _logsumexp_value(x: Array, axes: Axes, keepdims: bool) -> tuple[Any, ...]:
     if not np.isfinite(top).all():
         top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
     e = np.exp(x - top)
-    total = total_along(e, axes)
-    found = np.log(total) + top
-    return np.reshape(found, reduced_shape(x.shape, axes, keepdims)), e, total
+    total = sum_value(e, axes, True)
+    found = np.log(total) + top.reshape(total.shape)
+    return found.reshape(reduced_shape(x.shape, axes, keepdims)), e, total
 
 
 def _logsumexp_to_x(

@@ -48,16 +48,22 @@ class Fused:
 
     def __call__(self, *inputs: Tensor, **attributes: Any) -> Tensor:
         """Evaluate as one node; in a trace, and for integers, go through the composition."""
-        if TRACER.get() is not None or inputs[0].array.dtype.kind != "f":
+        first = inputs[0]
+        if TRACER.get() is not None or first.array.dtype.kind != "f":
             return self.composition(*inputs, **attributes)
+        wanted = first.requires_grad
         if len(inputs) == 1:
-            wanted = inputs[0].requires_grad
-            out = self.value(inputs[0].array, **attributes)
+            out = self.value(first.array, **attributes)
         else:
-            wanted = True in [x.requires_grad for x in inputs]
-            out = self.value(*[x.array for x in inputs], **attributes)
+            arrays = []
+            for x in inputs:
+                arrays.append(x.array)
+                if x.requires_grad:
+                    wanted = True
+            out = self.value(*arrays, **attributes)
         if type(out) is tuple:
-            out, *attributes["kept"] = out
+            attributes["kept"] = out[1:]
+            out = out[0]
         return record(self, inputs, attributes, out, wanted)
 
 

@@ -32,7 +32,7 @@ from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import pad, reshape
-from schuss.values.along import restored, share
+from schuss.values.along import mean_value, restored, share
 from schuss.values.extremes import max_value, min_value
 from schuss.values.numbers import as_operand
 from schuss.values.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
@@ -80,19 +80,12 @@ def sum(
     return record(_sum, (x,), attributes, out, x.requires_grad)
 
 
-def _mean_value(x: Array, axes: Axes, keepdims: bool) -> Any:
-    total = sum_value(x, axes, keepdims)
-    factor = share(x.shape, axes)
-    # NumPy's own numbers are multiplied with Python's in no time.
-    return total * (as_operand(factor, x.dtype) if type(total) is np.ndarray else factor)
-
-
 def _mean_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
     part = np.asarray(g * as_operand(share(x.shape, axes), x.dtype))
     return _broadcast_value(restored(part, x.shape, axes), shape=x.shape)
 
 
-@fused(value=_mean_value, derivative=(_mean_to_x,))
+@fused(value=mean_value, derivative=(_mean_to_x,))
 def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return multiply(sum(x, axes, keepdims), share(x.shape, axes))
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from schuss.core import Array
 
-__all__ = ["class_index", "places", "within"]
+__all__ = ["class_index", "picked_value", "places", "row_starts", "within"]
 
 
 def within(indices: Array, count: int) -> bool:
@@ -37,3 +38,16 @@ def class_index(shape: tuple[int, ...], classes: Array, axis: int) -> tuple[Arra
     index = places(shape, axis)
     index.insert(axis, classes)
     return tuple(index)
+
+
+@lru_cache(16)
+def row_starts(rows: int, length: int) -> Array:
+    """Return where rows start in memory."""
+    return np.arange(0, rows * length, length)
+
+
+def picked_value(x: Array, classes: Array, axis: int) -> Any:
+    """Return the element along `axis` that each of `classes` names."""
+    if x.ndim == 2 and x.flags.c_contiguous:
+        return x.take(classes + row_starts(*x.shape))
+    return x[class_index(x.shape, classes, axis)]

@@ -12,7 +12,7 @@ from schuss.core import Array, float32, float64
 # One after the other, float32 numbers lose digits in a long sum, and a mean over 10**7 of them
 # has to be right to 1e-6. From these sizes of an input and lengths of a sum on they are added in
 # groups, or, where memory does not lie so, in float64.
-_MANY = 1024
+MANY = 1024
 LONG_SUM = 128
 _GROUP = 32
 _WIDE_ROWS = 32
@@ -36,7 +36,7 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 
 def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the sum over `axes`, such that float32 sums keep their digits."""
-    if x.size < _MANY:
+    if x.size < MANY:
         ones = _ONES.get(x.dtype)
         if ones is not None:
             # A product with ones takes half the time of a reduction.
@@ -66,7 +66,7 @@ _ONES = {dtype: _Ones(dtype) for dtype in (float32, float64)}
 def sum_rows(x: Array) -> Any:
     """Return what `sum_value` does over the first axis of two, of few elements, or None."""
     ones = _ONES.get(x.dtype)
-    return None if ones is None or x.size >= _MANY else ones[len(x)].dot(x)
+    return None if ones is None or x.size >= MANY else ones[len(x)].dot(x)
 
 
 def _short_sum(x: Array, axes: tuple[int, ...], ones: dict[int, Array]) -> Any:

@@ -74,14 +74,16 @@ def cross_entropy(
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring and not label_smoothing:
-        return _class_reduced(class_loss(input, target, axis=axis), None, reduction)
+        averaged = reduction == "mean" and target.array.size > 0
+        loss = class_loss(input, target, axis=axis, averaged=averaged)
+        return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
         loss, spread = _smoothed(input, classes, axis, weight)
     else:
-        loss = class_loss(input, classes, axis=axis)
+        loss = class_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
@@ -170,10 +172,12 @@ def nll_loss(
         _check_class_weight(owner, input, axis, weight)
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring:
-        return _class_reduced(likelihood_loss(input, target, axis=axis), None, reduction)
+        averaged = reduction == "mean" and target.array.size > 0
+        loss = likelihood_loss(input, target, axis=axis, averaged=averaged)
+        return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
-    loss = likelihood_loss(input, classes, axis=axis)
+    loss = likelihood_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
