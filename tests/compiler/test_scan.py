@@ -10,7 +10,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.schedule import schedule
 from schuss.nn import functional as F
 
@@ -59,14 +59,14 @@ def test_numbers_change_at_each_step_of_one_call() -> None:
     model, _, step, before = _made()
     losses = _by_single_steps(step, before)
     other, _, step, before = _made()
-    asked: list[int] = []
+    requested: list[int] = []
 
     def noted(i: int) -> None:
-        asked.append(i)
+        requested.append(i)
         before(i)
 
     got = compile(step).scan((X, Y), INDEX, before=noted)
-    assert asked == list(range(9))
+    assert requested == list(range(9))
     np.testing.assert_allclose(got.array, losses, rtol=1e-9)
     for a, b in zip(_weights(other), _weights(model), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7)
@@ -80,9 +80,9 @@ def _later(before: Any, start: int) -> Any:
 def test_single_calls_and_chopped_scans_give_the_same_bits(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
-    monkeypatch.setattr(Chooser, "always", threads)
+    monkeypatch.setattr(ThreadTuner, "always", threads)
     model, _, step, before = _made()
     losses = _by_single_steps(compile(step), before)
     for cuts in ([9], [1] * 9, [4, 5], [2, 3, 4]):

@@ -76,7 +76,7 @@ def test_every_rule(rule: str) -> None:
     got = [compiled(x, y).item() for _ in range(8)]
     np.testing.assert_allclose(got, expected, rtol=1e-5)
     same(model, eager)
-    assert len(compiled._programs) == 1, "every step after the first uses the same program"
+    assert len(compiled._builds) == 1, "every step after the first uses the same program"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -107,7 +107,7 @@ def test_training_mode_is_part_of_the_program() -> None:
 
 
 def compile_variants(compiled: Any) -> list[Any]:
-    return [v for variants in compiled._variants.values() for v in variants]
+    return [v for specializations in compiled._specializations.values() for v in specializations]
 
 
 def test_a_learning_rate_that_changes_needs_no_new_program() -> None:
@@ -122,7 +122,7 @@ def test_a_learning_rate_that_changes_needs_no_new_program() -> None:
         for schedule in schedules:
             schedule.step()
     same(model, eager)
-    assert len(compiled._programs) == 1
+    assert len(compiled._builds) == 1
 
 
 def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes() -> None:
@@ -136,7 +136,7 @@ def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes()
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 2
+    assert len(compiled._builds) == 2
 
 
 def test_shapes_make_programs_of_their_own() -> None:
@@ -148,7 +148,7 @@ def test_shapes_make_programs_of_their_own() -> None:
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 3
+    assert len(compiled._builds) == 3
 
 
 def test_gradients_are_left_as_after_an_eager_step() -> None:
@@ -293,7 +293,7 @@ def test_float_arguments_are_read_anew_and_others_fixed() -> None:
     x = ss.tensor([1.0, 2.0])
     assert scaled(x, 2.0).tolist() == [3.0, 5.0]
     assert scaled(x, 3.0).tolist() == [4.0, 7.0]
-    assert len(scaled._programs) == 1
+    assert len(scaled._builds) == 1
     assert scaled(x, 3.0, flag=False).tolist() == [3.0, 6.0]
     assert scaled(np.ones(2, "f4"), 3.0, name="b").tolist() == [4.0, 4.0]
 
@@ -465,3 +465,23 @@ def test_a_state_that_changes_its_shape_gets_another_program() -> None:
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [8.0]
     weight.array = np.ones(5, np.float32)
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [10.0]
+
+
+def test_a_loss_that_the_step_went_back_from_has_no_graph() -> None:
+    weight = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def step(x: Any) -> Any:
+        loss = (weight * x).sum()
+        before = loss * 2.0
+        weight.grad = None
+        loss.backward()
+        return loss, before
+
+    loss, before = step(ss.tensor([3.0, 4.0]))
+    assert not loss.requires_grad
+    assert str(loss) == "tensor(11.)"
+    # What it did not go back from is wanted outside, where there is nothing to be had.
+    assert before.requires_grad
+    with pytest.raises(RuntimeError, match="backward\\(\\) \\(or grad\\) inside"):
+        before.backward()

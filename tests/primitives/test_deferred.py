@@ -14,7 +14,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.primitives.deferred import Leftover, Scattered, _slot
+from schuss.primitives.deferred import DeferredArray, DeferredTensor, _slot
 
 ROWS, WIDTH = 1500, 30
 
@@ -47,7 +47,7 @@ def make(compiled: bool) -> tuple[Any, Any, Any]:
 
 
 def is_in_parts(gradient: Any) -> bool:
-    return type(gradient) is Leftover and type(_slot.__get__(gradient)) is Scattered
+    return type(gradient) is DeferredTensor and type(_slot.__get__(gradient)) is DeferredArray
 
 
 def both(drive: Callable[[Any, Any, Any], Any]) -> None:

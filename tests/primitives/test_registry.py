@@ -16,7 +16,6 @@ import pytest
 import schuss.functions as F
 import schuss.nn.functional  # noqa: F401  # registers primitives of its own
 from schuss import random
-from schuss.backprop import vjp
 from schuss.core import TRACER, Tensor, leaf
 from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
@@ -25,6 +24,7 @@ from schuss.primitives import indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
 from schuss.primitives.index_template import ARRAY
 from schuss.primitives.random import random_uniform
+from schuss.transforms import vjp
 
 FLOATS = ("float32", "float64")
 NUMBERS = (*FLOATS, "int32", "int64")
@@ -314,8 +314,10 @@ SAMPLES: dict[str, list[Sample]] = {
         # PyTorch puts the new axes elsewhere for an integer, None and an array together.
         Sample(lambda x, i: x[0, None, i], lambda x, i: x[0, None, i], (X234, PLACES), dtypes=EVERY)
     ],
-    "row_lists": [
-        Sample(raw("row_lists", rows=4), lambda i: listed(i, 4), (i,), dtypes=("int64", "int32"))
+    "segment_lists": [
+        Sample(
+            raw("segment_lists", rows=4), lambda i: listed(i, 4), (i,), dtypes=("int64", "int32")
+        )
         for i in (PLACES, np.array([3, 1, 1, -1, 1, 0]), np.zeros((0, 2), int), np.array([[-2]]))
     ],
     "row_marks": [
@@ -324,8 +326,8 @@ SAMPLES: dict[str, list[Sample]] = {
                (listed(i, 4),), dtypes=("int32",))
         for i in (PLACES, np.array([3, 1]), np.zeros((0, 2), int)) for rest in ((3,), (2, 2))
     ],
-    "row_sums": [
-        Sample(raw("row_sums", shape=(4, *rest)), lambda g, _, i=i: scattered(g, i, 4),
+    "segment_sum": [
+        Sample(raw("segment_sum", shape=(4, *rest)), lambda g, _, i=i: scattered(g, i, 4),
                (numbers(*i.shape, *rest), listed(i, 4)))
         for i in (PLACES, np.array([3, 1, 1, 3, 1]), np.zeros((0, 2), int))
         for rest in ((3,), (2, 2))

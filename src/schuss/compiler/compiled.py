@@ -1,4 +1,4 @@
-"""`compile`: the user's face of compiled functions."""
+"""`compile` and compiled functions: traced once for each set of shapes, then run as programs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program, StateChanged
-from schuss.compiler.specialization import Variant
-from schuss.compiler.trace.pytree import Same, flatten, rebuild
+import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.backprop import is_freed
+from schuss.compiler.build import Build
+from schuss.compiler.runtime.executable import StateChanged
+from schuss.compiler.specialization import Specialization
+from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
 
@@ -62,7 +65,7 @@ def _plain_arrays(args: Sequence[Any]) -> list[Array] | None:
 
 
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
-_MOST_VARIANTS = 16
+_MOST_SPECIALIZATIONS = 16
 
 
 class _Ahead:
@@ -84,14 +87,14 @@ class _Ahead:
             self._asked += 1
             self._before(step)
 
-    def numbers(self, variant: Variant, most: int) -> list[list[float]]:
+    def numbers(self, specialization: Specialization, most: int) -> list[list[float]]:
         """Return the numbers of the steps from the one reached, as far as one program fits."""
-        found = [variant.read_numbers()]
+        found = [specialization.read_numbers()]
         while len(found) < most and self._asked < self._steps:
             self.reach(self._asked)
-            if not variant.fits():
+            if not specialization.fits():
                 break
-            found.append(variant.read_numbers())
+            found.append(specialization.read_numbers())
         return found
 
 
@@ -100,20 +103,20 @@ class Compiled:
 
     Args:
         function: as for `compile`.
-        aside: whether the function returns a pair whose second half is only computed where it is
-            asked for: `scan` can leave it out, and the first half and the states stay the same,
+        on_demand: whether the function returns a pair whose second half is only computed where it
+            is requested: `scan` can leave it out, and the first half and the states stay the same,
             bit for bit.
     """
 
-    def __init__(self, function: Callable[..., Any], *, aside: bool = False) -> None:
+    def __init__(self, function: Callable[..., Any], *, on_demand: bool = False) -> None:
         self.function = function
-        self._aside = aside
-        self._variants: dict[Any, list[Variant]] = {}
-        # A program lives as long as a variant uses it.
-        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
-        self._last: Variant | None = None
-        # The variants that scans used last, by their batches.
-        self._scanned: dict[Any, Variant] = {}
+        self._on_demand = on_demand
+        self._specializations: dict[Any, list[Specialization]] = {}
+        # A program lives as long as a specialization uses it.
+        self._builds: weakref.WeakValueDictionary[Any, Build] = weakref.WeakValueDictionary()
+        self._last: Specialization | None = None
+        # The specializations that scans used last, by their batches.
+        self._scanned: dict[Any, Specialization] = {}
         self._last_mode = True
         self._inputs = 0
         functools.update_wrapper(self, function, updated=())
@@ -125,35 +128,35 @@ class Compiled:
         """Run the function on tensors."""
         if TRACER.get() is not None:
             return self.function(*args, **options)
-        variant = self._last
+        specialization = self._last
         out = None
         try:
-            if variant is not None and not options and RECORDING.get() is self._last_mode:
+            if specialization is not None and not options and RECORDING.get() is self._last_mode:
                 arrays = _plain_arrays(args)
-                if arrays is not None and len(arrays) == self._inputs and variant.fits():
-                    out = variant.program.run_if_fits(arrays)
-            if variant is None or out is None:
-                variant, arrays = self._select(args, options)
-                self._remember(variant, args, options)
-                out = variant.program.run(arrays)
+                if arrays is not None and len(arrays) == self._inputs and specialization.fits():
+                    out = specialization.program.run_if_fits(arrays)
+            if specialization is None or out is None:
+                specialization, arrays = self._select(args, options)
+                self._remember(specialization, args, options)
+                out = specialization.program.run(arrays)
         except StateChanged:
-            self._forget(variant)
+            self._forget(specialization)
             return self(*args, **options)
-        variant.leave_gradients()
-        return variant.returned(out)
+        specialization.leave_gradients()
+        return specialization.returned(out)
 
-    def _forget(self, variant: Variant | None) -> None:
+    def _forget(self, specialization: Specialization | None) -> None:
         """Drop a program whose states have changed their shapes or dtypes."""
         self._last = None
         self._scanned.clear()
-        for variants in self._variants.values():
-            if variant in variants:
-                variants.remove(variant)
+        for specializations in self._specializations.values():
+            if specialization in specializations:
+                specializations.remove(specialization)
 
-    def _remember(self, variant: Variant, args: Any, options: Any) -> None:
+    def _remember(self, specialization: Specialization, args: Any, options: Any) -> None:
         """Keep what the next call tries first."""
         is_plain = not options and _plain_arrays(args) is not None
-        self._last = variant if is_plain else None
+        self._last = specialization if is_plain else None
         self._last_mode = RECORDING.get()
         self._inputs = len(args)
 
@@ -163,7 +166,7 @@ class Compiled:
         index: Any,
         *,
         before: Callable[[int], object] | None = None,
-        asked: Any = None,
+        requested: Any = None,
     ) -> Any:
         """Run the function once for each row of `index`, in one native call.
 
@@ -173,11 +176,12 @@ class Compiled:
             index: integers of shape (steps, batch): the rows that each step gets.
             before: called with each step's number, from 0, in order, before the native call: it
                 may set learning rates and other floats for that step, and nothing else.
-            asked: bool of shape (steps,): which steps compute what is set aside; None for all.
+            requested: bool of shape (steps,): which steps compute the on-demand outputs; None for
+                all.
 
         Returns:
-            What the function returns, with the steps stacked along a new first axis; what is set
-            aside is only to be used at the steps that were asked for it.
+            What the function returns, with the steps stacked along a new first axis; on-demand
+            outputs are only to be used at the steps that they were requested of.
 
         Raises:
             ValueError: for an index of another shape.
@@ -203,40 +207,42 @@ class Compiled:
         while done < len(rows):
             if ahead is not None:
                 ahead.reach(done)
-            variant = self._of_batches(data, rows.shape[1])
-            structure = variant.structure
+            specialization = self._of_batches(data, rows.shape[1])
+            structure = specialization.structure
             try:
-                variant.program.prepare()
+                specialization.program.prepare()
             except StateChanged:
-                self._forget(variant)
+                self._forget(specialization)
                 continue
             # The first step may find other gradients than those that it leaves for the next.
-            count = len(rows) - done if variant.is_steady else 1
-            numbers = None if ahead is None else ahead.numbers(variant, count)
+            count = len(rows) - done if specialization.is_steady else 1
+            numbers = None if ahead is None else ahead.numbers(specialization, count)
             taken = rows[done : done + count] if numbers is None else rows[done:][: len(numbers)]
-            kept = range(len(variant.wanted))
-            some = None if asked is None else np.asarray(asked)[done : done + len(taken)]
-            parts.append(variant.program.scan([x.array for x in data], taken, kept, numbers, some))
-            variant.leave_gradients()
+            kept = range(len(specialization.wanted))
+            some = None if requested is None else np.asarray(requested)[done : done + len(taken)]
+            parts.append(
+                specialization.program.scan([x.array for x in data], taken, kept, numbers, some)
+            )
+            specialization.leave_gradients()
             done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
-        return rebuild(structure, iter([leaf(a) for a in stacked]))
+        return unflatten(structure, iter([leaf(a) for a in stacked]))
 
-    def _of_batches(self, data: list[Tensor], batch: int) -> Variant:
+    def _of_batches(self, data: list[Tensor], batch: int) -> Specialization:
         """Return the program for batches of so many rows of the data."""
         key = (RECORDING.get(), batch, *[(x.array.shape[1:], x.array.dtype) for x in data])
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
             found, _ = self._select(tuple(samples), {})
-            if len(self._scanned) >= _MOST_VARIANTS:
+            if len(self._scanned) >= _MOST_SPECIALIZATIONS:
                 self._scanned.clear()
             self._scanned[key] = found
         return found
 
     # From arguments to programs.
 
-    def _select(self, args: Any, options: Any) -> tuple[Variant, list[Array]]:
+    def _select(self, args: Any, options: Any) -> tuple[Specialization, list[Array]]:
         """Return the program for these arguments, traced if need be, and its inputs."""
         leaves: list[Any] = []
         structure = flatten((args, options), leaves, numbers=True)
@@ -247,7 +253,7 @@ class Compiled:
             if isinstance(x, Tensor):
                 array = x.array
                 # Its gradient is left in the very tensor, so that the program is bound to it.
-                owner = Same(x) if x.requires_grad else None
+                owner = StaticArgument(x) if x.requires_grad else None
                 signature.append((array.shape, array.dtype, owner))
                 arrays.append(array)
             elif isinstance(x, float):
@@ -257,22 +263,22 @@ class Compiled:
                 signature.append((array.shape, array.dtype, None))
                 arrays.append(array)
         key = tuple(signature)
-        found = self._variants.get(key)
+        found = self._specializations.get(key)
         if found is not None:
-            for variant in found:
+            for specialization in found:
                 if numbers:
-                    variant.numbers[:] = numbers
-                if variant.fits():
-                    return variant, arrays
-        variant = self._trace(structure, leaves, arrays, numbers)
-        variants = self._variants.setdefault(key, [])
-        variants.insert(0, variant)
-        del variants[_MOST_VARIANTS:]
-        return variant, arrays
+                    specialization.numbers[:] = numbers
+                if specialization.fits():
+                    return specialization, arrays
+        specialization = self._trace(structure, leaves, arrays, numbers)
+        specializations = self._specializations.setdefault(key, [])
+        specializations.insert(0, specialization)
+        del specializations[_MOST_SPECIALIZATIONS:]
+        return specialization, arrays
 
     def _trace(
         self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
-    ) -> Variant:
+    ) -> Specialization:
         tracer = Tracer()
         held = list(numbers)
         left = iter(arrays)
@@ -288,17 +294,18 @@ class Compiled:
                     stand_in.requires_grad = True
                     stand_in.grad = x.grad
                 stand_ins.append(stand_in)
-        args, options = rebuild(structure, iter(stand_ins))
+        args, options = unflatten(structure, iter(stand_ins))
         given = [s for s in stand_ins if isinstance(s, Tensor)]
         token = TRACER.set(tracer)
         try:
             value = self.function(*args, **options)
             outputs: list[Any] = []
             returned = flatten(value, outputs, numbers=False)
-            if self._aside:
-                tracer.graph.aside = _leaves_of(value[1])
+            if self._on_demand:
+                tracer.graph.on_demand = _leaves_of(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
-            wanted_out = [x.requires_grad for x in outputs]
+            # Behind a loss that the function itself went back from there is no graph any more.
+            wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]
             del value
         except BaseException:
             tracer.restore()
@@ -310,14 +317,14 @@ class Compiled:
         tracer.settle()
         fingerprint = tracer.graph.fingerprint()
         identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
-        program = self._programs.get(identity)
-        if program is None:
-            program = self._programs[identity] = Program(tracer.graph, fingerprint)
+        build = self._builds.get(identity)
+        if build is None:
+            build = self._builds[identity] = Build(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        variant = Variant(program, tracer, changes, returned, wanted_out, held)
-        variant.fits()
-        return variant
+        specialization = Specialization(build, tracer, changes, returned, wanted_out, held)
+        specialization.fits()
+        return specialization
 
     @staticmethod
     def _finish(
@@ -333,5 +340,5 @@ class Compiled:
         """Return a readable listing of the optimised program for these arguments."""
         from schuss.compiler.listing import Listing
 
-        variant, _ = self._select(args, options)
-        return Listing(variant.program)
+        specialization, _ = self._select(args, options)
+        return Listing(specialization.build.compilation)

@@ -1,4 +1,4 @@
-"""From a traced graph to the text of its module, pass by pass; and what is kept of it all."""
+"""The pipeline: from a traced graph to the text of its modules, pass by pass."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schuss.compiler.codegen.emit_program import assemble
+from schuss.compiler.codegen.emit_program import emit_program
 from schuss.compiler.codegen.llvm_module import Module
 from schuss.compiler.graph.graph import Graph, Node
-from schuss.compiler.graph.views import legalise
-from schuss.compiler.passes.layout_assignment import orient
-from schuss.compiler.passes.on_demand import set_aside
+from schuss.compiler.passes.layout_assignment import assign_layouts
+from schuss.compiler.passes.legalize import legalize
+from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.simplify import simplify
-from schuss.compiler.runtime.artifact import Image, Place, View
-from schuss.compiler.schedule.fusion import Plan, fuse
+from schuss.compiler.runtime.artifact import Artifact, Place, View
+from schuss.compiler.schedule.aliasing import plan_stages
+from schuss.compiler.schedule.fusion import fuse
 from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
+from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
+from schuss.compiler.schedule.stages import Plan
 
-__all__ = ["Design", "design"]
+__all__ = ["Compilation", "run_pipeline"]
 
 
 @dataclass
-class Design:
+class Compilation:
     """All that the compiler found out about a program.
 
     Args:
         graph: rewritten.
         traced: how many nodes the graph had before.
         plan: its stages.
-        schedule: how threads share them.
+        schedule: their order, and how threads share them.
         memory: its buffers.
         module: its text.
     """
@@ -43,11 +46,11 @@ class Design:
     memory: Memory
     module: Module
 
-    def image(self, code: str) -> Image:
+    def artifact(self, code: str) -> Artifact:
         """Return what there is to know to run it, where `code` is the name of its machine code."""
         memory, module = self.memory, self.module
         constants = [n for n in self.graph.nodes() if n.array is not None]
-        return Image(
+        return Artifact(
             code=code,
             symbols=module.symbols,
             scan=module.scan,
@@ -56,11 +59,13 @@ class Design:
             scratch=module.scratch,
             flops=module.flops,
             checks_indices=module.checks_indices,
-            is_shared=module.is_shared,
+            is_parallel=module.is_parallel,
             numbers=[memory.of[n].place for n in self.graph.numbers],
             outputs=[self._place(n) for n in self.graph.outputs],
             constants=[(memory.of[n].place, _bytes(n)) for n in constants],
-            left={i: (n.op, [self._view(x) for x in n.inputs]) for i, n in self.plan.left.items()},
+            deferred={
+                i: (n.op, [self._view(x) for x in n.inputs]) for i, n in self.plan.deferred.items()
+            },
         )
 
     def _place(self, node: Node) -> Place:
@@ -82,12 +87,12 @@ def _bytes(node: Node) -> bytes:
 _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("trace", None),
     ("simplify", simplify),
-    ("orient", orient),
-    ("legalise", legalise),
+    ("orient", assign_layouts),
+    ("legalise", legalize),
 ]
 
 
-def design(graph: Graph) -> Design:
+def run_pipeline(graph: Graph) -> Compilation:
     """Decide everything about the program of a graph, which is rewritten.
 
     Raises:
@@ -100,9 +105,13 @@ def design(graph: Graph) -> Design:
             stage(graph)
         if verify:
             graph.verify(name)
-    plan = fuse(graph, set_aside(graph))
+    fuser = fuse(graph, split_on_demand(graph))
+    rematerialize(fuser)
+    plan = plan_stages(fuser)
     scheduled = schedule(graph, plan)
     memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
     if verify:
         verify_plan(graph, plan, scheduled.times, memory)
-    return Design(graph, traced, plan, scheduled, memory, assemble(graph, plan, scheduled, memory))
+    return Compilation(
+        graph, traced, plan, scheduled, memory, emit_program(graph, plan, scheduled, memory)
+    )

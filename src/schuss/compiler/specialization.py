@@ -1,4 +1,4 @@
-"""Variants: a program with what has to hold for it, and what follows a run."""
+"""Specializations: a program with the guards that have to hold for it, and what follows a run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program
-from schuss.compiler.runtime.guards import Watch, slot_of
-from schuss.compiler.trace.pytree import LEAF, rebuild
+from schuss.compiler.build import Build
+from schuss.compiler.runtime.guards import MemoryGuard, slot_of
+from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
 
-__all__ = ["Variant"]
+__all__ = ["Specialization"]
 
 
 class _OpaqueRule:
@@ -35,7 +35,7 @@ _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
 
-class Variant:
+class Specialization:
     """A program with what has to hold for it, and what follows a run.
 
     The checks come before every call, so they go through lists in C's speed where they can.
@@ -43,14 +43,15 @@ class Variant:
 
     def __init__(
         self,
-        program: Program,
+        build: Build,
         tracer: Tracer,
         gradients: list[tuple[Tensor, Tensor | None]],
         structure: Any,
         wanted: list[bool],
         numbers: list[float],
     ) -> None:
-        self.program = program
+        self.build = build
+        program = self.program = build.program
         self.gradients = gradients
         self.structure = structure
         self.wanted = wanted
@@ -70,14 +71,14 @@ class Variant:
         ]
         self._differentiable = [t.requires_grad for t in self._tensors]
         self._graded = [t for t, _ in [*self._exact, *self._some]]
-        self._watch = Watch()
+        self._memory_guard = MemoryGuard()
         self._sources_seen: list[Any] | None = None
 
     def fits(self) -> bool:
         """Return whether the program may be used as things are now; read its numbers anew."""
         if list(map(_MODE, self._modules)) != self._modes:
             return False
-        if not self._watch.unchanged():
+        if not self._memory_guard.holds():
             fits = (
                 all(t.grad is g for t, g in self._exact)
                 and all((t.grad is not None) is some for t, some in self._some)
@@ -87,7 +88,7 @@ class Variant:
                 return False
             words = [(slot_of(t, "grad"), id(t.grad)) for t in self._graded]
             words += [(slot_of(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors]
-            self._watch.set(words)
+            self._memory_guard.set(words)
         sources = [read() for read in self._sources]
         if sources != self._sources_seen or self.program.numbers_from is not self._mark:
             if any(check() != expected for check, expected in self._guards):
@@ -121,4 +122,4 @@ class Variant:
             tensor.stamp = next_stamp()
         if self.structure is LEAF:
             return tensors[0]
-        return rebuild(self.structure, iter(tensors))
+        return unflatten(self.structure, iter(tensors))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.functions.activations import gelu, softplus
 from schuss.functions.creation import (
     arange,
@@ -84,7 +83,7 @@ from schuss.functions.shapes import (
     trace,
     unstack,
 )
-from schuss.functions.softmax import log_softmax, logsumexp, softmax
+from schuss.functions.softmaxes import log_softmax, logsumexp, softmax
 from schuss.functions.sorting import (
     gather,
     median,

@@ -54,7 +54,7 @@ def _slope(x: Array, below: Any) -> Any:
     return np.greater(x, zero) + np.less_equal(x, zero) * below
 
 
-def _leaky_value(x: Array, slope: float) -> Array:
+def _leaky_value(x: Array, slope: float) -> Any:
     above, below = _pieces(x)
     return above + below * number(slope, x.dtype)
 
@@ -76,7 +76,7 @@ def _exponential_value(x: Array, alpha: float, rate: float) -> tuple[Array, Any]
 
 def _exponential_to_x(
     g: Array, y: Array, x: Array, alpha: float, rate: float, kept: list[Array]
-) -> Array:
+) -> Any:
     return g * _slope(x, (kept[0] + number(1.0, x.dtype)) * number(alpha * rate, x.dtype))
 
 
@@ -110,7 +110,7 @@ def _mish_value(x: Array) -> tuple[Array, Any, Any]:
     return x * share, power, share
 
 
-def _mish_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Array:
+def _mish_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Any:
     power, share = kept
     one, kind = number(1.0, x.dtype), x.dtype
     n = power * (power + number(2.0, kind)) + number(2.0, kind)

@@ -9,7 +9,7 @@ import numpy as np
 from schuss.core import Array, Tensor, leaf
 from schuss.functions.activations import softplus_parts
 from schuss.functions.elementwise import clip
-from schuss.functions.softmax import below_largest
+from schuss.functions.softmaxes import below_largest
 from schuss.primitives.axes import EVERY_AXIS
 from schuss.primitives.elementwise import add, exp, log, multiply, negative, subtract
 from schuss.primitives.fused import fused
@@ -103,7 +103,7 @@ def _binary_value(x: Array, target: Array) -> tuple[Any, Any]:
     return (np.maximum(x, number(0.0, x.dtype)) - x * target) + np.log1p(e), e
 
 
-def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array]) -> Array:
+def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array]) -> Any:
     # sigmoid(x) - target, such that what is left of them keeps its digits.
     (e,) = kept
     above, share = x > 0.0, e / (e + number(1.0, x.dtype))

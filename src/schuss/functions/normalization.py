@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from schuss.core import Array, Tensor
@@ -56,7 +58,7 @@ def _standardize_value(
     return y, y, deviation
 
 
-def _standardize_to_x(g: Array, axes: Axes, y: Array, deviation: Array) -> Array:
+def _standardize_to_x(g: Array, axes: Axes, y: Array, deviation: Array) -> Any:
     error = g - y * mean_along(g * y, axes)
     error -= mean_along(g, axes)
     error /= deviation

@@ -1,6 +1,6 @@
-"""How a primitive says what its native code is: the kinds of lowering faces.
+"""Kinds of lowering: how a primitive says what its native code is.
 
-A face describes; the compiler turns descriptions into loops. This module imports nothing of
+A lowering describes; the compiler turns descriptions into loops. This module imports nothing of
 Schuss, so that the primitives can use it.
 """
 
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "ROWS",
+    "SEGMENT_SUM",
     "VIEW",
+    "WIDE_SUM",
     "Elementwise",
-    "Face",
     "Kernel",
+    "Lowering",
     "Reduction",
     "Regions",
-    "Rows",
+    "SegmentSum",
     "View",
 ]
 
@@ -82,7 +83,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Rows:
+class SegmentSum:
     """Rows that are each a sum of some of the first input's, as the second one lists them.
 
     They are summed where a loop needs them, a few at a time; see `kernels.segment_sum`.
@@ -90,5 +91,9 @@ class Rows:
 
 
 VIEW = View()
-ROWS = Rows()
-Face = Elementwise | View | Regions | Reduction | Kernel | Rows
+SEGMENT_SUM = SegmentSum()
+Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum
+
+
+# From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.
+WIDE_SUM = 1024

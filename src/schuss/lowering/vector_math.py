@@ -1,4 +1,4 @@
-"""Exponentials and their relatives as straight lines of arithmetic that vectorise.
+"""Elementary functions (exp, log, tanh, erf, ...) as straight-line arithmetic that vectorises.
 
 The polynomials are near-minimax fits (Chebyshev), computed with 40 digits. What is not worth an
 inline form calls the C library.

@@ -1,4 +1,4 @@
-"""Writing functions over vectors of one length: masks, loads, stores, and transpositions."""
+"""LLVM IR over vectors of one length: masks, loads, stores, and transpositions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schuss.lowering.ir_builder import F32, F64, Function, Scalar
 
-__all__ = ["SIZE", "SUFFIX", "Vector", "VectorWriter"]
+__all__ = ["SIZE", "SUFFIX", "Vector", "VectorEmitter"]
 
 SIZE = {F32: 4, F64: 8}
 SUFFIX = {F32: "f32", F64: "f64"}
@@ -35,7 +35,7 @@ class Vector:
         return f"v{self.lanes}{SUFFIX[self.kind]}"
 
 
-class VectorWriter(Function):
+class VectorEmitter(Function):
     """A function over vectors of one shape."""
 
     def __init__(self, name: str, parameters: list[str], shape: Vector) -> None:
@@ -89,7 +89,7 @@ class VectorWriter(Function):
         s = self.shape
         distance = s.lanes // 2
         while distance:
-            turned = list(rows)
+            transposed = list(rows)
             for i in range(s.lanes):
                 if i & distance:
                     continue
@@ -100,9 +100,9 @@ class VectorWriter(Function):
                         f"i32 {lane - distance + s.lanes + own if lane & distance else lane + own}"
                         for lane in range(s.lanes)
                     )
-                    turned[place] = self.vector(
+                    transposed[place] = self.vector(
                         f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>"
                     )
-            rows = turned
+            rows = transposed
             distance //= 2
         return rows

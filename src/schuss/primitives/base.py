@@ -24,7 +24,7 @@ from schuss.core import (
     supported_dtype,
     to_array,
 )
-from schuss.lowering.kinds import Elementwise, Face
+from schuss.lowering.kinds import Elementwise, Lowering
 from schuss.values.numbers import as_operand
 
 __all__ = [
@@ -88,13 +88,13 @@ class Primitive:
         value: Callable[..., Any],
         shape: Callable[..., Spec],
         derivative: Sequence[Rule | None] | Rule | NotDifferentiable,
-        lower: Face,
+        lower: Lowering,
         variadic: bool = False,
     ) -> None:
         if name in REGISTRY:
             raise ValueError(f"Primitive {name}: expected a new name, got one that is taken.")
-        faces = callable(value) and callable(shape) and derivative is not None
-        if not faces or not isinstance(lower, Face):
+        lowerings = callable(value) and callable(shape) and derivative is not None
+        if not lowerings or not isinstance(lower, Lowering):
             raise ValueError(f"Primitive {name}: expected every face, got one that is missing.")
         self.name = name
         self.value = value
@@ -258,8 +258,8 @@ def unary(
 ) -> Unary:
     """Define an elementwise primitive of one input, and return the function that applies it."""
     rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
-    face = Elementwise(lower, cost=cost)
-    primitive = Primitive(name, value=value, shape=shape, derivative=rules, lower=face)
+    lowering = Elementwise(lower, cost=cost)
+    primitive = Primitive(name, value=value, shape=shape, derivative=rules, lower=lowering)
     differentiable = primitive.differentiable
 
     def function(x: Any) -> Tensor:
@@ -301,8 +301,8 @@ def binary(
     doc: str,
 ) -> Binary:
     """Define an elementwise primitive of two inputs, and return the function that applies it."""
-    face = Elementwise(lower, cost=cost)
-    primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=face)
+    lowering = Elementwise(lower, cost=cost)
+    primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=lowering)
     differentiable = primitive.differentiable
 
     def function(x: TensorLike, y: TensorLike) -> Tensor:

@@ -1,4 +1,4 @@
-"""Gradients that a step leaves behind without putting them together.
+"""Deferred gradients: those of tables, which a step leaves without computing the whole array.
 
 A compiled step leaves each parameter's gradient in `.grad`. That of a table is made of few rows,
 which the rule of descent reads as they are; to write the whole table at every step would take as
@@ -13,13 +13,13 @@ from typing import Any
 
 from schuss.core import Array, Tensor, new_object
 
-__all__ = ["Leftover", "Scattered", "leave", "left_behind", "put_together"]
+__all__ = ["DeferredArray", "DeferredTensor", "defer", "deferred_leaf", "materialize"]
 
 _slot: Any = Tensor.array  # type: ignore[misc]  # the descriptor of the slot
 
 
-class Scattered:
-    """Stands for an array until it is put together.
+class DeferredArray:
+    """Stands for an array that has not been computed yet.
 
     Args:
         compute: returns the array, of what the last run left.
@@ -31,38 +31,38 @@ class Scattered:
         self.compute = compute
 
 
-class Leftover(Tensor):
-    """A tensor whose array may not have been put together yet."""
+class DeferredTensor(Tensor):
+    """A tensor whose array may not have been computed yet."""
 
     __slots__ = ()
 
     @property
     def array(self) -> Array:
         """The array itself."""
-        return put_together(self)
+        return materialize(self)
 
     @array.setter
     def array(self, value: Any) -> None:
         _slot.__set__(self, value)
 
 
-def put_together(tensor: Tensor) -> Array:
-    """Return the array of a tensor that may have been left in its parts."""
+def materialize(tensor: Tensor) -> Array:
+    """Return the array of a tensor, computed now if it was deferred."""
     held = _slot.__get__(tensor)
-    if type(held) is Scattered:
+    if type(held) is DeferredArray:
         held = held.compute()
         _slot.__set__(tensor, held)
     return held  # type: ignore[no-any-return]  # the slot's
 
 
-def leave(tensor: Tensor, parts: Scattered | Array) -> None:
-    """Let a tensor be what the last run left, from now on."""
-    _slot.__set__(tensor, parts)
+def defer(tensor: Tensor, array: DeferredArray | Array) -> None:
+    """Let a tensor be what is computed of the parts that the last run left."""
+    _slot.__set__(tensor, array)
 
 
-def left_behind(array: Array) -> Leftover:
+def deferred_leaf(array: Array) -> DeferredTensor:
     """Return a leaf that holds `array`, for now."""
-    made: Leftover = new_object(Leftover)
+    made: DeferredTensor = new_object(DeferredTensor)
     made.array = array
     made.requires_grad = False
     made.grad = None

@@ -18,7 +18,7 @@ from schuss.core import (
     int64,
     leaf,
 )
-from schuss.lowering.kinds import ROWS, Kernel
+from schuss.lowering.kinds import SEGMENT_SUM, Kernel
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
@@ -121,11 +121,11 @@ def _row_lists_value(indices: Array, *, rows: int) -> Array:
 # For each row its first position, then for each position the next one of the same row; -1 ends a
 # list. Positions come in their order.
 _row_lists = Primitive(
-    "row_lists",
+    "segment_lists",
     value=_row_lists_value,
     shape=lambda indices, *, rows: ((rows + math.prod(indices[0]),), int32),
     derivative=NOT_DIFFERENTIABLE,
-    lower=Kernel("row_lists"),
+    lower=Kernel("segment_lists"),
 )
 
 
@@ -144,11 +144,11 @@ def _row_sums_value(g: Array, lists: Array, *, shape: tuple[int, ...]) -> Array:
 
 
 _row_sums = Primitive(
-    "row_sums",
+    "segment_sum",
     value=_row_sums_value,
     shape=lambda g, lists, *, shape: (shape, g[1]),
     derivative=NOT_DIFFERENTIABLE,
-    lower=ROWS,
+    lower=SEGMENT_SUM,
 )
 
 _row_marks = Primitive(
@@ -158,7 +158,7 @@ _row_marks = Primitive(
     ).copy(),
     shape=lambda lists, *, shape: (shape, bool_),
     derivative=NOT_DIFFERENTIABLE,
-    lower=ROWS,
+    lower=SEGMENT_SUM,
 )
 
 
@@ -366,4 +366,3 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
 
 getitem.primitive = _gather  # type: ignore[attr-defined]
 argsort.primitive = _argsort  # type: ignore[attr-defined]
-Tensor.__getitem__ = getitem  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ class _Own(threading.local):
     def __init__(self) -> None:
         self.bits = np.random.Philox()
         self.key, self.counter = np.zeros(2, np.uint64), np.zeros(4, np.uint64)
-        self.state = {
+        self.state: Any = {
             "bit_generator": "Philox",
             "state": {"key": self.key, "counter": self.counter},
             "buffer": np.zeros(4, np.uint64),

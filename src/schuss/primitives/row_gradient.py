@@ -9,7 +9,7 @@ import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
 from schuss.primitives.base import REGISTRY, apply
-from schuss.primitives.deferred import Leftover, Scattered, leave, put_together
+from schuss.primitives.deferred import DeferredArray, DeferredTensor, defer, materialize
 from schuss.primitives.elementwise import add, multiply
 from schuss.primitives.index_template import ROWS_BY_INDEX
 from schuss.primitives.movement import concat, reshape
@@ -17,7 +17,7 @@ from schuss.primitives.movement import concat, reshape
 __all__ = ["RowGradient", "assign_rows", "has_rows", "row_gradient"]
 
 
-class RowGradient(Leftover):
+class RowGradient(DeferredTensor):
     """A gradient that knows its rows; whoever asks for its array sees the whole table.
 
     Attributes:
@@ -35,12 +35,12 @@ class RowGradient(Leftover):
     @property
     def array(self) -> Array:
         """The whole table."""
-        return put_together(self)
+        return materialize(self)
 
     @array.setter
     def array(self, value: Any) -> None:
         self.rows = None
-        leave(self, value)
+        defer(self, value)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -55,7 +55,7 @@ class RowGradient(Leftover):
     def __add__(self, other: Any) -> Tensor:
         if type(other) is not RowGradient or self.rows is None or other.rows is None:
             return add(self, other)
-        rows = concat([reshape(g.rows, (-1,)) for g in (self, other)])
+        rows = concat([reshape(self.rows, (-1,)), reshape(other.rows, (-1,))])
         values = [reshape(g.values, (-1, *self.shape[1:])) for g in (self, other)]
         return row_gradient(concat(values), rows, self.shape)
 
@@ -87,7 +87,7 @@ class RowGradient(Leftover):
 
     def marks(self) -> Tensor:
         """Return for each element of the table whether its row is one of `rows`."""
-        lists = apply(REGISTRY["row_lists"], (self.rows,), {"rows": self.shape[0]})
+        lists = apply(REGISTRY["segment_lists"], (self.rows,), {"rows": self.shape[0]})
         return apply(REGISTRY["row_marks"], (lists,), {"shape": self.shape})
 
 
@@ -100,9 +100,9 @@ def row_gradient(values: Tensor, rows: Tensor, shape: tuple[int, ...]) -> RowGra
     made.grad = made.node = None
     made.stamp = 0
     if TRACER.get() is None:
-        leave(made, Scattered(lambda: _table(values, rows, shape).array))
+        defer(made, DeferredArray(lambda: _table(values, rows, shape).array))
     else:
-        leave(made, _table(values, rows, shape).array)
+        defer(made, _table(values, rows, shape).array)
     return made
 
 

@@ -129,7 +129,7 @@ class NativeSteps:
             weight = columns[-1] if self._weighted else None
             return step(columns[: self._inputs], columns[self._inputs], weight, watched=True)
 
-        self._compiled = Compiled(flat, aside=True)
+        self._compiled = Compiled(flat, on_demand=True)
         columns = [*examples.inputs, examples.y]
         self._data = in_memory(columns if examples.weight is None else [*columns, examples.weight])
         self._seconds = _CALL_SECONDS
@@ -154,7 +154,7 @@ class NativeSteps:
                 each = [self._one(rows, number, before) for number, rows in enumerate(index)]
                 losses, figures = (np.array(parts) for parts in zip(*each, strict=True))
             else:
-                found = self._compiled.scan(self._data, index, before=before, asked=watched)
+                found = self._compiled.scan(self._data, index, before=before, requested=watched)
                 losses, figures = (part.array for part in found)
         except TraceError as error:
             if self._otherwise is not None:

@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.codegen.skip_rows import Rest
+from schuss.compiler.codegen.skip_rows import UnchangedRows
 
 ROWS, WIDTH = 1000, 48
 RULES: dict[str, Callable[[Any], Any]] = {
@@ -96,12 +96,12 @@ def test_an_epsilon_that_becomes_zero() -> None:
 def test_which_rules_leave_rows_at_rest(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCHUSS_CACHE", "/nonexistent")
     found = []
-    begin = Rest.__init__
+    begin = UnchangedRows.__init__
 
-    def noted(self: Rest, nest: Any) -> None:
-        begin(self, nest)
+    def noted(self: UnchangedRows, *given: Any) -> None:
+        begin(self, *given)
         found.append(self.exists)
 
-    monkeypatch.setattr(Rest, "__init__", noted)
+    monkeypatch.setattr(UnchangedRows, "__init__", noted)
     train(rule, True)
     assert found[-1] is (rule in RESTING)

@@ -19,8 +19,8 @@ def names_of(function: Any, *shapes: tuple[int, ...]) -> tuple[list[str], bool]:
     xs = [ss.tensor(DATA.normal(size=shape).astype("f4")) for shape in shapes]
     pairs = zip(compiled(*xs), function(*xs), strict=True)
     agree = all(np.allclose(a.array, b.array, rtol=1e-6, atol=1e-7) for a, b in pairs)
-    (variants,) = compiled._variants.values()
-    return [name for name, _ in variants[0].program.design.module.stages], agree
+    (specializations,) = compiled._specializations.values()
+    return [name for name, _ in specializations[0].build.compilation.module.stages], agree
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 import schuss as ss
 from schuss.compiler.kernels import packed_gemm
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32, F64
 from schuss.native import target
 
@@ -33,7 +33,7 @@ SHAPES = [
 @pytest.fixture(autouse=True)
 def _chosen_threads() -> Iterator[None]:
     yield
-    Chooser.always = None
+    ThreadTuner.always = None
 
 
 def product(mode: str) -> ss.compile:
@@ -72,7 +72,7 @@ def test_equals_the_definition_on_any_number_of_threads(
     compiled = product(mode)
     found = []
     for count in (1, 2, 3, 8):
-        Chooser.always = count
+        ThreadTuner.always = count
         found.append(compiled(*map(ss.tensor, arrays)).numpy())
     scale = np.sqrt(shape[2]) * (1e-5 if dtype == "float32" else 1e-14)
     np.testing.assert_allclose(found[0], expected(arrays, mode), atol=scale)

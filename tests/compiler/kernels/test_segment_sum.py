@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.schedule import schedule
 
 RULES = {
@@ -25,10 +25,10 @@ RULES = {
 
 @pytest.fixture(autouse=True)
 def _restore(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     yield
-    Chooser.always = None
+    ThreadTuner.always = None
 
 
 def make(rule: str, rows: int, width: int, clip: bool = False) -> tuple[Any, Any]:
@@ -73,7 +73,7 @@ def test_compiled_equals_eager_for_any_number_of_threads(rule: str, rows: int, w
     expected = run(rule, rows, width, compiled=False)
     found = []
     for count in (1, 2, 3, 8):
-        Chooser.always = count
+        ThreadTuner.always = count
         found.append(run(rule, rows, width, compiled=True))
     for got, wanted in zip(found[0], expected, strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-12)
@@ -130,6 +130,6 @@ def test_the_update_sums_the_rows_itself() -> None:
     x, y = batches(700)[0]
     called(x, y)
     lines = str(called.graph(x, y)).splitlines()
-    (sums,) = [line for line in lines if "row_sums" in line]
+    (sums,) = [line for line in lines if "segment_sum" in line]
     assert sums.endswith("float64[700, 50]  (a few rows at a time)")
-    assert any(line.startswith("leave ") for line in lines)
+    assert any(line.startswith("defer ") for line in lines)

@@ -11,13 +11,15 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.passes import layout_assignment
-from schuss.compiler.pipeline import Design
+from schuss.compiler.pipeline import Compilation
 from schuss.nn import functional as F
 
 ROWS, INNER, UNITS = 50, 40, 96
 
 
-def stepped(body: Callable[..., ss.Tensor]) -> tuple[Design, list[np.ndarray], list[np.ndarray]]:
+def stepped(
+    body: Callable[..., ss.Tensor],
+) -> tuple[Compilation, list[np.ndarray], list[np.ndarray]]:
     """Return the design of a step, and its weights after two of them, eager and compiled."""
     results = []
     for is_compiled in (False, True):
@@ -42,13 +44,13 @@ def stepped(body: Callable[..., ss.Tensor]) -> tuple[Design, list[np.ndarray], l
         run = compile(step) if is_compiled else step
         losses = [run(x).array for _ in range(2)]
         results.append([*losses, *[np.array(p.array) for p in parameters]])
-    (program,) = run._programs.values()  # type: ignore[attr-defined]  # the compiled one
-    return program.design, *results
+    (program,) = run._builds.values()  # type: ignore[attr-defined]  # the compiled one
+    return program.compilation, *results
 
 
-def is_by_units(design: Design) -> bool:
+def is_by_units(compilation: Compilation) -> bool:
     """Whether the first layer's values have a row for each unit."""
-    (first, *_) = [s.nodes[0] for s in design.plan.stages if s.nodes[0].op == "matmul"]
+    (first, *_) = [s.nodes[0] for s in compilation.plan.stages if s.nodes[0].op == "matmul"]
     return first.shape == (UNITS, ROWS)
 
 
@@ -66,8 +68,8 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_layer_is_transposed_and_stays_the_same(name: str) -> None:
-    design, expected, got = stepped(BODIES[name])
-    assert is_by_units(design)
+    compilation, expected, got = stepped(BODIES[name])
+    assert is_by_units(compilation)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
@@ -84,13 +86,13 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_would_take_copies_is_left_as_it_is(name: str) -> None:
-    design, expected, got = stepped(OTHERS[name])
-    assert not is_by_units(design)
+    compilation, expected, got = stepped(OTHERS[name])
+    assert not is_by_units(compilation)
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
 def test_many_rows_stay_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout_assignment, "_MOST_ROWS", 0)
-    design, _, _ = stepped(BODIES["relu"])
-    assert not is_by_units(design)
+    compilation, _, _ = stepped(BODIES["relu"])
+    assert not is_by_units(compilation)

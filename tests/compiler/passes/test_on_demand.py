@@ -11,8 +11,8 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import pipeline
 from schuss.compiler.compiled import Compiled
-from schuss.compiler.runtime.thread_tuner import Chooser
-from schuss.compiler.schedule.fusion import fuse
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
+from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.nn import functional as F
 from schuss.optim.clip import get_total_norm
 
@@ -26,7 +26,7 @@ ASKED = np.arange(12) % 4 == 1
 @pytest.fixture(autouse=True)
 def _chosen_threads() -> Any:
     yield
-    Chooser.always = None
+    ThreadTuner.always = None
 
 
 def _made(*, figures: bool, width: int = 16, clipped: bool = False) -> tuple[nn.Module, Any, Any]:
@@ -64,10 +64,12 @@ def test_the_rest_is_the_same_to_the_last_bit(width: int, clipped: bool) -> None
     model, rule, step = _made(figures=False, width=width, clipped=clipped)
     losses = Compiled(step).scan((X, Y), INDEX).array
     figures = []
-    for count, asked in ((1, None), (1, ASKED), (2, ASKED), (3, np.zeros(12, bool))):
-        Chooser.always = count
+    for count, requested in ((1, None), (1, ASKED), (2, ASKED), (3, np.zeros(12, bool))):
+        ThreadTuner.always = count
         other, its_rule, step = _made(figures=True, width=width, clipped=clipped)
-        found, (norms, moves) = Compiled(step, aside=True).scan((X, Y), INDEX, asked=asked)
+        found, (norms, moves) = Compiled(step, on_demand=True).scan(
+            (X, Y), INDEX, requested=requested
+        )
         np.testing.assert_array_equal(found.array, losses)
         for a, b in zip(_weights(other, its_rule), _weights(model, rule), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -80,8 +82,8 @@ def test_figures_are_those_of_eager_steps() -> None:
     _, _, step = _made(figures=True)
     expected = [step(ss.tensor(X[rows]), ss.tensor(Y[rows]))[1] for rows in INDEX]
     _, _, step = _made(figures=True)
-    compiled = Compiled(step, aside=True)
-    _, got = compiled.scan((X, Y), INDEX[:6], asked=ASKED[:6])
+    compiled = Compiled(step, on_demand=True)
+    _, got = compiled.scan((X, Y), INDEX[:6], requested=ASKED[:6])
     for place in np.flatnonzero(ASKED[:6]):
         np.testing.assert_allclose([g.array[place] for g in got], expected[place], rtol=1e-4)
     # A call computes everything.
@@ -91,22 +93,22 @@ def test_figures_are_those_of_eager_steps() -> None:
 
 
 def test_steps_of_several_programs_get_what_they_are_asked_for() -> None:
-    def run(asked: Any) -> np.ndarray:
+    def run(requested: Any) -> np.ndarray:
         model, _, step = _made(figures=True)
 
         def before(number: int) -> None:
             # Without dropout, the trace is another.
             model[3].p = 0.2 if number % 3 else 0.0
 
-        compiled = Compiled(step, aside=True)
-        return compiled.scan((X, Y), INDEX, before=before, asked=asked)[1][1].array
+        compiled = Compiled(step, on_demand=True)
+        return compiled.scan((X, Y), INDEX, before=before, requested=requested)[1][1].array
 
     np.testing.assert_array_equal(run(ASKED)[ASKED], run(None)[ASKED])
 
 
 def test_what_the_rest_needs_anyway_is_returned_at_every_step() -> None:
-    compiled = Compiled(lambda x: (x * 2.0, x * 2.0), aside=True)
-    twice, again = compiled.scan(X, INDEX, asked=np.zeros(12, bool))
+    compiled = Compiled(lambda x: (x * 2.0, x * 2.0), on_demand=True)
+    twice, again = compiled.scan(X, INDEX, requested=np.zeros(12, bool))
     np.testing.assert_array_equal(again.array, 2.0 * X[INDEX])
     np.testing.assert_array_equal(twice.array, again.array)
 
@@ -115,18 +117,18 @@ def test_the_rest_is_the_very_code_that_it_is_alone(monkeypatch: pytest.MonkeyPa
     plans = []
 
     def noted(*given: Any) -> Any:
-        plans.append(fuse(*given))
+        plans.append(plan_stages(*given))
         return plans[-1]
 
-    monkeypatch.setattr(pipeline, "fuse", noted)
+    monkeypatch.setattr(pipeline, "plan_stages", noted)
     for figures in (False, True):
         _, _, step = _made(figures=figures, width=24)
-        Compiled(step, aside=figures).scan((X, Y), INDEX[:1])
+        Compiled(step, on_demand=figures).scan((X, Y), INDEX[:1])
     alone, beside = (
         [
             (stage.shape, stage.axes, [(n.op, n in plan.stored) for n in stage.nodes])
             for stage in plan.stages
-            if not stage.aside
+            if not stage.on_demand
         ]
         for plan in plans
     )

@@ -25,8 +25,8 @@ def picked(x: ss.Tensor, y: ss.Tensor) -> ss.Tensor:
 def ops_of(function, *arguments) -> list[str]:
     step = compile(function)
     step(*arguments)
-    (program,) = step._programs.values()
-    return [n.op for s in program.design.plan.stages for n in s.nodes]
+    (program,) = step._builds.values()
+    return [n.op for s in program.compilation.plan.stages for n in s.nodes]
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32])

@@ -13,7 +13,7 @@ from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.compiled import Compiled
 from schuss.compiler.graph.graph import Graph, Node, constant, result
-from schuss.compiler.runtime.artifact import Image, Place, View
+from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import REGISTRY, Primitive, elementwise_shape
 
@@ -28,8 +28,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def was_designed(compiled: Compiled) -> bool:
     """Whether the passes of the compiler ran for the only program of a function."""
-    (program,) = compiled._programs.values()
-    return program._design is not None
+    (program,) = compiled._builds.values()
+    return not program.is_from_cache
 
 
 def both_ways(make: Any) -> list[Any]:
@@ -102,8 +102,8 @@ def test_gradients_that_are_left_in_parts() -> None:
     agree(both_ways(make))
     step, run = make()
     run()
-    (program,) = step._programs.values()
-    assert program.image.left
+    (program,) = step._builds.values()
+    assert program.program.artifact.deferred
 
 
 def test_constants_numbers_and_returned_states() -> None:
@@ -130,12 +130,12 @@ def test_what_is_set_aside() -> None:
     x = ss.tensor(np.arange(24, dtype=np.float32).reshape(6, 4))
 
     def make() -> Any:
-        f = Compiled(lambda x: (x.sum(), ss.exp(-x).sum()), aside=True)
+        f = Compiled(lambda x: (x.sum(), ss.exp(-x).sum()), on_demand=True)
 
         def run() -> list[Any]:
-            asked = np.array([True, False, True])
-            main, aside = f.scan(x, np.arange(6).reshape(3, 2), asked=asked)
-            return [main.array, aside.array[asked]]
+            requested = np.array([True, False, True])
+            main, on_demand = f.scan(x, np.arange(6).reshape(3, 2), requested=requested)
+            return [main.array, on_demand.array[requested]]
 
         return f, run
 
@@ -183,7 +183,7 @@ def test_large_constants_are_not_kept_twice(cache: Path) -> None:
 
 
 def test_an_image_is_read_as_it_was_written() -> None:
-    image = Image(
+    artifact = Artifact(
         code="name",
         symbols=["exp"],
         scan="text",
@@ -192,13 +192,13 @@ def test_an_image_is_read_as_it_was_written() -> None:
         scratch=0,
         flops=7,
         checks_indices=True,
-        is_shared=False,
+        is_parallel=False,
         numbers=[64],
         outputs=[Place("state", 0), Place("arena", 128)],
         constants=[(64, b"\x00\xff")],
-        left={2: ("row_sums", [View("<f4", [2, 3], 64, [12, 4])])},
+        deferred={2: ("segment_sum", [View("<f4", [2, 3], 64, [12, 4])])},
     )
-    assert Image.from_bytes(image.to_bytes()) == image
+    assert Artifact.from_bytes(artifact.to_bytes()) == artifact
 
 
 def fingerprint(primitive: Any, attributes: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.graph.graph import Graph, GraphError, Node
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.schedule import schedule
 from schuss.native import target
 from schuss.nn import functional as F
@@ -41,14 +41,14 @@ def make(seed: int = 0) -> tuple[nn.Module, Any]:
 
 
 def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     x = DATA.normal(size=(200, 30)).astype("f4")
     y = DATA.integers(0, 5, 200)
     index = DATA.integers(0, 200, (5, 33))
     results = []
     for count in (1, 2, 3, 8):
-        monkeypatch.setattr(Chooser, "always", count)
+        monkeypatch.setattr(ThreadTuner, "always", count)
         model, step = make()
         losses = [step(x[:64], y[:64]).array, step.scan((x, y), index).array]
         weights = [np.array(v.array) for v in model.state_dict().values()]
@@ -63,19 +63,19 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch: pytest.Monk
 def test_scattered_rows_do_not_depend_on_the_number_of_threads(
     shape: tuple[int, ...], count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
     weight = ss.tensor(DATA.normal(size=shape).astype("f4"), requires_grad=True)
     index = ss.tensor(DATA.integers(-shape[0], shape[0], (30, 4)))
-    share = ss.tensor(DATA.normal(size=(30, 4, *shape[1:])).astype("f4"))
+    partition = ss.tensor(DATA.normal(size=(30, 4, *shape[1:])).astype("f4"))
 
     def gradient(w: Any, i: Any, g: Any) -> Any:
         return ss.grad(lambda w: (w[i] * g).sum())(w)
 
-    expected = gradient(weight, index, share).array
+    expected = gradient(weight, index, partition).array
     for threads in (1, count):
-        monkeypatch.setattr(Chooser, "always", threads)
-        got = compile(gradient)(weight, index, share).array
+        monkeypatch.setattr(ThreadTuner, "always", threads)
+        got = compile(gradient)(weight, index, partition).array
         if threads == 1:
             np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
             expected = got
@@ -86,7 +86,7 @@ def test_scattered_rows_do_not_depend_on_the_number_of_threads(
 def test_lanes_do_not_depend_on_the_number_of_threads(
     axis: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "QUICK", 0)
+    monkeypatch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
 
     def along(x: Any) -> Any:
@@ -99,7 +99,7 @@ def test_lanes_do_not_depend_on_the_number_of_threads(
     for shape in ((7, 5, 3), (1, 4, 6), (0, 2, 3) if axis else (2, 0, 3)):
         x = ss.tensor(DATA.normal(size=shape))
         for count in (1, 2, 3):
-            monkeypatch.setattr(Chooser, "always", count)
+            monkeypatch.setattr(ThreadTuner, "always", count)
             for got, expected in zip(compile(along)(x), along(x), strict=True):
                 np.testing.assert_allclose(got.array, expected.array, rtol=1e-12, atol=1e-12)
 
@@ -111,8 +111,8 @@ def compiled_from_disk() -> bool:
     f = compile(lambda x: ss.exp(x) * 1.2345)
     out = f(ss.tensor([0.0, 1.0]))
     np.testing.assert_allclose(out.array, np.exp([0.0, 1.0]) * 1.2345, rtol=1e-6)
-    (made,) = list(f._programs.values())
-    return bool(made.library.from_disk)
+    (made,) = list(f._builds.values())
+    return bool(made.program.library.from_disk)
 
 
 def test_the_second_time_comes_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,8 +199,8 @@ def test_temporaries_share_memory() -> None:
     f = compile(deep)
     x = ss.randn(1000)
     np.testing.assert_allclose(f(x).array, deep(x).array, rtol=1e-6)
-    (made,) = list(f._programs.values())
-    assert made.design.memory.nbytes < made.design.memory.temporary / 4
+    (made,) = list(f._builds.values())
+    assert made.compilation.memory.nbytes < made.compilation.memory.temporary / 4
 
 
 def test_calls_leave_nothing_behind() -> None:
@@ -247,7 +247,7 @@ def test_large_products_are_shared_and_right(
         f = compile(lambda a, b: ss.matmul(a.T, b.T))
         results = []
         for count in (1, 3):
-            monkeypatch.setattr(Chooser, "always", count)
+            monkeypatch.setattr(ThreadTuner, "always", count)
             results.append(f(ss.tensor(a.T), ss.tensor(b.T)).array)
         np.testing.assert_allclose(results[0], x @ y, rtol=1e-12, atol=1e-12)
         np.testing.assert_array_equal(results[0], results[1])
@@ -266,7 +266,7 @@ def test_old_variants_are_forgotten() -> None:
     f = compile(lambda x, factor: x * float(factor))
     for i in range(20):
         assert f(ss.ones(1), i * 0.5).tolist() == [i * 0.5]
-    ((variants),) = f._variants.values()
-    assert len(variants) == 16
+    ((specializations),) = f._specializations.values()
+    assert len(specializations) == 16
     gc.collect()
-    assert len(f._programs) == 16
+    assert len(f._builds) == 16

@@ -11,7 +11,7 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.runtime import guards
-from schuss.compiler.runtime.guards import Watch, address_of, references_to, slot_of
+from schuss.compiler.runtime.guards import MemoryGuard, address_of, references_to, slot_of
 from schuss.core import leaf
 from schuss.nn import functional as F
 
@@ -24,8 +24,8 @@ def test_an_address_is_the_arrays_own() -> None:
 
 def test_a_watch_sees_slots_and_references() -> None:
     tensor = leaf(np.zeros(3))
-    watch = Watch()
-    assert not watch.unchanged()
+    watch = MemoryGuard()
+    assert not watch.holds()
 
     def arm() -> None:
         words = [(slot_of(tensor, name), id(getattr(tensor, name))) for name in ("array", "grad")]
@@ -34,30 +34,30 @@ def test_a_watch_sees_slots_and_references() -> None:
     arm()
     if slot_of(tensor, "array") is None:
         pytest.skip("this Python keeps slots elsewhere")
-    assert watch.unchanged()
+    assert watch.holds()
     tensor.grad = leaf(np.zeros(3))
-    assert not watch.unchanged()
+    assert not watch.holds()
     arm()
-    assert watch.unchanged()
+    assert watch.holds()
     before = tensor.array
     tensor.array = np.zeros(3)
-    assert not watch.unchanged()
+    assert not watch.holds()
     tensor.array = before
-    assert watch.unchanged()
+    assert watch.holds()
     place = references_to(id(before))
     count = guards.ctypes.c_int64.from_address(place or 0).value
     watch.set([(place, count)])
-    assert watch.unchanged()
+    assert watch.holds()
     alias = before
-    assert not watch.unchanged()
+    assert not watch.holds()
     del alias
-    assert watch.unchanged()
+    assert watch.holds()
 
 
 def test_what_cannot_be_found_counts_as_changed() -> None:
-    watch = Watch()
+    watch = MemoryGuard()
     watch.set([(None, 0)])
-    assert not watch.unchanged()
+    assert not watch.holds()
 
 
 @pytest.mark.parametrize("found", [True, False])

@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss.compiler import compile
 from schuss.compiler.runtime import thread_pool
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.threads import usable_cores
 
 
@@ -28,7 +28,7 @@ def _own_core() -> Iterator[None]:
 
 def run(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a program that all threads share."""
-    monkeypatch.setattr(Chooser, "always", size)
+    monkeypatch.setattr(ThreadTuner, "always", size)
     x = np.ones((128, 256), np.float32)
     step = compile(lambda a: (a @ a.T).exp().sum())
     for _ in range(3):

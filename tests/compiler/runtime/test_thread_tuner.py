@@ -5,66 +5,66 @@ from __future__ import annotations
 import pytest
 
 from schuss.compiler.runtime import thread_tuner
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 
 LARGE, SMALL = 10**9, 10**6
 
 
-def run(chooser: Chooser, one: float, many: float, runs: int = 2000) -> list[int]:
+def run(tuner: ThreadTuner, one: float, many: float, runs: int = 2000) -> list[int]:
     """Return the sizes that are chosen where steps take so long."""
     sizes = []
     for _ in range(runs):
-        sizes.append(chooser.size())
-        chooser.took(sizes[-1], one if sizes[-1] == 1 else many)
+        sizes.append(tuner.size())
+        tuner.took(sizes[-1], one if sizes[-1] == 1 else many)
     return sizes
 
 
 @pytest.fixture(autouse=True)
 def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Chooser, "always", None)
+    monkeypatch.setattr(ThreadTuner, "always", None)
     monkeypatch.setattr(thread_tuner, "team_size", lambda: 2)
 
 
 @pytest.mark.parametrize("flops", [LARGE, SMALL])
 @pytest.mark.parametrize(("one", "many", "best"), [(1.0, 0.6, 2), (0.6, 1.0, 1)])
 def test_takes_what_is_faster(flops: int, one: float, many: float, best: int) -> None:
-    sizes = run(Chooser(flops), one, many)
+    sizes = run(ThreadTuner(flops), one, many)
     assert sizes[100:].count(best) > 0.95 * len(sizes[100:])
 
 
 def test_large_programs_begin_with_all_threads() -> None:
-    assert set(run(Chooser(LARGE), 1.0, 0.6, 50)) == {2}
+    assert set(run(ThreadTuner(LARGE), 1.0, 0.6, 50)) == {2}
 
 
 def test_notices_a_busy_neighbour_and_that_it_is_gone() -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6)
     assert run(found, 1.0, 1.8)[-1] == 1
     assert run(found, 1.0, 0.6)[-1] == 2
 
 
 def test_is_back_soon_after_a_short_disturbance() -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 200)
     assert run(found, 1.0, 1.8, 60)[-1] == 1
     assert run(found, 1.0, 0.6, 60)[-1] == 2
 
 
 def test_is_quick_to_leave_threads_that_wait_for_a_core() -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 200)
     assert run(found, 1.0, 20.0, 400).count(2) < 30
 
 
 def test_hopes_less_and_less() -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 200)
     assert run(found, 1.0, 1.8, 4000)[2000:].count(2) < 60
 
 
 def test_pieces_of_many_steps_need_fewer_readings() -> None:
     def runs_until_back(steps: int) -> int:
-        found = Chooser(SMALL)
+        found = ThreadTuner(SMALL)
         while found.size() == 2:
             found.took(2, 2.0, steps)
             if found.size() == 1:
@@ -80,14 +80,14 @@ def test_pieces_of_many_steps_need_fewer_readings() -> None:
 
 
 def test_one_slow_step_changes_nothing() -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 40)
     found.took(found.size(), 100.0)
     assert run(found, 1.0, 0.6, 10) == [2] * 10
 
 
 def test_pieces_of_a_scan_get_longer_for_shorter_steps() -> None:
-    slow, quick = Chooser(LARGE), Chooser(SMALL)
+    slow, quick = ThreadTuner(LARGE), ThreadTuner(SMALL)
     assert 1 <= slow.steps() < quick.steps()
     run(slow, 1e-5, 1e-5, 100)
     assert slow.steps() == quick.steps()
@@ -95,11 +95,11 @@ def test_pieces_of_a_scan_get_longer_for_shorter_steps() -> None:
 
 def test_a_core_alone_is_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
-    assert set(run(Chooser(LARGE), 1.0, 0.1)) == {1}
+    assert set(run(ThreadTuner(LARGE), 1.0, 0.1)) == {1}
 
 
 def test_follows_a_change_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Chooser(LARGE)
+    found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 100)
     monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
     assert found.size() == 1

@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.pipeline import Design
+from schuss.compiler.pipeline import Compilation
 from schuss.compiler.schedule import rematerialize
 from schuss.nn import functional as F
 
@@ -40,7 +40,9 @@ RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
 }
 
 
-def trained(network: str, rule: str, *, compiled: bool) -> tuple[Design | None, list[np.ndarray]]:
+def trained(
+    network: str, rule: str, *, compiled: bool
+) -> tuple[Compilation | None, list[np.ndarray]]:
     ss.manual_seed(0)
     model = NETWORKS[network]()
     optimizer = RULES[rule](model.parameters())
@@ -56,8 +58,8 @@ def trained(network: str, rule: str, *, compiled: bool) -> tuple[Design | None, 
     run: Any = compile(step) if compiled else step
     losses = [run(x).array for _ in range(4)]
     values = [np.array(v.array) for v in model.state_dict().values()]
-    design = next(iter(run._programs.values())).design if compiled else None
-    return design, [*losses, *values]
+    compilation = next(iter(run._builds.values())).compilation if compiled else None
+    return compilation, [*losses, *values]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -70,8 +72,8 @@ def test_equals_eager_steps(
     if pays == "always":
         monkeypatch.setattr(rematerialize, "_OPERATIONS_PER_BYTE", 1e9)
     _, expected = trained(network, rule, compiled=False)
-    design, got = trained(network, rule, compiled=True)
-    assert design is not None
+    compilation, got = trained(network, rule, compiled=True)
+    assert compilation is not None
     for a, b in zip(got, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
@@ -91,8 +93,8 @@ def test_an_activation_keeps_what_it_is_computed_of_alone(monkeypatch: pytest.Mo
         np.testing.assert_allclose(
             run(x, weight).array, gradients(x, weight).array, rtol=1e-3, atol=1e-3
         )
-        (program,) = run._programs.values()
-        sizes.append(program.design.memory.temporary)
+        (program,) = run._builds.values()
+        sizes.append(program.compilation.memory.temporary)
     assert sizes[1] < sizes[0]
 
 
@@ -116,7 +118,7 @@ def test_a_state_that_is_changed_first_is_read_as_it_was(monkeypatch: pytest.Mon
     for pair in expected:
         for got, value in zip(run(x), pair, strict=True):
             np.testing.assert_allclose(got.array, value, rtol=1e-4, atol=1e-5)
-    (program,) = run._programs.values()
-    stages = program.design.plan.stages
+    (program,) = run._builds.values()
+    stages = program.compilation.plan.stages
     moved = [s for s in stages if any(n.op == "add" and n.shape == x.shape for n in s.nodes)]
     assert len(moved) > 1

@@ -12,8 +12,8 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.kernels.packed_gemm import can_generate
-from schuss.compiler.pipeline import Design
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.pipeline import Compilation
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32
 from schuss.nn import functional as F
 
@@ -21,7 +21,7 @@ from schuss.nn import functional as F
 @pytest.fixture(autouse=True)
 def _chosen_threads() -> Iterator[None]:
     yield
-    Chooser.always = None
+    ThreadTuner.always = None
 
 
 class Residual(nn.Module):
@@ -66,16 +66,16 @@ def made(network: str, batch: int = ROWS) -> tuple[nn.Module, Any, Any, ss.Tenso
     return model, step, compile(step), x, ss.tensor(rng.integers(0, 10, batch))
 
 
-def design_of(step: Any) -> Design:
-    (program,) = step._programs.values()
-    return program.design
+def design_of(step: Any) -> Compilation:
+    (program,) = step._builds.values()
+    return program.compilation
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_same_bits_on_any_number_of_threads_again_and_again(network: str) -> None:
     results = []
     for threads in (1, 2, 3, 8, 2, 2):
-        Chooser.always = threads
+        ThreadTuner.always = threads
         model, _, step, x, y = made(network)
         index = np.random.default_rng(1).integers(0, ROWS, (STEPS, 64))
         found = [step(x, y).array, step.scan((x, y), index).array]
@@ -90,7 +90,7 @@ def test_the_same_bits_on_any_number_of_threads_again_and_again(network: str) ->
 def test_equals_eager_steps(network: str, batch: int) -> None:
     if network == "batch norm" and batch < 3:
         pytest.skip("two rows are 1 and -1 whatever they are, and have gradients of noise")
-    Chooser.always = 2
+    ThreadTuner.always = 2
     model, _, step, x, y = made(network, batch)
     twin, plain, _, _, _ = made(network, batch)
     for _ in range(STEPS):
@@ -115,7 +115,7 @@ def test_few_meetings_in_a_step() -> None:
     plan = design_of(step).schedule
     # The units' values; the classes'; their loss; backward with updates; what backward had to read.
     assert max(plan.segments.values()) <= 4
-    assert all(plan.shares[s].is_shared for s in plan.followed)
+    assert all(plan.partitions[s].is_parallel for s in plan.epilogues)
 
 
 @generated
@@ -123,8 +123,10 @@ def test_rows_of_a_product_are_handed_on() -> None:
     _, _, step, x, y = made("wide")
     step(x, y)
     found = design_of(step)
-    taken = [[n.op for s in others for n in s.nodes] for others in found.schedule.followed.values()]
+    taken = [
+        [n.op for s in others for n in s.nodes] for others in found.schedule.epilogues.values()
+    ]
     # The activation takes over from the layer, and an update from the gradient of its weights.
     assert any("relu" in ops for ops in taken)
     assert any("sqrt" in ops for ops in taken)
-    assert "row by row with" in str(step.graph(x, y))
+    assert "epilogue of" in str(step.graph(x, y))

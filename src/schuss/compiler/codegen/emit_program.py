@@ -10,20 +10,21 @@ from typing import Any
 
 from schuss.compiler.codegen.denormals import flushing
 from schuss.compiler.codegen.llvm_module import Module, Part
-from schuss.compiler.codegen.loops import LoopWriter
-from schuss.compiler.codegen.stage_key import Likeness
-from schuss.compiler.graph.abi import ALIGNMENT, ARENA, ASIDE, CONTROL, FIRST, SCRATCH
+from schuss.compiler.codegen.loops import LoopEmitter
+from schuss.compiler.codegen.stage_key import StageKey
+from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, SCRATCH
 from schuss.compiler.graph.graph import Graph, Node, cost_of
-from schuss.compiler.graph.partition import Share
-from schuss.compiler.kernels import dispatch
-from schuss.compiler.schedule.barriers import Touch, meetings
-from schuss.compiler.schedule.fusion import Plan, Stage
+from schuss.compiler.graph.partition import Partition
+from schuss.compiler.kernels.dispatch import scratch_of, write_kernel
+from schuss.compiler.kernels.kernel import KernelEmitter
+from schuss.compiler.schedule.barriers import AccessSet, barriers_before
 from schuss.compiler.schedule.memory import Buffer, Memory
 from schuss.compiler.schedule.partitioning import used_by
 from schuss.compiler.schedule.schedule import Schedule
+from schuss.compiler.schedule.stages import Plan, Stage
 from schuss.lowering.ir_builder import Function, Scalar
 
-__all__ = ["assemble"]
+__all__ = ["emit_program"]
 
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
@@ -35,9 +36,9 @@ class _Call:
 
     name: str
     nodes: list[Node]
-    share: Share
-    touch: Touch
-    aside: bool
+    partition: Partition
+    access_set: AccessSet
+    on_demand: bool
     then: str | None = None
 
 
@@ -49,7 +50,7 @@ class _Written:
     parameters: list[int]
 
 
-class _Assembler:
+class _ProgramEmitter:
     def __init__(self, graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> None:
         self.graph = graph
         self.plan = plan
@@ -62,82 +63,90 @@ class _Assembler:
         self.calls: list[_Call] = []
         # What takes a product's rows over, and how many rows there are, by the name of the function
         # that calls it.
-        self.thens: dict[str, list[tuple[_Call, int]]] = {}
-        self.then_of: dict[Stage, tuple[str, int]] = {}
+        self.epilogue_calls: dict[str, list[tuple[_Call, int]]] = {}
+        self.epilogue_of: dict[Stage, tuple[str, int]] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
-        needed = [
-            dispatch.scratch_of(n, plan.layouts) for s in plan.stages if s.special for n in s.nodes
-        ]
+        needed = [scratch_of(n, plan.layouts) for s in plan.stages if s.is_kernel for n in s.nodes]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
         # What is set aside decides nothing of the rest.
-        stages = [s for s in plan.stages if not s.aside]
+        stages = [s for s in plan.stages if not s.on_demand]
         self.flops = sum(cost_of(n) for s in stages for n in s.nodes)
 
     @property
-    def is_shared(self) -> bool:
+    def is_parallel(self) -> bool:
         """Whether threads may share the program."""
-        return any(call.share.is_shared for call in self.calls)
+        return any(call.partition.is_parallel for call in self.calls)
 
     def stage(self, stage: Stage, number: int) -> None:
         """Write the function of one stage, unless one like it is written."""
-        like = Likeness(stage, self.plan.layouts, self.memory)
-        share = self.schedule.shares[stage]
-        followers = self.schedule.followed.get(stage, [])
-        key = (*like.key, share.way.kind, share.is_shared, bool(followers))
+        stage_key = StageKey(stage, self.plan.layouts, self.memory)
+        partition = self.schedule.partitions[stage]
+        epilogue_stages = self.schedule.epilogues.get(stage, [])
+        key = (
+            *stage_key.key,
+            partition.partitioning.kind,
+            partition.is_parallel,
+            bool(epilogue_stages),
+        )
         written = self.written.get(key)
         if written is None:
-            written = self.written[key] = self._write(stage, f"stage_{number}", like)
-        nodes = [like.holders[i] for i in written.parameters]
-        touch = self._touch([stage, *followers])
-        self.functions.append((written.name, share.count))
-        call = _Call(written.name, nodes, share, touch, stage.aside)
-        if stage in self.then_of:
-            name, rows = self.then_of[stage]
-            self.thens[name].append((call, rows))
+            written = self.written[key] = self._write(stage, f"stage_{number}", stage_key)
+        nodes = [stage_key.holders[i] for i in written.parameters]
+        access_set = self._access_set([stage, *epilogue_stages])
+        self.functions.append((written.name, partition.count))
+        call = _Call(written.name, nodes, partition, access_set, stage.on_demand)
+        if stage in self.epilogue_of:
+            name, rows = self.epilogue_of[stage]
+            self.epilogue_calls[name].append((call, rows))
             return
         self.calls.append(call)
-        if followers:
+        if epilogue_stages:
             call.then = f"then_{number}"
-            self.thens[call.then] = []
-            self.then_of.update(dict.fromkeys(followers, (call.then, share.way.extent)))
+            self.epilogue_calls[call.then] = []
+            self.epilogue_of.update(
+                dict.fromkeys(epilogue_stages, (call.then, partition.partitioning.extent))
+            )
 
-    def _touch(self, stages: list[Stage]) -> Touch:
+    def _access_set(self, stages: list[Stage]) -> AccessSet:
         """Return what memory a stage uses, together with those that follow it row by row."""
         apart: dict[Buffer, bool] = {}
         stored: set[Buffer] = set()
         for stage in stages:
-            own = self.schedule.shares[stage].way.own
+            private = self.schedule.partitions[stage].partitioning.private
             for node in used_by(stage, self.schedule.nests.get(stage), self.plan.layouts):
                 buffer = self.memory.of[node]
-                apart[buffer] = apart.get(buffer, True) and node in own
+                apart[buffer] = apart.get(buffer, True) and node in private
             stored |= {self.memory.of[n] for n in stage.nodes if n in self.stored}
         mine = frozenset(buffer for buffer, is_own in apart.items() if is_own)
-        count = self.schedule.shares[stages[0]].count
-        return Touch(frozenset(apart.keys() - stored), frozenset(stored), count, mine)
+        count = self.schedule.partitions[stages[0]].count
+        return AccessSet(frozenset(apart.keys() - stored), frozenset(stored), count, mine)
 
-    def _write(self, stage: Stage, name: str, like: Likeness) -> _Written:
+    def _write(self, stage: Stage, name: str, stage_key: StageKey) -> _Written:
         used: dict[int, str] = {}
 
         def pointer(node: Node) -> str:
-            place = like.place_of(self.memory.of[node])
+            place = stage_key.place_of(self.memory.of[node])
             return used.setdefault(place, f"%b{len(used)}")
 
         f = Function(name, [])
-        nest, share = self.schedule.nests.get(stage), self.schedule.shares[stage]
-        followed = stage in self.schedule.followed
+        nest, partition = self.schedule.nests.get(stage), self.schedule.partitions[stage]
+        epilogues = stage in self.schedule.epilogues
         # A single loop is the same code for all lengths; else it helps to know them.
-        if not share.is_shared and (nest is None or not nest.is_any_length):
-            f.known = {"lo": f.number(0), "hi": f.number(share.way.extent)}
+        if not partition.is_parallel and (nest is None or not nest.is_any_length):
+            f.known = {"lo": f.number(0), "hi": f.number(partition.partitioning.extent)}
         if nest is not None:
-            LoopWriter(nest, pointer, f).write()
+            LoopEmitter(nest, pointer, f).write()
         else:
             node, layouts = stage.nodes[0], self.plan.layouts
-            dispatch.Special(node, layouts, pointer, share.way, f, followed=followed).write()
+            partitioning = partition.partitioning
+            write_kernel(
+                KernelEmitter(node, layouts, pointer, partitioning, f, epilogues=epilogues)
+            )
         # What follows reads what it writes.
-        kind = "ptr" if followed else "ptr noalias"
+        kind = "ptr" if epilogues else "ptr noalias"
         f.parameters = [f"{kind} {p}" for p in (*used.values(), "%scratch", "%status")]
-        f.parameters += ["i64 %lo", "i64 %hi", *(["ptr %then", "ptr %table"] if followed else [])]
+        f.parameters += ["i64 %lo", "i64 %hi", *(["ptr %then", "ptr %table"] if epilogues else [])]
         # Loops of other lengths may turn out to be the same code, too.
         body = f.text("hidden ")
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
@@ -160,23 +169,25 @@ class _Assembler:
         control = self._entry(f, CONTROL)
         scratch = f.parameter("tid", "i64") * (self.scratch // 8)
         scratch_at = f.address(self._entry(f, SCRATCH), scratch, "i64")
-        asked = f.load("%table", ASIDE, "i64").ne(0) if self.graph.aside else None
-        waits = iter(meetings([call.touch for call in self.calls if not call.aside]))
-        for _, group in groupby(self.calls, key=lambda call: call.aside):
+        requested = f.load("%table", ON_DEMAND, "i64").ne(0) if self.graph.on_demand else None
+        waits = iter(
+            barriers_before([call.access_set for call in self.calls if not call.on_demand])
+        )
+        for _, group in groupby(self.calls, key=lambda call: call.on_demand):
             calls = list(group)
-            if asked is not None and calls[0].aside:
-                with f.when(asked):
+            if requested is not None and calls[0].on_demand:
+                with f.when(requested):
                     # The meetings of the rest do not depend on these.
-                    self._meet(f, control)
-                    inner = iter(meetings([call.touch for call in calls]))
+                    self._barrier(f, control)
+                    inner = iter(barriers_before([call.access_set for call in calls]))
                     self._run(f, calls, inner, arena, scratch_at, control)
-                    self._meet(f, control)
+                    self._barrier(f, control)
             else:
                 self._run(f, calls, waits, arena, scratch_at, control)
-        self._meet(f, control)
+        self._barrier(f, control)
         if self.plan.copies:
             self._copy_updates(f, arena)
-            self._meet(f, control)
+            self._barrier(f, control)
         f.emit("call void @restore(i64 %mode)")
         return f.text("")
 
@@ -193,14 +204,16 @@ class _Assembler:
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         for call in calls:
             if next(waits):
-                self._meet(f, control)
-            share = call.share
-            if not share.is_shared:
+                self._barrier(f, control)
+            partition = call.partition
+            if not partition.is_parallel:
                 with f.when(tid.eq(0)):
-                    bounds = [f.number(0), f.number(share.way.extent)]
+                    bounds = [f.number(0), f.number(partition.partitioning.extent)]
                     self._call(f, call, (arena, scratch), bounds)
             else:
-                ends = [(at * share.count).op("sdiv", nt) * share.unit for at in (tid, tid + 1)]
+                ends = [
+                    (at * partition.count).op("sdiv", nt) * partition.unit for at in (tid, tid + 1)
+                ]
                 self._call(f, call, (arena, scratch), ends)
 
     def _call(
@@ -217,21 +230,21 @@ class _Assembler:
             arguments += [f"ptr @{call.then}", "ptr %table"]
         f.emit(f"call void @{call.name}({', '.join(arguments)})")
 
-    def write_thens(self) -> None:
+    def write_epilogues(self) -> None:
         """Write the functions that a product calls when some of its rows are computed."""
-        for name, calls in self.thens.items():
+        for name, calls in self.epilogue_calls.items():
             f = Function(name, ["ptr %table", "i64 %lo", "i64 %hi"])
             arena = self._entry(f, ARENA)
             bounds = f.parameter("lo", "i64"), f.parameter("hi", "i64")
             for call, rows in calls:
-                steps = call.share.way.extent // rows
+                steps = call.partition.partitioning.extent // rows
                 self._call(f, call, (arena, "null"), [row * steps for row in bounds])
             self.plain.functions[f"@{name}"] = f.text("hidden ")
             self.plain.declared[f"@{name}"] = f"declare void @{name}(ptr, i64, i64)"
 
-    def _meet(self, f: Function, control: str) -> None:
+    def _barrier(self, f: Function, control: str) -> None:
         """Let all threads wait for each other, where there may be more than one."""
-        if self.is_shared:
+        if self.is_parallel:
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %tid, i64 %nt)")
 
     def _copy_updates(self, f: Function, arena: str) -> None:
@@ -262,7 +275,7 @@ class _Assembler:
                 found = f.address(arena, buffer.place // 8, "i64")
             else:
                 place = buffer.place + (len(self.graph.inputs) if buffer.kind == "state" else 0)
-                found = self._entry(f, FIRST + place)
+                found = self._entry(f, FIRST_BUFFER + place)
             known[id(buffer)] = found
         return found
 
@@ -278,7 +291,7 @@ class _Assembler:
         f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
-        block = self._entry(f, FIRST + len(graph.inputs) + len(graph.states))
+        block = self._entry(f, FIRST_BUFFER + len(graph.inputs) + len(graph.states))
         batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
         entries = [f.fresh("e") for _ in range(5 + 2 * len(graph.inputs) + len(graph.outputs))]
         for i, name in enumerate(entries):
@@ -287,7 +300,7 @@ class _Assembler:
         low, high = (tid * batch).op("sdiv", nt), ((tid + 1) * batch).op("sdiv", nt)
         with f.loop(0, Scalar(f, entries[0], "i64")) as step:
             for i, node in enumerate(graph.inputs):
-                target = self._entry(f, FIRST + i)
+                target = self._entry(f, FIRST_BUFFER + i)
                 source, rows = entries[2 + 2 * i], Scalar(f, entries[3 + 2 * i], "i64")
                 nbytes = node.nbytes // max(batch, 1)
                 with f.loop(low, high) as row:
@@ -301,10 +314,10 @@ class _Assembler:
             if graph.numbers:
                 with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-3]}, null", "i1")):
                     self._set_numbers(f, arena, entries[-3], step)
-            if graph.aside:
+            if graph.on_demand:
                 with f.when(tid.eq(0)):
-                    f.store(f.load(entries[-2], step, "i64"), "%table", ASIDE)
-            self._meet(f, control)
+                    f.store(f.load(entries[-2], step, "i64"), "%table", ON_DEMAND)
+            self._barrier(f, control)
             f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
             with f.when(tid.eq(0)):
                 for i, node in enumerate(graph.outputs):
@@ -315,7 +328,7 @@ class _Assembler:
                         self._copy(f, where, (buffer, f.number(0)), node.nbytes)
         with f.when(tid.eq(0)):
             # A single call computes everything.
-            f.store(f.number(1), "%table", ASIDE)
+            f.store(f.number(1), "%table", ON_DEMAND)
         return f.text("")
 
     def _set_numbers(self, f: Function, arena: str, values: str, step: Scalar) -> None:
@@ -358,7 +371,7 @@ _DECLARED = {
 }
 
 
-def assemble(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Module:
+def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Module:
     """Write the module of a whole program.
 
     Args:
@@ -367,20 +380,22 @@ def assemble(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Mo
         schedule: how threads share them.
         memory: its buffers.
     """
-    assembler = _Assembler(graph, plan, schedule, memory)
+    emitter = _ProgramEmitter(graph, plan, schedule, memory)
     for number, stage in enumerate(plan.stages):
-        assembler.stage(stage, number)
-    assembler.write_thens()
-    plain, loops = assembler.plain, assembler.loops
-    plain.functions["@step"] = "\n".join([assembler.step(), flushing(), _ALONE])
+        emitter.stage(stage, number)
+    emitter.write_epilogues()
+    plain, loops = emitter.plain, emitter.loops
+    plain.functions["@step"] = "\n".join([emitter.step(), flushing(), _ALONE])
     return Module(
         loops.texts(),
         plain.texts(),
-        Part(_DECLARED, {"@scan": assembler.scan()}).text(),
+        Part(_DECLARED, {"@scan": emitter.scan()}).text(),
         sorted({*plain.symbols, *loops.symbols}),
-        assembler.scratch,
-        assembler.functions,
-        any(n.op in ("gather", "row_lists", "scatter_add") for s in plan.stages for n in s.nodes),
-        assembler.flops,
-        assembler.is_shared,
+        emitter.scratch,
+        emitter.functions,
+        any(
+            n.op in ("gather", "segment_lists", "scatter_add") for s in plan.stages for n in s.nodes
+        ),
+        emitter.flops,
+        emitter.is_parallel,
     )

@@ -8,24 +8,21 @@ from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from schuss.compiler.codegen.skip_rows import Rest
+from schuss.compiler.codegen.elementwise import compute
+from schuss.compiler.codegen.skip_rows import UnchangedRows
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.kernels.segment_sum import Strips
+from schuss.compiler.kernels.segment_sum import RowBlocks
 from schuss.compiler.schedule.loop_nest import COLUMNS, Access, Nest
 from schuss.lowering.ir_builder import F32, F64, Function, Scalar, kind_of
-from schuss.lowering.kinds import Elementwise, Reduction, Rows
+from schuss.lowering.kinds import WIDE_SUM, Reduction, SegmentSum
 
-__all__ = ["WIDE_SUM", "LoopWriter"]
+__all__ = ["LoopEmitter"]
 
-# From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.
-WIDE_SUM = 1024
 
 Index = list[Scalar]
 
 
-class LoopWriter:
+class LoopEmitter:
     """Writes the function of one loop nest.
 
     Args:
@@ -38,7 +35,7 @@ class LoopWriter:
         self.nest = nest
         self.pointer = pointer
         self.f = f
-        self.strips = Strips(nest.sums, nest.layouts, pointer, f) if nest.sums else None
+        self.row_blocks = RowBlocks(nest.sums, nest.layouts, pointer, f) if nest.sums else None
 
     def write(self) -> None:
         """Write the body."""
@@ -70,15 +67,15 @@ class LoopWriter:
 
     def _loop(self, low: Scalar | int, high: Scalar | int) -> AbstractContextManager[Scalar]:
         """Return a loop; the only one where there are strips, which all of it goes through."""
-        if self.strips is None:
+        if self.row_blocks is None:
             return self.f.loop(low, high)
         if not isinstance(low, Scalar):
-            high = self.strips.blocks
-        rest = Rest(self)
+            high = self.row_blocks.blocks
+        rest = UnchangedRows(self.nest, self.pointer, self.f)
         if not rest.exists:
-            return self.strips.loop(low, high)
-        rests = partial(rest.changes_nothing, self._number)
-        return self.strips.loop(low, high, rests)
+            return self.row_blocks.loop(low, high)
+        is_unchanged = partial(rest.write_check, self._number)
+        return self.row_blocks.loop(low, high, is_unchanged)
 
     def _number(self, node: Node, x: Node) -> Scalar:
         """Return an operand that is the same for all elements."""
@@ -119,15 +116,15 @@ class LoopWriter:
     def _begin(self, node: Node, width: int) -> tuple[str, str]:
         """Reserve totals on the stack and set them to the start; return their place and kind."""
         f = self.f
-        face = node.primitive.lower  # type: ignore[union-attr]  # reductions have one
-        assert isinstance(face, Reduction)
+        lowering = node.primitive.lower  # type: ignore[union-attr]  # reductions have one
+        assert isinstance(lowering, Reduction)
         lengths = zip(self.nest.shape, self.nest.reduced, strict=True)
         count = math.prod(n for n, gone in lengths if gone)
         kind = kind_of(node.dtype)
-        if face.widen and kind == F32 and count >= WIDE_SUM:
+        if lowering.widen and kind == F32 and count >= WIDE_SUM:
             kind = F64
         place = f.reserve(kind, width)
-        start = f.number(face.start(node.dtype), kind)
+        start = f.number(lowering.start(node.dtype), kind)
         if width == 1:
             f.store(start, place, 0)
         else:
@@ -156,19 +153,19 @@ class LoopWriter:
             return loaded[key]
 
         for node in self.nest.stage.nodes:
-            if self.strips is not None and self.nest.has_face(node, Rows):
-                values[node] = self.strips.value(node, index[0])
+            if self.row_blocks is not None and self.nest.has_lowering(node, SegmentSum):
+                values[node] = self.row_blocks.value(node, index[0])
             elif node in self.nest.inside:
                 values[node] = compute(node, [operand(node, x) for x in node.inputs])
         for access in self.nest.writes:
             f.store(values[access.node], self.pointer(access.node), self._offset(access, index))
         for node, (place, kind) in zip(self.nest.reductions, totals, strict=True):
-            face = node.primitive.lower  # type: ignore[union-attr]  # reductions have one
-            assert isinstance(face, Reduction)
+            lowering = node.primitive.lower  # type: ignore[union-attr]  # reductions have one
+            assert isinstance(lowering, Reduction)
             x = operand(node, node.inputs[0]).to(kind)
             # The order within one total is fixed when the program is compiled.
             f.arithmetic = " reassoc contract"
-            total = face.combine(f.load(place, at, kind), x)
+            total = lowering.combine(f.load(place, at, kind), x)
             f.arithmetic = " contract"
             f.store(total, place, at)
 
@@ -179,18 +176,3 @@ class LoopWriter:
                 term = i if step == 1 else i * step
                 total = term if isinstance(total, int) and total == 0 else term + total
         return total
-
-
-def compute(node: Node, operands: list[Scalar]) -> Scalar:
-    """Write one element of an elementwise primitive."""
-    assert node.primitive is not None
-    face = node.primitive.lower
-    assert isinstance(face, Elementwise)
-    if node.op == "astype":
-        return operands[0].to(kind_of(node.dtype))
-    from schuss.primitives.base import result_dtype
-
-    dtypes: list[np.dtype[Any]] = [x.dtype for x in node.inputs[face.uncast :]]
-    common = kind_of(result_dtype(*dtypes))
-    cast = [x if i < face.uncast else x.to(common) for i, x in enumerate(operands)]
-    return face.expression(*cast).to(kind_of(node.dtype))  # type: ignore[no-any-return]

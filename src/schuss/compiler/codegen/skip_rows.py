@@ -1,4 +1,4 @@
-"""Rows at rest: what an update leaves as it is, and need not be read or written.
+"""Unchanged rows: what an update leaves as it is, and need not be read or written.
 
 Where no gradient arrives at a row, gradient descent without momentum changes nothing, nor does a
 rule that says so, as those for sparse gradients do. Whether an update is like that is found out
@@ -13,28 +13,29 @@ long as to move the row: which way each row goes cannot be foreseen.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from schuss.compiler.codegen.elementwise import compute
 from schuss.compiler.graph.graph import Node
-from schuss.lowering.ir_builder import BOOL, Scalar, kind_of
-from schuss.lowering.kinds import Rows
+from schuss.compiler.schedule.loop_nest import Nest
+from schuss.lowering.ir_builder import BOOL, Function, Scalar, kind_of
+from schuss.lowering.kinds import SegmentSum
 
-if TYPE_CHECKING:
-    from schuss.compiler.codegen.loops import LoopWriter
-
-__all__ = ["Rest"]
+__all__ = ["UnchangedRows"]
 
 
-class Rest:
+class UnchangedRows:
     """When a row may be left alone.
 
     Args:
-        writer: of the loop, which sums rows.
+        nest: the loop, which sums rows.
+        pointer: returns the parameter that points to a node's buffer.
+        f: the function that is written.
     """
 
-    def __init__(self, writer: LoopWriter) -> None:
-        self._writer = writer
-        nest = self._nest = writer.nest
+    def __init__(self, nest: Nest, pointer: Callable[[Node], str], f: Function) -> None:
+        self._nest = nest
+        self._pointer = pointer
+        self._f = f
         # What is added to the stored values, or taken from them.
         self._steps: list[Node] = []
         self.exists = bool(nest.writes) and not nest.reductions and self._find()
@@ -65,11 +66,11 @@ class Rest:
 
     @staticmethod
     def _is_sum(node: Node) -> bool:
-        return isinstance(node.primitive and node.primitive.lower, Rows)
+        return isinstance(node.primitive and node.primitive.lower, SegmentSum)
 
     def _is_old(self, x: Node, stored: Node) -> bool:
         """Whether `x` is what was where `stored` goes."""
-        pointer, view = self._writer.pointer, self._nest.layouts.of(x)
+        pointer, view = self._pointer, self._nest.layouts.of(x)
         is_read = view.is_whole and view.root not in self._nest.inside
         return is_read and pointer(view.root) == pointer(stored)
 
@@ -94,15 +95,13 @@ class Rest:
 
     # Writing.
 
-    def changes_nothing(self, operand: Callable[[Node, Node], Scalar]) -> Scalar:
+    def write_check(self, operand: Callable[[Node, Node], Scalar]) -> Scalar:
         """Write the values of a row at rest, and return whether they leave everything as it is.
 
         Args:
             operand: returns a number that all elements share.
         """
-        from schuss.compiler.codegen.loops import compute
-
-        nest, f = self._nest, self._writer.f
+        nest, f = self._nest, self._f
         values: dict[Node, Scalar] = {}
         for node in self._level():
             if self._is_sum(node):

@@ -1,4 +1,4 @@
-"""Which stages are the same code for other memory: an optimiser's, for each of many parameters."""
+"""Stage keys: stages of one key share their code, as an optimiser's for many parameters do."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts
-from schuss.compiler.schedule.fusion import Stage
 from schuss.compiler.schedule.memory import Buffer, Memory
+from schuss.compiler.schedule.stages import Stage
 
-__all__ = ["Likeness"]
+__all__ = ["StageKey"]
 
 
-class Likeness:
+class StageKey:
     """What decides the code of a stage, and what may differ: where its buffers lie.
 
     Args:

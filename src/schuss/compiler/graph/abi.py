@@ -1,13 +1,21 @@
-"""What a program's code and its caller agree on: the words of the table, and alignment."""
+"""The ABI of programs: the words of the table that code and caller share, and alignment."""
 
 from __future__ import annotations
 
-__all__ = ["ALIGNMENT", "ARENA", "ASIDE", "CONTROL", "FIRST", "QUICK", "SCRATCH"]
+__all__ = [
+    "ALIGNMENT",
+    "ARENA",
+    "CONTROL",
+    "FIRST_BUFFER",
+    "ON_DEMAND",
+    "SCRATCH",
+    "SINGLE_THREAD_FLOPS",
+]
 
-# The first words of the table: arena, control block, working memory, whether what is set aside
-# is asked for, then inputs and states.
-ARENA, CONTROL, SCRATCH, ASIDE, FIRST = 0, 1, 2, 3, 4
+# The first words of the table: arena, control block, working memory, whether
+# on-demand outputs are requested, then the buffers of inputs and states.
+ARENA, CONTROL, SCRATCH, ON_DEMAND, FIRST_BUFFER = 0, 1, 2, 3, 4
 # Buffers begin at multiples of so many bytes.
 ALIGNMENT = 64
 # A whole program of fewer operations is always faster on one thread than on two.
-QUICK = 400_000
+SINGLE_THREAD_FLOPS = 400_000

@@ -7,15 +7,13 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.core import Array, Tensor
 from schuss.lowering.kinds import Elementwise, Reduction, View
-
-if TYPE_CHECKING:
-    from schuss.primitives.base import Primitive
+from schuss.primitives.base import REGISTRY, Primitive
 
 __all__ = ["Graph", "GraphError", "Node", "State"]
 
@@ -36,10 +34,13 @@ class Node:
         primitive: the primitive, or None.
         array: a constant's value.
         place: an input's, state's or number's position.
+        scope: the layer, or the rule of descent, that it was computed by; "" where it is none,
+            None where it is not known.
     """
 
     __slots__ = (
-        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "shape", "size",
+        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "scope", "shape",
+        "size",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +54,7 @@ class Node:
         primitive: Primitive | None = None,
         array: Array | None = None,
         place: int = -1,
+        scope: str | None = None,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -63,6 +65,7 @@ class Node:
         self.primitive = primitive
         self.array = array
         self.place = place
+        self.scope = scope
 
     @property
     def nbytes(self) -> int:
@@ -100,7 +103,7 @@ def _spelled(value: Any) -> str:
     return f"{id(value)} in {_THIS_PROCESS}"
 
 
-def _home(primitive: Primitive) -> str:
+def _origin_of(primitive: Primitive) -> str:
     """Return where a primitive comes from: another one of its name may be made elsewhere."""
     made_of = [x for x in vars(primitive.lower).values() if callable(x)]
     ours = all(x.__module__.startswith("schuss.") for x in made_of)
@@ -111,20 +114,20 @@ def cost_of(node: Node) -> int:
     """Return about how many floating-point operations a node takes."""
     if node.primitive is None:
         return 0
-    face = node.primitive.lower
+    lowering = node.primitive.lower
     if node.op == "matmul":
         return 2 * node.size * node.inputs[0].shape[-1]
-    if isinstance(face, Elementwise):
-        return face.cost * node.size
-    if isinstance(face, Reduction):
+    if isinstance(lowering, Elementwise):
+        return lowering.cost * node.size
+    if isinstance(lowering, Reduction):
         return node.inputs[0].size
-    if node.op == "row_sums":
+    if node.op == "segment_sum":
         return node.size + node.inputs[0].size
     if node.op == "random_uniform":
         return 20 * node.size
-    if node.op == "row_lists":
+    if node.op == "segment_lists":
         return 4 * node.size
-    return 0 if isinstance(face, View) else node.size
+    return 0 if isinstance(lowering, View) else node.size
 
 
 def constant(array: Array) -> Node:
@@ -142,14 +145,30 @@ def result(primitive: Primitive, inputs: tuple[Node, ...], attributes: dict[str,
 
 def made(name: str, *inputs: Node, **attributes: Any) -> Node:
     """Return the node of the primitive of this name applied to nodes."""
-    from schuss.primitives.base import REGISTRY
-
     return result(REGISTRY[name], inputs, attributes)
 
 
 def again(node: Node, inputs: tuple[Node, ...]) -> Node:
     """Return what a node computes, of other inputs of the same shapes."""
-    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)
+    return Node(
+        node.op,
+        inputs,
+        node.attributes,
+        node.shape,
+        node.dtype,
+        primitive=node.primitive,
+        scope=node.scope,
+    )
+
+
+def hand_on_scope(node: Node, scope: str | None) -> None:
+    """Note whom a node that takes another's place belongs to, with what was made for it."""
+    waiting = [node]
+    while waiting:
+        made = waiting.pop()
+        if made.scope is None and made.primitive is not None:
+            made.scope = scope
+            waiting += made.inputs
 
 
 @dataclass
@@ -169,24 +188,24 @@ class Graph:
         inputs: the arguments, in order.
         states: the tensors read or assigned.
         numbers: Python numbers read anew at every call (without axes).
-        outputs: what is returned, and gradients left behind.
-        aside: how many of the last outputs are only computed when they are asked for.
+        outputs: what is returned, and gradients that are left in `.grad`.
+        on_demand: how many of the last outputs are only computed when they are requested.
     """
 
     inputs: list[Node] = field(default_factory=list)
     states: list[State] = field(default_factory=list)
     numbers: list[Node] = field(default_factory=list)
     outputs: list[Node] = field(default_factory=list)
-    aside: int = 0
+    on_demand: int = 0
 
     def roots(self) -> Iterator[Node]:
         """Yield every node that has to be computed for its own sake."""
         yield from self.main_roots()
-        yield from self.outputs[len(self.outputs) - self.aside :]
+        yield from self.outputs[len(self.outputs) - self.on_demand :]
 
     def main_roots(self) -> Iterator[Node]:
         """Yield the roots that are computed at every step."""
-        yield from self.outputs[: len(self.outputs) - self.aside]
+        yield from self.outputs[: len(self.outputs) - self.on_demand]
         for state in self.states:
             if state.updated is not None:
                 yield state.updated
@@ -219,9 +238,9 @@ class Graph:
         for state in self.states:
             updated = None if state.updated is None else numbers[state.updated]
             lines.append(f"{updated}|{type(state.tensor).__name__}")
-        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.aside}")
+        lines.append(f"{[numbers[n] for n in self.outputs]}|{self.on_demand}")
         primitives = dict.fromkeys([n.primitive for n in numbers])
-        lines += [_home(primitive) for primitive in primitives if primitive is not None]
+        lines += [_origin_of(primitive) for primitive in primitives if primitive is not None]
         digest.update("\n".join(lines).encode())
         return digest.hexdigest()
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, ordered, result
-from schuss.lowering.kinds import VIEW, View
+from schuss.compiler.graph.graph import Node
+from schuss.lowering.kinds import View
 
-__all__ = ["Layouts", "Strided", "legalise"]
+__all__ = ["Layouts", "Strided", "is_matrix", "leading"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,34 +128,17 @@ def region(node: Node, source: Strided, move: Any) -> Strided | None:
     return Strided(source.root, _origin(out) - start, out.shape, out.strides)
 
 
-def legalise(graph: Graph) -> None:
-    """Put a copy before every movement that strides alone cannot express.
+def is_matrix(view: Strided) -> bool:
+    """Whether the last two axes are a matrix as BLAS takes it, or one transposed."""
+    return leading(view) is not None
 
-    What is returned or assigned becomes a whole buffer of its own, too.
-    """
-    from schuss.compiler.kernels.matmul import is_matrix
-    from schuss.primitives.base import REGISTRY
 
-    layouts = Layouts()
-    mapping: dict[Node, Node] = {}
-
-    def copied(x: Node) -> Node:
-        return result(REGISTRY["astype"], (x,), {"dtype": x.dtype})
-
-    for node in ordered(graph.roots()):
-        if node.primitive is None:
-            continue
-        node.inputs = tuple(mapping.get(x, x) for x in node.inputs)
-        if node.op == "matmul":
-            node.inputs = tuple(x if is_matrix(layouts.of(x)) else copied(x) for x in node.inputs)
-        if node.primitive.lower is not VIEW:
-            continue
-        if Layouts.moved(node, layouts.of(node.inputs[0])) is None:
-            mapping[node] = result(node.primitive, (copied(node.inputs[0]),), node.attributes)
-    graph.replace(mapping)
-    roots = {}
-    for node in graph.roots():
-        view = layouts.of(node)
-        if view.root.primitive is None or not view.is_whole:
-            roots[node] = copied(node)
-    graph.replace(roots)
+def leading(view: Strided) -> tuple[bool, int] | None:
+    """Return (transposed, distance between rows), or None for other strides."""
+    rows, columns = view.shape[-2:]
+    down, along = view.strides[-2:]
+    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
+        return False, max(down, columns, 1)
+    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
+        return True, max(along, rows, 1)
+    return None

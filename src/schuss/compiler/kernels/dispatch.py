@@ -3,143 +3,19 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 
-from schuss.compiler.codegen.loops import WIDE_SUM
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import Way
-from schuss.compiler.graph.views import Layouts, Strided, contiguous, region
+from schuss.compiler.graph.views import Layouts, region
 from schuss.compiler.kernels.gather_scatter import write_gather, write_scatter_add
-from schuss.compiler.kernels.segment_sum import write_row_lists
-from schuss.lowering.ir_builder import F32, F64, I64, Function, Scalar, kind_of
-from schuss.lowering.kinds import Kernel, Regions
+from schuss.compiler.kernels.kernel import KernelEmitter
+from schuss.compiler.kernels.matmul import scratch_of_product, write_product
+from schuss.compiler.kernels.segment_sum import write_segment_lists
+from schuss.lowering.ir_builder import F32, F64, I64, Scalar, kind_of
+from schuss.lowering.kinds import WIDE_SUM, Kernel, Regions
 from schuss.lowering.philox import fractions, philox
 
-__all__ = ["Special"]
-
-
-class Special:
-    """Writes the function of one node that is no elementwise loop.
-
-    Args:
-        node: what is computed.
-        layouts: the views that its inputs are.
-        pointer: returns the parameter that points to a node's buffer.
-        way: how threads share it.
-        f: the function; `%lo` and `%hi` bound the share of a thread, `%scratch` is memory of
-            `scratch` bytes, and `%status` is set to 1 by an index out of range.
-        followed: whether `%then` is to be called with `%table` and the bounds of rows of the
-            result, each row once, when these are computed.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        layouts: Layouts,
-        pointer: Callable[[Node], str],
-        way: Way,
-        f: Function,
-        *,
-        followed: bool = False,
-    ) -> None:
-        self.way = way
-        self.followed = followed
-        self.node = node
-        self.layouts = layouts
-        self.pointer = pointer
-        self.f = f
-        self.low = f.parameter("lo", I64)
-        self.high = f.parameter("hi", I64)
-
-    def write(self) -> None:
-        """Write the body."""
-        assert self.node.primitive is not None
-        face = self.node.primitive.lower
-        if isinstance(face, Regions):
-            _regions(self, face)
-        else:
-            assert isinstance(face, Kernel)
-            _WRITERS[face.name](self)
-
-    # What writers need.
-
-    def view(self, i: int) -> Strided:
-        """Return the view that input `i` is."""
-        return self.layouts.of(self.node.inputs[i])
-
-    @property
-    def out(self) -> Strided:
-        """The result as a view of itself."""
-        return Strided(self.node, 0, self.node.shape, contiguous(self.node.shape))
-
-    def load(self, view: Strided, index: list[Scalar]) -> Scalar:
-        """Read an element of a view."""
-        kind = kind_of(view.root.dtype)
-        return self.f.load(self.pointer(view.root), place_of(view, index), kind)
-
-    def store(self, value: Scalar, view: Strided, index: list[Scalar]) -> None:
-        """Write an element of a view."""
-        self.f.store(value, self.pointer(view.root), place_of(view, index))
-
-    def copy(
-        self,
-        source: Strided,
-        at: list[Scalar],
-        target: Strided,
-        to: list[Scalar],
-        count: int,
-    ) -> None:
-        """Copy so many elements that follow each other."""
-        f, kind = self.f, kind_of(source.root.dtype)
-        origin = f.address(self.pointer(source.root), place_of(source, at), kind)
-        end = f.address(self.pointer(target.root), place_of(target, to), kind)
-        nbytes = count * source.root.dtype.itemsize
-        f.declare("@llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", I64, "i1"])
-        f.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {end}, ptr {origin}, i64 {nbytes}, i1 false)")
-
-    def checked(self, i: Scalar, n: int) -> Scalar:
-        """Return an index of an axis of length n counted from its start, and note if it is none."""
-        i = i.lt(0).where(i + n, i)
-        outside = i.lt(0) | i.ge(n)
-        with self.f.when(outside):
-            self.f.store(self.f.number(1), "%status", 0)
-        return outside.where(i.like(0), i)
-
-    @contextmanager
-    def loops(self, shape: tuple[int, ...], *, shared: bool = False) -> Iterator[list[Scalar]]:
-        """Run the body for every index; with `shared`, the first axis is a thread's share."""
-        with ExitStack() as stack:
-            index = []
-            for a, n in enumerate(shape):
-                bounds = (self.low, self.high) if shared and a == 0 else (0, n)
-                index.append(stack.enter_context(self.f.loop(*bounds)))
-            yield index
-
-    @contextmanager
-    def lanes(self, axis: int, *, shared: bool = False) -> Iterator[list[Scalar]]:
-        """Run the body for every index of the first input but for `axis`, where it is 0.
-
-        With `shared`, the first of the other axes is a thread's share.
-        """
-        with self.loops(_rest(self.node), shared=shared) as index:
-            yield [*index[:axis], self.f.number(0), *index[axis:]]
-
-
-def _rest(node: Node) -> tuple[int, ...]:
-    """Return the lengths of the first input's axes but for the one that a kernel runs along."""
-    shape, axis = node.inputs[0].shape, node.attributes["axis"]
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
-    """Return the offset of an element in its buffer."""
-    total: Scalar | int = view.offset
-    for i, step, n in zip(index, view.strides, view.shape, strict=True):
-        if step and n != 1:
-            term = i if step == 1 else i * step
-            total = term + total if isinstance(total, Scalar) or total else term
-    return total
+__all__ = []
 
 
 def scratch_of(node: Node, layouts: Layouts) -> int:
@@ -147,8 +23,6 @@ def scratch_of(node: Node, layouts: Layouts) -> int:
     if node.op == "argsort":
         return 16 * int(node.inputs[0].shape[node.attributes["axis"]])
     if node.op == "matmul":
-        from schuss.compiler.kernels.matmul import scratch_of_product
-
         return scratch_of_product(node, layouts)
     return 0
 
@@ -156,15 +30,15 @@ def scratch_of(node: Node, layouts: Layouts) -> int:
 # Results put together from regions.
 
 
-def _regions(k: Special, face: Regions) -> None:
+def _regions(k: KernelEmitter, lowering: Regions) -> None:
     attributes = k.node.attributes
-    fill = face.fill(**attributes)
+    fill = lowering.fill(**attributes)
     if fill is not None:
         value = k.f.number(fill, kind_of(k.node.dtype))
         with k.f.loop(0, k.node.size) as i:
             k.f.store(value, k.pointer(k.node), i)
     shapes = [x.shape for x in k.node.inputs]
-    for number, part in enumerate(face.parts(shapes, **attributes)):
+    for number, part in enumerate(lowering.parts(shapes, **attributes)):
         if k.node.inputs[number].size == 0:
             continue
         target = region(k.node, k.out, operator.itemgetter(part))
@@ -177,7 +51,7 @@ def _regions(k: Special, face: Regions) -> None:
 # Along one axis.
 
 
-def _position(k: Special) -> None:
+def _position(k: KernelEmitter) -> None:
     axis = k.node.attributes["axis"]
     x, f = k.view(0), k.f
     kind = kind_of(x.root.dtype)
@@ -197,7 +71,7 @@ def _position(k: Special) -> None:
         k.store(f.load(where, 0, I64), k.out, rest)
 
 
-def _cumulative_sum(k: Special) -> None:
+def _cumulative_sum(k: KernelEmitter) -> None:
     axis, reverse = k.node.attributes["axis"], k.node.attributes["reverse"]
     x, f = k.view(0), k.f
     n = x.shape[axis]
@@ -213,7 +87,7 @@ def _cumulative_sum(k: Special) -> None:
             k.store(value.to(kind), k.out, index)
 
 
-def _argsort(k: Special) -> None:
+def _argsort(k: KernelEmitter) -> None:
     """Merge sort, which keeps the order of equal elements; nan comes last (first, descending)."""
     axis, descending = k.node.attributes["axis"], k.node.attributes["descending"]
     x, f = k.view(0), k.f
@@ -246,7 +120,7 @@ def _argsort(k: Special) -> None:
 
 
 def _merge_pass(
-    k: Special,
+    k: KernelEmitter,
     index: list[Scalar],
     axis: int,
     w: Scalar,
@@ -286,7 +160,7 @@ def _merge_pass(
 # Random numbers.
 
 
-def _random_uniform(k: Special) -> None:
+def _random_uniform(k: KernelEmitter) -> None:
     """Write a block of numbers at a time: as vectors the rounds would be no faster, and longer."""
     f, size, kind = k.f, k.node.size, kind_of(k.node.dtype)
     key = k.view(0)
@@ -310,13 +184,11 @@ def _random_uniform(k: Special) -> None:
             f.emit(f"store {numbers.typed}, ptr {target}, align 4")
 
 
-def _matmul(k: Special) -> None:
-    from schuss.compiler.kernels.matmul import write_product
-
+def _matmul(k: KernelEmitter) -> None:
     write_product(k)
 
 
-_WRITERS: dict[str, Callable[[Special], None]] = {
+_EMITTERS: dict[str, Callable[[KernelEmitter], None]] = {
     "argmax": _position,
     "argmin": _position,
     "argsort": _argsort,
@@ -324,6 +196,17 @@ _WRITERS: dict[str, Callable[[Special], None]] = {
     "gather": write_gather,
     "matmul": _matmul,
     "random_uniform": _random_uniform,
-    "row_lists": write_row_lists,
+    "segment_lists": write_segment_lists,
     "scatter_add": write_scatter_add,
 }
+
+
+def write_kernel(k: KernelEmitter) -> None:
+    """Write the body of the kernel of the emitter's node."""
+    assert k.node.primitive is not None
+    lowering = k.node.primitive.lower
+    if isinstance(lowering, Regions):
+        _regions(k, lowering)
+    else:
+        assert isinstance(lowering, Kernel)
+        _EMITTERS[lowering.name](k)

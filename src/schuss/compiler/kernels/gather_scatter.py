@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, region
+from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I64, Scalar, kind_of
-
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import Special
+from schuss.primitives.index_template import ARRAY
 
 __all__ = ["COLUMNS", "has_columns", "write_gather", "write_scatter_add"]
 
@@ -24,9 +23,7 @@ COLUMNS = 16
 class _Places:
     """Where an element of a gather's result comes from in x."""
 
-    def __init__(self, k: Special, x: Strided, indices: list[Strided], template: Any) -> None:
-        from schuss.primitives.index_template import ARRAY
-
+    def __init__(self, k: KernelEmitter, x: Strided, indices: list[Strided], template: Any) -> None:
         items = _expanded(template, len(x.shape))
         advanced = [item is ARRAY or isinstance(item, int) for item in items]
         places = [i for i, a in enumerate(advanced) if a]
@@ -129,7 +126,7 @@ def _expanded(template: Any, ndim: int) -> list[Any]:
     return items + missing
 
 
-def write_gather(k: Special) -> None:
+def write_gather(k: KernelEmitter) -> None:
     """Copy what the indices pick, in whole rows where they lie without gaps."""
     indices = [k.view(i) for i in range(1, len(k.node.inputs))]
     places = _Places(k, k.view(0), indices, k.node.attributes["template"])
@@ -149,7 +146,7 @@ def has_columns(node: Node) -> bool:
     return len(node.shape) > 1 and items[-1] == slice(None)
 
 
-def write_scatter_add(k: Special) -> None:
+def write_scatter_add(k: KernelEmitter) -> None:
     """Add in the order of the indices; each thread has columns of its own, and so elements."""
     zero = k.f.number(0, kind_of(k.node.dtype))
     columns = None

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import BY_ROWS, Way, is_apart
-from schuss.compiler.graph.views import Layouts, Strided
+from schuss.compiler.graph.partition import BY_ROWS, Partitioning, is_disjoint
+from schuss.compiler.graph.views import Layouts, Strided, leading
+from schuss.compiler.kernels.kernel import KernelEmitter, place_of
 from schuss.compiler.kernels.packed_gemm import CHUNK, ROWS, Shape, can_generate, shape_of, strip_of
 from schuss.compiler.kernels.register_tiles import is_small, packed_bytes, write_tiles
 from schuss.lowering.ir_builder import F32, F64, Scalar, kind_of
 
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import Special
-
-__all__ = ["can_be_followed", "is_matrix", "scratch_of_product", "ways_of_product", "write_product"]
+__all__ = ["can_take_epilogue", "matmul_partitionings", "scratch_of_product", "write_product"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
-
-
-def is_matrix(view: Strided) -> bool:
-    """Whether the last two axes are a matrix as BLAS takes it, or one transposed."""
-    return leading(view) is not None
-
-
-def leading(view: Strided) -> tuple[bool, int] | None:
-    """Return (transposed, distance between rows), or None for other strides."""
-    rows, columns = view.shape[-2:]
-    down, along = view.strides[-2:]
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return False, max(down, columns, 1)
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return True, max(along, rows, 1)
-    return None
 
 
 # More ways to share a product: parts as they suit how it is computed; along leading axes, matrices.
@@ -87,34 +68,36 @@ def _cut(node: Node, layouts: Layouts) -> _Cut:
     return _Cut(by_columns, each, -(-length // each))
 
 
-def ways_of_product(node: Node, layouts: Layouts) -> list[Way]:
+def matmul_partitionings(node: Node, layouts: Layouts) -> list[Partitioning]:
     """Return the ways in which a product can be shared, last the one without shares."""
-    ways = []
+    partitionings = []
     x, y = (layouts.of(i) for i in node.inputs)
     m, n = node.shape[-2:]
     inner = x.shape[-1]
     is_made = node.size > 0 and kind_of(node.dtype) in (F32, F64) and inner > 0
-    own = [node]
+    private = [node]
     if len(node.shape) > 2:
-        if x.shape[:1] == node.shape[:1] and len(x.shape) == len(node.shape) and is_apart(x):
-            own.append(x.root)
-        ways.append(Way(node.shape[0], frozenset(own), node.shape[0], _BY_MATRICES))
-        return [*ways, Way(1)]
+        if x.shape[:1] == node.shape[:1] and len(x.shape) == len(node.shape) and is_disjoint(x):
+            private.append(x.root)
+        partitionings.append(
+            Partitioning(node.shape[0], frozenset(private), node.shape[0], _BY_MATRICES)
+        )
+        return [*partitionings, Partitioning(1)]
     found = _panels(node, layouts)
     generated = is_made and (found is not None or is_small(node, y))
     cut = _cut(node, layouts)
     # All threads pack all of y then.
     by_rows = found is not None and not found[1] and cut.parts > 1 and not cut.by_columns
     if generated and m > 1 and (by_rows or inner * n <= _PACKED_TWICE) and not (found and found[1]):
-        if is_apart(x):
-            own.append(x.root)
-        ways.append(Way(m, frozenset(own), m, BY_ROWS))
+        if is_disjoint(x):
+            private.append(x.root)
+        partitionings.append(Partitioning(m, frozenset(private), m, BY_ROWS))
     if cut.parts > 1 and not by_rows:
-        ways.append(Way(cut.parts, frozenset(), cut.parts, _BY_PARTS))
-    return [*ways, Way(1)]
+        partitionings.append(Partitioning(cut.parts, frozenset(), cut.parts, _BY_PARTS))
+    return [*partitionings, Partitioning(1)]
 
 
-def can_be_followed(node: Node, layouts: Layouts) -> bool:
+def can_take_epilogue(node: Node, layouts: Layouts) -> bool:
     """Whether rows of a product, once they are computed, can be handed on, some at a time."""
     found = _panels(node, layouts)
     if found is None:
@@ -152,7 +135,7 @@ def _panels(node: Node, layouts: Layouts) -> tuple[Shape, bool] | None:
     return (shape, turned) if 2 * (m if turned else n) >= shape.panel else None
 
 
-def write_product(k: Special) -> None:
+def write_product(k: KernelEmitter) -> None:
     """Write x @ y over all leading axes."""
     shape = k.node.shape
     batch = shape[:-2]
@@ -163,7 +146,7 @@ def write_product(k: Special) -> None:
     cut, found = _cut(k.node, k.layouts), _panels(k.node, k.layouts)
     floats = kind_of(k.node.dtype) in (F32, F64) and x.shape[-1] > 0
     small = floats and is_small(k.node, y)
-    if k.way.kind == _BY_PARTS:
+    if k.partitioning.kind == _BY_PARTS:
         if found is None:
             with k.f.loop(k.low, k.high) as part:
                 _call_blas(k, x, y, [], (cut.by_columns, part * cut.each, cut.each))
@@ -172,8 +155,12 @@ def write_product(k: Special) -> None:
         bounds = (k.low * cut.each, (k.high * cut.each).minimum(length))
         _call_panels(k, x, y, [], *found, (cut.by_columns, *bounds))
         return
-    rows = (k.low, k.high) if k.way.kind == BY_ROWS else (k.f.number(0), k.f.number(shape[-2]))
-    with k.loops(batch, shared=k.way.kind == _BY_MATRICES) as index:
+    rows = (
+        (k.low, k.high)
+        if k.partitioning.kind == BY_ROWS
+        else (k.f.number(0), k.f.number(shape[-2]))
+    )
+    with k.loops(batch, shared=k.partitioning.kind == _BY_MATRICES) as index:
         if small:
             write_tiles(k, x, y, index, rows)
         elif found is not None:
@@ -185,7 +172,7 @@ def write_product(k: Special) -> None:
 
 
 def _call_panels(
-    k: Special,
+    k: KernelEmitter,
     x: Strided,
     y: Strided,
     index: list[Scalar],
@@ -194,8 +181,6 @@ def _call_panels(
     part: tuple[bool, Scalar, Scalar],
 ) -> None:
     """Call the library of large products for some columns or rows of the matrices at `index`."""
-    from schuss.compiler.kernels.dispatch import place_of
-
     f, kind = k.f, kind_of(k.node.dtype)
     by_columns, low, high = part
     zero, inner = f.number(0), x.shape[-1]
@@ -214,10 +199,10 @@ def _call_panels(
     v_across = turned or y_turned
     name = f"@schuss_product_{'turned' if turned else 'plain'}_{'f32' if kind == F32 else 'f64'}"
     block = min(shape.block(inner), -(-across // shape.panel) * shape.panel)
-    then = ["%then", "%table"] if k.followed else ["null", "null"]
+    then = ["%then", "%table"] if k.epilogues else ["null", "null"]
     values: list[str | int | Scalar] = [
         s, *steps, v, v_step, f.number(v_across), c, n, inner, block, "%scratch", *of_s, *of_v,
-        strip_of(shape, inner, n) if k.followed else CHUNK, *then,
+        strip_of(shape, inner, n) if k.epilogues else CHUNK, *then,
     ]  # fmt: skip
     kinds = ["ptr" if isinstance(v, str) else "i64" for v in values]
     f.declare(name, "void", kinds)
@@ -227,15 +212,13 @@ def _call_panels(
 
 
 def _call_blas(
-    k: Special,
+    k: KernelEmitter,
     x: Strided,
     y: Strided,
     index: list[Scalar],
     part: tuple[bool, Scalar, int] | None,
 ) -> None:
     """Call BLAS for the matrices at `index`, or for some of their rows or columns."""
-    from schuss.compiler.kernels.dispatch import place_of
-
     f, kind = k.f, kind_of(k.node.dtype)
     inner = x.shape[-1]
     lengths: list[int | str] = [x.shape[-2], y.shape[-1]]
@@ -268,7 +251,7 @@ def _call_blas(
     f.emit(f"call void {name}({arguments})")
 
 
-def _plain(k: Special, x: Strided, y: Strided, index: list[Scalar]) -> None:
+def _plain(k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar]) -> None:
     """Three loops, for integers and for products over nothing."""
     f, kind = k.f, kind_of(k.node.dtype)
     total = f.reserve(kind)

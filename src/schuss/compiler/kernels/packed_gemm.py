@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from schuss.lowering.ir_builder import F32, F64, I64, Scalar
-from schuss.lowering.vectors import SIZE, SUFFIX, Vector, VectorWriter
+from schuss.lowering.vectors import SIZE, SUFFIX, Vector, VectorEmitter
 from schuss.native.jit import Library, load
 from schuss.native.target import has_feature, vector_bytes
 
@@ -102,7 +102,7 @@ def _tile(shape: Shape, height: int, vectors: int, masked: bool) -> str:
     Where there are fewer `rows`, those beyond them repeat the last one: what they compute and
     store is the same. With `masked`, the last vector reaches beyond the columns.
     """
-    f = VectorWriter(
+    f = VectorEmitter(
         f"{_name(height, vectors, masked)}_{SUFFIX[shape.kind]}",
         ["ptr noalias %s", "i64 %s_row", "i64 %s_k", "ptr noalias %v", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
@@ -150,7 +150,7 @@ def _tile(shape: Shape, height: int, vectors: int, masked: bool) -> str:
 
 def _pack(shape: Shape, name: str, width: int) -> str:
     """Write a copy of `lines` rows of at most `width` elements; what is missing becomes 0."""
-    f = VectorWriter(
+    f = VectorEmitter(
         name,
         ["ptr noalias %source", "i64 %step", "i64 %lines", "i64 %count", "ptr noalias %target"],
         shape,
@@ -168,7 +168,7 @@ def _pack(shape: Shape, name: str, width: int) -> str:
 
 def _pack_turned(shape: Shape) -> str:
     """Write the packing of at most a panel of rows, so that they become columns."""
-    f = VectorWriter(
+    f = VectorEmitter(
         f"schuss_product_packing_{SUFFIX[shape.kind]}",
         ["ptr noalias %source", "i64 %step", "i64 %inner", "i64 %count", "ptr noalias %target"],
         shape,
@@ -191,7 +191,7 @@ def _pack_turned(shape: Shape) -> str:
 
 def _turn_out(shape: Shape) -> str:
     """Write the transposition of a chunk of `height` rows into `count` rows of the result."""
-    f = VectorWriter(
+    f = VectorEmitter(
         f"turn_out_{SUFFIX[shape.kind]}",
         ["ptr noalias %source", "ptr noalias %c", "i64 %c_row", "i64 %height", "i64 %count"],
         shape,
@@ -222,7 +222,7 @@ class _Product:
         self.shape = shape
         self.turned = turned
         self.suffix = SUFFIX[shape.kind]
-        self.f = VectorWriter(self.name, _PARAMETERS, shape)
+        self.f = VectorEmitter(self.name, _PARAMETERS, shape)
 
     @property
     def name(self) -> str:
@@ -374,7 +374,7 @@ def _text(shape: Shape) -> str:
 
 @cache
 def _library(shape: Shape) -> Library:
-    return load([], [], plain=[_text(shape)])
+    return load([], plain=[_text(shape)])
 
 
 def library_function(name: str) -> int:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, contiguous
+from schuss.compiler.kernels.kernel import KernelEmitter, place_of
 from schuss.compiler.kernels.packed_gemm import ROWS, can_generate, shape_of
 from schuss.lowering.ir_builder import F32, I64, Scalar, kind_of
 from schuss.native.target import vector_bytes
-
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import Special
 
 __all__ = ["is_small", "packed_bytes", "write_tiles"]
 
@@ -67,14 +63,12 @@ class _Tiles:
 
     def __init__(
         self,
-        k: Special,
+        k: KernelEmitter,
         x: Strided,
         y: Strided,
         index: list[Scalar],
         bounds: tuple[Scalar, Scalar],
     ) -> None:
-        from schuss.compiler.kernels.dispatch import place_of
-
         self.k = k
         self.f = k.f
         self.low, self.high = bounds
@@ -98,8 +92,6 @@ class _Tiles:
     def _packed(self, y: Strided, index: list[Scalar]) -> str:
         """Copy y, row by row, into working memory."""
         target = Strided(y.root, 0, (self.inner, self.n), contiguous((self.inner, self.n)))
-        from schuss.compiler.kernels.dispatch import place_of
-
         with self.k.loops((self.inner, self.n)) as at:
             value = self.k.load(y, [*index, *at])
             self.f.store(value, "%scratch", place_of(target, at))
@@ -107,8 +99,6 @@ class _Tiles:
 
     def _turned(self, y: Strided, index: list[Scalar]) -> str:
         """Copy y, whose columns lie in a row each, into working memory."""
-        from schuss.compiler.kernels.dispatch import place_of
-
         zero = self.f.number(0)
         source = self.f.address(
             self.k.pointer(y.root), place_of(y, [*index, zero, zero]), self.kind
@@ -154,7 +144,7 @@ class _Tiles:
         """Write tiles side by side; what follows takes their rows over, but for those it has."""
         for first in range(0, vectors, wide):
             self._tile(row, rows, first, min(wide, vectors - first))
-        if self.k.followed:
+        if self.k.epilogues:
             new, end = row if first_new is None else first_new, row + rows
             self.f.emit(f"call void %then(ptr %table, {new.typed}, {end.typed})")
 
@@ -245,7 +235,7 @@ def _even_rows(m: int, most: int) -> int:
 
 
 def write_tiles(
-    k: Special, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
+    k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
 ) -> None:
     """Write x @ y for the matrices at `index`, from one row of the result up to another."""
     _Tiles(k, x, y, index, bounds).write()

@@ -11,16 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts, Strided
+from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar, kind_of
 
-if TYPE_CHECKING:
-    from schuss.compiler.kernels.dispatch import Special
-
-__all__ = ["Strips", "rows_of_strip", "write_row_lists"]
+__all__ = ["RowBlocks", "rows_per_block", "write_segment_lists"]
 
 # Elements of a strip, at least: whole vectors of them, but few, for rows at rest are left out by
 # the strip. Where that takes more than the nearest cache has room for, it is about so many.
@@ -28,7 +25,7 @@ _STRIP, _LONG_STRIP, _LONGEST_STRIP = 64, 256, 1024
 _VECTOR = 16
 
 
-def write_row_lists(k: Special) -> None:
+def write_segment_lists(k: KernelEmitter) -> None:
     """Write for each row the first of its positions, and for each position the next one.
 
     Positions are put before those that are there already, the last one first. Each thread looks at
@@ -59,7 +56,7 @@ def _joined(index: Sequence[Scalar], shape: Sequence[int]) -> Scalar:
     return position
 
 
-class Strips:
+class RowBlocks:
     """Sums of rows that one loop reads, some rows of them at a time.
 
     Args:
@@ -82,7 +79,7 @@ class Strips:
         self._sources = {n: [layouts.of(x) for x in n.inputs] for n in nodes}
         self._rows = nodes[0].shape[0]
         self._columns = nodes[0].size // self._rows
-        self._each = rows_of_strip(self._columns)
+        self._each = rows_per_block(self._columns)
         width = self._each * self._columns
         self._places = {n: f.reserve(kind_of(n.dtype), width) for n in nodes}
         self._first = f.number(0)
@@ -97,22 +94,22 @@ class Strips:
         self,
         low: Scalar | int,
         high: Scalar | int,
-        rests: Callable[[], Scalar] | None = None,
+        is_unchanged: Callable[[], Scalar] | None = None,
     ) -> Iterator[Scalar]:
         """Run the body for every element of the blocks from `low` to `high`, but for those at rest.
 
         Args:
             low: the first block.
             high: after the last one.
-            rests: writes whether a row at rest may be left out; see `codegen.skip_rows`.
+            is_unchanged: writes whether a row at rest may be left out; see `codegen.skip_rows`.
         """
         f = self._f
-        if rests is None:
+        if is_unchanged is None:
             with f.loop(low, high) as block, self._block(block) as i:
                 yield i
             return
         awake = f.reserve(I64)
-        always = rests().where(f.number(0), 1)
+        always = is_unchanged().where(f.number(0), 1)
         with f.loop(low, high) as block:
             f.store(always, awake, 0)
             self._note_sums(*self._bounds(block), awake)
@@ -180,7 +177,7 @@ class Strips:
                 f.store(total, target, i)
 
 
-def rows_of_strip(columns: int) -> int:
+def rows_per_block(columns: int) -> int:
     """Return how many rows a strip has."""
     whole = _VECTOR // math.gcd(columns, _VECTOR)
     each = whole * max(1, -(-_STRIP // (whole * columns)))

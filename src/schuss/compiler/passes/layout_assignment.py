@@ -1,4 +1,4 @@
-"""Layers' values lie by units, not by rows, so that a thread keeps its units' parameters.
+"""Layout assignment: layers' values lie by units, so that a thread keeps its units' parameters.
 
 Where threads share the rows of a batch, each of them reads all parameters, half of which another
 one has just updated: for small layers it takes longer to move them from cache to cache than to
@@ -10,12 +10,12 @@ are summed. For the largest it makes no difference.
 
 from __future__ import annotations
 
-from schuss.compiler.graph.abi import QUICK
-from schuss.compiler.graph.graph import Graph, Node, again, cost_of, made
+from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
+from schuss.compiler.graph.graph import Graph, Node, again, cost_of, hand_on_scope, made
 from schuss.compiler.passes.one_hot import picks_one_of_each_row
 from schuss.lowering.kinds import Elementwise, Reduction
 
-__all__ = ["orient"]
+__all__ = ["assign_layouts"]
 
 # With more rows for each unit it is not worth it: every thread reads all of these. A layer of fewer
 # units follows the one before, if there are so many rows.
@@ -24,10 +24,10 @@ _LEAST_UNITS, _MOST_ROWS, _LEAST_ROWS = 64, 2, 32
 _MOST_PARAMETERS = 1_000_000
 
 
-def orient(graph: Graph) -> None:
+def assign_layouts(graph: Graph) -> None:
     """Transpose the values of layers, with all that is computed of them one by one."""
     nodes = graph.nodes()
-    if sum(map(cost_of, nodes)) < QUICK:
+    if sum(map(cost_of, nodes)) < SINGLE_THREAD_FLOPS:
         return
     roots = set(graph.roots())
     readers: dict[Node, list[Node]] = {}
@@ -40,7 +40,7 @@ def orient(graph: Graph) -> None:
         if node not in chosen and _is_layer(node, trained, chosen):
             chosen |= _together(node, readers, roots) or set()
     if chosen:
-        _Turner(graph, chosen).run(nodes)
+        _LayoutRewriter(graph, chosen).run(nodes)
 
 
 def _is_layer(node: Node, trained: set[Node], chosen: set[Node]) -> bool:
@@ -100,7 +100,7 @@ def _is_spread(x: Node, shape: tuple[int, ...]) -> bool:
     return len(x.shape) <= 2 and x.shape != shape
 
 
-class _Turner:
+class _LayoutRewriter:
     def __init__(self, graph: Graph, chosen: set[Node]) -> None:
         self._graph = graph
         self._chosen = chosen
@@ -111,16 +111,18 @@ class _Turner:
         """Put transposed values in the place of those chosen."""
         for node in nodes:
             if node in self._chosen:
-                self._new[node] = self._turned_result(node)
+                self._new[node] = self._transposed_result(node)
             elif any(x in self._chosen for x in node.inputs):
                 self._new[node] = self._reading(node)
             elif node.inputs:
                 inputs = tuple(self._new.get(x, x) for x in node.inputs)
                 self._new[node] = node if inputs == node.inputs else again(node, inputs)
+            if node in self._new:
+                hand_on_scope(self._new[node], node.scope)
         kept = {node: new for node, new in self._new.items() if node not in self._chosen}
         self._graph.replace(kept)
 
-    def _turned_result(self, node: Node) -> Node:
+    def _transposed_result(self, node: Node) -> Node:
         if node.op == "matmul":
             x, y = node.inputs
             return made("matmul", self._transposed(y), self._transposed(x))

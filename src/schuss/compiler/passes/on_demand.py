@@ -1,15 +1,15 @@
-"""What a step computes only when it is asked for: figures about it, set aside from the rest."""
+"""On-demand outputs: figures about a step that are only computed when they are requested."""
 
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Graph, Node, again, ordered
-from schuss.lowering.kinds import Elementwise, Rows, View
+from schuss.lowering.kinds import Elementwise, SegmentSum, View
 
-__all__ = ["set_aside"]
+__all__ = ["split_on_demand"]
 
 
-def set_aside(graph: Graph) -> frozenset[Node]:
-    """Return the nodes that only the outputs set aside need, with nothing done for them elsewhere.
+def split_on_demand(graph: Graph) -> frozenset[Node]:
+    """Return the nodes that only on-demand outputs need, with nothing done for them elsewhere.
 
     What they need of the rest and could share a loop with is computed once more: so the rest is
     the very code that it would be without them, keeps no values for them, and gives the same bits.
@@ -17,10 +17,10 @@ def set_aside(graph: Graph) -> frozenset[Node]:
     Args:
         graph: its last outputs are rewritten.
     """
-    if not graph.aside:
+    if not graph.on_demand:
         return frozenset()
     main = set(ordered(graph.main_roots()))
-    first = len(graph.outputs) - graph.aside
+    first = len(graph.outputs) - graph.on_demand
     wanted = [n for n in graph.outputs[first:] if n not in main]
     own: dict[Node, Node] = {}
     for node in ordered(wanted):
@@ -34,5 +34,5 @@ def set_aside(graph: Graph) -> frozenset[Node]:
 
 
 def _is_repeated(node: Node) -> bool:
-    face = node.primitive and node.primitive.lower
-    return isinstance(face, (Elementwise, Rows, View))
+    lowering = node.primitive and node.primitive.lower
+    return isinstance(lowering, (Elementwise, SegmentSum, View))

@@ -1,4 +1,4 @@
-"""Scatters of one number into each row, as the gradient of the classes' loss is, as comparisons.
+"""One-hot scatters, as the gradient of the classes' loss is, as comparisons.
 
 A number for each row goes to the column that an index names, everything else is zero: that is
 where(column == index, number, 0), which joins the loop that reads it and needs no buffer.
@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, constant, made, ordered
+from schuss.compiler.graph.graph import Graph, Node, constant, hand_on_scope, made, ordered
+from schuss.primitives.index_template import ARRAY
 
-__all__ = ["picks_one_of_each_row", "spread_classes"]
+__all__ = ["compare_classes", "picks_one_of_each_row"]
 
 
 def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
     """Whether the indices of a gather from `shape`, or a scatter into it, name one of each row."""
-    from schuss.primitives.index_template import ARRAY
-
     if len(shape) != 2 or tuple(node.attributes["template"]) != (ARRAY, ARRAY):
         return False
     rows, columns = node.inputs[1:]
@@ -27,7 +26,7 @@ def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
     return np.array_equal(rows.array.ravel(), np.arange(shape[0]))
 
 
-def spread_classes(graph: Graph) -> bool:
+def compare_classes(graph: Graph) -> bool:
     """Put comparisons in the place of such scatters; return whether there were any.
 
     A comparison does not notice an index out of range: where a gather, as that of the loss itself,
@@ -44,6 +43,7 @@ def spread_classes(graph: Graph) -> bool:
             continue
         if picks_one_of_each_row(node, node.shape) and node.shape[1] < 2**31:
             mapping[node] = _compared(node)
+            hand_on_scope(mapping[node], node.scope)
     graph.replace(mapping)
     return bool(mapping)
 

@@ -7,8 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, again, constant, made, ordered, result
-from schuss.compiler.passes.one_hot import spread_classes
+from schuss.compiler.graph.graph import (
+    Graph,
+    Node,
+    again,
+    constant,
+    hand_on_scope,
+    made,
+    ordered,
+    result,
+)
+from schuss.compiler.passes.one_hot import compare_classes
+from schuss.lowering.kinds import Elementwise
+from schuss.primitives.index_template import ROWS_BY_INDEX
 
 __all__ = ["simplify"]
 
@@ -23,7 +34,7 @@ _MOVES = {"reshape", "permute_dims", "flip", "slice", "broadcast_to"}
 def simplify(graph: Graph) -> None:
     """Rewrite the graph until nothing changes; what nothing needs is left out."""
     _settle(graph)
-    if spread_classes(graph):
+    if compare_classes(graph):
         _settle(graph)
 
 
@@ -47,6 +58,7 @@ def _pass(graph: Graph, settled: set[Node]) -> bool:
             if found is None:
                 settled.add(new)
             else:
+                hand_on_scope(found, new.scope)
                 new = found
         key = _key(new)
         if key is not None:
@@ -115,8 +127,6 @@ def _folded(node: Node) -> Node | None:
 
 def _folded_uniform(node: Node) -> Node | None:
     """Return an elementwise result of numbers, broadcast, as one number, broadcast."""
-    from schuss.lowering.kinds import Elementwise
-
     assert node.primitive is not None
     if not isinstance(node.primitive.lower, Elementwise) or node.shape == ():
         return None
@@ -264,8 +274,6 @@ def _sum(node: Node) -> Node | None:
 
 def _scatter_add(node: Node) -> Node | None:
     """Return the sums of rows, to be taken where they are needed, for a scatter into a table."""
-    from schuss.primitives.index_template import ROWS_BY_INDEX
-
     g, *indices = node.inputs
     is_table = (
         node.attributes["template"] == ROWS_BY_INDEX
@@ -275,8 +283,8 @@ def _scatter_add(node: Node) -> Node | None:
     )
     if not is_table:
         return None
-    lists = made("row_lists", *indices, rows=node.shape[0])
-    return made("row_sums", g, lists, shape=node.shape)
+    lists = made("segment_lists", *indices, rows=node.shape[0])
+    return made("segment_sum", g, lists, shape=node.shape)
 
 
 _RULES: dict[str, Callable[[Node], Node | None]] = {

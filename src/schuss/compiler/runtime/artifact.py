@@ -1,7 +1,7 @@
-"""Images: what there is to know of a compiled program to run it, as it is kept on disk.
+"""Artifacts: what there is to know of a compiled program to run it, as it is kept on disk.
 
 A graph as it was traced decides its program, together with the processor, the versions and the
-options; so where an image is kept under all of that, the graph need not be rewritten, fused and
+options; so where an artifact is kept under all of that, the graph need not be rewritten, fused and
 written as text once more to find the machine code that belongs to it.
 """
 
@@ -18,8 +18,9 @@ import numpy as np
 
 from schuss.native import disk_cache
 from schuss.native.target import target_name
+from schuss.version import __version__
 
-__all__ = ["Image", "Place", "View", "find", "keep", "key_of"]
+__all__ = ["Artifact", "Place", "View", "find", "keep", "key_of"]
 
 # Constants of more bytes are not kept twice, here and wherever they came from.
 _MOST_BYTES = 1 << 20
@@ -47,7 +48,7 @@ class View:
 
 
 @dataclass
-class Image:
+class Artifact:
     """A compiled program.
 
     Args:
@@ -59,11 +60,12 @@ class Image:
         scratch: bytes of working memory that each thread needs.
         flops: about how many operations a step takes.
         checks_indices: whether an index may turn out to be out of range.
-        is_shared: whether threads may share it.
+        is_parallel: whether threads may run it together.
         numbers: where each of the graph's numbers lies in the arena.
         outputs: where each output lies.
         constants: bytes that are in the arena from the start, by their place.
-        left: by a state's position, the operation that puts it together, and the parts.
+        deferred: by a state's position, the operation of a deferred gradient, and what it
+            is computed of.
     """
 
     code: str
@@ -74,11 +76,11 @@ class Image:
     scratch: int
     flops: int
     checks_indices: bool
-    is_shared: bool
+    is_parallel: bool
     numbers: list[int]
     outputs: list[Place]
     constants: list[tuple[int, bytes]] = field(repr=False)
-    left: dict[int, tuple[str, list[View]]]
+    deferred: dict[int, tuple[str, list[View]]]
 
     def to_bytes(self) -> bytes:
         """Return it as JSON."""
@@ -87,16 +89,16 @@ class Image:
         return json.dumps(fields).encode()
 
     @staticmethod
-    def from_bytes(raw: bytes) -> Image:
+    def from_bytes(raw: bytes) -> Artifact:
         """Return what `to_bytes` wrote."""
         fields = json.loads(raw)
         fields["outputs"] = [Place(**place) for place in fields["outputs"]]
         fields["constants"] = [(at, base64.b64decode(b)) for at, b in fields["constants"]]
-        fields["left"] = {
+        fields["deferred"] = {
             int(i): (op, [View(**view) for view in views])
-            for i, (op, views) in fields["left"].items()
+            for i, (op, views) in fields["deferred"].items()
         }
-        return Image(**fields)
+        return Artifact(**fields)
 
 
 @cache
@@ -117,22 +119,20 @@ def _sources() -> str:
 
 
 def key_of(fingerprint: str) -> str | None:
-    """Return the name of a traced graph's image in the cache; None while every pass is verified."""
+    """Return the name of a traced graph's artifact in the cache; None while passes are verified."""
     if os.environ.get("SCHUSS_DEBUG") == "verify":
         return None
-    from schuss.version import __version__
-
     versions = f"{__version__} numpy {np.__version__}"
-    return disk_cache.name_of("image", fingerprint, target_name(), versions, _sources())
+    return disk_cache.name_of("artifact", fingerprint, target_name(), versions, _sources())
 
 
-def find(key: str) -> Image | None:
-    """Return the image of this name, if it is kept."""
+def find(key: str) -> Artifact | None:
+    """Return the artifact of this name, if it is kept."""
     raw = disk_cache.read(f"{key}.json")
-    return None if raw is None else Image.from_bytes(raw)
+    return None if raw is None else Artifact.from_bytes(raw)
 
 
-def keep(key: str, image: Image) -> None:
-    """Write an image, unless it is large."""
-    if sum(len(b) for _, b in image.constants) <= _MOST_BYTES:
-        disk_cache.write(f"{key}.json", image.to_bytes())
+def keep(key: str, artifact: Artifact) -> None:
+    """Write an artifact, unless it is large."""
+    if sum(len(b) for _, b in artifact.constants) <= _MOST_BYTES:
+        disk_cache.write(f"{key}.json", artifact.to_bytes())

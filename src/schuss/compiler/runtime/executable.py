@@ -1,4 +1,4 @@
-"""Programs: compiled graphs bound to the tensors that they read and change."""
+"""Executables: compiled programs bound to the tensors that they read and change."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.abi import ASIDE, FIRST, QUICK, SCRATCH
+from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime import artifact, thread_pool
+from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import note, taker
-from schuss.compiler.runtime.guards import Watch, address_of, slot_of
-from schuss.compiler.runtime.ownership import Borrowed, aligned, give, is_owned, words_of
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.artifact import Artifact
+from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
+from schuss.compiler.runtime.ownership import (
+    BorrowedArrays,
+    aligned,
+    give_ownership,
+    guarded_words,
+    is_owned,
+)
+from schuss.compiler.runtime.scan import Scan
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
-from schuss.primitives.deferred import Scattered, leave
-
-if TYPE_CHECKING:
-    from schuss.compiler.pipeline import Design
+from schuss.primitives.base import REGISTRY
+from schuss.primitives.deferred import DeferredArray, defer
 
 __all__ = ["Program", "StateChanged"]
 
@@ -35,106 +41,36 @@ class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
     """A state has another shape or dtype than when it was traced."""
 
 
-class _Many:
-    """Runs a step many times: the native function, and the block of memory that it reads.
-
-    Args:
-        library: with the function.
-        graph: of the step.
-        table: address of the step's table.
-        step: address of the step.
-    """
-
-    def __init__(self, library: jit.Library, graph: Graph, table: int, step: int) -> None:
-        self._library = library
-        self.function = library.address("scan")
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
-        self.alone = partial(prototype(self.function), table, 0, 1)
-        # The rows of a step are gathered here.
-        self.staging = [aligned(n.shape, n.dtype) for n in graph.inputs]
-        self.first_output = 2 + 2 * len(graph.inputs)
-        self._block = (ctypes.c_int64 * (self.first_output + len(graph.outputs) + 3))()
-        self._block[-1] = step
-        self.at = ctypes.addressof(self._block)
-
-    def expect(self, sources: Sequence[Array], moving: dict[int, Array]) -> None:
-        """Say where rows come from; and what has a row for each step, by its place in the block."""
-        block = self._block
-        block[1:-1] = [0] * (len(block) - 2)
-        for i, source in enumerate(sources):
-            block[2 + 2 * i], block[3 + 2 * i] = address_of(source), len(source)
-        self._starts = [(i, address_of(a), a.strides[0]) for i, a in moving.items()]
-        self._held = (sources, moving)
-
-    def begin(self, done: int, count: int) -> None:
-        """Go on after so many steps with so many more."""
-        self._block[0] = count
-        for place, start, stride in self._starts:
-            self._block[place] = start + done * stride
-
-
 class Program:
     """A graph as machine code.
 
     Args:
-        graph: as traced; it may be rewritten.
-        fingerprint: the graph's.
+        graph: what it computes.
+        artifact: what there is to know to run it.
+        library: its machine code.
     """
 
-    def __init__(self, graph: Graph, fingerprint: str) -> None:
+    def __init__(self, graph: Graph, artifact: Artifact, library: jit.Library) -> None:
         self.graph = graph
-        self._key = artifact.key_of(fingerprint)
-        self._design: Design | None = None
-        self.image, self.library = self._kept() or self._compiled()
+        self.artifact = artifact
+        self.library = library
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
-        self._scan: _Many | None = None
+        self._scan: Scan | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = self.image.flops
-        self._chooser = Chooser(self.flops) if self.image.is_shared else None
+        self.flops = self.artifact.flops
+        self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
-        kind = ctypes.PYFUNCTYPE if self.flops < QUICK else ctypes.CFUNCTYPE
+        kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
         # The arena serves one run at a time.
         self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
-    # From the cache, or by the compiler, whose passes are loaded when they are needed.
-
-    def _kept(self) -> tuple[artifact.Image, jit.Library] | None:
-        """Return the program as the cache has it, if it does."""
-        found = None if self._key is None else artifact.find(self._key)
-        if found is None:
-            return None
-        if found.is_shared:
-            thread_pool.runtime()
-        library = jit.find(found.code, found.symbols)
-        return None if library is None else (found, library)
-
-    def _compiled(self) -> tuple[artifact.Image, jit.Library]:
-        """Compile the program, and keep it."""
-        module = self.design.module
-        if module.is_shared:
-            thread_pool.runtime()
-        library = jit.load(module.loops, module.symbols, plain=module.plain)
-        made = self.design.image(library.name)
-        if self._key is not None:
-            artifact.keep(self._key, made)
-        return made, library
-
-    @property
-    def design(self) -> Design:
-        """What the compiler found out about the program; the graph is rewritten for it."""
-        if self._design is None:
-            from schuss.compiler.pipeline import design
-
-            self._design = design(self.graph)
-        return self._design
-
     def _prepare_memory(self) -> None:
-        graph, made = self.graph, self.image
+        graph, made = self.graph, self.artifact
         self._arena = aligned((made.arena,), np.dtype(np.uint8))
         self._arena[: made.fixed] = 0
         for at, content in made.constants:
@@ -150,25 +86,23 @@ class Program:
             else np.ndarray(node.shape, node.dtype, self._arena.data, place.at)
             for node, place in zip(graph.outputs, made.outputs, strict=True)
         ]
-        entries = FIRST + len(graph.inputs) + len(graph.states) + 1
+        entries = FIRST_BUFFER + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
         self._table[0] = address_of(self._arena)
-        self._table[ASIDE] = 1
+        self._table[ON_DEMAND] = 1
         self._provide_scratch(1)
         self._at = address_of(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
-        self._first_input = self._at + 8 * FIRST
+        self._first_input = self._at + 8 * FIRST_BUFFER
 
     def _provide_scratch(self, size: int) -> None:
         """Have working memory for so many threads."""
-        self._scratch = aligned((size * self.image.scratch,), np.dtype(np.uint8))
+        self._scratch = aligned((size * self.artifact.scratch,), np.dtype(np.uint8))
         self._table[SCRATCH] = address_of(self._scratch)
 
-    def _parts(self, state: int) -> Scattered:
-        """Return the gradient that a run leaves in its parts."""
-        from schuss.primitives.base import REGISTRY
-
-        op, places = self.image.left[state]
+    def _parts(self, state: int) -> DeferredArray:
+        """Return the deferred gradient that a run leaves."""
+        op, places = self.artifact.deferred[state]
         views = [
             np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
             for v in places
@@ -176,30 +110,30 @@ class Program:
         # Before the first run, nothing goes to any row.
         views[1][...] = -1
         shape = self.graph.states[state].node.shape
-        return Scattered(partial(REGISTRY[op].value, *views, shape=shape))
+        return DeferredArray(partial(REGISTRY[op].value, *views, shape=shape))
 
     # States.
 
     def _bind_states(self) -> None:
-        first = FIRST + len(self.graph.inputs)
-        left = self.image.left
-        self._left = [(self.graph.states[i].tensor, self._parts(i)) for i in left]
-        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in left]
+        first = FIRST_BUFFER + len(self.graph.inputs)
+        deferred = self.artifact.deferred
+        self._deferred = [(self.graph.states[i].tensor, self._parts(i)) for i in deferred]
+        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in deferred]
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
         self._written_places = [place for place, _ in written]
         self._written = [tensor for _, tensor in written]
         self._read_places = [place for place, _ in read]
         self._read = [tensor for _, tensor in read]
-        self._borrowed = Borrowed(len(read))
-        self._watch = Watch()
+        self._borrowed = BorrowedArrays(len(read))
+        self._memory_guard = MemoryGuard()
         self._stamped: list[Tensor] = []
-        homes = enumerate(self.image.outputs)
-        self._home_of_output = {i: place.at for i, place in homes if place.kind == "state"}
+        outputs = enumerate(self.artifact.outputs)
+        self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
-        if self._watch.unchanged():
+        if self._memory_guard.holds():
             return
         self._adopt()
         for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
@@ -209,24 +143,24 @@ class Program:
                 array = tensor.array = np.ascontiguousarray(array)
             self._borrowed.hold(i, array)
             self._pointers[place] = address_of(array)
-        for tensor, parts in self._left:
-            leave(tensor, parts)
+        for tensor, parts in self._deferred:
+            defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
-        self._watch.set(self._words())
+        self._memory_guard.set(self._words())
 
     def _words(self) -> list[tuple[int | None, int]]:
-        """Return the words that stay as they are while the table is right."""
-        owned, *counts = words_of(self._written)
+        """Return the words of memory that stay as they are while the table is right."""
+        owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
             words.append((slot_of(tensor, "array"), id(tensor.array)))
             words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
-        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._left]
+        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
         return words + counts
 
     def _expect(self, place: int, tensor: Tensor) -> None:
         """Raise StateChanged unless a state is as it was traced."""
-        node = self.graph.states[place - FIRST - len(self.graph.inputs)].node
+        node = self.graph.states[place - FIRST_BUFFER - len(self.graph.inputs)].node
         if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
             raise StateChanged
 
@@ -237,7 +171,7 @@ class Program:
             if not is_owned(tensor):
                 own = aligned(tensor.shape, tensor.dtype)
                 own[...] = tensor.array
-                give(tensor, own)
+                give_ownership(tensor, own)
             self._pointers[place] = address_of(tensor.array)
 
     def set_numbers(self, values: Sequence[float]) -> None:
@@ -250,20 +184,20 @@ class Program:
     def _run(
         self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
     ) -> None:
-        if self._chooser is None:
+        if self._tuner is None:
             alone()
         else:
-            size = self._chooser.size()
+            size = self._tuner.size()
             start = time.perf_counter()
             if size == 1:
                 alone()
             else:
                 team = thread_pool.team(size)
-                if len(self._scratch) < size * self.image.scratch:
+                if len(self._scratch) < size * self.artifact.scratch:
                     self._provide_scratch(size)
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
-            self._chooser.took(size, (time.perf_counter() - start) / steps, steps)
+            self._tuner.took(size, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
@@ -294,17 +228,17 @@ class Program:
 
     def _run_once(self) -> list[Array]:
         self._take_states()
-        if self._chooser is None:
+        if self._tuner is None:
             self._alone_step()
-            if self.image.checks_indices and self._status.value:
+            if self.artifact.checks_indices and self._status.value:
                 self._refuse_index()
         else:
-            self._run(self._step, self._alone_step, checks_indices=self.image.checks_indices)
+            self._run(self._step, self._alone_step, checks_indices=self.artifact.checks_indices)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
-        if self._home_of_output:
-            for i, home in self._home_of_output.items():
-                state = self.graph.states[home].tensor.array
+        if self._output_in_state:
+            for i, place in self._output_in_state.items():
+                state = self.graph.states[place].tensor.array
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
@@ -325,7 +259,7 @@ class Program:
         index: Array,
         kept: Sequence[int],
         numbers: Sequence[Sequence[float]] | None = None,
-        asked: Array | None = None,
+        requested: Array | None = None,
     ) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
 
@@ -334,16 +268,16 @@ class Program:
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
             numbers: for each step, the values of the graph's numbers; None where they stay.
-            asked: whether a step computes what is set aside, bool of shape (steps,); None for
-                every step.
+            requested: whether a step computes its on-demand outputs, bool of shape (steps,); None
+                for every step.
 
         Returns:
-            These outputs, stacked along a new first axis; what a step was not asked for is
-            whatever was in memory.
+            These outputs, stacked along a new first axis; on-demand outputs of a step that they
+            were not requested of are whatever was in memory.
         """
         with self._lock:
             table = self._number_table(numbers)
-            words = np.ones(len(index)) if asked is None else asked
+            words = np.ones(len(index)) if requested is None else requested
             return self._run_many(arrays, index, kept, table, words.astype(np.int64))
 
     def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
@@ -361,11 +295,11 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
-    def _many(self) -> _Many:
+    def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            library = jit.load([], [], plain=[self.image.scan])
-            self._scan = _Many(library, self.graph, self._at, self._step)
+            library = jit.load([], plain=[self.artifact.scan])
+            self._scan = Scan(library, self.graph, self._at, self._step)
         return self._scan
 
     def _run_many(
@@ -374,7 +308,7 @@ class Program:
         index: Array,
         kept: Sequence[int],
         numbers: Array | None,
-        asked: Array,
+        requested: Array,
     ) -> list[Array]:
         graph, many, pointers = self.graph, self._many(), self._pointers
         steps = len(index)
@@ -382,20 +316,20 @@ class Program:
             i: np.empty((steps, *graph.outputs[i].shape), graph.outputs[i].dtype) for i in kept
         }
         # What is read at each step, and what is written: each with its place in the block.
-        moving = {1: index, many.first_output + len(graph.outputs) + 1: asked}
+        moving = {1: index, many.first_output + len(graph.outputs) + 1: requested}
         moving |= {many.first_output + i: array for i, array in results.items()}
         if numbers is not None:
             moving[many.first_output + len(graph.outputs)] = numbers
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
-            pointers[FIRST + i] = address_of(target)
+            pointers[FIRST_BUFFER + i] = address_of(target)
         self._take_states()
-        pointers[FIRST + len(graph.inputs) + len(graph.states)] = many.at
+        pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         done = 0
         while done < steps:
             count = steps - done
-            if self._chooser is not None:
-                count = min(count, self._chooser.steps())
+            if self._tuner is not None:
+                count = min(count, self._tuner.steps())
             many.begin(done, count)
             self._run(many.function, many.alone, checks_indices=True, steps=count)
             done += count

@@ -22,7 +22,7 @@ from schuss.native.cpython import DATA, HEAD, builtin, is_possible
 from schuss.native.cpython import address_of as address_of_function
 from schuss.native.jit import load
 
-__all__ = ["Watch", "address_of", "references_to", "slot_of"]
+__all__ = ["MemoryGuard", "address_of", "references_to", "slot_of"]
 
 _WORD = 8
 _PLAIN = sys.implementation.name == "cpython" and struct.calcsize("P") == _WORD
@@ -142,12 +142,12 @@ def references_to(identity: int) -> int | None:
 @cache
 def _compare() -> Any:
     """Return a function of a block of words: how many, then address and value of each."""
-    code = load([_TEXT], [], optimise=False)
+    code = load([_TEXT], optimise=False)
     keep = address_of_function(ctypes.pythonapi.Py_IncRef)
     return builtin(code, "schuss_changed", [id(False), id(True), keep])
 
 
-class Watch:
+class MemoryGuard:
     """Words of memory, and what they should be; before `set`, everything counts as changed."""
 
     def __init__(self) -> None:
@@ -169,6 +169,6 @@ class Watch:
         self._memory = np.array(block, np.int64)
         self._compare = _compare()
 
-    def unchanged(self) -> bool:
+    def holds(self) -> bool:
         """Return whether every word is what it was said to be."""
         return self._compare is not None and not self._compare(self._memory)

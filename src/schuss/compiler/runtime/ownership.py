@@ -14,7 +14,7 @@ from schuss.compiler.graph.abi import ALIGNMENT
 from schuss.compiler.runtime.guards import address_of, references_to
 from schuss.core import Array, Tensor, leaf
 
-__all__ = ["Borrowed", "aligned", "give", "is_owned", "words_of"]
+__all__ = ["BorrowedArrays", "aligned", "give_ownership", "guarded_words", "is_owned"]
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -31,18 +31,18 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 # The array that programs gave to a tensor, by the tensor's id; and how often one was given.
 _OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
-_given = ctypes.c_int64(0)
+_ownerships_given = ctypes.c_int64(0)
 # How many programs read an array, by its id; they keep hold of it, but look at it only when they
 # run, and then want what is in it by then.
 _READERS: dict[int, int] = {}
 
 
-def give(tensor: Tensor, array: Array) -> None:
+def give_ownership(tensor: Tensor, array: Array) -> None:
     """Make `array` the tensor's, and note that programs may write into it."""
     tensor.array = array
     key = id(tensor)
     _OWNED[key] = (weakref.ref(tensor, lambda _: _OWNED.pop(key, None)), array)
-    _given.value += 1
+    _ownerships_given.value += 1
 
 
 def is_owned(tensor: Tensor) -> bool:
@@ -53,14 +53,14 @@ def is_owned(tensor: Tensor) -> bool:
     return mine and _holders(tensor) <= _ALONE + _READERS.get(id(tensor.array), 0)
 
 
-def words_of(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
-    """Return the words of memory that stay as they are while arrays are owned; see `Watch`.
+def guarded_words(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
+    """Return the words of memory that stay as they are while arrays are owned; see `MemoryGuard`.
 
     An array that was given to a tensor lives until another is given; so that comes first.
     """
     keys = [id(tensor.array) for tensor in tensors]
     counts = [(references_to(key), _ALONE_WORD + _READERS.get(key, 0)) for key in keys]
-    return [(ctypes.addressof(_given), _given.value), *counts]
+    return [(ctypes.addressof(_ownerships_given), _ownerships_given.value), *counts]
 
 
 def _holders(tensor: Tensor) -> int:
@@ -71,7 +71,7 @@ def _holders(tensor: Tensor) -> int:
 def _alone() -> tuple[int, int]:
     """Return what `_holders` says when only a tensor and this file hold an array; and the word."""
     held = leaf(np.empty(()))
-    give(held, aligned((1,), np.dtype(np.float32)))
+    give_ownership(held, aligned((1,), np.dtype(np.float32)))
     word = references_to(id(held.array))
     return _holders(held), 0 if word is None else ctypes.c_int64.from_address(word).value
 
@@ -79,7 +79,7 @@ def _alone() -> tuple[int, int]:
 _ALONE, _ALONE_WORD = _alone()
 
 
-class Borrowed:
+class BorrowedArrays:
     """The arrays that a program reads: it keeps them, and their owners know.
 
     Args:

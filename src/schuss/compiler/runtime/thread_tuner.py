@@ -6,7 +6,7 @@ import math
 
 from schuss.compiler.runtime.thread_pool import team_size
 
-__all__ = ["Chooser"]
+__all__ = ["ThreadTuner"]
 
 # Operations a second of one core, roughly: only to guess before anything was timed.
 _GUESSED_RATE = 1e11
@@ -35,7 +35,7 @@ def _median(times: list[float]) -> float:
     return (ordered[half] + ordered[~half]) / 2
 
 
-class Chooser:
+class ThreadTuner:
     """Chooses between one thread and all of them for one program.
 
     What is faster depends on the machine and on what else it is doing. The size in use is kept as

@@ -2,74 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.views import Layouts
-from schuss.compiler.schedule.rematerialize import recompute
-from schuss.lowering.kinds import Elementwise, Reduction, Rows, View
-from schuss.primitives.deferred import Leftover
+from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
+from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum, View
 
-__all__ = ["Fuser", "Plan", "Stage", "fuse", "has_rows"]
-
-
-@dataclass(eq=False)
-class Stage:
-    """One loop nest, or one kernel of its own kind.
-
-    Args:
-        shape: lengths of the loops (without axes of length 1); None for a kernel of its own kind.
-        nodes: what it computes, in order.
-        axes: the axes of `shape` that its reductions run over, or None without any.
-        number: of the stage.
-        aside: whether it only runs when what is set aside is asked for.
-        before: the numbers of the stages that must run before it, as bits.
-    """
-
-    shape: tuple[int, ...] | None
-    nodes: list[Node] = field(default_factory=list)
-    axes: tuple[int, ...] | None = None
-    number: int = 0
-    aside: bool = False
-    before: int = 0
-
-    @property
-    def special(self) -> bool:
-        """Whether it is a kernel of its own kind."""
-        return self.shape is None
-
-
-@dataclass
-class Plan:
-    """The stages in the order in which they run, and what each node is a view of.
-
-    Args:
-        stages: in their order.
-        layouts: the view that each node is.
-        stage_of: the stage that computes a node.
-        stored: the nodes that are read from memory.
-        homes: updates that are written straight into their state, by its position.
-        copies: updates that are copied into their state after the last stage.
-        left: by a state's position, the sums of rows that it is left as, in their parts.
-    """
-
-    stages: list[Stage]
-    layouts: Layouts
-    stage_of: dict[Node, Stage]
-    stored: list[Node]
-    homes: dict[Node, int]
-    copies: list[tuple[int, Node]]
-    left: dict[int, Node]
-
-
-def has_rows(stage: Stage) -> bool:
-    """Whether a stage sums rows as it goes."""
-    return any(isinstance(n.primitive and n.primitive.lower, Rows) for n in stage.nodes)
-
-
-def loop_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return `shape` without axes of length 1."""
-    return tuple(n for n in shape if n != 1)
+__all__ = ["Fuser", "fuse"]
 
 
 class Fuser:
@@ -77,12 +15,12 @@ class Fuser:
 
     Args:
         graph: of primitives with a native form.
-        aside: the nodes that share no stage with others.
+        on_demand: the nodes that share no stage with others.
     """
 
-    def __init__(self, graph: Graph, aside: frozenset[Node]) -> None:
+    def __init__(self, graph: Graph, on_demand: frozenset[Node]) -> None:
         self.graph = graph
-        self.aside = aside
+        self.on_demand = on_demand
         self.layouts = Layouts()
         self.stages: list[Stage] = []
         self.stage_of: dict[Node, Stage] = {}
@@ -93,37 +31,30 @@ class Fuser:
         # Values that are in memory anyway, for what is no loop reads them.
         self._kept: set[Node] = set()
 
-    def run(self) -> Plan:
-        """Return the stages, and what is where."""
+    def run(self) -> None:
+        """Put every node into a stage."""
         nodes = self.graph.nodes()
-        loops = (View, Elementwise, Reduction, Rows)
+        loops = (View, Elementwise, Reduction, SegmentSum)
         for node in nodes:
             if node.primitive is not None and not isinstance(node.primitive.lower, loops):
                 self._kept.update(self.layouts.of(x).root for x in node.inputs)
         for node in nodes:
             if node.primitive is None or isinstance(node.primitive.lower, View):
                 continue
-            face = node.primitive.lower
-            if isinstance(face, Elementwise):
+            lowering = node.primitive.lower
+            if isinstance(lowering, Elementwise):
                 self._elementwise(node)
-            elif isinstance(face, Reduction):
+            elif isinstance(lowering, Reduction):
                 self._reduction(node)
-            elif isinstance(face, Rows):
+            elif isinstance(lowering, SegmentSum):
                 self._place(node, self._new(loop_shape(node.shape), node))
             else:
                 self._place(node, self._new(None, node))
-        recompute(self, self._in_order())
-        nodes = self.graph.nodes()
-        left = self._left(nodes)
-        homes, copies = self._homes(nodes)
-        return Plan(
-            self._in_order(), self.layouts, self.stage_of, self._stored(nodes), homes, copies, left
-        )
 
     # Building stages.
 
     def _new(self, shape: tuple[int, ...] | None, node: Node) -> Stage:
-        stage = Stage(shape, number=len(self.stages), aside=node in self.aside)
+        stage = Stage(shape, number=len(self.stages), on_demand=node in self.on_demand)
         self.stages.append(stage)
         self.before.append(0)
         return stage
@@ -131,9 +62,10 @@ class Fuser:
     def _place(self, node: Node, stage: Stage) -> None:
         stage.nodes.append(node)
         self.stage_of[node] = stage
-        self._require(stage, self._needs(node) & ~(1 << stage.number))
+        self.require(stage, self._needs(node) & ~(1 << stage.number))
 
-    def _require(self, stage: Stage, needed: int) -> None:
+    def require(self, stage: Stage, needed: int) -> None:
+        """Note that a stage runs after others, given by number as bits."""
         if not needed & ~self.before[stage.number]:
             return
         mine = 1 << stage.number
@@ -157,7 +89,7 @@ class Fuser:
         """Return the loop that has `x` in a register at the same place, if there is one."""
         view = self.layouts.of(x)
         stage = self.stage_of.get(view.root)
-        if stage is None or stage.special or not view.is_whole:
+        if stage is None or stage.is_kernel or not view.is_whole:
             return None
         if isinstance(view.root.primitive and view.root.primitive.lower, Reduction):
             return None
@@ -167,7 +99,7 @@ class Fuser:
 
     def _fits(self, node: Node, stage: Stage, direct: set[Node]) -> bool:
         """Return whether `node` can be computed in `stage` without having to run twice."""
-        if stage.aside is not (node in self.aside):
+        if stage.on_demand is not (node in self.on_demand):
             return False
         bit = 1 << stage.number
         if has_rows(stage) and not self._is_flat(node):
@@ -207,11 +139,11 @@ class Fuser:
 
         That is what rows that are summed on the way can be read by.
         """
-        face = node.primitive and node.primitive.lower
-        if isinstance(face, Rows):
+        lowering = node.primitive and node.primitive.lower
+        if isinstance(lowering, SegmentSum):
             return True
         x = node.inputs[0]
-        if isinstance(face, Reduction):
+        if isinstance(lowering, Reduction):
             return len(node.attributes["axes"]) == len(x.shape)
         views = [self.layouts.of(x) for x in node.inputs]
         return all(
@@ -263,130 +195,23 @@ class Fuser:
         stage.axes = axes
         self._place(node, stage)
 
-    # What has a buffer, and where updated states go.
-
-    def _stored(self, nodes: list[Node]) -> list[Node]:
-        """Return the computed nodes that are read from memory."""
-        wanted: dict[Node, None] = {}
-        for node in nodes:
-            if node.primitive is None or isinstance(node.primitive.lower, View):
-                continue
-            stage = self.stage_of[node]
-            if stage.special or isinstance(node.primitive.lower, Reduction):
-                wanted[node] = None
-            for x in node.inputs:
-                root = self.layouts.of(x).root
-                if root.primitive is not None and self.stage_of[root] is not stage:
-                    wanted[root] = None
-        for root in self.graph.roots():
-            root = self.layouts.of(root).root
-            if root.primitive is not None:
-                wanted[root] = None
-        return [n for n in nodes if n in wanted]
-
-    def _left(self, nodes: list[Node]) -> dict[int, Node]:
-        """Take from the states the gradients that need not be stored: sums of rows.
-
-        They are read where they are summed alone, and what they are summed of is in the arena.
-        """
-        readers: dict[Node, set[Stage]] = {}
-        for node in nodes:
-            if node.primitive is not None and not isinstance(node.primitive.lower, View):
-                for x in node.inputs:
-                    root = self.layouts.of(x).root
-                    readers.setdefault(root, set()).add(self.stage_of[node])
-        ends = [self.layouts.of(n).root for n in self.graph.roots()]
-        left: dict[int, Node] = {}
-        for place, state in enumerate(self.graph.states):
-            sums = state.updated
-            if sums is None or sums.op != "row_sums" or type(state.tensor) is not Leftover:
-                continue
-            parts = [self.layouts.of(x).root for x in sums.inputs]
-            is_inside = readers.get(sums) == {self.stage_of[sums]} and ends.count(sums) == 1
-            is_kept = all((x.primitive or x.array is not None) and x not in ends for x in parts)
-            if is_inside and is_kept and state.node not in readers and state.node not in ends:
-                left[place] = sums
-                state.updated = None
-        return left
-
-    def _homes(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
-        """Decide which updates are written straight into their state, and which are copied.
-
-        An update may overwrite its state where it is computed if everything else that reads the
-        state runs before, and it reads the state itself only at the place that it writes.
-        """
-        readers: dict[Node, list[Node]] = {}
-        for node in nodes:
-            if node.primitive is None or isinstance(node.primitive.lower, View):
-                continue
-            for x in node.inputs:
-                readers.setdefault(self.layouts.of(x).root, []).append(node)
-        read_out = {self.layouts.of(n).root for n in self.graph.outputs}
-        for state in self.graph.states:
-            if state.updated is not None:
-                source = self.layouts.of(state.updated).root
-                if source is not state.node and source.op == "state":
-                    read_out.add(source)
-        homes: dict[Node, int] = {}
-        copies: list[tuple[int, Node]] = []
-        for place, state in enumerate(self.graph.states):
-            if state.updated is None:
-                continue
-            view = self.layouts.of(state.updated)
-            direct = (
-                view.is_whole
-                and view.root in self.stage_of
-                and view.root not in homes
-                and state.node not in read_out
-                and self._may_overwrite(state.node, view.root, readers.get(state.node, []))
-            )
-            if direct:
-                homes[view.root] = place
-            else:
-                copies.append((place, state.updated))
-        return homes, copies
-
-    def _may_overwrite(self, old: Node, new: Node, readers: list[Node]) -> bool:
-        stage = self.stage_of[new]
-        reduced = isinstance(new.primitive and new.primitive.lower, Reduction)
-        others: set[Stage] = set()
-        for reader in readers:
-            other = self.stage_of[reader]
-            if other is not stage:
-                others.add(other)
-                continue
-            if stage.special or reduced:
-                return False
-            for x in reader.inputs:
-                view = self.layouts.of(x)
-                same = view.is_whole and loop_shape(x.shape) == stage.shape
-                if view.root is old and not same:
-                    return False
-        if any(self.before[o.number] >> stage.number & 1 for o in others):
-            return False
-        for other in others:
-            self._require(stage, 1 << other.number | self.before[other.number])
-        return True
-
-    def _in_order(self) -> list[Stage]:
+    def in_order(self) -> list[Stage]:
         """Return the stages that compute something, each after those that it needs."""
         alive = [s for s in self.stages if s.nodes]
         for stage in alive:
             stage.before = self.before[stage.number]
-        main = sum(1 << s.number for s in alive if not s.aside)
+        main = sum(1 << s.number for s in alive if not s.on_demand)
 
         def place(stage: Stage) -> tuple[int, bool, int, int]:
             # What is set aside comes between the others, but does not change their order.
             bits = self.before[stage.number]
-            return (bits & main).bit_count(), not stage.aside, bits.bit_count(), stage.number
+            return (bits & main).bit_count(), not stage.on_demand, bits.bit_count(), stage.number
 
         return sorted(alive, key=place)
 
 
-def fuse(graph: Graph, aside: frozenset[Node] = frozenset()) -> Plan:
-    """Group the graph's nodes into stages; those of `aside` share none with others."""
-    plan = Fuser(graph, aside).run()
-    position = {node: i for i, node in enumerate(graph.nodes())}
-    for stage in plan.stages:
-        stage.nodes.sort(key=position.__getitem__)
-    return plan
+def fuse(graph: Graph, on_demand: frozenset[Node] = frozenset()) -> Fuser:
+    """Group the graph's nodes into stages; those of `on_demand` share none with others."""
+    fuser = Fuser(graph, on_demand)
+    fuser.run()
+    return fuser

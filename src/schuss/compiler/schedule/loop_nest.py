@@ -7,9 +7,9 @@ from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, contiguous
-from schuss.compiler.kernels.segment_sum import rows_of_strip
-from schuss.compiler.schedule.fusion import Plan, Stage, loop_shape
-from schuss.lowering.kinds import Elementwise, Reduction, Rows
+from schuss.compiler.kernels.segment_sum import rows_per_block
+from schuss.compiler.schedule.stages import Plan, Stage, loop_shape
+from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
 
 __all__ = ["COLUMNS", "Access", "Nest"]
 
@@ -38,15 +38,15 @@ class Nest:
         assert stage.shape is not None
         self.stage = stage
         self.layouts = plan.layouts
-        self.sums = [n for n in stage.nodes if self.has_face(n, Rows)]
-        self.inside = {*self.sums, *[n for n in stage.nodes if self.has_face(n, Elementwise)]}
-        self.reductions = [n for n in stage.nodes if self.has_face(n, Reduction)]
+        self.sums = [n for n in stage.nodes if self.has_lowering(n, SegmentSum)]
+        self.inside = {*self.sums, *[n for n in stage.nodes if self.has_lowering(n, Elementwise)]}
+        self.reductions = [n for n in stage.nodes if self.has_lowering(n, Reduction)]
         stored = set(plan.stored)
         self.shape = list(stage.shape)
         self.reduced = [a in (stage.axes or ()) for a in range(len(self.shape))]
         self.reads: dict[tuple[Node, Node], Access] = {}
         for node in stage.nodes:
-            for x in () if self.has_face(node, Rows) else node.inputs:
+            for x in () if self.has_lowering(node, SegmentSum) else node.inputs:
                 if not self.register(node, x) and self.literal(x) is None:
                     self.reads[node, x] = self._access(node, x)
         self.writes = [
@@ -58,7 +58,7 @@ class Nest:
         self._collapse()
 
     @staticmethod
-    def has_face(node: Node, kind: type) -> bool:
+    def has_lowering(node: Node, kind: type) -> bool:
         """Whether a node's lowering is of this kind."""
         return isinstance(node.primitive and node.primitive.lower, kind)
 
@@ -121,7 +121,7 @@ class Nest:
             return 1
         if self.sums:
             rows = self.sums[0].shape[0]
-            return -(-rows // rows_of_strip(self.sums[0].size // rows))
+            return -(-rows // rows_per_block(self.sums[0].size // rows))
         return self.shape[self.axis]
 
     @property

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schuss.compiler.graph.abi import ALIGNMENT
 from schuss.compiler.graph.graph import Graph, GraphError, Node
-from schuss.compiler.schedule.fusion import Plan, Stage
+from schuss.compiler.schedule.stages import Plan, Stage
 
 __all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
 
@@ -103,13 +103,13 @@ def plan_memory(
         top += _rounded(node.nbytes)
     fixed = top
     lives = _lives(graph, plan, times)
-    if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.homes) <= _SPARED:
+    if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.in_place) <= _SPARED:
         lives = _lives(graph, plan, segments)
     arena = _Arena(fixed)
     temporary = 0
     # The largest first: they are the hardest to place.
     for node in sorted(lives, key=lambda n: -n.nbytes):
-        home = plan.homes.get(node)
+        home = plan.in_place.get(node)
         if home is not None:
             of[node] = of[graph.states[home].node]
             continue
@@ -129,7 +129,7 @@ def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, t
                 root = plan.layouts.of(x).root
                 if root in lives:
                     lives[root] = (lives[root][0], max(lives[root][1], order[stage]))
-    parts = [x for n in plan.left.values() for x in n.inputs]
+    parts = [x for n in plan.deferred.values() for x in n.inputs]
     for node in [*graph.roots(), *parts]:
         root = plan.layouts.of(node).root
         if root in lives:
@@ -146,7 +146,7 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
     order = {stage: i for i, stage in enumerate(plan.stages)}
     stored = set(plan.stored)
     for stage in plan.stages:
-        done = {n for n in stage.nodes if not stage.special}
+        done = {n for n in stage.nodes if not stage.is_kernel}
         for node in stage.nodes:
             for x in node.inputs:
                 root = plan.layouts.of(x).root
@@ -155,7 +155,7 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
                 if root not in stored or order[plan.stage_of[root]] >= order[stage]:
                     raise GraphError(f"fuse: {node} reads {root} before it is there.")
     _verify_overwriting(graph, plan, order)
-    lives = [(n, *life) for n, life in _lives(graph, plan, times).items() if n not in plan.homes]
+    lives = [(n, *life) for n, life in _lives(graph, plan, times).items() if n not in plan.in_place]
     for i, (a, first_a, last_a) in enumerate(lives):
         for b, first_b, last_b in lives[:i]:
             apart = last_a < first_b or last_b < first_a
@@ -167,7 +167,9 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
 
 def _verify_overwriting(graph: Graph, plan: Plan, order: dict[Stage, int]) -> None:
     """Check that a state that is updated in place is not read later."""
-    written = {graph.states[home].node: order[plan.stage_of[n]] for n, home in plan.homes.items()}
+    written = {
+        graph.states[home].node: order[plan.stage_of[n]] for n, home in plan.in_place.items()
+    }
     for stage in plan.stages:
         for node in stage.nodes:
             for x in node.inputs:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import Way, is_apart, lies_apart
+from schuss.compiler.graph.partition import Partitioning, is_disjoint, lies_disjoint
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.gather_scatter import COLUMNS as SCATTERED_COLUMNS
 from schuss.compiler.kernels.gather_scatter import has_columns
-from schuss.compiler.kernels.matmul import ways_of_product
+from schuss.compiler.kernels.matmul import matmul_partitionings
 from schuss.compiler.passes.one_hot import picks_one_of_each_row
-from schuss.compiler.schedule.fusion import Stage
 from schuss.compiler.schedule.loop_nest import Nest
+from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.ir_builder import F32, kind_of
 
-__all__ = ["used_by", "ways_of"]
+__all__ = ["partitionings_of", "used_by"]
 
 # Columns that a thread takes at least, where columns are summed: a cache line of float32.
 _GROUP = 16
@@ -28,16 +28,16 @@ def used_by(stage: Stage, nest: Nest | None, layouts: Layouts) -> frozenset[Node
     return frozenset([*listed, *[access.node for access in nest.accesses]])
 
 
-def ways_of(stage: Stage, nest: Nest | None, layouts: Layouts) -> list[Way]:
+def partitionings_of(stage: Stage, nest: Nest | None, layouts: Layouts) -> list[Partitioning]:
     """Return the ways in which a stage can be shared, the last one for a single thread, too."""
     if nest is not None:
-        return _ways_of_nest(nest)
+        return _partitionings_of_nest(nest)
     (node,) = stage.nodes
     if node.op == "matmul":
-        return ways_of_product(node, layouts)
+        return matmul_partitionings(node, layouts)
     extent = _extent(node)
     rows = node.shape[0] if node.shape else 1
-    return [Way(extent, _own_of(node, layouts), _count(extent, rows))]
+    return [Partitioning(extent, _private_of(node, layouts), _count(extent, rows))]
 
 
 def _count(extent: int, rows: int) -> int:
@@ -45,17 +45,17 @@ def _count(extent: int, rows: int) -> int:
     return rows if rows and extent % rows == 0 else extent
 
 
-def _own_of(node: Node, layouts: Layouts) -> frozenset[Node]:
+def _private_of(node: Node, layouts: Layouts) -> frozenset[Node]:
     """Return the values of which each step of a kernel of its own kind uses its own part."""
-    own = []
+    private = []
     if node.op == "gather":
-        own.append(node)
+        private.append(node)
         if picks_one_of_each_row(node, node.inputs[0].shape):
             views = [layouts.of(x) for x in node.inputs]
-            own += [view.root for view in views if is_apart(view)]
+            private += [view.root for view in views if is_disjoint(view)]
     if node.op == "random_uniform" and node.size % _block(node) == 0:
-        own.append(node)
-    return frozenset(own)
+        private.append(node)
+    return frozenset(private)
 
 
 def _block(node: Node) -> int:
@@ -74,18 +74,18 @@ def _extent(node: Node) -> int:
         return max(-(-node.shape[-1] // SCATTERED_COLUMNS), 1) if has_columns(node) else 1
     if node.op == "random_uniform":
         return max(-(-node.size // _block(node)), 1)
-    return int(node.attributes["rows"]) if node.op == "row_lists" else 1
+    return int(node.attributes["rows"]) if node.op == "segment_lists" else 1
 
 
-def _ways_of_nest(nest: Nest) -> list[Way]:
+def _partitionings_of_nest(nest: Nest) -> list[Partitioning]:
     axis, extent = nest.axis, nest.extent
     if axis is None or nest.sums:
         # The sums of rows that a loop makes on its way read whatever they list.
-        return [Way(extent, count=extent)]
+        return [Partitioning(extent, count=extent)]
     apart: dict[Node, bool] = {}
     for access in nest.accesses:
-        mine = lies_apart(access.node, access.offset, nest.shape, access.strides, axis)
+        mine = lies_disjoint(access.node, access.offset, nest.shape, access.strides, axis)
         apart[access.node] = apart.get(access.node, True) and mine
-    own = frozenset(node for node, is_own in apart.items() if is_own)
+    private = frozenset(node for node, is_own in apart.items() if is_own)
     rows = (nest.stage.shape or (extent,))[0] if axis == 0 else extent // _GROUP
-    return [Way(extent, own, _count(extent, rows))]
+    return [Partitioning(extent, private, _count(extent, rows))]

@@ -1,4 +1,4 @@
-"""Values that are computed again where they are read, which is cheaper than to keep them.
+"""Rematerialization: values that are computed again where they are read, not kept.
 
 Backward reads what forward computed on the way: of an activation, say, several values that all come
 of one. To write each to memory and read it again takes longer than to compute it anew from what is
@@ -8,15 +8,13 @@ there anyway, and a large network's values of that kind are most of its memory.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Node, again
+from schuss.compiler.schedule.fusion import Fuser
+from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
 from schuss.lowering.kinds import Elementwise
 
-if TYPE_CHECKING:
-    from schuss.compiler.schedule.fusion import Fuser, Stage
-
-__all__ = ["recompute"]
+__all__ = ["rematerialize"]
 
 # Smaller values stay in the nearest caches.
 _LEAST_BYTES = 65_536
@@ -24,16 +22,15 @@ _LEAST_BYTES = 65_536
 _OPERATIONS_PER_BYTE = 2
 
 
-def recompute(fuser: Fuser, stages: Iterable[Stage]) -> None:
+def rematerialize(fuser: Fuser) -> None:
     """Let loops compute what they read of earlier loops, where that is cheaper.
 
     Args:
         fuser: has put all nodes into stages; nodes and stages are changed.
-        stages: in their order.
     """
     reads = _Reads(fuser)
-    for stage in stages:
-        if not stage.special and stage.nodes:
+    for stage in fuser.in_order():
+        if not stage.is_kernel and stage.nodes:
             _Values(fuser, stage, reads).replace()
     alive = set(fuser.graph.nodes())
     for stage in fuser.stages:
@@ -86,15 +83,11 @@ class _Values:
         )
 
     def _can_compute(self, reader: Stage) -> bool:
-        from schuss.compiler.schedule.fusion import has_rows
-
-        same = reader.shape == self.stage.shape and reader.aside is self.stage.aside
+        same = reader.shape == self.stage.shape and reader.on_demand is self.stage.on_demand
         return same and not has_rows(reader)
 
     def _is_in_place(self, value: Node, reader: Node) -> bool:
         """Whether a node reads a value just where it is at in its loop."""
-        from schuss.compiler.schedule.fusion import loop_shape
-
         views = [self.fuser.layouts.of(x) for x in reader.inputs]
         return all(
             view.is_whole and loop_shape(view.shape) == self.stage.shape
@@ -196,5 +189,5 @@ def _is_elementwise(node: Node) -> bool:
 
 
 def _cost(node: Node) -> int:
-    face = node.primitive and node.primitive.lower
-    return face.cost if isinstance(face, Elementwise) else 0
+    lowering = node.primitive and node.primitive.lower
+    return lowering.cost if isinstance(lowering, Elementwise) else 0

@@ -1,4 +1,4 @@
-"""The shapes of arguments and results: nested containers with the tensors taken out."""
+"""Pytrees: nested containers of arguments and results, with the tensors taken out as leaves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from schuss.core import Tensor
 
-__all__ = ["LEAF", "Same", "flatten", "rebuild"]
+__all__ = ["LEAF", "StaticArgument", "flatten", "unflatten"]
 
 
 class _Leaf:
@@ -47,11 +47,11 @@ def _hashable(value: Any) -> Any:
     try:
         hash(value)
     except TypeError:
-        return Same(value)
+        return StaticArgument(value)
     return value
 
 
-class Same:
+class StaticArgument:
     """A fixed argument that is compared by identity."""
 
     def __init__(self, value: Any) -> None:
@@ -61,20 +61,20 @@ class Same:
         return id(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and other.value is self.value
+        return isinstance(other, StaticArgument) and other.value is self.value
 
 
-def rebuild(structure: Any, leaves: Any) -> Any:
+def unflatten(structure: Any, leaves: Any) -> Any:
     """Put leaves back into their containers."""
     if structure is LEAF or structure is float:
         return next(leaves)
     kind, *rest = structure
     if kind is dict:
-        return {k: rebuild(v, leaves) for k, v in rest}
+        return {k: unflatten(v, leaves) for k, v in rest}
     if kind is None:
         (value,) = rest
-        return value.value if isinstance(value, Same) else value
-    items = [rebuild(v, leaves) for v in rest]
+        return value.value if isinstance(value, StaticArgument) else value
+    items = [unflatten(v, leaves) for v in rest]
     if kind in (tuple, list):
         return kind(items)
     return kind(*items)

@@ -1,18 +1,19 @@
-"""Tracing: run the user's function once on tensors without values, and keep what it does."""
+"""The tracer: runs the user's function once on abstract tensors, and records a graph."""
 
 from __future__ import annotations
 
 import operator
-import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, State, constant, result
+from schuss.compiler.trace.errors import _VALUE, refuse, user_line
+from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import (
     RECORDING,
     Array,
@@ -21,30 +22,13 @@ from schuss.core import (
     next_stamp,
 )
 from schuss.errors import TraceError
-from schuss.primitives.deferred import left_behind
+from schuss.primitives.base import REGISTRY, mismatch, result_dtype
+from schuss.primitives.deferred import deferred_leaf
 
-__all__ = ["Abstract", "TracedNumber", "Tracer"]
+__all__ = ["Abstract", "Tracer"]
 
-_PACKAGE = str(Path(__file__).resolve().parents[2])
-
-
-def user_line() -> str:
-    """Return "file:line" of the innermost frame outside of Schuss."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def refuse(what: str, remedy: str) -> NoReturn:
-    """Raise the TraceError that names the user's line."""
-    raise TraceError(
-        f"compile: {user_line()} needs the value of a tensor ({what}), which is not known while "
-        f"tracing; {remedy}."
-    )
-
-
-_VALUE = "use schuss.where for a choice, or leave this out of the compiled function"
+# How the scope of what a layer's derivatives compute begins.
+_BACKWARD = "backward of "
 
 
 class Abstract:
@@ -71,101 +55,6 @@ class Abstract:
         refuse(f".{name}", _VALUE)
 
 
-class TracedNumber(float):
-    """A Python float that is read anew at every call: a learning rate, a float argument.
-
-    Arithmetic gives traced numbers again. A comparison answers with what holds now, and the
-    answer becomes a condition for using the program.
-    """
-
-    __slots__ = ("evaluate", "tracer")
-
-    evaluate: Callable[[], float]
-    tracer: Tracer
-
-    @staticmethod
-    def make(tracer: Tracer, evaluate: Callable[[], float]) -> TracedNumber:
-        """Return a number whose value at each call is `evaluate()`."""
-        number = TracedNumber(evaluate())
-        number.evaluate = evaluate
-        number.tracer = tracer
-        return number
-
-    def _pin(self, outcome: Callable[[float], Any]) -> Any:
-        evaluate = self.evaluate
-        found = outcome(evaluate())
-        self.tracer.guards.append((lambda: outcome(evaluate()), found))
-        return found
-
-    def __bool__(self) -> bool:
-        return bool(self._pin(bool))
-
-    def __float__(self) -> float:
-        return float(self._pin(lambda x: x))
-
-    def __int__(self) -> int:
-        return int(self._pin(int))
-
-    def __hash__(self) -> int:
-        return hash(self.__float__())
-
-    def __repr__(self) -> str:
-        return repr(self.__float__())
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a traced number cannot be pickled")
-
-
-def _value_of(x: Any) -> Callable[[], float]:
-    return x.evaluate if isinstance(x, TracedNumber) else lambda: x
-
-
-def _arithmetic(name: str, function: Callable[..., Any], *, reflected: bool) -> None:
-    def forward(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        a, b = self.evaluate, _value_of(other)
-        return TracedNumber.make(self.tracer, lambda: function(a(), b()))
-
-    def backward(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        a, b = self.evaluate, _value_of(other)
-        return TracedNumber.make(self.tracer, lambda: function(b(), a()))
-
-    setattr(TracedNumber, f"__{name}__", forward)
-    if reflected:
-        setattr(TracedNumber, f"__r{name}__", backward)
-
-
-def _comparison(name: str, function: Callable[..., Any]) -> None:
-    def compare(self: TracedNumber, other: Any) -> Any:
-        if not isinstance(other, (int, float)):
-            return NotImplemented
-        b = _value_of(other)
-        return self._pin(lambda x: function(x, b()))
-
-    setattr(TracedNumber, f"__{name}__", compare)
-
-
-for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv"):
-    _arithmetic(_name, getattr(operator, _name), reflected=True)
-for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _comparison(_name, getattr(operator, _name))
-
-
-def _unary(name: str, function: Callable[[Any], Any]) -> None:
-    def apply(self: TracedNumber) -> Any:
-        a = self.evaluate
-        return TracedNumber.make(self.tracer, lambda: function(a()))
-
-    setattr(TracedNumber, f"__{name}__", apply)
-
-
-for _name in ("neg", "pos", "abs"):
-    _unary(_name, getattr(operator, _name))
-
-
 class Tracer:
     """Takes the place of evaluation while a function is traced; see `schuss.core.TRACER`."""
 
@@ -177,6 +66,9 @@ class Tracer:
         self.guards: list[tuple[Callable[[], Any], Any]] = []
         self.follow_ups: list[Callable[[], Any]] = []
         self.modules: list[Any] = []
+        # The layer, or the rule of descent, that is being traced; and the modules that led there.
+        self.scope = ""
+        self._calls: list[tuple[Any, str]] = []
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
         self.some_gradients: list[tuple[Tensor, bool]] = []
@@ -200,7 +92,7 @@ class Tracer:
 
     def number(self, evaluate: Callable[[], float]) -> TracedNumber:
         """Return a number that is read by `evaluate` at every call."""
-        return TracedNumber.make(self, evaluate)
+        return TracedNumber.make(self.guards, evaluate)
 
     def tensor(self, node: Node) -> Tensor:
         """Return a traced tensor for `node`."""
@@ -249,8 +141,6 @@ class Tracer:
         return held[1]
 
     def _cast(self, node: Node, dtype: np.dtype[Any]) -> Node:
-        from schuss.primitives.base import REGISTRY
-
         if node.dtype == dtype:
             return node
         return result(REGISTRY["astype"], (node,), {"dtype": dtype})
@@ -259,8 +149,6 @@ class Tracer:
 
     def apply(self, primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
         """Record `primitive`, and return its traced result."""
-        from schuss.primitives.base import mismatch, result_dtype
-
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         if len(tensors) == len(inputs):
             nodes = tuple([self.read(x) for x in tensors])
@@ -274,6 +162,7 @@ class Tracer:
             if len(inputs) == 2:
                 raise mismatch(primitive.name, error, *inputs) from None
             raise
+        node.scope = self.scope
         out = self.tensor(node)
         if primitive.differentiable and RECORDING.get() and any(x.requires_grad for x in tensors):
             out.requires_grad = True
@@ -347,6 +236,41 @@ class Tracer:
         ]
         if names:
             self.follows(lambda: [getattr(module, name) for name in names])
+
+    def call(self, module: Any, *args: Any, **options: Any) -> Any:
+        """Return what a module's `forward` returns, and note that its nodes are this layer's."""
+        self.called(module)
+        path = self._path_of(module)
+        kind = type(module).__name__
+        self._calls.append((module, path))
+        try:
+            with self.within(f"{path} ({kind})" if path else kind):
+                return module.forward(*args, **options)
+        finally:
+            self._calls.pop()
+
+    def _path_of(self, module: Any) -> str:
+        """Return the dotted name of a module within the outermost one that is being called."""
+        if not self._calls:
+            return ""
+        caller, path = self._calls[-1]
+        name = next((name for name, part in caller.named_modules() if part is module), "")
+        return f"{path}.{name}" if path and name else name
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        """Say what the nodes of the body belong to."""
+        outer, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = outer
+
+    def backward_scope(self, y: Tensor) -> str:
+        """Return the scope of what takes an error back through what made `y`."""
+        array: Any = y.array
+        scope: str = (type(array) is Abstract and array.node.scope) or ""
+        return _BACKWARD + scope if scope and not scope.startswith(_BACKWARD) else scope
 
     def attribute(self, module: Any, name: str) -> TracedNumber:
         """Return one of a module's `live_numbers`, read anew at every call."""
@@ -435,5 +359,5 @@ def gradient_of(tensor: Tensor) -> Tensor:
     spec = tensor.shape, tensor.dtype
     if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
         reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
-        held = _GRADIENTS[key] = (reference, left_behind(np.zeros(tensor.shape, tensor.dtype)))
+        held = _GRADIENTS[key] = (reference, deferred_leaf(np.zeros(tensor.shape, tensor.dtype)))
     return held[1]

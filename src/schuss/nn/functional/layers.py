@@ -8,7 +8,6 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss import random
-from schuss.backprop import vjp
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.functions.normalization import deviations, standardize, standardize_affine
 from schuss.nn.functional._checks import (
@@ -19,6 +18,7 @@ from schuss.nn.functional._checks import (
 )
 from schuss.primitives import contraction
 from schuss.primitives.indexing import look_up
+from schuss.transforms import vjp
 from schuss.values.numbers import number
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ def _float_along(x: TensorLike, axis: Axis, owner: str) -> tuple[Tensor, Axes]:
     return (x if array.dtype.kind == "f" else astype(x, float32)), axes
 
 
-def _softmax_value(x: Array, axes: Axes) -> Array:
+def _softmax_value(x: Array, axes: Axes) -> Any:
     e = np.exp(x - largest_along(x, axes))
     e /= total_along(e, axes)
     return e
@@ -67,7 +67,7 @@ def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
     return _softmax(x, axes=axes)
 
 
-def _log_softmax_value(x: Array, axes: Axes) -> Array:
+def _log_softmax_value(x: Array, axes: Axes) -> Any:
     y = x - largest_along(x, axes)
     y -= np.log(total_along(np.exp(y), axes))
     return y

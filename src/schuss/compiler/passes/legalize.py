@@ -1,0 +1,39 @@
+"""Legalization: a copy before each movement that strides cannot express, and for every output."""
+
+from __future__ import annotations
+
+from schuss.compiler.graph.graph import Graph, Node, made, ordered, result
+from schuss.compiler.graph.views import Layouts, is_matrix
+from schuss.lowering.kinds import VIEW
+
+__all__ = ["legalize"]
+
+
+def legalize(graph: Graph) -> None:
+    """Put a copy before every movement that strides alone cannot express.
+
+    What is returned or assigned becomes a whole buffer of its own, too.
+    """
+    layouts = Layouts()
+    mapping: dict[Node, Node] = {}
+
+    def copied(x: Node) -> Node:
+        return made("astype", x, dtype=x.dtype)
+
+    for node in ordered(graph.roots()):
+        if node.primitive is None:
+            continue
+        node.inputs = tuple(mapping.get(x, x) for x in node.inputs)
+        if node.op == "matmul":
+            node.inputs = tuple(x if is_matrix(layouts.of(x)) else copied(x) for x in node.inputs)
+        if node.primitive.lower is not VIEW:
+            continue
+        if Layouts.moved(node, layouts.of(node.inputs[0])) is None:
+            mapping[node] = result(node.primitive, (copied(node.inputs[0]),), node.attributes)
+    graph.replace(mapping)
+    roots = {}
+    for node in graph.roots():
+        view = layouts.of(node)
+        if view.root.primitive is None or not view.is_whole:
+            roots[node] = copied(node)
+    graph.replace(roots)
