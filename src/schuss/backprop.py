@@ -122,7 +122,9 @@ def reverse(
                 error = through.get(position)
             elif plain:
                 rule = rules[position]
-                error = None if rule is None else rule(g, y, *inputs, **attributes)
+                error = None
+                if rule is not None:
+                    error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
             else:
                 error = rules(position, g, y, *inputs, **attributes)
             if error is not None and type(error) is not RowGradient:

@@ -106,8 +106,9 @@ def _binary_value(x: Array, target: Array) -> tuple[Any, Any]:
 def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array]) -> Any:
     # sigmoid(x) - target, such that what is left of them keeps its digits.
     (e,) = kept
-    above, share = x > 0.0, e / (e + number(1.0, x.dtype))
-    return g * ((above - target) + np.where(above, -share, share))
+    share = e / (e + number(1.0, x.dtype))
+    above = np.greater(x, number(0.0, x.dtype)).astype(x.dtype)
+    return g * ((above - target) + (share - (share + share) * above))
 
 
 @fused(
