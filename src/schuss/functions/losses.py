@@ -108,7 +108,10 @@ def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array])
     (e,) = kept
     share = e / (e + number(1.0, x.dtype))
     above = np.greater(x, number(0.0, x.dtype)).astype(x.dtype)
-    return g * ((above - target) + (share - (share + share) * above))
+    share -= (share + share) * above
+    share += above - target
+    share *= g
+    return share
 
 
 @fused(
