@@ -39,7 +39,9 @@ __all__ = [
 ]
 
 # log(0), 1/0 and overflow give inf and nan, as in every framework; NumPy would also warn.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)")
+warnings.filterwarnings(
+    "ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions|values)"
+)
 
 Rule: TypeAlias = Callable[..., Tensor]
 Unary: TypeAlias = Callable[[TensorLike], Tensor]

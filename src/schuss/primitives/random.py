@@ -15,8 +15,8 @@ from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
 _EIGHT, _UNIT = np.array(8, np.uint32), np.array(2.0**-24, float32)
 
 
-class _Own(threading.local):
-    """A thread's generator: to make one costs many times what it costs to put it into a state."""
+class _Generator:
+    """A generator with the state that it is put into."""
 
     def __init__(self) -> None:
         self.bits = np.random.Philox()
@@ -31,13 +31,16 @@ class _Own(threading.local):
         }
 
 
-_own = _Own()
+# Each thread's own: to make one costs many times what it costs to put it into a state.
+_own = threading.local()
 
 
 def uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     size = math.prod(shape)
-    own = _own
+    own: _Generator | None = getattr(_own, "generator", None)
+    if own is None:
+        own = _own.generator = _Generator()
     own.key[0], own.counter[1] = key.view(np.uint64)
     bits = own.bits
     bits.state = own.state
