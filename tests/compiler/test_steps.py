@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -485,3 +486,21 @@ def test_a_loss_that_the_step_went_back_from_has_no_graph() -> None:
     assert before.requires_grad
     with pytest.raises(RuntimeError, match="backward\\(\\) \\(or grad\\) inside"):
         before.backward()
+
+
+def test_calls_from_several_threads() -> None:
+    weight = ss.ones(64, 64)
+
+    @compile
+    def product(x: Any, factor: float) -> Any:
+        return (x @ weight) * factor
+
+    def work(number: int) -> list[bool]:
+        x = np.full((48, 64), float(number), "f4")
+        wanted = np.full((48, 64), 64.0 * number, "f4")
+        found = [product(ss.tensor(x), float(turn)).array for turn in range(1, 60)]
+        return [bool((f == wanted * turn).all()) for turn, f in enumerate(found, 1)]
+
+    # The first call, too, comes from all at once.
+    with ThreadPoolExecutor(8) as pool:
+        assert all(map(all, pool.map(work, range(1, 9))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
+from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
@@ -119,15 +121,21 @@ class Compiled:
         self._scanned: dict[Any, Specialization] = {}
         self._last_mode = True
         self._inputs = 0
+        self._lock = threading.RLock()
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else _Method(self, instance)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the function on tensors."""
         if TRACER.get() is not None:
             return self.function(*args, **options)
+        # Programs have one memory, which serves one call at a time.
+        with self._lock:
+            return self._call(args, options)
+
+    def _call(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         specialization = self._last
         out = None
         try:
@@ -141,7 +149,7 @@ class Compiled:
                 out = specialization.program.run(arrays)
         except StateChanged:
             self._forget(specialization)
-            return self(*args, **options)
+            return self._call(args, options)
         specialization.leave_gradients()
         return specialization.returned(out)
 
@@ -167,6 +175,7 @@ class Compiled:
         *,
         before: Callable[[int], object] | None = None,
         requested: Any = None,
+        first: tuple[Any, ...] = (),
     ) -> Any:
         """Run the function once for each row of `index`, in one native call.
 
@@ -178,6 +187,7 @@ class Compiled:
                 may set learning rates and other floats for that step, and nothing else.
             requested: bool of shape (steps,): which steps compute the on-demand outputs; None for
                 all.
+            first: arguments before those of the batch, the same at every step.
 
         Returns:
             What the function returns, with the steps stacked along a new first axis; on-demand
@@ -200,6 +210,17 @@ class Compiled:
                 f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
                 "of row numbers for each step."
             )
+        with self._lock:
+            return self._scan(data, rows, before, requested, first)
+
+    def _scan(
+        self,
+        data: list[Tensor],
+        rows: Array,
+        before: Callable[[int], object] | None,
+        requested: Any,
+        first: tuple[Any, ...],
+    ) -> Any:
         ahead = None if before is None else _Ahead(before, len(rows))
         parts = []
         done = 0
@@ -207,7 +228,7 @@ class Compiled:
         while done < len(rows):
             if ahead is not None:
                 ahead.reach(done)
-            specialization = self._of_batches(data, rows.shape[1])
+            specialization = self._of_batches(data, rows.shape[1], first)
             structure = specialization.structure
             try:
                 specialization.program.prepare()
@@ -228,13 +249,14 @@ class Compiled:
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return unflatten(structure, iter([leaf(a) for a in stacked]))
 
-    def _of_batches(self, data: list[Tensor], batch: int) -> Specialization:
+    def _of_batches(self, data: list[Tensor], batch: int, first: tuple[Any, ...]) -> Specialization:
         """Return the program for batches of so many rows of the data."""
-        key = (RECORDING.get(), batch, *[(x.array.shape[1:], x.array.dtype) for x in data])
+        specs = [(x.array.shape[1:], x.array.dtype) for x in data]
+        key = (RECORDING.get(), batch, *map(StaticArgument, first), *specs)
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
-            found, _ = self._select(tuple(samples), {})
+            found, _ = self._select((*first, *samples), {})
             if len(self._scanned) >= _MOST_SPECIALIZATIONS:
                 self._scanned.clear()
             self._scanned[key] = found
@@ -322,7 +344,9 @@ class Compiled:
             build = self._builds[identity] = Build(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        specialization = Specialization(build, tracer, changes, returned, wanted_out, held)
+        reads = [self.function, unflatten(structure, iter(leaves)), *tracer.modules]
+        state = PythonState(reads, tracer.dictionaries)
+        specialization = Specialization(build, tracer, state, changes, returned, wanted_out, held)
         specialization.fits()
         return specialization
 
@@ -340,5 +364,25 @@ class Compiled:
         """Return a readable listing of the optimised program for these arguments."""
         from schuss.compiler.listing import Listing
 
-        specialization, _ = self._select(args, options)
+        with self._lock:
+            specialization, _ = self._select(args, options)
         return Listing(specialization.build.compilation)
+
+
+class _Method:
+    """A compiled function of a class, bound to an instance."""
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        self._compiled = compiled
+        self.__self__ = instance
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._compiled(self.__self__, *args, **options)
+
+    def scan(self, arrays: Any, index: Any, **options: Any) -> Any:
+        """Run the method once for each row of `index`; see `Compiled.scan`."""
+        return self._compiled.scan(arrays, index, first=(self.__self__,), **options)
+
+    def graph(self, *args: Any, **options: Any) -> Any:
+        """Return a readable listing of the method's program; see `Compiled.graph`."""
+        return self._compiled.graph(self.__self__, *args, **options)

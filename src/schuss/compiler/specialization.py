@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard, slot_of
+from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
@@ -31,7 +31,6 @@ class _OpaqueRule:
         )
 
 
-_MODE = operator.attrgetter("training")
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
@@ -46,6 +45,7 @@ class Specialization:
         self,
         build: Build,
         tracer: Tracer,
+        python_state: PythonState,
         gradients: list[tuple[Tensor, Tensor | None]],
         structure: Any,
         wanted: list[bool],
@@ -60,8 +60,7 @@ class Specialization:
         self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
         self._sources = tracer.sources
         self._guards = tracer.guards
-        self._modules = list(dict.fromkeys(tracer.modules))
-        self._modes = [m.training for m in self._modules]
+        self._python_state = python_state
         self._evaluators = tracer.evaluators
         self._mark = object()
         self._exact = tracer.exact_gradients
@@ -77,7 +76,7 @@ class Specialization:
 
     def fits(self) -> bool:
         """Return whether the program may be used as things are now; read its numbers anew."""
-        if list(map(_MODE, self._modules)) != self._modes:
+        if self._python_state.changed() is not None:
             return False
         if not self._memory_guard.holds():
             fits = (

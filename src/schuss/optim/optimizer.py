@@ -143,6 +143,8 @@ class Optimizer:
         with no_grad(), scope:
             for group in self.param_groups:
                 self._step_group(group)
+        if tracer is not None:
+            tracer.dictionaries += [self.state, *self.state.values()]
         return loss
 
     def _step_group(self, group: Group) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import operator
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -65,8 +64,6 @@ class Program:
         self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
-        # The arena serves one run at a time.
-        self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
 
     def _prepare_memory(self) -> None:
@@ -210,11 +207,10 @@ class Program:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
-        with self._lock:
-            kept = note(arrays, self._first_input)
-            outputs = self._run_once()
-            del kept
-            return outputs
+        kept = note(arrays, self._first_input)
+        outputs = self._run_once()
+        del kept
+        return outputs
 
     @cached_property
     def _take(self) -> Callable[..., bool]:
@@ -223,8 +219,7 @@ class Program:
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
-        with self._lock:
-            return self._run_once() if self._take(*arrays) else None
+        return self._run_once() if self._take(*arrays) else None
 
     def _run_once(self) -> list[Array]:
         self._take_states()
@@ -250,8 +245,7 @@ class Program:
 
     def prepare(self) -> None:
         """Take hold of the states, and raise StateChanged where they do not fit."""
-        with self._lock:
-            self._take_states()
+        self._take_states()
 
     def scan(
         self,
@@ -275,10 +269,9 @@ class Program:
             These outputs, stacked along a new first axis; on-demand outputs of a step that they
             were not requested of are whatever was in memory.
         """
-        with self._lock:
-            table = self._number_table(numbers)
-            words = np.ones(len(index)) if requested is None else requested
-            return self._run_many(arrays, index, kept, table, words.astype(np.int64))
+        table = self._number_table(numbers)
+        words = np.ones(len(index)) if requested is None else requested
+        return self._run_many(arrays, index, kept, table, words.astype(np.int64))
 
     def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
         """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""

@@ -65,7 +65,9 @@ class Tracer:
         # What has to hold for the program to be used again: (function, its value now).
         self.guards: list[tuple[Callable[[], Any], Any]] = []
         self.follow_ups: list[Callable[[], Any]] = []
+        # What the function went through, and what it read every entry of; see `PythonState`.
         self.modules: list[Any] = []
+        self.dictionaries: list[dict[Any, Any]] = []
         # The layer, or the rule of descent, that is being traced; and the modules that led there.
         self.scope = ""
         self._calls: list[tuple[Any, str]] = []
@@ -224,22 +226,9 @@ class Tracer:
         """Note the gradient that a tensor has before the function changes it."""
         self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
 
-    def called(self, module: Any) -> None:
-        """Note that the function goes through a module: its mode and floats decide the trace."""
-        if module in self.modules:
-            return
-        self.modules.append(module)
-        names = [
-            name
-            for name, value in vars(module).items()
-            if type(value) is float and name not in module.live_numbers
-        ]
-        if names:
-            self.follows(lambda: [getattr(module, name) for name in names])
-
     def call(self, module: Any, *args: Any, **options: Any) -> Any:
         """Return what a module's `forward` returns, and note that its nodes are this layer's."""
-        self.called(module)
+        self.modules.append(module)
         path = self._path_of(module)
         kind = type(module).__name__
         self._calls.append((module, path))
