@@ -48,7 +48,9 @@ class Operation(Protocol):
 
     @property
     def derivative(self) -> Any:
-        """For each input the rule that takes an error back to it; see `primitives.base`."""
+        """For each input the rule that takes an error back to it, or one rule for all of them that
+        takes the input's position first; see `primitives.base`.
+        """
 
 
 Node: TypeAlias = tuple[Operation, tuple[Any, ...], dict[str, Any]]

@@ -263,7 +263,6 @@ def batch_norm(
     _check_batch(input, running_mean, running_var, weight, training)
     shape, dtype = input.array.shape, input.array.dtype
     axes: tuple[int, ...] = (0,)
-
     if len(shape) > 2:
         axes = (0, *range(2, len(shape)))
         weight = None if weight is None else _spread(weight, input)
@@ -283,7 +282,10 @@ def batch_norm(
         _move_figures(input, mean, square, running_mean, running_var, momentum)
         return standardize_affine(input, weight, bias, axes=axes, eps=eps, known=known)
     else:
-        centred, variance = _batch_figures(input, axes, running_mean, running_var, momentum)
+        mean = input.mean(axis=axes, keepdims=True)
+        centred = input - mean
+        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        _move_figures(input, mean, variance, running_mean, running_var, momentum)
     return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
 
 
@@ -291,21 +293,6 @@ def _spread(figures: Tensor, x: Tensor) -> Tensor:
     """Return a figure for each channel so that it broadcasts against x."""
     after = x.ndim - 2
     return figures.reshape((1, x.shape[1]) + (1,) * after) if after else figures
-
-
-def _batch_figures(
-    x: Tensor,
-    axes: tuple[int, ...],
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    momentum: float | Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Return the distances from the mean, and the variance; move the running figures."""
-    mean = x.mean(axis=axes, keepdims=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes, keepdims=True)
-    _move_figures(x, mean, variance, running_mean, running_var, momentum)
-    return centred, variance
 
 
 def _move_figures(
