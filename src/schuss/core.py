@@ -48,9 +48,7 @@ class Operation(Protocol):
 
     @property
     def derivative(self) -> Any:
-        """For each input the rule that takes an error back to it, or one rule for all of them that
-        takes the input's position first; see `primitives.base`.
-        """
+        """The rules that take an error back, one for each input, or one that takes its position."""
 
 
 Node: TypeAlias = tuple[Operation, tuple[Any, ...], dict[str, Any]]
