@@ -19,6 +19,9 @@ AFTER = {
     "CONTRIBUTING.md": """
 import schuss as ss
 assert ss.nn.Sequential(Scale(3))(ss.ones((2, 3))).tolist() == [[1.0] * 3] * 2
+x = ss.tensor([1.0], requires_grad=True)
+bell(x).backward()
+assert abs(x.grad.item() + 2.0 * bell(x).item()) < 1e-6
 p = ss.tensor([3.0], requires_grad=True)
 optimizer = Lion([p], lr=0.1)
 for _ in range(20):

@@ -14,13 +14,15 @@ from schuss.core import (
     TensorLike,
     is_plain,
     leaf,
+    new_object,
+    next_stamp,
 )
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.recipe import count_call
+from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
 
-__all__ = ["backward", "consumers", "is_freed", "reverse"]
+__all__ = ["backward", "consumers", "is_freed", "mark", "reverse"]
 
 
 def consumers(roots: Sequence[Tensor], stops: frozenset[Tensor]) -> dict[Tensor, int]:
@@ -73,7 +75,6 @@ def reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
-    count_call()
     eager = is_plain()
     tracer = TRACER.get()
     outer = None if tracer is None else tracer.scope
@@ -99,6 +100,9 @@ def reverse(
         if tracer is not None:
             tracer.scope = tracer.backward_scope(y)
         rules: Any = primitive.derivative
+        # A fused composition's own rules are for errors that are neither recorded nor traced.
+        composed = type(primitive) is Fused and (rules is None or not eager)
+        through = _through_composition(node, g, wanted) if composed else None
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
@@ -114,16 +118,21 @@ def reverse(
                 continue
             if wanted is not None and x not in wanted:
                 continue
-            rule = rules[position] if plain else primitive.rule(position)
-            error = None
-            if rule is not None:
-                error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
-                if type(error) is not RowGradient:
-                    array = x.array
-                    if error.array.shape != array.shape:
-                        error = sum_to(error, array.shape)
-                    if error.array.dtype is not array.dtype:
-                        error = astype(error, array.dtype)
+            if through is not None:
+                error = through.get(position)
+            elif plain:
+                rule = rules[position]
+                error = None
+                if rule is not None:
+                    error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
+            else:
+                error = rules(position, g, y, *inputs, **attributes)
+            if error is not None and type(error) is not RowGradient:
+                array = x.array
+                if error.array.shape != array.shape:
+                    error = sum_to(error, array.shape)
+                if error.array.dtype is not array.dtype:
+                    error = astype(error, array.dtype)
             # Forgetting x here lets its array go as soon as the node that used it is freed.
             left = uses.pop(x) - 1
             if x in pending:
@@ -139,6 +148,52 @@ def reverse(
     if tracer is not None:
         tracer.scope = outer
     return arrived
+
+
+def mark(x: TensorLike) -> Tensor:
+    """Return a stand-in for an argument, at which the reverse pass stops and collects."""
+    x = as_tensor(x)
+    if x.dtype.kind != "f":
+        raise TypeError(f"grad: expected a float argument, got {x.dtype}; cast it to float32.")
+    marked = new_object(Tensor)
+    tracer = TRACER.get()
+    marked.array = x.array if tracer is None else tracer.contents(x)
+    marked.requires_grad = True
+    marked.grad = None
+    marked.node = (_SAME, (x,), {}) if x.requires_grad else None
+    marked.stamp = next_stamp() if x.requires_grad else 0
+    return marked
+
+
+class _Same:
+    """The identity, which keeps a marked argument connected to what it came from."""
+
+    name = "same"
+    derivative = (lambda g, y, x: g,)
+
+
+_SAME: Any = _Same()
+
+
+def _through_composition(
+    node: tuple[Any, ...], g: Tensor, wanted: set[Tensor] | None
+) -> dict[int, Tensor]:
+    """Go through what a node is composed of, and back; return the error in each input."""
+    operation, inputs, attributes = node
+    static = {name: value for name, value in attributes.items() if name != "kept"}
+    marked = {
+        position: mark(x)
+        for position, x in enumerate(inputs)
+        if x.requires_grad and (wanted is None or x in wanted)
+    }
+    token = RECORDING.set(True)
+    try:
+        y = operation.composition(*[marked.get(n, x) for n, x in enumerate(inputs)], **static)
+    finally:
+        RECORDING.reset(token)
+    stops = frozenset(marked.values())
+    arrived = reverse([y], [g], targets=stops, retain_graph=RECORDING.get())
+    return {position: arrived[x] for position, x in marked.items() if x in arrived}
 
 
 def _added(x: Tensor, y: Tensor | None, *, plain: bool) -> Tensor:
@@ -168,9 +223,9 @@ class _Freed:
     """Stands in for the primitive of a node whose graph was freed."""
 
     name = "a freed operation"
-    derivative = None
 
-    def rule(self, position: int) -> Any:
+    @staticmethod
+    def derivative(position: int, *_: Any) -> Tensor:
         raise RuntimeError(
             "backward: this graph was freed by an earlier backward pass; call the first one with "
             "retain_graph=True."

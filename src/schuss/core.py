@@ -48,10 +48,7 @@ class Operation(Protocol):
 
     @property
     def derivative(self) -> Any:
-        """For each input the rule that takes an error back to it; see `primitives.base`."""
-
-    def rule(self, position: int) -> Callable[..., Tensor] | None:
-        """Return the derivative's rule for one input."""
+        """The rules that take an error back, one for each input, or one that takes its position."""
 
 
 Node: TypeAlias = tuple[Operation, tuple[Any, ...], dict[str, Any]]

@@ -21,9 +21,10 @@ from schuss.functions import (
     products,
     reductions,
     shapes,
+    softmaxes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, logic, movement, reduction, softmax
+from schuss.primitives import base, contraction, indexing, logic, movement, reduction
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims, reshape
@@ -71,7 +72,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (contraction, "matmul"),
     (indexing, "argsort take take_along_axis"),
     (movement, "flip"),
-    (softmax, "log_softmax softmax"),
+    (softmaxes, "log_softmax logsumexp softmax"),
     (reduction, "argmax argmin cumulative_sum max mean min sum"),
     (creation, "tril triu"),
     (
@@ -83,7 +84,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (products, "dot outer"),
     (
         reductions,
-        "all any count_nonzero cumulative_prod diff logsumexp norm prod std var",
+        "all any count_nonzero cumulative_prod diff norm prod std var",
     ),
     (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
     (sorting, "gather median nonzero sort"),

@@ -8,37 +8,12 @@ from typing import Any
 import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.backprop import consumers, reverse
-from schuss.core import RECORDING, TRACER, Tensor, TensorLike, leaf, new_object, next_stamp
+from schuss.backprop import consumers, mark, reverse
+from schuss.core import RECORDING, Tensor, TensorLike, leaf
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.reduction import sum
 
-__all__ = ["grad", "hvp", "jvp", "mark", "value_and_grad", "vjp"]
-
-
-def mark(x: TensorLike) -> Tensor:
-    """Return a stand-in for an argument, at which the reverse pass stops and collects."""
-    x = as_tensor(x)
-    if x.dtype.kind != "f":
-        raise TypeError(f"grad: expected a float argument, got {x.dtype}; cast it to float32.")
-    marked = new_object(Tensor)
-    tracer = TRACER.get()
-    marked.array = x.array if tracer is None else tracer.contents(x)
-    marked.requires_grad = True
-    marked.grad = None
-    marked.node = (_SAME, (x,), {}) if x.requires_grad else None
-    marked.stamp = next_stamp() if x.requires_grad else 0
-    return marked
-
-
-class _Same:
-    """The identity, which keeps a marked argument connected to what it came from."""
-
-    name = "same"
-    derivative = (lambda g, y, x: g,)
-
-
-_SAME: Any = _Same()
+__all__ = ["grad", "hvp", "jvp", "value_and_grad", "vjp"]
 
 
 def _depends_beyond(roots: Sequence[Tensor], marked: Sequence[Tensor]) -> bool:

@@ -22,9 +22,10 @@ class _OpaqueRule:
     """The primitive of a compiled function's result, which has no derivative from outside."""
 
     name = "a compiled function"
-    derivative = None
 
-    def rule(self, position: int) -> Any:
+    @staticmethod
+    def derivative(position: int, *_: Any) -> Tensor:
+        """Refuse to go back."""
         raise RuntimeError(
             "backward: the result of a compiled function has no derivative from outside; call "
             "backward() (or grad) inside of the compiled function."

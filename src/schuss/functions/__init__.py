@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schuss.functions.activations import gelu, softplus
 from schuss.functions.creation import (
     arange,
     empty,
@@ -27,7 +28,6 @@ from schuss.functions.elementwise import (
     clip,
     copysign,
     cosh,
-    gelu,
     hypot,
     isfinite,
     isinf,
@@ -43,7 +43,6 @@ from schuss.functions.elementwise import (
     positive,
     reciprocal,
     sinh,
-    softplus,
     square,
     tan,
     trunc,
@@ -62,7 +61,6 @@ from schuss.functions.reductions import (
     count_nonzero,
     cumulative_prod,
     diff,
-    logsumexp,
     norm,
     prod,
     std,
@@ -85,6 +83,7 @@ from schuss.functions.shapes import (
     trace,
     unstack,
 )
+from schuss.functions.softmaxes import log_softmax, logsumexp, softmax
 from schuss.functions.sorting import (
     gather,
     median,
@@ -165,7 +164,6 @@ from schuss.primitives.reduction import (
     min,
     sum,
 )
-from schuss.primitives.softmax import log_softmax, softmax
 
 __all__ = [
     "abs",

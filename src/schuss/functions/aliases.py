@@ -26,13 +26,14 @@ from schuss.functions.shapes import (
     unstack,
 )
 from schuss.functions.sorting import unique_values
+from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor as as_operand
 from schuss.primitives.contraction import matmul
 from schuss.primitives.elementwise import abs, divide, multiply, negative, pow, sqrt, subtract
 from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import concat, permute_dims, reshape
-from schuss.primitives.reduction import Axis, cumulative_sum, max, min, normalize_axes
+from schuss.primitives.reduction import cumulative_sum, max, min
 
 absolute = abs
 as_tensor = asarray

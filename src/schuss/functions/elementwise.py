@@ -22,7 +22,6 @@ from schuss.primitives.elementwise import (
     ceil,
     cos,
     divide,
-    erf,
     exp,
     expm1,
     floor,
@@ -32,11 +31,9 @@ from schuss.primitives.elementwise import (
     minimum,
     multiply,
     negative,
-    relu,
     sin,
     sqrt,
     subtract,
-    tanh,
 )
 from schuss.primitives.logic import (
     bitwise_and,
@@ -62,7 +59,6 @@ __all__ = [
     "clip",
     "copysign",
     "cosh",
-    "gelu",
     "hypot",
     "isfinite",
     "isinf",
@@ -78,7 +74,6 @@ __all__ = [
     "positive",
     "reciprocal",
     "sinh",
-    "softplus",
     "square",
     "tan",
     "trunc",
@@ -206,13 +201,6 @@ def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
     return where(above, x, y) + log1p(exp(where(above, negative(gap), gap)))
 
 
-def softplus(x: TensorLike) -> Tensor:
-    """Return log(1 + exp(x)) without overflow, elementwise."""
-    x = as_tensor(x)
-    # Not -|x|: its derivative at 0 would be lost.
-    return relu(x) + log1p(exp(where(greater(x, 0), negative(x), x)))
-
-
 def copysign(x: TensorLike, y: TensorLike) -> Tensor:
     """Return |x| with the sign of y, elementwise; the sign of a zero counts."""
     return where(_is_negative(y), negative(abs(x)), abs(x))
@@ -263,19 +251,3 @@ def logical_not(x: TensorLike) -> Tensor:
 def masked_fill(x: TensorLike, mask: TensorLike, value: Number) -> Tensor:
     """Return x with `value` where `mask` holds."""
     return where(mask, value, x)
-
-
-def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
-    """Gaussian error linear unit, x * P(N(0, 1) <= x) (Hendrycks and Gimpel, 2016), elementwise.
-
-    Args:
-        x: any shape.
-        approximate: "none" for the error function, "tanh" for the approximation by tanh.
-    """
-    x = as_tensor(x)
-    if approximate == "tanh":
-        inner = (x + x * x * x * 0.044715) * math.sqrt(2 / math.pi)
-        return x * (tanh(inner) + 1.0) * 0.5
-    if approximate != "none":
-        raise ValueError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}.")
-    return x * (erf(x * math.sqrt(0.5)) + 1.0) * 0.5

@@ -18,16 +18,14 @@ from schuss.functions.shapes import (
     expand_dims,
     moveaxis,
 )
+from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.contraction import matmul
 from schuss.primitives.elementwise import (
     multiply,
 )
 from schuss.primitives.movement import permute_dims, reshape
-from schuss.primitives.reduction import (
-    normalize_axes,
-    sum,
-)
+from schuss.primitives.reduction import sum
 
 __all__ = ["cross", "dot", "einsum", "outer", "tensordot", "vecdot"]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from schuss.core import (
+    Array,
     Tensor,
     TensorLike,
     bool_,
@@ -19,26 +22,19 @@ from schuss.functions.elementwise import (
     logical_not,
 )
 from schuss.functions.naming import torch_names
+from schuss.functions.normalization import variance
 from schuss.functions.shapes import (
     moveaxis,
 )
+from schuss.primitives.axes import Axes, Axis, normalize_axes, torch_axis
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import abs, pow
+from schuss.primitives.elementwise import abs, multiply, pow, sqrt
+from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal, greater, not_equal, where
-from schuss.primitives.logsumexp import logsumexp
 from schuss.primitives.movement import concat, permute_dims, reshape
-from schuss.primitives.norm import euclidean_norm, root
-from schuss.primitives.normalization import variance
-from schuss.primitives.reduction import (
-    Axis,
-    cumulative_input,
-    max,
-    min,
-    normalize_axes,
-    sum,
-    torch_axis,
-)
-from schuss.values.sums import reduced_shape
+from schuss.primitives.reduction import cumulative_input, max, min, sum
+from schuss.values.along import restored
+from schuss.values.sums import reduced_shape, sum_value
 
 __all__ = [
     "all",
@@ -46,7 +42,6 @@ __all__ = [
     "count_nonzero",
     "cumulative_prod",
     "diff",
-    "logsumexp",
     "norm",
     "prod",
     "std",
@@ -81,7 +76,8 @@ def var(
     x = as_float(x)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "var")
-    return variance(x, normalize_axes(axis, x.ndim, "var"), keepdims, correction)
+    axes = normalize_axes(axis, x.ndim, "var")
+    return variance(x, axes=axes, keepdims=keepdims, correction=correction)
 
 
 def std(
@@ -188,6 +184,27 @@ def diff(
     return moveaxis(x, 0, axis)
 
 
+def root(x: Tensor) -> Tensor:
+    """Square root with derivative 0 at 0, where a norm and a deviation have no direction."""
+    flat = equal(x, 0.0)
+    return where(flat, 0.0, sqrt(where(flat, 1.0, x)))
+
+
+def _norm_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
+    share = np.zeros(y.shape, y.dtype)
+    np.divide(g, y, share, where=y != 0.0)
+    return restored(share, x.shape, axes) * x
+
+
+@fused(
+    value=lambda x, axes, keepdims: np.sqrt(sum_value(x * x, axes, keepdims)),
+    derivative=(_norm_to_x,),
+)
+def euclidean_norm(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
+    """Return sqrt(sum(x * x)) of floats over `axes`, with derivative 0 at 0."""
+    return root(sum(multiply(x, x), axes, keepdims))
+
+
 @torch_names(p="ord")
 def norm(
     x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2, **names: Any
@@ -198,7 +215,8 @@ def norm(
     if not isinstance(x, Tensor) or x.array.dtype.kind != "f":
         x = as_float(x)
     if ord == 2:
-        return euclidean_norm(x, normalize_axes(axis, x.array.ndim, "norm"), keepdims)
+        axes = normalize_axes(axis, x.array.ndim, "norm")
+        return euclidean_norm(x, axes=axes, keepdims=keepdims)
     size = abs(x)
     if ord == math.inf:
         return max(size, axis, keepdims)

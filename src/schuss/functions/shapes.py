@@ -16,16 +16,12 @@ from schuss.functions.creation import (
     arange,
 )
 from schuss.functions.naming import torch_names
+from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.indexing import take
 from schuss.primitives.logic import equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
-from schuss.primitives.reduction import (
-    Axis,
-    broadcast_to,
-    normalize_axes,
-    sum,
-)
+from schuss.primitives.reduction import broadcast_to, sum
 from schuss.values.sums import reduced_shape
 
 __all__ = [

@@ -23,14 +23,12 @@ from schuss.functions.shapes import (
     expand_dims,
     moveaxis,
 )
+from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.logic import less, less_equal, not_equal, where
 from schuss.primitives.movement import concat, reshape
-from schuss.primitives.reduction import (
-    normalize_axes,
-    sum,
-)
+from schuss.primitives.reduction import sum
 
 __all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
 

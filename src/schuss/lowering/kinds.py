@@ -14,7 +14,6 @@ __all__ = [
     "SEGMENT_SUM",
     "VIEW",
     "WIDE_SUM",
-    "Composition",
     "Elementwise",
     "Kernel",
     "Lowering",
@@ -91,22 +90,9 @@ class SegmentSum:
     """
 
 
-@dataclass(frozen=True)
-class Composition:
-    """Other primitives, which a trace records in the place of this one; the graph has them alone.
-
-    For what is composed, but called so often on small arrays that each step's overhead counts.
-
-    Args:
-        function: takes the inputs and attributes, and calls tensor functions.
-    """
-
-    function: Callable[..., Any]
-
-
 VIEW = View()
 SEGMENT_SUM = SegmentSum()
-Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum | Composition
+Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum
 
 
 # From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache, partial
-from typing import Any
+from schuss.lowering.ir_builder import F32, I64, Function, Scalar
 
-import numpy as np
-
-from schuss.lowering.ir_builder import F32, F64, I64, Function, Scalar, kind_of
-from schuss.native.cpython import (
-    NumPyArray,
-    address_of,
-    are_arrays,
-    argument,
-    builtin,
-    keep,
-    library,
-    pointer,
-)
-from schuss.native.jit import Library
-
-__all__ = ["bind_draw", "fractions", "philox"]
+__all__ = ["fractions", "philox"]
 
 _MULTIPLIERS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
@@ -67,56 +50,3 @@ def fractions(f: Function, words: list[Scalar], kind: str) -> Scalar:
     number = f.make(f"uitofp {kept.typed} to {real}", real)
     scale = f.number(2.0 ** (lost - bits), kind)
     return f.make(f"fmul {number.typed}, splat ({scale.typed})", real)
-
-
-def bind_draw(dtype: Any) -> Any:
-    """Return a function that fills an array with random numbers in [0, 1).
-
-    Returns:
-        A function of the array and the key, both int64 numbers of it in order: the seed and the
-        number of the draw. It gives the array back, or None when it did nothing: when they are
-        not contiguous, or of other dtypes.
-    """
-    kinds = [id(np.ndarray), id(np.dtype(dtype)), id(np.dtype(np.int64))]
-    words = [*kinds, id(None), address_of(ctypes.pythonapi.Py_IncRef)]
-    return builtin(_library(), f"schuss_draw_{kind_of(dtype)}", words)
-
-
-_ARRAY, _KIND, _KEY_KIND, _NONE, _KEEP = range(5)
-
-
-@cache
-def _library() -> Library:
-    return library({f"schuss_draw_{kind}": partial(_write_draw, kind) for kind in (F32, F64)})
-
-
-def _write_draw(kind: str, f: Function) -> None:
-    own = pointer(NumPyArray(f, "%own").data())
-    word = partial(f.load, own, kind=I64)
-    f.store(word(_NONE), "%place", 0)
-    with f.when(are_arrays(f, f.number(2), word(_ARRAY))):
-        out, key = argument(f, 0), argument(f, 1)
-        right = out.is_plain(word(_KIND)) & key.is_plain(word(_KEY_KIND)) & key.size().eq(2)
-        with f.when(right):
-            _write_blocks(kind, f, pointer(out.data()), out.size(), pointer(key.data()))
-            f.store(f.load("%arguments", 0, I64), "%place", 0)
-    keep(f, word(_KEEP))
-
-
-def _write_blocks(kind: str, f: Function, out: str, size: Scalar, key: str) -> None:
-    seed, draw, nothing = f.load(key, 0, I64), f.load(key, 1, I64), f.number(0)
-    length = 8 if kind == F32 else 4
-
-    def store(block: Scalar, place: str) -> None:
-        numbers = fractions(f, philox([block + 1, draw, nothing, nothing], [seed, nothing]), kind)
-        f.emit(f"store {numbers.typed}, ptr {place}, align 4")
-
-    whole = f.make(f"sdiv {size.typed}, {length}", I64)
-    with f.loop(0, whole) as block:
-        store(block, f.address(out, block * length, kind))
-    begun = whole * length
-    with f.when(begun.lt(size)):
-        last = f.reserve(kind, length)
-        store(whole, last)
-        with f.loop(0, size - begun) as place:
-            f.store(f.load(last, place, kind), out, begun + place)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from types import MemberDescriptorType
@@ -21,7 +21,7 @@ import numpy as np
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar
 
 if TYPE_CHECKING:
-    from schuss.native.jit import Library
+    pass
 
 __all__ = ["NumPyArray", "address_of", "are_arrays", "argument", "array_data_address"]
 __all__ += ["builtin_function", "increment_address", "layout_is_known", "pointer"]
@@ -280,43 +280,3 @@ def increment_address() -> int:
 def address_of(function: Any) -> int:
     """Return the address of a function of a library."""
     return ctypes.cast(function, ctypes.c_void_p).value or 0
-
-
-# For eager kernels in machine code alone: inner_loops, recipes, bounds, scatter, bind_draw. With
-# them go `NumPyArray.is_plain` and `size`, too.
-
-__all__ += ["HEAD", "LOOPS", "LOOP_DATA", "builtin", "is_possible", "keep", "library"]
-
-HEAD, LOOPS, LOOP_DATA = _HEAD, 16, 24
-is_possible = layout_is_known
-
-
-def builtin(code: Any, name: str, words: list[int]) -> Any:
-    """Return a function of a library as one of Python's, which is given these words."""
-    return builtin_function(name, code.address(name), words, code)
-
-
-def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Library:
-    """Return functions that are called by Python.
-
-    Args:
-        writers: what writes each, by its name. It has the parameters `%own`, an array of words,
-            `%arguments`, the arguments' objects, and `%count`, how many they are; and it leaves
-            at `%place` the object that is returned, see `keep`.
-        more: other functions' texts.
-    """
-    from schuss.native.jit import load
-    from schuss.native.predicate import _ENTRY
-
-    texts = list(more)
-    for name, write in writers.items():
-        f = Function(f"answer_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
-        write(f)
-        texts += [f.text(), _ENTRY.format(name=name)]
-    return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
-
-
-def keep(f: Function, increment: Scalar) -> None:
-    """Count the new reference to what is returned, by the function at the address `increment`."""
-    found = f.load("%place", 0, I64)
-    f.emit(f"call void {pointer(increment)}(ptr {pointer(found)})")

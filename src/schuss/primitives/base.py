@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -17,7 +17,6 @@ from schuss.core import (
     TensorLike,
     bool_,
     float32,
-    float64,
     int64,
     leaf,
     new_object,
@@ -26,6 +25,7 @@ from schuss.core import (
     to_array,
 )
 from schuss.lowering.kinds import Elementwise, Lowering
+from schuss.values.numbers import as_operand
 
 __all__ = [
     "NOT_DIFFERENTIABLE",
@@ -39,7 +39,9 @@ __all__ = [
 ]
 
 # log(0), 1/0 and overflow give inf and nan, as in every framework; NumPy would also warn.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions)")
+warnings.filterwarnings(
+    "ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions|values)"
+)
 
 Rule: TypeAlias = Callable[..., Tensor]
 Unary: TypeAlias = Callable[[TensorLike], Tensor]
@@ -47,25 +49,6 @@ Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
-
-
-# NumPy takes an array of its own in half the time that a Python number costs it, so those met
-# before are kept, by dtype and value. Zero is left out: there are two of them.
-NUMBERS: dict[np.dtype[Any], dict[float, Array]] = {float32: {}, float64: {}}
-_MOST_NUMBERS = 1024
-
-
-def as_operand(number: float, dtype: np.dtype[Any]) -> Any:
-    """Return what NumPy computes with in the place of a number beside floats of `dtype`."""
-    known = NUMBERS[dtype]
-    found = known.get(number)
-    if found is not None:
-        return found
-    if type(number) is not float or not number or len(known) >= _MOST_NUMBERS:
-        return number
-    with np.errstate(over="ignore"):
-        known[number] = found = np.array(number, dtype)
-    return found
 
 
 class NotDifferentiable:
@@ -127,13 +110,6 @@ class Primitive:
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
-    def rule(self, position: int) -> Rule | None:
-        """Return the derivative's rule for one input."""
-        if self.variadic:
-            whole: Any = self.derivative
-            return partial(whole, position)
-        return self.derivative[position]  # type: ignore[index]  # a sequence when differentiable
-
 
 def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
     """Apply `primitive` to tensors (and Python numbers), recording it where a gradient may flow."""
@@ -157,7 +133,7 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
 
 
 def record(
-    primitive: Primitive,
+    primitive: Any,
     inputs: tuple[Any, ...],
     attributes: dict[str, Any],
     out: Any,
@@ -166,7 +142,7 @@ def record(
     """Return the tensor of an operation whose value `out` is known, outside of a trace.
 
     Args:
-        primitive: what was applied.
+        primitive: what was applied, a primitive or a fused composition.
         inputs: to what.
         attributes: with which.
         out: an array, or a NumPy scalar.

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import TRACER, Array, Tensor, TensorLike, int64, is_plain, leaf
-from schuss.lowering.kinds import Composition, Kernel
+from schuss.core import TRACER, Array, Tensor, TensorLike, int64
+from schuss.lowering.kinds import Kernel
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -19,11 +19,8 @@ from schuss.primitives.base import (
     record,
 )
 from schuss.primitives.elementwise import add
+from schuss.primitives.fused import fused
 from schuss.primitives.movement import permute_dims, reshape
-from schuss.primitives.recipe import Recipe
-
-# A row is added to fewer elements by a recipe.
-_FEW = 1024
 
 
 def matrix_transpose(x: TensorLike) -> Tensor:
@@ -58,23 +55,15 @@ _matmul = Primitive(
 )
 
 
-# A matrix by a vector, evaluated at once as a single node.
-
-
-def _as_column(y: Tensor) -> Tensor:
-    return reshape(y, (y.size, 1))
-
-
-_matvec = Primitive(
-    "matvec",
+@fused(
     value=lambda x, y: x.dot(y.reshape(-1, 1)).reshape(-1),
-    shape=lambda x, y: (x[0][:1], x[1]),
     derivative=(
-        lambda g, z, x, y: matmul(_as_column(g), reshape(y, (1, y.size))),
-        lambda g, z, x, y: reshape(matmul(matrix_transpose(x), _as_column(g)), (y.size,)),
+        lambda g, z, x, y: g.reshape(-1, 1).dot(y.reshape(1, -1)),
+        lambda g, z, x, y: x.T.dot(g.reshape(-1, 1)).reshape(-1),
     ),
-    lower=Composition(lambda x, y: reshape(matmul(x, _as_column(y)), x.shape[:1])),
 )
+def _matvec(x: Tensor, y: Tensor) -> Tensor:
+    return reshape(matmul(x, reshape(y, (y.size, 1))), x.shape[:1])
 
 
 def matmul(x: TensorLike, y: TensorLike) -> Tensor:
@@ -111,7 +100,7 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
         return reshape(out, out.shape[:-1] if len(b) == 1 else (*out.shape[:-2], out.shape[-1]))
     if len(b) == 1:
         if len(a) == 2:
-            return apply(_matvec, (x, y), NO_ATTRIBUTES)
+            return _matvec(x, y)
         out = matmul(x, reshape(y, (b[0], 1)))
         return reshape(out, out.shape[:-1])
     if len(b) == 2 and len(a) > 2:
@@ -121,38 +110,19 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     return apply(_matmul, (x, y), NO_ATTRIBUTES)
 
 
-# A linear map, three primitives, but so often one call: evaluated at once, it is a single node.
-
-
-_ADD_ROW = Recipe("x b:column", "y = add x b")
-
-
 def _linear_value(x: Array, weight: Array, bias: Array) -> Any:
     out = x.dot(weight.T)
-    if out.size < _FEW:
-        return _ADD_ROW.evaluate(out, bias, axes=(1,))
     return np.add(out, bias, out)
 
 
-def _linear_to_weight(g: Tensor, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    if is_plain():
-        return leaf(x.array.T.dot(g.array).T)
-    return matrix_transpose(matmul(matrix_transpose(x), g))
-
-
-_linear = Primitive(
-    "linear",
+@fused(
     value=_linear_value,
-    shape=lambda x, weight, bias: ((x[0][0], weight[0][0]), x[1]),
     derivative=(
-        lambda g, y, x, weight, bias: matmul(g, weight),
-        _linear_to_weight,
+        lambda g, y, x, weight, bias: g.dot(weight),
+        lambda g, y, x, weight, bias: x.T.dot(g).T,
         lambda g, y, x, weight, bias: g,
     ),
-    lower=Composition(lambda x, weight, bias: add(matmul(x, matrix_transpose(weight)), bias)),
 )
-
-
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return x @ weight.T + bias.
 
@@ -161,12 +131,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         weight: shape (outputs, features), of x's dtype.
         bias: shape (outputs,), of x's dtype.
     """
-    inputs = (x, weight, bias)
-    if TRACER.get() is not None:
-        return apply(_linear, inputs, NO_ATTRIBUTES)
-    out = _linear_value(x.array, weight.array, bias.array)
-    wanted = x.requires_grad or weight.requires_grad or bias.requires_grad
-    return record(_linear, inputs, NO_ATTRIBUTES, out, wanted)
+    return add(matmul(x, matrix_transpose(weight)), bias)
 
 
 matmul.primitive = _matmul  # type: ignore[attr-defined]

@@ -33,7 +33,6 @@ from schuss.primitives.logic import (
     greater_equal,
     where,
 )
-from schuss.primitives.recipe import Recipe, number, recipes
 from schuss.values import error_function
 
 # Arithmetic.
@@ -191,7 +190,6 @@ relu = unary(
     floats_only=False,
     doc="max(x, 0), with derivative 0 at 0",
 )
-recipes["relu"] = Recipe("x zero:number", "y = maximum x zero"), (0.0,)
 
 
 def _rounding(name: str, value: Callable[[Array], Array], native: str, doc: str) -> Any:
@@ -299,14 +297,19 @@ tanh = unary(
 )
 
 
-# Far below zero exp overflows to inf, whose reciprocal is the right 0.
-_SIGMOID = Recipe("x one:number", "y = negative x; y = exp y; y = add y one; y = reciprocal y")
-recipes["sigmoid"] = _SIGMOID, (1.0,)
-_ONE = {dtype: number(1.0, dtype) for dtype in (float32, float64)}
+_ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
+_add, _divide, _exp, _negative = np.add, np.true_divide, np.exp, np.negative
+
+
+def sigmoid_value(x: Array) -> Array:
+    """Return 1 / (1 + exp(-x)); far below zero exp overflows to inf, which gives the right 0."""
+    one = _ONE[x.dtype]
+    return _divide(one, _add(_exp(_negative(x)), one))
+
 
 sigmoid = unary(
     "sigmoid",
-    value=lambda x: _SIGMOID.evaluate(x, _ONE[x.dtype]),
+    value=sigmoid_value,
     derivative=lambda g, y, x: multiply(g, multiply(y, subtract(1.0, y))),
     lower=vector_math.sigmoid,
     cost=25,

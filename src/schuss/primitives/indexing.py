@@ -14,89 +14,31 @@ from schuss.core import (
     Tensor,
     TensorLike,
     bool_,
-    float32,
-    float64,
     int32,
     int64,
     leaf,
 )
-from schuss.lowering.kinds import SEGMENT_SUM, VIEW, Kernel, Regions
+from schuss.lowering.kinds import SEGMENT_SUM, Kernel
+from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
     Spec,
     apply,
     as_tensor,
-    record,
 )
-from schuss.primitives.movement import reshape
-from schuss.primitives.recipe import await_machine_code
-from schuss.primitives.reduction import normalize_axes
+from schuss.primitives.index_template import ARRAY, ROWS_BY_INDEX, Template, filled, stand_in
+from schuss.primitives.movement import basic_slice, reshape
 from schuss.primitives.row_gradient import row_gradient
 
-# A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
-# index tensor goes.
-Template = tuple[Any, ...]
-
-
-class _ArrayHere:
-    def __repr__(self) -> str:
-        return "ARRAY"
-
-
-ARRAY = _ArrayHere()
-ROWS_BY_INDEX: Template = (ARRAY,)
 _BY_ROWS: dict[str, Any] = {"template": ROWS_BY_INDEX}
 # From this many elements on, sorting rows by their place costs less than adding one by one.
 _MANY = 1024
 
 
-def _filled(template: Template, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
-    if len(template) == len(arrays):
-        return arrays
-    rest = iter(arrays)
-    return tuple(next(rest) if item is ARRAY else item for item in template)
-
-
-def _stand_in(spec: Spec) -> Array:
-    """Return an array of the shape and dtype of `spec` that takes no memory."""
-    return np.broadcast_to(np.zeros((), spec[1]), spec[0])
-
-
-def _slice_shape(x: Spec, *, template: Template) -> Spec:
-    return _stand_in(x)[template].shape, x[1]
-
-
-def _unslice_value(g: Array, *, template: Template, shape: tuple[int, ...]) -> Array:
-    out = np.zeros(shape, g.dtype)
-    out[template] = g
-    return out
-
-
-_slice = Primitive(
-    "slice",
-    value=lambda x, *, template: x[template],
-    shape=_slice_shape,
-    derivative=(
-        lambda g, y, x, *, template: apply(
-            _unslice, (g,), {"template": template, "shape": x.shape}
-        ),
-    ),
-    lower=VIEW,
-)
-
-_unslice: Primitive = Primitive(
-    "unslice",
-    value=_unslice_value,
-    shape=lambda g, *, template, shape: (shape, g[1]),
-    derivative=(lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),),
-    lower=Regions(lambda shapes, *, template, shape: [template], fill=lambda *, template, shape: 0),
-)
-
-
 def _gather_shape(x: Spec, *indices: Spec, template: Template, sparse: bool = False) -> Spec:
-    arrays = tuple(_stand_in(i) for i in indices)
-    return _stand_in(x)[_filled(template, arrays)].shape, x[1]
+    arrays = tuple(stand_in(i) for i in indices)
+    return stand_in(x)[filled(template, arrays)].shape, x[1]
 
 
 def _scatter_add_value(
@@ -112,32 +54,14 @@ def _scatter_add_value(
         starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
         out[places[starts]] = np.add.reduceat(rows[order], starts, axis=0)
     else:
-        if template == ROWS_BY_INDEX and _native and g.size < _MANY:
-            # The same sums in the same order; None where the arrays are not as they should be.
-            scatter = _native.get(g.dtype)
-            if scatter is not None and scatter(out, g, indices[0]) is not None:
-                return out
-        np.add.at(out, _filled(template, indices), g)
+        np.add.at(out, filled(template, indices), g)
     return out
-
-
-# What adds few rows, by the dtype, once machine code is there.
-_native: dict[Any, Any] = {}
-
-
-def _bind() -> None:
-    from schuss.compiler.scatter import bind_scatter
-
-    _native.update({dtype: bind_scatter(dtype) for dtype in (float32, float64)})
-
-
-await_machine_code(_bind)
 
 
 def _gather_value(x: Array, *indices: Array, template: Template, sparse: bool = False) -> Any:
     if template == ROWS_BY_INDEX and x.ndim:
         return x.take(indices[0], 0)
-    return x[_filled(template, indices)]
+    return x[filled(template, indices)]
 
 
 def _gather_derivative(
@@ -260,15 +184,14 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     kind: Any = type(index)
     if kind is slice or kind is int:
         try:
-            return apply(_slice, (x,), {"template": (index,)})
+            return basic_slice(x, (index,))
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {x.shape}).") from None
-    if kind is tuple and TRACER.get() is None and _is_plain(index):
+    if kind is tuple and _is_plain(index):
         try:
-            out = x.array[index]
+            return basic_slice(x, index)
         except IndexError as error:
             raise IndexError(f"index: {error} (shape {x.shape}).") from None
-        return record(_slice, (x,), {"template": index}, out, x.requires_grad)
     if isinstance(index, Tensor) and x.array.ndim:
         array = index.array
         if array.dtype.kind == "i":
@@ -298,7 +221,7 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         _check_masks(x.shape, items, masks)
     try:
         if not arrays:
-            return apply(_slice, (x,), {"template": tuple(template)})
+            return basic_slice(x, tuple(template))
         return apply(_gather, (x, *arrays), {"template": tuple(template)})
     except IndexError as error:
         raise IndexError(f"index: {error} (shape {x.shape}).") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import TRACER, Array, Tensor, TensorLike, is_plain, leaf
+from schuss.core import TRACER, Array, Tensor, TensorLike, leaf
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
@@ -25,7 +25,6 @@ from schuss.primitives.base import (
     result_dtype,
     unary,
 )
-from schuss.primitives.recipe import number
 
 
 def _predicate(
@@ -98,23 +97,14 @@ def _where_value(condition: Array, x: Array, y: Array) -> Array:
 _MANY = 2048
 
 
-def _where_to(g: Tensor, condition: Tensor, *, here: bool) -> Tensor:
-    if not is_plain():
-        return where(condition, g, 0.0) if here else where(condition, 0.0, g)
-    array = g.array
-    zero = number(0.0, array.dtype)
-    pair = (array, zero) if here else (zero, array)
-    return leaf(np.asarray(_where_value(condition.array, *pair)))
-
-
 _where = Primitive(
     "where",
     value=_where_value,
     shape=_where_shape,
     derivative=(
         None,
-        lambda g, z, condition, x, y: _where_to(g, condition, here=True),
-        lambda g, z, condition, x, y: _where_to(g, condition, here=False),
+        lambda g, z, condition, x, y: where(condition, g, 0.0),
+        lambda g, z, condition, x, y: where(condition, 0.0, g),
     ),
     lower=Elementwise(lambda condition, x, y: condition.where(x, y), uncast=1),
 )

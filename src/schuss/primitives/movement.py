@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, TensorLike
-from schuss.lowering.kinds import VIEW, Composition, Regions
+from schuss.lowering.kinds import VIEW, Regions
+from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import (
     Primitive,
     Spec,
@@ -20,7 +21,46 @@ from schuss.primitives.base import (
     record,
     result_dtype,
 )
-from schuss.primitives.reduction import normalize_axes
+from schuss.primitives.index_template import Template, stand_in
+
+# A basic index: integers, slices, None and Ellipsis.
+
+
+def _slice_shape(x: Spec, *, template: Template) -> Spec:
+    return stand_in(x)[template].shape, x[1]
+
+
+def _unslice_value(g: Array, *, template: Template, shape: tuple[int, ...]) -> Array:
+    out = np.zeros(shape, g.dtype)
+    out[template] = g
+    return out
+
+
+_slice = Primitive(
+    "slice",
+    value=lambda x, *, template: x[template],
+    shape=_slice_shape,
+    derivative=(
+        lambda g, y, x, *, template: apply(
+            _unslice, (g,), {"template": template, "shape": x.shape}
+        ),
+    ),
+    lower=VIEW,
+)
+
+_unslice: Primitive = Primitive(
+    "unslice",
+    value=_unslice_value,
+    shape=lambda g, *, template, shape: (shape, g[1]),
+    derivative=(lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),),
+    lower=Regions(lambda shapes, *, template, shape: [template], fill=lambda *, template, shape: 0),
+)
+
+
+def basic_slice(x: Tensor, template: Template) -> Tensor:
+    """Return `x` indexed by integers, slices, None and Ellipsis; without a copy."""
+    return apply(_slice, (x,), {"template": template})
+
 
 _reshape = Primitive(
     "reshape",
@@ -151,7 +191,8 @@ def _padded(x: Spec, *, widths: tuple[tuple[int, int], ...], value: Any) -> Spec
 def _unpad(
     g: Tensor, y: Tensor, x: Tensor, *, widths: tuple[tuple[int, int], ...], value: Any
 ) -> Tensor:
-    return g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))]
+    inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))
+    return basic_slice(g, inner)
 
 
 _pad = Primitive(
@@ -191,7 +232,7 @@ def _joined(*specs: Spec, axis: int) -> Spec:
 def _split_off(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) -> Tensor:
     start = sum(x.shape[axis] for x in inputs[:position])
     stop = start + inputs[position].shape[axis]
-    return g[(slice(None),) * axis + (slice(start, stop),)]
+    return basic_slice(g, (slice(None),) * axis + (slice(start, stop),))
 
 
 def _places(shapes: list[tuple[int, ...]], *, axis: int) -> list[tuple[Any, ...]]:
@@ -263,24 +304,14 @@ def _cast(parts: Sequence[TensorLike]) -> list[Tensor]:
     return [astype(x, common) for x in tensors]
 
 
-# Two primitives, but so often one call: evaluated at once, it is a single node.
-
-
-def _stack_composition(*inputs: Tensor, axis: int) -> Tensor:
-    if axis == inputs[0].ndim:
-        return concat([reshape(x, (*x.shape, 1)) for x in inputs], axis)
-    # Joined along the axis that follows the new one, the parts only need to be told apart.
-    before, after = inputs[0].shape[:axis], inputs[0].shape[axis:]
-    return reshape(concat(inputs, axis), (*before, len(inputs), *after))
-
-
-def _stack_value(*inputs: Array, axis: int) -> Any:
+def _stack_value(*inputs: Array, axis: int) -> Array:
     # Without an axis to move, in a fifth of the time of np.stack.
     return np.stack(inputs, axis) if axis else np.array(inputs)
 
 
-def _unstack(position: int, g: Tensor, y: Tensor, *inputs: Tensor, axis: int) -> Tensor:
-    return g[(slice(None),) * axis + (position,)] if axis else g[position]
+def _layer(position: int, axis: int) -> Template:
+    """Return the basic index of one of the parts in a stack."""
+    return (*(slice(None),) * axis, position, ...)
 
 
 _stack = Primitive(
@@ -290,8 +321,11 @@ _stack = Primitive(
         (*specs[0][0][:axis], len(specs), *specs[0][0][axis:]),
         specs[0][1],
     ),
-    derivative=_unstack,
-    lower=Composition(_stack_composition),
+    derivative=lambda position, g, y, *inputs, axis: basic_slice(g, _layer(position, axis)),
+    lower=Regions(
+        lambda shapes, *, axis: [_layer(n, axis) for n in range(len(shapes))],
+        fill=lambda *, axis: None,
+    ),
     variadic=True,
 )
 

@@ -8,66 +8,47 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, float32, float64, supported_dtype
+from schuss.core import Array, Tensor, float32, supported_dtype
 from schuss.lowering.kinds import Kernel
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, apply
-from schuss.primitives.recipe import await_machine_code, count_call
 
-# To make a generator costs many times what it costs to put one into a state.
-_own = threading.local()
-_BUFFER = np.zeros(4, np.uint64)
 _EIGHT, _UNIT = np.array(8, np.uint32), np.array(2.0**-24, float32)
 
 
-def _generator() -> np.random.Philox:
-    """Return this thread's generator."""
-    found: np.random.Philox | None = getattr(_own, "generator", None)
-    if found is None:
-        found = _own.generator = np.random.Philox()
-    return found
+class _Generator:
+    """A generator with the state that it is put into."""
+
+    def __init__(self) -> None:
+        self.bits = np.random.Philox()
+        self.key, self.counter = np.zeros(2, np.uint64), np.zeros(4, np.uint64)
+        self.state: Any = {
+            "bit_generator": "Philox",
+            "state": {"key": self.key, "counter": self.counter},
+            "buffer": np.zeros(4, np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+
+
+# Each thread's own: to make one costs many times what it costs to put it into a state.
+_own = threading.local()
 
 
 def uniform_value(key: Array, *, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Philox4x64-10 (Salmon et al., 2011), keyed by the seed; draw d counts from (0, d, 0, 0)."""
     size = math.prod(shape)
-    if size <= _FEW:
-        native = _native.get(dtype)
-        if native is not None:
-            drawn = native(np.empty(shape, dtype), key)
-            if drawn is not None:
-                return drawn
-        else:
-            count_call()
-    words = np.zeros(6, np.uint64)
-    words[::3] = key.view(np.uint64)
-    bits = _generator()
-    bits.state = {
-        "bit_generator": "Philox",
-        "state": {"key": words[:2], "counter": words[2:]},
-        "buffer": _BUFFER,
-        "buffer_pos": 4,
-        "has_uint32": 0,
-        "uinteger": 0,
-    }
+    own: _Generator | None = getattr(_own, "generator", None)
+    if own is None:
+        own = _own.generator = _Generator()
+    own.key[0], own.counter[1] = key.view(np.uint64)
+    bits = own.bits
+    bits.state = own.state
     if dtype == float32:
         halves = bits.random_raw((size + 1) // 2).astype("<u8", copy=False).view("<u4")[:size]
         # The upper 24 bits: every multiple of 2**-24 in [0, 1) equally often.
         return np.multiply((halves >> _EIGHT).astype(float32), _UNIT).reshape(shape)
     return ((bits.random_raw(size) >> np.uint64(11)) * 2.0**-53).reshape(shape)
-
-
-# Few numbers come from machine code, once it is there: the same ones.
-_FEW = 1024
-_native: dict[Any, Any] = {}
-
-
-def _bind() -> None:
-    from schuss.lowering.philox import bind_draw
-
-    _native.update({dtype: bind_draw(dtype) for dtype in (float32, float64)})
-
-
-await_machine_code(_bind)
 
 
 _random_uniform = Primitive(

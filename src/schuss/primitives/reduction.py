@@ -9,73 +9,39 @@ from typing import Any
 import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
-from schuss.lowering.kinds import VIEW, Composition, Kernel, Reduction
+from schuss.lowering.kinds import VIEW, Kernel, Reduction
+from schuss.primitives.axes import (
+    EVERY_AXIS,
+    Axes,
+    Axis,
+    normalize_axes,
+    require_elements,
+    same_dtype,
+    torch_axis,
+)
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
     Primitive,
     Spec,
     apply,
-    as_operand,
     as_tensor,
     astype,
     record,
 )
 from schuss.primitives.elementwise import divide, multiply
+from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
+from schuss.primitives.movement import pad, reshape
+from schuss.values.along import mean_value, restored, share
+from schuss.values.extremes import max_value, min_value
+from schuss.values.numbers import as_operand
 from schuss.values.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
 
-Axis = int | tuple[int, ...] | list[int] | None
 
-# An extreme of fewer elements is found faster by its position.
-_FEW = 1024
-
-# Every axis, by the number of axes, of which NumPy has no more.
-_ALL = tuple(tuple(range(ndim)) for ndim in range(65))
-
-
-def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
-    """Return `axis` as non-negative axes, all of them for None.
-
-    Raises:
-        ValueError: for an axis out of range or named twice.
-    """
-    if axis is None:
-        return _ALL[ndim]
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis % ndim,)
-    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    for a in axes:
-        if not -ndim <= a < ndim:
-            raise ValueError(f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}.")
-    found = tuple(int(a) % ndim for a in axes)
-    if len(set(found)) != len(found):
-        raise ValueError(f"{owner}: expected each axis once, got {axis}.")
-    return found
-
-
-def torch_axis(axis: Any, keepdims: bool, names: dict[str, Any], owner: str) -> tuple[Any, bool]:
-    """Return (axis, keepdims) with PyTorch's names `dim` and `keepdim` taken for them."""
-    axis = names.pop("dim", axis)
-    keepdims = names.pop("keepdim", keepdims)
-    if names:
-        raise TypeError(
-            f"{owner}: unexpected argument {next(iter(names))!r}; known are axis (or dim) and "
-            "keepdims (or keepdim)."
-        )
-    return axis, keepdims
-
-
-def same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
-    """Return the shape after reducing `axes`, and x's dtype."""
-    return reduced_shape(x[0], axes, keepdims), x[1]
-
-
-def restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
+def restore(y: Tensor, x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     """Put the reduced axes back into `y` with length 1, so that it broadcasts against `x`."""
     if keepdims or len(axes) in (0, x.array.ndim):
         return y
-    from schuss.primitives.movement import reshape
-
     return reshape(y, reduced_shape(x.shape, axes, True))
 
 
@@ -106,7 +72,7 @@ def sum(
     elif x.array.dtype.kind != "f":
         x = astype(x, int64)
     array = x.array
-    axes = _ALL[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "sum")
+    axes = EVERY_AXIS[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "sum")
     attributes = {"axes": axes, "keepdims": keepdims}
     if TRACER.get() is not None:
         return apply(_sum, (x,), attributes)
@@ -114,34 +80,14 @@ def sum(
     return record(_sum, (x,), attributes, out, x.requires_grad)
 
 
-# A sum over a count, evaluated at once as a single node.
+def _mean_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
+    part = np.asarray(g * as_operand(share(x.shape, axes), x.dtype))
+    return _broadcast_value(restored(part, x.shape, axes), shape=x.shape)
 
 
-def _mean_share(shape: tuple[int, ...], axes: tuple[int, ...]) -> float:
-    """Return one over the number of elements that a mean is taken of, which is not 0."""
-    return 1.0 / (shape[axes[0]] if len(axes) == 1 else math.prod([shape[a] for a in axes]))
-
-
-def _mean_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
-    total = sum_value(x, axes, keepdims)
-    share = 1.0 / x.size if len(axes) == x.ndim else _mean_share(x.shape, axes)
-    # NumPy's own numbers are multiplied with Python's in no time.
-    return total * (as_operand(share, x.dtype) if type(total) is np.ndarray else share)
-
-
-_mean = Primitive(
-    "mean",
-    value=_mean_value,
-    shape=same_dtype,
-    derivative=(
-        lambda g, y, x, *, axes, keepdims: broadcast_to(
-            restore(multiply(g, _mean_share(x.shape, axes)), x, axes, keepdims), x.shape
-        ),
-    ),
-    lower=Composition(
-        lambda x, *, axes, keepdims: multiply(sum(x, axes, keepdims), _mean_share(x.shape, axes))
-    ),
-)
+@fused(value=mean_value, derivative=(_mean_to_x,))
+def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
+    return multiply(sum(x, axes, keepdims), share(x.shape, axes))
 
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -153,14 +99,10 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any)
     if names:
         axis, keepdims = torch_axis(axis, keepdims, names, "mean")
     array = x.array
-    axes = _ALL[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
+    axes = EVERY_AXIS[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
     if not array.size and 0 in [array.shape[a] for a in axes]:
         return divide(sum(x, axes, keepdims), 0.0)
-    attributes = {"axes": axes, "keepdims": keepdims}
-    if TRACER.get() is not None:
-        return apply(_mean, (x,), attributes)
-    out = _mean_value(array, axes, keepdims)
-    return record(_mean, (x,), attributes, out, x.requires_grad)
+    return _mean(x, axes=axes, keepdims=keepdims)
 
 
 def _broadcast_value(x: Array, *, shape: tuple[int, ...]) -> Array:
@@ -210,7 +152,7 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
                 if rows is not None:
                     return leaf(rows)
             # What sum does, without an operation.
-            return leaf(np.asarray(sum_value(array, _ALL[extra], False)))
+            return leaf(np.asarray(sum_value(array, EVERY_AXIS[extra], False)))
         return sum(x, tuple(range(extra)))
     axes = tuple(range(extra)) + tuple(
         extra + i for i, n in enumerate(shape) if n == 1 and x.shape[extra + i] != 1
@@ -220,27 +162,11 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     summed = sum(x, axes, keepdims=True)
     if not extra:
         return summed
-    from schuss.primitives.movement import reshape
-
     return reshape(summed, shape)
 
 
-def require_elements(shape: tuple[int, ...], axes: tuple[int, ...], owner: str) -> None:
-    """Raise ValueError where there is nothing along `axes`."""
-    if any(shape[a] == 0 for a in axes):
-        raise ValueError(f"{owner}: expected at least one element, got shape {shape}.")
-
-
-def _extreme(name: str, reduce: Any, position: Any, lower: Reduction) -> Callable[..., Tensor]:
-    def value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
-        if len(axes) == x.ndim and not keepdims and x.size < _FEW:
-            # Found in half the time; the first nan counts as the largest and as the least.
-            return x.reshape(-1)[position(x), ...]
-        return reduce(x, axes, None, None, keepdims)
-
-    def derivative(
-        g: Tensor, y: Tensor, x: Tensor, *, axes: tuple[int, ...], keepdims: bool
-    ) -> Tensor:
+def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
+    def derivative(g: Tensor, y: Tensor, x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
         # Equal extremes share the error evenly.
         at = astype(equal(x, restore(y, x, axes, keepdims)), x.dtype)
         share = divide(restore(g, x, axes, keepdims), sum(at, axes, keepdims=True))
@@ -285,18 +211,8 @@ def _highest(dtype: Any) -> float:
     return math.inf if kind == "f" else True if kind == "b" else int(np.iinfo(dtype).max)
 
 
-max = _extreme(
-    "max",
-    np.maximum.reduce,
-    np.ndarray.argmax,
-    Reduction(_lowest, lambda most, x: most.maximum(x)),
-)
-min = _extreme(
-    "min",
-    np.minimum.reduce,
-    np.ndarray.argmin,
-    Reduction(_highest, lambda least, x: least.minimum(x)),
-)
+max = _extreme("max", max_value, Reduction(_lowest, lambda most, x: most.maximum(x)))
+min = _extreme("min", min_value, Reduction(_highest, lambda least, x: least.minimum(x)))
 
 
 def _arg_shape(x: Spec, *, axis: int) -> Spec:
@@ -322,9 +238,6 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
         array = x.array
         if axis is None and not keepdims and array.size and TRACER.get() is None:
             return leaf(np.asarray(value(array)))
-        # Here, since to find a module takes as long as to find the position.
-        from schuss.primitives.movement import reshape
-
         shape = array.shape
         if axis is None:
             x, axes = reshape(x, (x.size,)), normalize_axes(0, 1, name)
@@ -426,12 +339,9 @@ def cumulative_sum(
         total = record(_cumulative_sum, (x,), attributes, out, x.requires_grad)
     if not include_initial:
         return total
-    from schuss.primitives.movement import pad
-
     return pad(total, [(int(a == place), 0) for a in range(x.ndim)])
 
 
-mean.primitive = _mean  # type: ignore[attr-defined]
 sum.primitive = _sum  # type: ignore[attr-defined]
 broadcast_to.primitive = _broadcast_to  # type: ignore[attr-defined]
 cumulative_sum.primitive = _cumulative_sum  # type: ignore[attr-defined]

@@ -8,7 +8,11 @@ import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
 from schuss.native.cpython import reference_count
+from schuss.primitives.base import REGISTRY, apply
 from schuss.primitives.deferred import DeferredArray, DeferredTensor, defer, materialize
+from schuss.primitives.elementwise import add, multiply
+from schuss.primitives.index_template import ROWS_BY_INDEX
+from schuss.primitives.movement import concat, reshape
 
 __all__ = ["RowGradient", "assign_rows", "has_rows", "row_gradient"]
 
@@ -50,17 +54,15 @@ class RowGradient(DeferredTensor):
 
     def __add__(self, other: Any) -> Tensor:
         if type(other) is not RowGradient or self.rows is None or other.rows is None:
-            return Tensor.__add__(self, other)
-        from schuss.functions import concat
-
-        rows = concat([self.rows.reshape((-1,)), other.rows.reshape((-1,))])
-        values = [g.values.reshape((-1, *self.shape[1:])) for g in (self, other)]
+            return add(self, other)
+        rows = concat([reshape(self.rows, (-1,)), reshape(other.rows, (-1,))])
+        values = [reshape(g.values, (-1, *self.shape[1:])) for g in (self, other)]
         return row_gradient(concat(values), rows, self.shape)
 
     def __mul__(self, other: Any) -> Tensor:
         if self.rows is None or getattr(other, "shape", ()) != ():
-            return Tensor.__mul__(self, other)
-        return row_gradient(self.values * other, self.rows, self.shape)
+            return multiply(self, other)
+        return row_gradient(multiply(self.values, other), self.rows, self.shape)
 
     def __rmul__(self, other: Any) -> Tensor:
         return self.__mul__(other)
@@ -85,8 +87,6 @@ class RowGradient(DeferredTensor):
 
     def marks(self) -> Tensor:
         """Return for each element of the table whether its row is one of `rows`."""
-        from schuss.primitives.base import REGISTRY, apply
-
         lists = apply(REGISTRY["segment_lists"], (self.rows,), {"rows": self.shape[0]})
         return apply(REGISTRY["row_marks"], (lists,), {"shape": self.shape})
 
@@ -107,9 +107,6 @@ def row_gradient(values: Tensor, rows: Tensor, shape: tuple[int, ...]) -> RowGra
 
 
 def _table(values: Tensor, rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-    from schuss.primitives.base import REGISTRY, apply
-    from schuss.primitives.indexing import ROWS_BY_INDEX
-
     attributes = {"template": ROWS_BY_INDEX, "shape": shape}
     return apply(REGISTRY["scatter_add"], (values, rows), attributes)
 

@@ -12,7 +12,7 @@ from schuss.core import Array, float32, float64
 # One after the other, float32 numbers lose digits in a long sum, and a mean over 10**7 of them
 # has to be right to 1e-6. From these sizes of an input and lengths of a sum on they are added in
 # groups, or, where memory does not lie so, in float64.
-_MANY = 1024
+MANY = 1024
 LONG_SUM = 128
 _GROUP = 32
 _WIDE_ROWS = 32
@@ -22,6 +22,11 @@ _add: Any = np.add.reduce
 
 def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the shape after reducing `axes`."""
+    if len(axes) == 1:
+        (axis,) = axes
+        return (
+            (*shape[:axis], 1, *shape[axis + 1 :]) if keepdims else shape[:axis] + shape[axis + 1 :]
+        )
     if len(axes) == len(shape):
         return (1,) * len(shape) if keepdims else ()
     if keepdims:
@@ -31,13 +36,12 @@ def reduced_shape(shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool)
 
 def sum_value(x: Array, axes: tuple[int, ...], keepdims: bool) -> Any:
     """Return the sum over `axes`, such that float32 sums keep their digits."""
-    if x.size < _MANY:
-        ones = None if keepdims else _ONES.get(x.dtype)
+    if x.size < MANY:
+        ones = _ONES.get(x.dtype)
         if ones is not None:
             # A product with ones takes half the time of a reduction.
-            if x.ndim == 1 == len(axes):
-                return x.dot(ones[len(x)])
-            return _short_sum(x, axes, ones)
+            found = x.dot(ones[len(x)]) if x.ndim == 1 == len(axes) else _short_sum(x, axes, ones)
+            return found.reshape(reduced_shape(x.shape, axes, True)) if keepdims else found
     elif x.dtype == float32:
         count = math.prod(x.shape[a] for a in axes)
         if count >= LONG_SUM:
@@ -62,7 +66,7 @@ _ONES = {dtype: _Ones(dtype) for dtype in (float32, float64)}
 def sum_rows(x: Array) -> Any:
     """Return what `sum_value` does over the first axis of two, of few elements, or None."""
     ones = _ONES.get(x.dtype)
-    return None if ones is None or x.size >= _MANY else ones[len(x)].dot(x)
+    return None if ones is None or x.size >= MANY else ones[len(x)].dot(x)
 
 
 def _short_sum(x: Array, axes: tuple[int, ...], ones: dict[int, Array]) -> Any:

@@ -12,7 +12,7 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, region
 from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I64, Scalar, kind_of
-from schuss.primitives.indexing import ARRAY
+from schuss.primitives.index_template import ARRAY
 
 __all__ = ["COLUMNS", "has_columns", "write_gather", "write_scatter_add"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, constant, hand_on_scope, made, ordered
-from schuss.primitives.indexing import ARRAY
+from schuss.primitives.index_template import ARRAY
 
 __all__ = ["compare_classes", "picks_one_of_each_row"]
 

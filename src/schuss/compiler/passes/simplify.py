@@ -19,7 +19,7 @@ from schuss.compiler.graph.graph import (
 )
 from schuss.compiler.passes.one_hot import compare_classes
 from schuss.lowering.kinds import Elementwise
-from schuss.primitives.indexing import ROWS_BY_INDEX
+from schuss.primitives.index_template import ROWS_BY_INDEX
 
 __all__ = ["simplify"]
 

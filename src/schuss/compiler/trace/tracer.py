@@ -22,7 +22,6 @@ from schuss.core import (
     next_stamp,
 )
 from schuss.errors import TraceError
-from schuss.lowering.kinds import Composition
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.deferred import deferred_leaf
 
@@ -175,8 +174,6 @@ class Tracer:
 
     def apply(self, primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
         """Record `primitive`, and return its traced result."""
-        if isinstance(primitive.lower, Composition):
-            return primitive.lower.function(*inputs, **attributes)  # type: ignore[no-any-return]
         tensors = [x for x in inputs if isinstance(x, Tensor)]
         if len(tensors) == len(inputs):
             nodes = tuple([self.read(x) for x in tensors])

@@ -8,7 +8,7 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss.core import TRACER, Array, Tensor
-from schuss.primitives.bounds import within
+from schuss.values.indices import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 from schuss import functions as ops
-from schuss.at_once import at_once
 from schuss.core import Tensor
+from schuss.functions import activations
 from schuss.nn.functional._checks import require_floating
 
 # Klambauer et al., 2017: the fixed point of mean 0 and variance 1.
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
-
-
-# Pieces are put together from max(x, 0), whose derivative at 0 is 0, and min(x, 0), whose
-# derivative at 0 is 1: each x belongs to one piece. That is several times faster than a choice
-# by `where`, and no piece sees a number at which it overflows.
-
-
-def _below_zero(x: Tensor) -> Tensor:
-    return ops.minimum(x, 0.0)
 
 
 def relu(input: Tensor) -> Tensor:
@@ -60,12 +49,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
     [-0.5, 2.0]
     """
-    return _leaky_relu(input, negative_slope)
-
-
-@at_once
-def _leaky_relu(x: Tensor, slope: float) -> Tensor:
-    return ops.relu(x) + _below_zero(x) * slope
+    return activations.leaky_relu(input, slope=negative_slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -92,7 +76,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape((channels,) + (1,) * (input.ndim - 2))
     elif input.ndim == 0:
         weight = weight.reshape(())
-    return ops.relu(input) + _below_zero(input) * weight
+    return ops.relu(input) + activations.below_zero(input) * weight
 
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -104,13 +88,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
     [-1.0, 2.0]
     """
-    return _elu(input, alpha)
-
-
-@at_once
-def _elu(x: Tensor, alpha: float) -> Tensor:
-    tail = ops.expm1(_below_zero(x))
-    return ops.relu(x) + (tail if alpha == 1.0 else tail * alpha)
+    return activations.exponential_unit(input, alpha=alpha, rate=1.0)
 
 
 def selu(input: Tensor) -> Tensor:
@@ -139,12 +117,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: expected alpha other than 0, got 0.")
-    return _celu(input, alpha)
-
-
-@at_once
-def _celu(x: Tensor, alpha: float) -> Tensor:
-    return ops.relu(x) + ops.expm1(_below_zero(x) * (1.0 / alpha)) * alpha
+    return activations.exponential_unit(input, alpha=alpha, rate=1.0 / alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -166,14 +139,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     >>> [round(v, 4) for v in gelu(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.1587, 0.8413]
     """
-    half = input * 0.5
-    if approximate == "none":
-        return half * (ops.erf(input * math.sqrt(0.5)) + 1.0)
-    if approximate == "tanh":
-        scale = math.sqrt(2.0 / math.pi)
-        inner = input * (input * input * (0.044715 * scale) + scale)
-        return half * (ops.tanh(inner) + 1.0)
-    raise ValueError(f"gelu: expected approximate to be 'none' or 'tanh', got {approximate!r}.")
+    return ops.gelu(input, approximate)
 
 
 def silu(input: Tensor) -> Tensor:
@@ -183,12 +149,7 @@ def silu(input: Tensor) -> Tensor:
     >>> [round(v, 4) for v in silu(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.2689, 0.7311]
     """
-    return _silu(input)
-
-
-@at_once
-def _silu(x: Tensor) -> Tensor:
-    return x * ops.sigmoid(x)
+    return activations.silu(input)
 
 
 def mish(input: Tensor) -> Tensor:
@@ -200,15 +161,7 @@ def mish(input: Tensor) -> Tensor:
     >>> [round(v, 4) for v in mish(ss.tensor([-1.0, 1.0])).tolist()]
     [-0.3034, 0.8651]
     """
-    return _mish(input)
-
-
-@at_once
-def _mish(x: Tensor) -> Tensor:
-    # From 20 on the factor is 1 in every digit, and n need not grow further.
-    power = ops.exp(ops.minimum(x, 20.0))
-    n = power * (power + 2.0)
-    return x * (n / (n + 2.0))
+    return activations.mish(input)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -228,13 +181,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> logsigmoid(ss.tensor([-1000.0, 1000.0])).tolist()
     [-1000.0, 0.0]
     """
-    return _logsigmoid(input)
-
-
-@at_once
-def _logsigmoid(x: Tensor) -> Tensor:
-    negative, _, tail = softplus_parts(x)
-    return negative - tail
+    return activations.logsigmoid(input)
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -303,27 +250,11 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     if beta == 0:
         raise ValueError("softplus: expected beta other than 0, got 0.")
     scaled = input if beta == 1.0 else input * beta
-    smooth = _softplus(scaled)
+    smooth = ops.softplus(scaled)
     if beta != 1.0:
         smooth = smooth * (1.0 / beta)
     # From 20 on the two differ by less than 1e-10 of the value.
     return smooth if threshold >= 20.0 else ops.where(scaled > threshold, input, smooth)
-
-
-@at_once
-def _softplus(x: Tensor) -> Tensor:
-    _, positive, tail = softplus_parts(x)
-    return positive + tail
-
-
-def softplus_parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return min(x, 0), max(x, 0) and log1p(exp(-|x|)).
-
-    log(1 + exp(x)) is the sum of the last two. -|x| is written as min(x, 0) - max(x, 0), with
-    the derivative 1 at 0, so that all derivatives of the sum are right at 0, too.
-    """
-    negative, positive = _below_zero(x), ops.relu(x)
-    return negative, positive, ops.log1p(ops.exp(negative - positive))
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -333,12 +264,7 @@ def softsign(input: Tensor) -> Tensor:
     >>> softsign(ss.tensor([-1.0, 0.0, 3.0])).tolist()
     [-0.5, 0.0, 0.75]
     """
-    return _softsign(input)
-
-
-@at_once
-def _softsign(x: Tensor) -> Tensor:
-    return x / (ops.abs(x) + 1.0)
+    return activations.softsign(input)
 
 
 def softmax(input: Tensor, dim: int = -1) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from schuss import functions as ops
-from schuss.at_once import at_once
 from schuss.core import Tensor
+from schuss.functions.activations import softplus_parts
+from schuss.functions.losses import binary_loss, class_loss, likelihood_loss, picked
 from schuss.nn.functional._checks import (
     check_pair,
     reduced,
@@ -18,9 +19,6 @@ from schuss.nn.functional._checks import (
     require_tensors,
     values,
 )
-from schuss.nn.functional.activations import softplus_parts
-from schuss.primitives.class_loss import class_loss, picked
-from schuss.primitives.likelihood import few_likelihoods, likelihood_loss
 
 
 def cross_entropy(
@@ -76,15 +74,16 @@ def cross_entropy(
         )
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring and not label_smoothing:
-        loss = class_loss(input, target, axis)
-        return ops.mean(loss) if reduction == "mean" else _class_reduced(loss, None, reduction)
+        averaged = reduction == "mean" and target.array.size > 0
+        loss = class_loss(input, target, axis=axis, averaged=averaged)
+        return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
         loss, spread = _smoothed(input, classes, axis, weight)
     else:
-        loss = class_loss(input, classes, axis)
+        loss = class_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
@@ -165,10 +164,6 @@ def nll_loss(
     owner = "nll_loss"
     if not (isinstance(input, Tensor) and isinstance(target, Tensor)):
         require_tensors(owner, input=input, target=target)
-    elif weight is None and reduction == "mean":
-        found = few_likelihoods(input, target, ignore_index)
-        if found is not None:
-            return found
     if input.array.dtype.kind != "f":
         require_floating(owner, "input", input)
     require_reduction(owner, reduction)
@@ -178,11 +173,11 @@ def nll_loss(
     ignoring = _check_classes(owner, input, axis, target, ignore_index)
     if weight is None and not ignoring:
         averaged = reduction == "mean" and target.array.size > 0
-        loss = likelihood_loss(input, target, axis, averaged)
+        loss = likelihood_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
     classes = ops.where(kept, target, 0) if kept is not None else target
-    loss = -picked(input, classes, axis)
+    loss = likelihood_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
     if kept is not None:
         kept = kept.astype(input.dtype)
@@ -260,17 +255,11 @@ def binary_cross_entropy_with_logits(
     owner = "binary_cross_entropy_with_logits"
     target = check_pair(owner, input, target)
     if pos_weight is None:
-        loss = _binary_loss(input, target)
+        loss = binary_loss(input, target)
     else:
         negative, positive, tail = softplus_parts(input)
         loss = pos_weight * target * (tail - negative) + (1.0 - target) * (positive + tail)
     return reduced(owner, loss if weight is None else loss * weight, reduction)
-
-
-@at_once
-def _binary_loss(x: Tensor, target: Tensor) -> Tensor:
-    _, positive, tail = softplus_parts(x)
-    return (positive - x * target) + tail
 
 
 def binary_cross_entropy(

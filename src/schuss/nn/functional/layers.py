@@ -9,19 +9,17 @@ import numpy as np
 from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
+from schuss.functions.normalization import deviations, standardize, standardize_affine
 from schuss.nn.functional._checks import (
     require_floating,
     require_indices,
     require_same_dtype,
     require_tensors,
 )
-from schuss.primitives import contraction, normalization
-from schuss.primitives.batch_norm import batch_norm as normalize_batch
-from schuss.primitives.batch_norm import is_small
+from schuss.primitives import contraction
 from schuss.primitives.indexing import look_up
-from schuss.primitives.normalization import standardize
-from schuss.primitives.recipe import number
 from schuss.transforms import vjp
+from schuss.values.numbers import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,8 +163,8 @@ def layer_norm(
     """
     axes = _last_axes("LayerNorm", input, normalized_shape, weight)
     if weight is not None and bias is not None and bias.array.dtype is weight.array.dtype:
-        return normalization.layer_norm(input, weight, bias, axes, eps)
-    return _scaled(standardize(input, axes, eps), weight, bias)
+        return standardize_affine(input, weight, bias, axes=axes, eps=eps)
+    return _scaled(standardize(input, axes=axes, eps=eps), weight, bias)
 
 
 def rms_norm(
@@ -265,7 +263,6 @@ def batch_norm(
     _check_batch(input, running_mean, running_var, weight, training)
     shape, dtype = input.array.shape, input.array.dtype
     axes: tuple[int, ...] = (0,)
-
     if len(shape) > 2:
         axes = (0, *range(2, len(shape)))
         weight = None if weight is None else _spread(weight, input)
@@ -274,13 +271,21 @@ def batch_norm(
         assert running_mean is not None  # _check_batch made sure
         assert running_var is not None
         centred, variance = input - _spread(running_mean, input), _spread(running_var, input)
-    elif weight is None or bias is None or bias.array.dtype is not dtype or not is_small(input):
-        centred, variance = _batch_figures(input, axes, running_mean, running_var, momentum)
+    elif (
+        TRACER.get() is None
+        and weight is not None
+        and bias is not None
+        and bias.array.dtype is dtype
+    ):
+        known = deviations(input.array, axes)
+        mean, _, square = map(leaf, known)
+        _move_figures(input, mean, square, running_mean, running_var, momentum)
+        return standardize_affine(input, weight, bias, axes=axes, eps=eps, known=known)
     else:
-        if running_mean is not None or running_var is not None:
-            with no_grad():
-                _batch_figures(input, axes, running_mean, running_var, momentum)
-        return normalize_batch(input, weight, bias, axes, eps)
+        mean = input.mean(axis=axes, keepdims=True)
+        centred = input - mean
+        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        _move_figures(input, mean, variance, running_mean, running_var, momentum)
     return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
 
 
@@ -290,24 +295,21 @@ def _spread(figures: Tensor, x: Tensor) -> Tensor:
     return figures.reshape((1, x.shape[1]) + (1,) * after) if after else figures
 
 
-def _batch_figures(
+def _move_figures(
     x: Tensor,
-    axes: tuple[int, ...],
+    mean: Tensor,
+    variance: Tensor,
     running_mean: Tensor | None,
     running_var: Tensor | None,
     momentum: float | Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Return the distances from the mean, and the variance; move the running figures."""
-    mean = x.mean(axis=axes, keepdims=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axis=axes, keepdims=True)
+) -> None:
+    """Move the running figures towards the batch's."""
     count = x.size // x.shape[1]
     with no_grad():
         if running_mean is not None:
             _move(running_mean, mean.reshape(-1), momentum)
         if running_var is not None:
             _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
-    return centred, variance
 
 
 def _move(running: Tensor, batch: Tensor, momentum: float | Tensor) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schuss import functions as ops
-from schuss.at_once import at_once
 from schuss.core import Tensor
+from schuss.functions.losses import huber
 from schuss.nn.functional._checks import check_pair, reduced, require_reduction
 
 
@@ -84,17 +84,8 @@ def huber_loss(
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
-    loss = _huber(input, check_pair("huber_loss", input, target), delta, 1.0)
+    loss = huber(input, check_pair("huber_loss", input, target), delta=delta, scale=1.0)
     return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
-
-
-@at_once
-def _huber(x: Tensor, y: Tensor, delta: float, scale: float) -> Tensor:
-    error = x - y
-    # Without |e|: its derivative 0 at 0 would lose the parabola's second derivative there.
-    near = ops.clip(error, -delta, delta)
-    loss = near * (error - near * 0.5)
-    return loss if scale == 1.0 else loss * scale
 
 
 def smooth_l1_loss(
@@ -121,7 +112,9 @@ def smooth_l1_loss(
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: expected beta >= 0, got {beta}.")
     target = check_pair("smooth_l1_loss", input, target)
-    loss = ops.abs(input - target) if beta == 0 else _huber(input, target, beta, 1.0 / beta)
+    loss = (
+        ops.abs(input - target) if beta == 0 else huber(input, target, delta=beta, scale=1.0 / beta)
+    )
     return reduced("smooth_l1_loss", loss, reduction)
 
 

@@ -1,0 +1,60 @@
+"""Arguments that name axes, and the shapes after axes are reduced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schuss.primitives.base import Spec
+from schuss.values.sums import reduced_shape
+
+__all__ = ["EVERY_AXIS", "Axes", "Axis", "normalize_axes", "require_elements", "same_dtype"]
+__all__ += ["torch_axis"]
+
+Axis = int | tuple[int, ...] | list[int] | None
+Axes = tuple[int, ...]
+
+# Every axis, by the number of axes, of which NumPy has no more.
+EVERY_AXIS = tuple(tuple(range(ndim)) for ndim in range(65))
+
+
+def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
+    """Return `axis` as non-negative axes, all of them for None.
+
+    Raises:
+        ValueError: for an axis out of range or named twice.
+    """
+    if axis is None:
+        return EVERY_AXIS[ndim]
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}.")
+    found = tuple(int(a) % ndim for a in axes)
+    if len(set(found)) != len(found):
+        raise ValueError(f"{owner}: expected each axis once, got {axis}.")
+    return found
+
+
+def torch_axis(axis: Any, keepdims: bool, names: dict[str, Any], owner: str) -> tuple[Any, bool]:
+    """Return (axis, keepdims) with PyTorch's names `dim` and `keepdim` taken for them."""
+    axis = names.pop("dim", axis)
+    keepdims = names.pop("keepdim", keepdims)
+    if names:
+        raise TypeError(
+            f"{owner}: unexpected argument {next(iter(names))!r}; known are axis (or dim) and "
+            "keepdims (or keepdim)."
+        )
+    return axis, keepdims
+
+
+def same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:
+    """Return the shape after reducing `axes`, and x's dtype."""
+    return reduced_shape(x[0], axes, keepdims), x[1]
+
+
+def require_elements(shape: tuple[int, ...], axes: tuple[int, ...], owner: str) -> None:
+    """Raise ValueError where there is nothing along `axes`."""
+    if any(shape[a] == 0 for a in axes):
+        raise ValueError(f"{owner}: expected at least one element, got shape {shape}.")
