@@ -10,7 +10,7 @@ from schuss import Tensor, float64, manual_seed, nn, optim, random
 from schuss.errors import DataError, UsageError
 from schuss.nn import functional as F
 from schuss.training import Callback, DivergenceError, Trainer
-from schuss.training.examples import batch_bounds
+from schuss.training.evaluation.examples import batch_bounds
 
 
 def _line(rows: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from schuss.training.callbacks import Callback
-from schuss.training.interrupt import Interrupted
-from schuss.training.job import resume, train
-from schuss.training.plan import DivergenceError, Fit
-from schuss.training.run import Predictions, Run, load
+from schuss.training.loop.callbacks import Callback
+from schuss.training.loop.fit import DivergenceError, Fit
+from schuss.training.runs.interrupt import Interrupted
+from schuss.training.tables.run import Predictions, Run, load
+from schuss.training.tables.train import resume, train
 from schuss.training.trainer import Trainer
 
 __all__ = [

@@ -17,22 +17,23 @@ from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.training import forward, state
-from schuss.training.callbacks import as_callbacks, watches_steps
-from schuss.training.evaluation import evaluate, few_threads, outputs
-from schuss.training.examples import Examples, class_factors, hold_out
-from schuss.training.folder import RunFolder
-from schuss.training.forward import Forward
-from schuss.training.interrupt import catch_interrupts
-from schuss.training.lock import only_process
-from schuss.training.loop import Loop
-from schuss.training.metrics import HIGHER_IS_BETTER, Metric, metric
-from schuss.training.objective import Loss, Objective
-from schuss.training.plan import Fit, Plan
-from schuss.training.progress import Display, clock, make_display
-from schuss.training.schedule import Descent
-from schuss.training.step import make_step
-from schuss.training.steps import EagerSteps, NativeSteps, Steps, is_worth_compiling
+from schuss.training.descent.schedule import Descent
+from schuss.training.descent.steppers import EagerSteps, NativeSteps, Steps, is_worth_compiling
+from schuss.training.descent.train_step import make_step
+from schuss.training.evaluation import compiled_forward
+from schuss.training.evaluation.compiled_forward import Forward
+from schuss.training.evaluation.evaluate import evaluate, few_threads, outputs
+from schuss.training.evaluation.examples import Examples, class_factors, hold_out
+from schuss.training.evaluation.metrics import HIGHER_IS_BETTER, Metric, metric
+from schuss.training.evaluation.objective import Loss, Objective
+from schuss.training.loop.callbacks import as_callbacks, watches_steps
+from schuss.training.loop.fit import Fit, Plan
+from schuss.training.loop.loop import Loop
+from schuss.training.loop.progress import Display, clock, make_display
+from schuss.training.runs import checkpoint
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.interrupt import catch_interrupts
+from schuss.training.runs.lock import only_process
 from schuss.version import __version__
 
 __all__ = ["OPTIMIZERS", "Trainer"]
@@ -79,7 +80,8 @@ class Trainer:
         clip_norm: largest norm of all gradients together, or None.
         clip_value: largest absolute value of a gradient's element, or None.
         class_weight: "balanced", factors by class, or None.
-        metrics: names from `schuss.training.metrics`, or functions of (y, output, weight) by name.
+        metrics: names from `schuss.training.evaluation.metrics`, or functions of (y, output,
+            weight) by name.
         monitor: figure on the validation rows that chooses the best epoch: "loss" or a metric.
         mode: "min" or "max" of it; None where its name says so.
         ties: which of equally good epochs is the best: "first", "last", or the one that another
@@ -261,7 +263,7 @@ class Trainer:
         """Return the model as native code, where so many rows are worth it."""
         if self.eager or self.model.evaluates_by_values:
             return None
-        if not forward.is_worth_compiling(self.model, len(rows), 1):
+        if not compiled_forward.is_worth_compiling(self.model, len(rows), 1):
             return None
         return Forward(self.model, needed=self.eager is False)
 
@@ -323,7 +325,11 @@ class Trainer:
         config = {"kind": "trainer", "schuss": __version__, "seed": self.seed}
         first = {"epoch": 0, "finished": False}
         return RunFolder.create(
-            config, state.copy_of(self.model), first, path=self._folder, overwrite=self._overwrite
+            config,
+            checkpoint.copy_of(self.model),
+            first,
+            path=self._folder,
+            overwrite=self._overwrite,
         )
 
 

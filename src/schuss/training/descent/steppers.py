@@ -13,9 +13,9 @@ from schuss.compiler.compiled import Compiled
 from schuss.core import Tensor
 from schuss.errors import TraceError
 from schuss.nn.module import Module
-from schuss.training.examples import Examples, in_memory
-from schuss.training.health import FIGURES
-from schuss.training.step import Step, settle
+from schuss.training.descent.health import FIGURES
+from schuss.training.descent.train_step import Step, settle
+from schuss.training.evaluation.examples import Examples, in_memory
 
 __all__ = ["EagerSteps", "NativeSteps", "Steps", "is_worth_compiling"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schuss.errors import SchussError
-from schuss.training.metrics import Metric
+from schuss.training.evaluation.metrics import Metric
 
 __all__ = ["DivergenceError", "Fit", "Plan"]
 
@@ -58,7 +58,7 @@ class Fit:
         epochs: epochs done.
         best_epoch: number of the epoch whose weights were kept, from 1; 0 for none.
         history: an epoch's figures each: epoch, step, seconds, lr, train_loss, validation_...,
-            and those of `schuss.training.health`, from the epoch's first step and every sixteenth
+            and those of `Health`, from the epoch's first step and every sixteenth
             after it, None where they are not finite: gradient_norm and dead_units (means),
             largest_gradient_norm, largest_update, nonfinite_gradients (a count).
         seconds: time spent, over all parts of a resumed run.

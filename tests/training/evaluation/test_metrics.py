@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schuss.errors import UsageError
-from schuss.training import metrics
+from schuss.training.evaluation import metrics
 
 
 def _classes(seed: int, rows: int, classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

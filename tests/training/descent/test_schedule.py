@@ -6,7 +6,7 @@ import pytest
 
 from schuss import nn, optim
 from schuss.errors import UsageError
-from schuss.training.schedule import SCHEDULES, Descent
+from schuss.training.descent.schedule import SCHEDULES, Descent
 
 
 def _pair() -> tuple[nn.Module, optim.Optimizer]:

@@ -11,8 +11,9 @@ import pytest
 
 from schuss import functions as ops
 from schuss import manual_seed, nn, optim
-from schuss.training import Callback, Trainer, health
-from schuss.training.health import summary, tally, watched
+from schuss.training import Callback, Trainer
+from schuss.training.descent import health
+from schuss.training.descent.health import summary, tally, watched
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 5))

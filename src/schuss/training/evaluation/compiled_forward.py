@@ -11,7 +11,7 @@ from schuss.compiler.compiled import Compiled
 from schuss.core import Tensor, no_grad
 from schuss.errors import TraceError
 from schuss.nn.module import Module
-from schuss.training.examples import Examples, in_memory
+from schuss.training.evaluation.examples import Examples, in_memory
 
 __all__ = ["BATCH_ROWS", "Forward", "is_worth_compiling"]
 

@@ -9,7 +9,7 @@ import pytest
 
 import schuss as ss
 from schuss.nn.tabular import TabularMLP
-from schuss.training.tabular import (
+from schuss.training.tables.recipe import (
     TabularRecipe,
     cosine_log_cycles,
     flat_then_cosine,

@@ -19,20 +19,21 @@ from schuss.core import Tensor, enable_grad
 from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.training import health, state
-from schuss.training.average import WeightAverage
-from schuss.training.callbacks import Callback
-from schuss.training.evaluation import evaluate
-from schuss.training.examples import Examples, batch_bounds, epoch_order
-from schuss.training.folder import RunFolder
-from schuss.training.forward import Forward, is_worth_compiling
-from schuss.training.interrupt import Interrupted, Requests
-from schuss.training.metrics import HIGHER_IS_BETTER
-from schuss.training.objective import Objective
-from schuss.training.plan import DivergenceError, Fit, Plan
-from schuss.training.progress import Display
-from schuss.training.schedule import Descent
-from schuss.training.steps import Steps
+from schuss.training.descent import health
+from schuss.training.descent.schedule import Descent
+from schuss.training.descent.steppers import Steps
+from schuss.training.descent.weight_average import WeightAverage
+from schuss.training.evaluation.compiled_forward import Forward, is_worth_compiling
+from schuss.training.evaluation.evaluate import evaluate
+from schuss.training.evaluation.examples import Examples, batch_bounds, epoch_order
+from schuss.training.evaluation.metrics import HIGHER_IS_BETTER
+from schuss.training.evaluation.objective import Objective
+from schuss.training.loop.callbacks import Callback
+from schuss.training.loop.fit import DivergenceError, Fit, Plan
+from schuss.training.loop.progress import Display
+from schuss.training.runs import checkpoint
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.interrupt import Interrupted, Requests
 
 __all__ = ["Loop"]
 
@@ -80,7 +81,7 @@ class Loop:
         self.model = model
         self.optimizer = optimizer
         self.history: list[dict[str, Any]] = []
-        self.at = state.Position()
+        self.at = checkpoint.Position()
         self.best: dict[str, Tensor] = {}
         self._objective = objective
         self._descent = descent
@@ -278,7 +279,7 @@ class Loop:
             # The last epoch's weights are the ones to keep, and the model has them.
             return
         with self._average.in_place():
-            self.best = state.copy_of(self.model)
+            self.best = checkpoint.copy_of(self.model)
 
     def _is_better(self, value: float | None) -> bool:
         if value is None or self.at.best_value is None:
@@ -318,7 +319,8 @@ class Loop:
         self._descent.finish()
         if self._folder is not None:
             self._folder.write_optimizer(
-                state.optimizer_tensors(self.optimizer), state.optimizer_header(self.optimizer)
+                checkpoint.optimizer_tensors(self.optimizer),
+                checkpoint.optimizer_header(self.optimizer),
             )
             self._folder.end_metrics()
         for callback in self._callbacks:
@@ -356,10 +358,12 @@ class Loop:
             **asdict(self.at),
             "seconds": self.seconds,
             "layout": self._layout(),
-            "optimizer": state.optimizer_header(self.optimizer),
+            "optimizer": checkpoint.optimizer_header(self.optimizer),
             "schedule": self._descent.state_dict(),
         }
-        tensors = state.snapshot(self.model, self.best, self._average.state_dict(), self.optimizer)
+        tensors = checkpoint.snapshot(
+            self.model, self.best, self._average.state_dict(), self.optimizer
+        )
         self._folder.write_checkpoint(self.step, tensors, header)
         if self.at.best_epoch:
             best = self.best or self.model.state_dict()
@@ -403,19 +407,21 @@ class Loop:
                 f"{self._folder.path}: the checkpoint was made with other {', '.join(differing)}; "
                 "resume with the same data and options."
             )
-        missing = [f.name for f in fields(state.Position) if f.name not in header]
+        missing = [f.name for f in fields(checkpoint.Position) if f.name not in header]
         if missing:
             raise FileFormatError(
                 f"{self._folder.path}: the checkpoint lacks {', '.join(missing)}; it was made by "
                 "an older version of Schuss, train anew."
             )
         try:
-            self.best = state.restore(arrays, header["optimizer"], self.model, self.optimizer)
-            self._average.load_state_dict(state.part("average", arrays))
+            self.best = checkpoint.restore(arrays, header["optimizer"], self.model, self.optimizer)
+            self._average.load_state_dict(checkpoint.part("average", arrays))
         except FileFormatError as error:
             raise FileFormatError(f"{self._folder.path}: {error}") from None
         self._descent.load_state_dict(header["schedule"])
-        self.at = state.Position(**{f.name: header[f.name] for f in fields(state.Position)})
+        self.at = checkpoint.Position(
+            **{f.name: header[f.name] for f in fields(checkpoint.Position)}
+        )
         self.at.notes += notes
         self.history = self._folder.read_metrics(self.at.history)
         self._folder.begin_metrics(self.at.history)

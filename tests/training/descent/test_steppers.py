@@ -11,8 +11,8 @@ import pytest
 from schuss import manual_seed, nn, optim
 from schuss.errors import TraceError
 from schuss.training import Callback, DivergenceError, Trainer, load, resume, train
-from schuss.training import steps as steps_module
-from schuss.training.steps import is_worth_compiling
+from schuss.training.descent import steppers as steps_module
+from schuss.training.descent.steppers import is_worth_compiling
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(61, 5))
@@ -140,7 +140,8 @@ def test_a_model_that_cannot_be_traced_names_the_remedy() -> None:
         return Trainer(Branches(5, 3), "cross_entropy", epochs=1, progress=False, **options)
 
     with pytest.raises(
-        TraceError, match=r"test_steps.py:\d+ needs .*train with eager=True \(schuss train: --eag"
+        TraceError,
+        match=r"test_steppers.py:\d+ needs .*train with eager=True \(schuss train: --eag",
     ):
         trainer(eager=False).fit((X, Y), None)
     assert trainer(eager=True).fit((X, Y), None).epochs == 1
@@ -161,8 +162,10 @@ def test_steps_that_cannot_be_traced_are_taken_one_by_one_unless_asked(
 
     found = []
     monkeypatch.setattr("schuss.training.trainer.is_worth_compiling", lambda *_: True)
-    monkeypatch.setattr("schuss.training.loop.is_worth_compiling", lambda *_: True)
-    monkeypatch.setattr("schuss.training.forward.is_worth_compiling", lambda *_: True)
+    monkeypatch.setattr("schuss.training.loop.loop.is_worth_compiling", lambda *_: True)
+    monkeypatch.setattr(
+        "schuss.training.evaluation.compiled_forward.is_worth_compiling", lambda *_: True
+    )
     for eager in (True, None):
         manual_seed(0)
         model = Branches()

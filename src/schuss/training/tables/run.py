@@ -23,13 +23,13 @@ from schuss.data import (
 from schuss.data.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.tabular import TabularMLP
-from schuss.training.evaluation import outputs, softmax
-from schuss.training.examples import Examples
-from schuss.training.folder import RunFolder, read_bundle, write_bundle
-from schuss.training.forward import BATCH_ROWS, Forward, is_worth_compiling
-from schuss.training.metrics import CLASS_METRICS, VALUE_METRICS, measure
-from schuss.training.objective import Objective
-from schuss.training.tabular import tabular_recipe
+from schuss.training.evaluation.compiled_forward import BATCH_ROWS, Forward, is_worth_compiling
+from schuss.training.evaluation.evaluate import outputs, softmax
+from schuss.training.evaluation.examples import Examples
+from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, measure
+from schuss.training.evaluation.objective import Objective
+from schuss.training.runs.folder import RunFolder, read_bundle, write_bundle
+from schuss.training.tables.recipe import tabular_recipe
 
 __all__ = ["Predictions", "Run", "load"]
 

@@ -12,18 +12,18 @@ from typing import Any
 from schuss.data import read_table
 from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
-from schuss.training import state
-from schuss.training.folder import NewerFormatError, RunFolder, check_free
-from schuss.training.options import check_options, plain_options
-from schuss.training.plan import Fit
-from schuss.training.run import Run, load
-from schuss.training.sources import (
+from schuss.training.loop.fit import Fit
+from schuss.training.runs import checkpoint
+from schuss.training.runs.folder import NewerFormatError, RunFolder, check_free
+from schuss.training.tables.job import TableJob
+from schuss.training.tables.options import check_options, plain_options
+from schuss.training.tables.run import Run, load
+from schuss.training.tables.sources import (
     describe_source,
     open_source,
     read_training_table,
     run_name,
 )
-from schuss.training.table_job import TableJob
 from schuss.training.trainer import Trainer
 from schuss.version import __version__
 
@@ -145,7 +145,7 @@ def train(
     }
     folder = RunFolder.create(
         job.config(model, sources),
-        state.copy_of(model),
+        checkpoint.copy_of(model),
         {"epoch": 0, "finished": False},
         path=out,
         name=run_name(data),

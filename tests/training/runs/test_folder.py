@@ -9,7 +9,7 @@ import pytest
 from schuss import tensor
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.serialization import write_atomically
-from schuss.training.folder import RunFolder, read_bundle, write_bundle
+from schuss.training.runs.folder import RunFolder, read_bundle, write_bundle
 
 WEIGHTS = {"w": tensor([1.0, 2.0])}
 HEADER = {"epoch": 0, "finished": False}
@@ -74,7 +74,7 @@ def test_every_altered_byte_of_the_config_is_noticed(tmp_path: Path) -> None:
 
 def _rewritten(file: Path, **changes: Any) -> None:
     """Give a config other values, and a checksum that fits."""
-    from schuss.training.folder import _digest
+    from schuss.training.runs.folder import _digest
 
     config = json.loads(file.read_text()) | changes
     config["sha256"] = _digest(config)

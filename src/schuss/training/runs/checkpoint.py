@@ -37,7 +37,7 @@ class Position:
         step: steps done in all.
         loss_sum: sum of the losses of the rows seen in the epoch that runs.
         loss_rows: how many rows those are.
-        health: sums of the figures of `schuss.training.health` in the epoch that runs.
+        health: sums of the figures of `schuss.training.descent.health` in the epoch that runs.
         warned: whether it was said that gradients are not finite.
         best_epoch: number of the best epoch, from 1; 0 for none.
         best_value: the monitored figure there.

@@ -5,7 +5,7 @@ import pytest
 from schuss import Tensor, nn, tensor
 from schuss.errors import UsageError
 from schuss.nn import functional as F
-from schuss.training.objective import Objective
+from schuss.training.evaluation.objective import Objective
 
 LOGITS = tensor([[1.0, 0.0], [0.0, 2.0], [0.5, 0.5]])
 CLASSES = tensor([0, 1, 0])

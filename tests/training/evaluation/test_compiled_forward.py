@@ -11,13 +11,13 @@ import pytest
 from schuss import manual_seed, nn
 from schuss.errors import TraceError
 from schuss.training import Callback, Trainer, train
-from schuss.training import loop as loop_module
-from schuss.training import run as run_module
-from schuss.training.evaluation import evaluate, outputs
-from schuss.training.examples import Examples
-from schuss.training.forward import Forward, is_worth_compiling
-from schuss.training.metrics import METRICS
-from schuss.training.objective import Objective
+from schuss.training.evaluation.compiled_forward import Forward, is_worth_compiling
+from schuss.training.evaluation.evaluate import evaluate, outputs
+from schuss.training.evaluation.examples import Examples
+from schuss.training.evaluation.metrics import METRICS
+from schuss.training.evaluation.objective import Objective
+from schuss.training.loop import loop as loop_module
+from schuss.training.tables import run as run_module
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(1100, 5))
@@ -112,7 +112,9 @@ def test_a_model_that_cannot_be_traced_names_the_remedy() -> None:
             return y if self.training or y.sum().item() > 0 else -y
 
     model = Branches(5, 3).double().eval()
-    with pytest.raises(TraceError, match=r"test_forward.py:\d+ needs .*train with eager=True"):
+    with pytest.raises(
+        TraceError, match=r"test_compiled_forward.py:\d+ needs .*train with eager=True"
+    ):
         Forward(model)(Examples.of((X, Y), dtype=np.float64))
 
 

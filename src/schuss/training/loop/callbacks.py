@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from schuss.training.loop import Loop
+    from schuss.training.loop.loop import Loop
 
 __all__ = ["Callback", "as_callbacks", "watches_steps"]
 

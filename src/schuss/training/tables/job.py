@@ -14,10 +14,10 @@ from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, 
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
-from schuss.training.examples import Examples, class_factors
-from schuss.training.metrics import CLASS_METRICS, VALUE_METRICS, Metric
-from schuss.training.run import build_network, network_inputs
-from schuss.training.tabular import TabularRecipe, tabular_recipe
+from schuss.training.evaluation.examples import Examples, class_factors
+from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, Metric
+from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
+from schuss.training.tables.run import build_network, network_inputs
 from schuss.training.trainer import OPTIMIZERS, seed_for
 from schuss.version import __version__
 

@@ -5,7 +5,7 @@ import pytest
 
 from schuss import tensor
 from schuss.errors import DataError, UsageError
-from schuss.training.examples import Examples, class_factors, epoch_order, hold_out
+from schuss.training.evaluation.examples import Examples, class_factors, epoch_order, hold_out
 
 
 def test_an_epochs_order_depends_on_seed_and_epoch_alone() -> None:

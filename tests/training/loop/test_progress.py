@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from schuss.training import progress
-from schuss.training.progress import Bar, Lines, Silent, figures, make_display
+from schuss.training.loop import progress
+from schuss.training.loop.progress import Bar, Lines, Silent, figures, make_display
 
 
 class Terminal(io.StringIO):

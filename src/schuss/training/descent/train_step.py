@@ -10,8 +10,8 @@ import numpy as np
 from schuss.core import Tensor
 from schuss.nn.module import Module
 from schuss.optim import Optimizer, clip_grad_norm_, clip_grad_value_
-from schuss.training.health import Health
-from schuss.training.objective import Objective
+from schuss.training.descent.health import Health
+from schuss.training.evaluation.objective import Objective
 
 __all__ = ["Step", "make_step"]
 
@@ -28,7 +28,7 @@ def make_step(
 ) -> Step:
     """Return the function (inputs, y, weight, watched) -> (loss, figures) that takes one step.
 
-    The figures are those of `schuss.training.health`, or None where the step is not watched.
+    The figures are those of `Health`, or None where the step is not watched.
 
     Args:
         model: what is trained; called with the inputs.

@@ -12,10 +12,10 @@ import numpy.typing as npt
 from schuss.core import leaf, no_grad
 from schuss.nn.module import Module
 from schuss.threads import limit_threads
-from schuss.training.examples import Examples
-from schuss.training.forward import BATCH_ROWS, Forward
-from schuss.training.metrics import CLASS_METRICS, Metric, measure
-from schuss.training.objective import Objective
+from schuss.training.evaluation.compiled_forward import BATCH_ROWS, Forward
+from schuss.training.evaluation.examples import Examples
+from schuss.training.evaluation.metrics import CLASS_METRICS, Metric, measure
+from schuss.training.evaluation.objective import Objective
 
 __all__ = ["evaluate", "few_threads", "outputs", "probabilities", "softmax"]
 
@@ -105,7 +105,7 @@ def evaluate(
         model: left in the mode that it was in.
         objective: gives the loss.
         examples: rows; with weights, every figure is weighted.
-        metrics: functions by name. Those of classes in `schuss.training.metrics` get
+        metrics: functions by name. Those of classes in `schuss.training.evaluation.metrics` get
             probabilities, others the model's output.
         batch_rows: rows at a time.
         forward: the model as native code, or None.

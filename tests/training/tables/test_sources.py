@@ -7,7 +7,7 @@ import pytest
 
 from schuss.data import Table, read_table
 from schuss.errors import DataError, UsageError
-from schuss.training.sources import (
+from schuss.training.tables.sources import (
     describe_source,
     fingerprint,
     open_source,

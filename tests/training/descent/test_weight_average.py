@@ -7,7 +7,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn
-from schuss.training.average import WeightAverage
+from schuss.training.descent.weight_average import WeightAverage
 
 
 def weights(layer: nn.Linear) -> list[float]:

@@ -1,0 +1,1 @@
+"""A model on rows: its outputs, its loss and its metrics."""
