@@ -1,7 +1,4 @@
-"""Schedulers: objects that set an optimizer's learning rates, step by step.
-
-The values come from the functions of `schuss.optim.schedules`.
-"""
+"""Schedulers whose learning rate is a formula of the step's number alone."""
 
 from __future__ import annotations
 
@@ -9,24 +6,18 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from schuss.optim import schedules
-from schuss.optim.one_cycle import OneCycleLR
+from schuss.optim.lr_scheduler.base import LRScheduler
 from schuss.optim.optimizer import Optimizer
-from schuss.optim.plateau import ReduceLROnPlateau
-from schuss.optim.scheduler import LRScheduler, SequentialLR
 
 __all__ = [
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "ExponentialLR",
-    "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
-    "OneCycleLR",
     "PolynomialLR",
-    "ReduceLROnPlateau",
-    "SequentialLR",
     "StepLR",
 ]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schuss.optim import schedules
+from schuss.optim.lr_scheduler.base import LRScheduler
 from schuss.optim.optimizer import Group, Optimizer
-from schuss.optim.scheduler import LRScheduler
 
 __all__ = ["OneCycleLR"]
 
