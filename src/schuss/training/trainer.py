@@ -17,7 +17,7 @@ from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.training.descent.schedule import Descent
+from schuss.training.descent.schedule import HyperparameterSchedule
 from schuss.training.descent.steppers import EagerSteps, NativeSteps, Steps, is_worth_compiling
 from schuss.training.descent.train_step import make_step
 from schuss.training.evaluation import compiled_forward
@@ -157,7 +157,7 @@ class Trainer:
         self.model = model
         self.objective = Objective(loss)
         self.optimizer = _optimizer(optimizer, model, lr, weight_decay)
-        self.descent = Descent(schedule, self.optimizer, model, every=schedule_every)
+        self.descent = HyperparameterSchedule(schedule, self.optimizer, model, every=schedule_every)
         self.class_weight = class_weight
         self.callbacks = as_callbacks(callbacks)
         self.progress = progress

@@ -6,7 +6,8 @@ import pytest
 
 from schuss import nn, optim
 from schuss.errors import UsageError
-from schuss.training.descent.schedule import SCHEDULES, Descent
+from schuss.optim.schedules import BY_PROGRESS
+from schuss.training.descent.schedule import HyperparameterSchedule
 
 
 def _pair() -> tuple[nn.Module, optim.Optimizer]:
@@ -21,7 +22,7 @@ def _pair() -> tuple[nn.Module, optim.Optimizer]:
 def test_curves_multiply_what_each_group_had_at_the_start() -> None:
     model, optimizer = _pair()
     curves = {"lr": lambda t: 1.0 - t, "weight_decay": lambda t: t, "dropout": lambda t: t / 2.0}
-    descent = Descent(curves, optimizer, model)
+    descent = HyperparameterSchedule(curves, optimizer, model)
     for progress in (0.0, 0.25, 0.5):
         descent.before_step(progress)
         first, second = optimizer.param_groups
@@ -36,28 +37,28 @@ def test_curves_multiply_what_each_group_had_at_the_start() -> None:
 
 
 def test_a_curve_or_its_name_is_for_the_learning_rate() -> None:
-    for given in ("cosine", SCHEDULES["cosine"]):
+    for given in ("cosine", BY_PROGRESS["cosine"]):
         model, optimizer = _pair()
-        descent = Descent(given, optimizer, model)
+        descent = HyperparameterSchedule(given, optimizer, model)
         descent.before_step(0.5)
         assert descent.lr == pytest.approx(0.05)
 
 
 def test_named_curves_begin_and_end_where_they_should() -> None:
-    ends = {name: (curve(0.0), curve(1.0)) for name, curve in SCHEDULES.items()}
+    ends = {name: (curve(0.0), curve(1.0)) for name, curve in BY_PROGRESS.items()}
     assert ends["constant"] == (1.0, 1.0)
     assert ends["linear"] == (1.0, 0.0)
     assert ends["cosine"] == (1.0, pytest.approx(0.0))
     assert ends["warm_cosine"] == (0.0, pytest.approx(0.0))
     assert ends["one_cycle"] == (pytest.approx(0.04), pytest.approx(4e-6))
-    assert SCHEDULES["one_cycle"](0.3) == pytest.approx(1.0)
+    assert BY_PROGRESS["one_cycle"](0.3) == pytest.approx(1.0)
 
 
 def test_schedulers_step_by_epoch_or_by_step() -> None:
     for every, expected in (("epoch", 0.05), ("step", 0.1 * 0.5**3)):
         model, optimizer = _pair()
         scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
-        descent = Descent(scheduler, optimizer, model, every=every)
+        descent = HyperparameterSchedule(scheduler, optimizer, model, every=every)
         for _ in range(3):
             descent.before_step(0.0)
             descent.after_step()
@@ -68,13 +69,15 @@ def test_schedulers_step_by_epoch_or_by_step() -> None:
 def test_a_plateau_is_told_by_the_monitored_figure() -> None:
     model, optimizer = _pair()
     scheduler = optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=1, factor=0.1)
-    descent = Descent(scheduler, optimizer, model)
+    descent = HyperparameterSchedule(scheduler, optimizer, model)
     for value in (1.0, 1.0, None, 1.0):
         descent.after_epoch(value)
     assert descent.lr == pytest.approx(0.01)
     state = descent.state_dict()
     other_model, other = _pair()
-    again = Descent(optim.lr_scheduler.ReduceLROnPlateau(other, patience=1), other, other_model)
+    again = HyperparameterSchedule(
+        optim.lr_scheduler.ReduceLROnPlateau(other, patience=1), other, other_model
+    )
     again.load_state_dict(state)
     assert again.lr == pytest.approx(0.01)
 
@@ -82,13 +85,13 @@ def test_a_plateau_is_told_by_the_monitored_figure() -> None:
 def test_wrong_schedules_are_named() -> None:
     model, optimizer = _pair()
     with pytest.raises(UsageError, match="no schedule 'cosin'; did you mean 'cosine'"):
-        Descent("cosin", optimizer, model)
+        HyperparameterSchedule("cosin", optimizer, model)
     with pytest.raises(UsageError, match="names 'momentum', which AdamW does not have"):
-        Descent({"momentum": "cosine"}, optimizer, model)
+        HyperparameterSchedule({"momentum": "cosine"}, optimizer, model)
     with pytest.raises(UsageError, match="'epoch' or 'step', got 'batch'"):
-        Descent(None, optimizer, model, every="batch")
+        HyperparameterSchedule(None, optimizer, model, every="batch")
     with pytest.raises(UsageError, match="got int"):
-        Descent(3, optimizer, model)
+        HyperparameterSchedule(3, optimizer, model)
     other = optim.lr_scheduler.StepLR(_pair()[1], step_size=1)
     with pytest.raises(UsageError, match="scheduler to belong to the optimizer"):
-        Descent(other, optimizer, model)
+        HyperparameterSchedule(other, optimizer, model)

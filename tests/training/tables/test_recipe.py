@@ -9,12 +9,8 @@ import pytest
 
 import schuss as ss
 from schuss.nn.tabular import TabularMLP
-from schuss.training.tables.recipe import (
-    TabularRecipe,
-    cosine_log_cycles,
-    flat_then_cosine,
-    tabular_recipe,
-)
+from schuss.optim.schedules import cosine_log_cycles, flat_then_cosine
+from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 
 
 def test_learning_rate_makes_four_waves_each_twice_as_long() -> None:

@@ -3,7 +3,7 @@
 The values come from the functions of `schuss.optim.schedules`.
 """
 
-from schuss.optim.lr_scheduler.base import LRScheduler, SequentialLR
+from schuss.optim.lr_scheduler.base import LRScheduler
 from schuss.optim.lr_scheduler.closed_form import (
     ConstantLR,
     CosineAnnealingLR,
@@ -17,6 +17,7 @@ from schuss.optim.lr_scheduler.closed_form import (
 )
 from schuss.optim.lr_scheduler.one_cycle import OneCycleLR
 from schuss.optim.lr_scheduler.plateau import ReduceLROnPlateau
+from schuss.optim.lr_scheduler.sequential import SequentialLR
 
 __all__ = [
     "ConstantLR",

@@ -1,16 +1,59 @@
-"""The base of the schedulers, and one after the other."""
+"""What all schedulers share, and the base of those that a user or a formula defines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from schuss.optim.optimizer import Group, Optimizer
 
-__all__ = ["LRScheduler", "SequentialLR"]
+__all__ = ["LRScheduler", "Scheduler"]
 
 
-class LRScheduler:
+class Scheduler:
+    """Holds the optimizer and the learning rates last set; everything it is goes into its state."""
+
+    optimizer: Optimizer
+    last_epoch: int
+    _last_lr: list[float]
+
+    def _note_rates(self) -> None:
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def get_last_lr(self) -> list[float]:
+        """Return the learning rates of the groups as last set."""
+        return list(self._last_lr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything but the optimizer and functions: numbers, texts and lists."""
+        return {
+            name: value
+            for name, value in self.__dict__.items()
+            if name != "optimizer" and not _holds_functions(value)
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned, and set the learning rates as they were."""
+        self.__dict__.update(state_dict)
+        for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = lr
+
+    def __repr__(self) -> str:
+        hidden = ("base_lrs", "last_epoch")
+        options = ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.state_dict().items()
+            if not name.startswith("_") and name not in hidden
+        )
+        rates = ", ".join(f"{lr:.4g}" for lr in dict.fromkeys(self._last_lr))
+        return f"{type(self).__name__}({options}): lr {rates} at step {self.last_epoch}"
+
+
+def _holds_functions(value: object) -> bool:
+    return callable(value) or (isinstance(value, list) and any(map(callable, value)))
+
+
+class LRScheduler(Scheduler):
     """Base of the schedulers: counts steps and sets the learning rate of each group.
 
     A subclass defines `lr_at`. Unlike PyTorch's, the learning rate depends on the number of the
@@ -61,107 +104,4 @@ class LRScheduler:
             zip(self.optimizer.param_groups, self.base_lrs, strict=True)
         ):
             group["lr"] = self.lr_at(self.last_epoch, base, number)
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
-
-    def get_last_lr(self) -> list[float]:
-        """Return the learning rates of the groups as last set."""
-        return list(self._last_lr)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimizer and functions: numbers, texts and lists."""
-        return {
-            name: value
-            for name, value in self.__dict__.items()
-            if name != "optimizer" and not callable(value)
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned, and set the learning rates as they were."""
-        self.__dict__.update(state_dict)
-        for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            group["lr"] = lr
-
-
-class SequentialLR:
-    """One scheduler after the other: scheduler i + 1 takes over at milestone i, from its step 0.
-
-    Args:
-        optimizer: whose groups to set.
-        schedulers: schedulers over the same optimizer.
-        milestones: numbers of the steps at which the next one takes over.
-
-    Raises:
-        ValueError: if the numbers of schedulers and milestones do not fit, a scheduler is over
-            another optimizer, or one needs a metric.
-
-    >>> import schuss as ss
-    >>> from schuss.optim.lr_scheduler import ExponentialLR, LinearLR
-    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
-    >>> warm = LinearLR(optimizer, start_factor=0.5, total_iters=2)
-    >>> scheduler = SequentialLR(optimizer, [warm, ExponentialLR(optimizer, 0.5)], [2])
-    >>> rates = []
-    >>> for _ in range(4):
-    ...     rates += scheduler.get_last_lr()
-    ...     scheduler.step()
-    >>> rates
-    [0.5, 0.75, 1.0, 0.5]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        schedulers: Sequence[LRScheduler],
-        milestones: Sequence[int],
-        last_epoch: int = -1,
-    ) -> None:
-        if len(milestones) != len(schedulers) - 1 or list(milestones) != sorted(milestones):
-            raise ValueError(
-                f"SequentialLR: expected {len(schedulers) - 1} milestones in ascending order for "
-                f"{len(schedulers)} schedulers, got {list(milestones)}."
-            )
-        for scheduler in schedulers:
-            if not isinstance(scheduler, LRScheduler) or scheduler.optimizer is not optimizer:
-                raise ValueError(
-                    "SequentialLR: expected schedulers of the same optimizer that need no metric, "
-                    f"got {type(scheduler).__name__}."
-                )
-        self.optimizer = optimizer
-        self._schedulers = list(schedulers)
-        self._milestones = list(milestones)
-        self.last_epoch = last_epoch
-        self.step()
-
-    def step(self) -> None:
-        """Go to the next step and set the learning rates."""
-        self.last_epoch += 1
-        begun = 0
-        active = self._schedulers[0]
-        for milestone, scheduler in zip(self._milestones, self._schedulers[1:], strict=True):
-            if self.last_epoch >= milestone:
-                begun, active = milestone, scheduler
-        active.last_epoch = self.last_epoch - begun
-        active._apply()
-        self._last_lr = active.get_last_lr()
-
-    def get_last_lr(self) -> list[float]:
-        """Return the learning rates of the groups as last set."""
-        return list(self._last_lr)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state of this and of the schedulers inside."""
-        return {
-            "last_epoch": self.last_epoch,
-            "_milestones": self._milestones,
-            "_last_lr": self._last_lr,
-            "_schedulers": [scheduler.state_dict() for scheduler in self._schedulers],
-        }
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned, and set the learning rates as they were."""
-        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
-            scheduler.load_state_dict(state)
-        self.last_epoch = state_dict["last_epoch"]
-        self._milestones = list(state_dict["_milestones"])
-        self._last_lr = list(state_dict["_last_lr"])
-        for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            group["lr"] = lr
+        self._note_rates()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from schuss.optim import schedules
 from schuss.optim.lr_scheduler.base import LRScheduler
@@ -53,10 +52,6 @@ class LambdaLR(LRScheduler):
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return base * f(step)."""
         return base * self.lr_lambdas[group](step)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state without the functions."""
-        return {k: v for k, v in super().state_dict().items() if k != "lr_lambdas"}
 
 
 class StepLR(LRScheduler):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, SupportsFloat
+from collections.abc import Sequence
+from typing import SupportsFloat
 
+from schuss.optim.lr_scheduler.base import Scheduler
 from schuss.optim.optimizer import Optimizer
 
 __all__ = ["ReduceLROnPlateau"]
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(Scheduler):
     """Multiply the learning rate by `factor` after `patience` steps without a better metric.
 
     Args:
@@ -74,7 +75,7 @@ class ReduceLROnPlateau:
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
         self.last_epoch = 0
-        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+        self._note_rates()
 
     def step(self, metrics: SupportsFloat) -> None:
         """Take in the newest metric, and set the learning rates."""
@@ -92,7 +93,7 @@ class ReduceLROnPlateau:
             self._reduce()
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self._note_rates()
 
     def _better(self, metric: float) -> bool:
         sign = 1.0 if self.mode == "max" else -1.0
@@ -107,17 +108,3 @@ class ReduceLROnPlateau:
             lr = max(group["lr"] * self.factor, lowest)
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
-
-    def get_last_lr(self) -> list[float]:
-        """Return the learning rates of the groups as last set."""
-        return list(self._last_lr)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything but the optimizer: numbers, texts and lists."""
-        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned, and set the learning rates as they were."""
-        self.__dict__.update(state_dict)
-        for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
-            group["lr"] = lr

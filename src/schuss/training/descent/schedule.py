@@ -1,67 +1,40 @@
-"""What changes while training: hyperparameters as functions of the progress, or schedulers."""
+"""Hyperparameters that change while training: by functions of the progress, or by a scheduler."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
+from schuss.optim.schedules import BY_PROGRESS, Schedule
 
-__all__ = ["SCHEDULES", "Curve", "Descent"]
-
-Curve: TypeAlias = Callable[[float], float]
-
-
-def _one_cycle(progress: float) -> float:
-    """Rise from 1/25 to 1 in the first 30 %, then fall to almost 0 (Smith, arXiv 1708.07120)."""
-    low, end, rise = 1.0 / 25.0, 1e-4 / 25.0, 0.3
-    if progress < rise:
-        return low + (1.0 - low) * (1.0 - math.cos(math.pi * progress / rise)) / 2.0
-    return end + (1.0 - end) * (1.0 + math.cos(math.pi * (progress - rise) / (1.0 - rise))) / 2.0
+__all__ = ["HyperparameterSchedule"]
 
 
-def _warm_cosine(progress: float) -> float:
-    """Rise straight in the first 5 %, then fall like a half cosine wave."""
-    rise = 0.05
-    if progress < rise:
-        return progress / rise
-    return (1.0 + math.cos(math.pi * (progress - rise) / (1.0 - rise))) / 2.0
-
-
-SCHEDULES: dict[str, Curve] = {
-    "constant": lambda progress: 1.0,
-    "linear": lambda progress: 1.0 - progress,
-    "cosine": lambda progress: (1.0 + math.cos(math.pi * progress)) / 2.0,
-    "warm_cosine": _warm_cosine,
-    "one_cycle": _one_cycle,
-}
-
-
-def _curve(given: Any) -> Curve:
+def _function(given: Any) -> Schedule:
     if isinstance(given, str):
-        if given not in SCHEDULES:
-            hint = did_you_mean(given, SCHEDULES).replace("the columns are", "there are")
+        if given not in BY_PROGRESS:
+            hint = did_you_mean(given, BY_PROGRESS).replace("the columns are", "there are")
             raise UsageError(f"Trainer: there is no schedule {given!r}; {hint}")
-        return SCHEDULES[given]
+        return BY_PROGRESS[given]
     if not callable(given):
         raise UsageError(
             f"Trainer: expected a schedule's name, a function of the progress from 0 to 1, or a "
             f"scheduler of schuss.optim, got {type(given).__name__}."
         )
-    curve: Curve = given
-    return curve
+    function: Schedule = given
+    return function
 
 
-class Descent:
+class HyperparameterSchedule:
     """Sets the optimizer's hyperparameters and the dropout before each step.
 
-    Before a step at the progress t in [0, 1), group[name] = group["initial_" + name] * curve(t)
-    for each curve, and p of each dropout layer is its p at the start times the curve "dropout".
+    Before a step at the progress t in [0, 1), group[name] = group["initial_" + name] * f(t) for
+    each function f, and p of each dropout layer is its p at the start times f(t) of "dropout".
 
     Args:
         schedule: None; a name or function of the progress for the learning rate; such by
@@ -83,7 +56,7 @@ class Descent:
         self.optimizer = optimizer
         self.every = every
         self.scheduler: Any = None
-        self.curves: dict[str, Curve] = {}
+        self.functions: dict[str, Schedule] = {}
         if hasattr(schedule, "step") and hasattr(schedule, "state_dict"):
             if getattr(schedule, "optimizer", optimizer) is not optimizer:
                 raise UsageError(
@@ -92,14 +65,14 @@ class Descent:
                 )
             self.scheduler = schedule
         elif isinstance(schedule, Mapping):
-            self.curves = {name: _curve(given) for name, given in schedule.items()}
+            self.functions = {name: _function(given) for name, given in schedule.items()}
         elif schedule is not None:
-            self.curves = {"lr": _curve(schedule)}
-        self._dropout = self.curves.pop("dropout", None)
+            self.functions = {"lr": _function(schedule)}
+        self._dropout = self.functions.pop("dropout", None)
         self._layers = [
             (m, m.p) for m in model.modules() if self._dropout and isinstance(m, Dropout)
         ]
-        for name in self.curves:
+        for name in self.functions:
             for group in optimizer.param_groups:
                 if not isinstance(group.get(name), (int, float)):
                     known = [k for k, v in group.items() if isinstance(v, float)]
@@ -118,12 +91,12 @@ class Descent:
     def changes(self) -> bool:
         """Whether anything changes from step to step, not just between epochs."""
         steps = self.scheduler is not None and self.every == "step"
-        return bool(self.curves or self._dropout or steps)
+        return bool(self.functions or self._dropout or steps)
 
     def before_step(self, progress: float) -> None:
         """Set everything for a step at this progress, in [0, 1)."""
-        for name, curve in self.curves.items():
-            factor = curve(progress)
+        for name, function in self.functions.items():
+            factor = function(progress)
             for group in self.optimizer.param_groups:
                 group[name] = group[f"initial_{name}"] * factor
         if self._dropout:

@@ -20,7 +20,7 @@ from schuss.errors import DataError, FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.training.descent import health
-from schuss.training.descent.schedule import Descent
+from schuss.training.descent.schedule import HyperparameterSchedule
 from schuss.training.descent.steppers import Steps
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.evaluation.compiled_forward import Forward, is_worth_compiling
@@ -67,7 +67,7 @@ class Loop:
         model: Module,
         objective: Objective,
         optimizer: Optimizer,
-        descent: Descent,
+        descent: HyperparameterSchedule,
         steps: Steps,
         training: Examples,
         validation: Examples | None,

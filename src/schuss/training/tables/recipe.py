@@ -7,8 +7,7 @@ the start ("initial_lr" for "lr") times its schedule, before each step.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,40 +17,10 @@ from schuss.nn import functional
 from schuss.nn.module import Module
 from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular_layers import FeatureScale, ParametricActivation, PeriodicEmbedding
+from schuss.optim import AdamW, Optimizer
+from schuss.optim.schedules import Schedule, cosine_log_cycles, flat_then_cosine
 
-__all__ = ["TabularRecipe", "cosine_log_cycles", "flat_then_cosine", "tabular_recipe"]
-
-Schedule = Callable[[float], float]
-
-
-def cosine_log_cycles(progress: float, *, cycles: int = 4) -> float:
-    r"""Return RealMLP's learning rate factor: waves from 0 to 1 and back, each twice as long.
-
-    .. math:: \frac{1}{2} (1 - \cos(2 \pi \log_2(1 + (2^{c} - 1) t)))
-
-    Args:
-        progress: t, share of the steps that is done, in [0, 1].
-        cycles: c, number of waves.
-
-    >>> [round(cosine_log_cycles(t), 3) for t in (0.0, 1 / 15, 1.0)]
-    [0.0, 0.0, 0.0]
-    """
-    wave = math.log2(1.0 + (2.0**cycles - 1.0) * progress)
-    return 0.5 * (1.0 - math.cos(2.0 * math.pi * wave))
-
-
-def flat_then_cosine(progress: float) -> float:
-    """Return 1 for the first half, then a half cosine wave down to 0.
-
-    Args:
-        progress: share of the steps that is done, in [0, 1].
-
-    >>> [round(flat_then_cosine(t), 3) for t in (0.0, 0.5, 0.75, 1.0)]
-    [1.0, 1.0, 0.5, 0.0]
-    """
-    if progress < 0.5:
-        return 1.0
-    return 0.5 * (1.0 + math.cos(math.pi * (2.0 * progress - 1.0)))
+__all__ = ["TabularRecipe", "tabular_recipe"]
 
 
 @dataclass(frozen=True)
@@ -157,10 +126,8 @@ class TabularRecipe:
             for (rate, decay), parameters in kinds.items()
         ]
 
-    def optimizer(self, model: Module) -> Any:
+    def optimizer(self, model: Module) -> Optimizer:
         """Make the optimizer, AdamW over `param_groups`."""
-        from schuss.optim import AdamW
-
         return AdamW(self.param_groups(model), lr=self.lr, betas=self.betas, eps=1e-8)
 
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
