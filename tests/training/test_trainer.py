@@ -426,3 +426,16 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is a run already"):
         _fit(_linear(), _line(), folder=place)
     _fit(_linear(), _line(), folder=place, overwrite=True)
+
+
+def test_a_fit_and_a_trainer_are_shown_on_a_line() -> None:
+    trainer = Trainer(_linear(), "mse", lr=0.05, epochs=3, metrics=["mae"], progress=False)
+    assert (
+        repr(trainer) == "Trainer(Linear of 4 parameters, Adam, lr=0.05, batch_size=32, epochs=3)"
+    )
+    shown = repr(trainer.fit(_line()))
+    assert shown.startswith("Fit(3 epochs in ")
+    assert ", stopped by 'epochs'; best epoch 3: train_loss " in shown
+    assert "validation_mae " in shown
+    assert "\n" not in shown
+    assert len(shown) < 200

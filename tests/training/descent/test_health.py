@@ -13,7 +13,7 @@ from schuss import functions as ops
 from schuss import manual_seed, nn, optim
 from schuss.training import Callback, Trainer
 from schuss.training.descent import health
-from schuss.training.descent.health import summary, tally, watched
+from schuss.training.descent.health import measured_steps, summary, tally
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 5))
@@ -92,7 +92,7 @@ def test_eager_and_compiled_steps_have_the_same_figures() -> None:
 
 
 @pytest.mark.parametrize("eager", [True, False])
-def test_what_is_watched_changes_no_weight(eager: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_measured_changes_no_weight(eager: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for every in (1, 16, 1000):
         monkeypatch.setattr(health, "_EVERY", every)
@@ -161,8 +161,8 @@ def test_gradients_that_are_not_finite_are_said_once(eager: bool) -> None:
     assert fit.history[0]["gradient_norm"] is None
 
 
-def test_an_epochs_figures_are_means_and_extremes_of_those_watched() -> None:
-    assert watched(0, 33).nonzero()[0].tolist() == [0, 16, 32]
+def test_an_epochs_figures_are_means_and_extremes_of_those_measured() -> None:
+    assert measured_steps(0, 33).nonzero()[0].tolist() == [0, 16, 32]
     sums: dict[str, float] = {}
     for figures in ([1.0, 0.5, 0.25, 0.0], [3.0, 0.125, 0.75, 2.0]):
         sums = tally(sums, figures)

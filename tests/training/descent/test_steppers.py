@@ -11,8 +11,8 @@ import pytest
 from schuss import manual_seed, nn, optim
 from schuss.errors import TraceError
 from schuss.training import Callback, DivergenceError, Trainer, load, resume, train
-from schuss.training.descent import steppers as steps_module
-from schuss.training.descent.steppers import is_worth_compiling
+from schuss.training.descent import steppers
+from schuss.training.evaluation import cost
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(61, 5))
@@ -88,7 +88,7 @@ def test_compiled_steps_equal_eager_ones_however_they_are_cut(
     watch = Watch()
     single, _ = _trained(case, eager=False, callbacks=[watch])
     assert watch.steps == list(range(1, fit.history[-1]["step"] + 1))
-    monkeypatch.setattr(steps_module.NativeSteps, "most", lambda self, left: min(left, 3))
+    monkeypatch.setattr(steppers.CompiledStepper, "steps_per_call", lambda self, left: min(left, 3))
     chopped, again = _trained(case, eager=False)
     for other in (single, chopped):
         for a, b in zip(_weights(other), _weights(model), strict=True):
@@ -161,11 +161,8 @@ def test_steps_that_cannot_be_traced_are_taken_one_by_one_unless_asked(
             return y if y.sum().item() > 0 else y * 2.0
 
     found = []
-    monkeypatch.setattr("schuss.training.trainer.is_worth_compiling", lambda *_: True)
-    monkeypatch.setattr("schuss.training.loop.loop.is_worth_compiling", lambda *_: True)
-    monkeypatch.setattr(
-        "schuss.training.evaluation.compiled_forward.is_worth_compiling", lambda *_: True
-    )
+    monkeypatch.setattr(cost, "steps_are_worth_compiling", lambda *_: True)
+    monkeypatch.setattr(cost, "outputs_are_worth_compiling", lambda *_: True)
     for eager in (True, None):
         manual_seed(0)
         model = Branches()
@@ -202,9 +199,9 @@ def test_divergence_in_the_middle_of_a_call_names_step_and_rate() -> None:
 
 def test_small_jobs_are_not_compiled() -> None:
     model = _network()
-    assert not is_worth_compiling(model, 32, 100)
-    assert is_worth_compiling(model, 32, 1000)
-    assert is_worth_compiling(nn.Linear(2000, 2000), 512, 10)
+    assert not cost.steps_are_worth_compiling(model, 32, 100)
+    assert cost.steps_are_worth_compiling(model, 32, 1000)
+    assert cost.steps_are_worth_compiling(nn.Linear(2000, 2000), 512, 10)
     assert math.isfinite(_trained("classes")[1].history[-1]["train_loss"])
 
 

@@ -11,13 +11,12 @@ import pytest
 from schuss import manual_seed, nn
 from schuss.errors import TraceError
 from schuss.training import Callback, Trainer, train
-from schuss.training.evaluation.compiled_forward import Forward, is_worth_compiling
+from schuss.training.evaluation import cost
+from schuss.training.evaluation.compiled_forward import CompiledForward
 from schuss.training.evaluation.evaluate import evaluate, outputs
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import METRICS
 from schuss.training.evaluation.objective import Objective
-from schuss.training.loop import loop as loop_module
-from schuss.training.tables import run as run_module
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(1100, 5))
@@ -33,7 +32,7 @@ def _network() -> nn.Module:
 
 def test_equals_the_model_on_any_number_of_rows() -> None:
     model = _network()
-    forward = Forward(model)
+    forward = CompiledForward(model)
     for rows in (600, 1100, 5, 600, 1):
         given = Examples.of((X[:rows], Y[:rows]), dtype=np.float64)
         found = outputs(model, given, forward=forward)
@@ -52,7 +51,7 @@ def test_figures_are_those_of_eager_evaluation() -> None:
     metrics = {name: METRICS[name] for name in ("accuracy", "log_loss", "auc")}
     for weight in (None, RNG.uniform(0.0, 2.0, 1100)):
         given = Examples.of((X, Y), weight=weight, dtype=np.float64)
-        found = evaluate(model, objective, given, metrics, forward=Forward(model))
+        found = evaluate(model, objective, given, metrics, forward=CompiledForward(model))
         assert found == pytest.approx(evaluate(model, objective, given, metrics), rel=1e-9)
 
 
@@ -70,7 +69,7 @@ def test_several_inputs_with_codes_among_them() -> None:
 
     model = Two()
     given = Examples.of(((X, RNG.integers(0, 7, 1100)), Y))
-    found = outputs(model, given, forward=Forward(model))
+    found = outputs(model, given, forward=CompiledForward(model))
     np.testing.assert_allclose(found, outputs(model, given), rtol=1e-5, atol=1e-6)
 
 
@@ -84,9 +83,9 @@ def test_what_is_no_array_or_no_single_tensor_is_left_to_the_model() -> None:
 
     model = _network()
     given = Examples.of((Rows(), Y), dtype=np.float64)
-    assert Forward(model)(given) is None
+    assert CompiledForward(model)(given) is None
     np.testing.assert_array_equal(
-        outputs(model, given, forward=Forward(model)),
+        outputs(model, given, forward=CompiledForward(model)),
         outputs(model, Examples.of((X, Y), dtype=np.float64)),
     )
 
@@ -97,11 +96,11 @@ def test_what_is_no_array_or_no_single_tensor_is_left_to_the_model() -> None:
 
     pair = Pair(5, 3).double()
     objective = Objective(lambda output, y: output[0].mean() + output[1])
-    forward, given = Forward(pair), Examples.of((X, Y), dtype=np.float64)
+    forward, given = CompiledForward(pair), Examples.of((X, Y), dtype=np.float64)
     assert evaluate(pair, objective, given, {}, forward=forward) == evaluate(
         pair, objective, given, {}
     )
-    total = Forward(nn.Sequential(nn.Linear(5, 3).double(), nn.Flatten(0)))
+    total = CompiledForward(nn.Sequential(nn.Linear(5, 3).double(), nn.Flatten(0)))
     assert total(given) is None
 
 
@@ -115,11 +114,11 @@ def test_a_model_that_cannot_be_traced_names_the_remedy() -> None:
     with pytest.raises(
         TraceError, match=r"test_compiled_forward.py:\d+ needs .*train with eager=True"
     ):
-        Forward(model)(Examples.of((X, Y), dtype=np.float64))
+        CompiledForward(model)(Examples.of((X, Y), dtype=np.float64))
 
 
 def _trained(monkeypatch: pytest.MonkeyPatch, *, native: bool, **options: Any) -> Any:
-    monkeypatch.setattr(loop_module, "is_worth_compiling", lambda *_: native)
+    monkeypatch.setattr(cost, "outputs_are_worth_compiling", lambda *_: native)
     model = _network()
     given: dict[str, Any] = {"epochs": 4, "batch_size": 64, "progress": False, "eager": False}
     resume = options.pop("resume", False)
@@ -168,7 +167,7 @@ def test_a_run_predicts_many_rows_by_native_code(
     rows = np.tile([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]], (400, 1))
     expected = run.predict_proba(rows)
     assert run._forward is None
-    monkeypatch.setattr(run_module, "is_worth_compiling", lambda *_: True)
+    monkeypatch.setattr(cost, "outputs_are_worth_compiling", lambda *_: True)
     np.testing.assert_allclose(run.predict_proba(rows), expected, rtol=1e-5)
     assert run._forward is not None
     np.testing.assert_array_equal(run.predict_proba(rows[:1]), run.predict_proba(rows[2:3]))
@@ -176,6 +175,6 @@ def test_a_run_predicts_many_rows_by_native_code(
 
 def test_few_rows_are_not_worth_compiling() -> None:
     model = _network()
-    assert not is_worth_compiling(model, 30, 256)
-    assert is_worth_compiling(model, 1000, 1000)
-    assert is_worth_compiling(model, 1_000_000, 1)
+    assert not cost.outputs_are_worth_compiling(model, 30, 256)
+    assert cost.outputs_are_worth_compiling(model, 1000, 1000)
+    assert cost.outputs_are_worth_compiling(model, 1_000_000, 1)

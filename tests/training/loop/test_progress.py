@@ -5,7 +5,7 @@ import io
 import pytest
 
 from schuss.training.loop import progress
-from schuss.training.loop.progress import Bar, Lines, Silent, figures, make_display
+from schuss.training.loop.progress import Bar, Display, Lines, figures, make_display
 
 
 class Terminal(io.StringIO):
@@ -63,8 +63,8 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_shown_depends_on_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(make_display(False), Silent)
-    own = Silent()
+    assert isinstance(make_display(False), Display)
+    own = Display()
     assert make_display(own) is own
     monkeypatch.setattr("sys.stderr", io.StringIO())
     assert isinstance(make_display(True), Lines)

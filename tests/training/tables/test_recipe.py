@@ -50,7 +50,8 @@ def test_changes_and_unknown_tasks() -> None:
 
 def test_groups_carry_the_published_factors() -> None:
     recipe = TabularRecipe("classification", lr=1.0, weight_decay=1.0)
-    network = recipe.build(3, 2, cardinalities=[10], embedded=2)
+    options = recipe.network_options()
+    network = TabularMLP(3, 2, cardinalities=[10], embedded=2, **options)
     names = {id(p): name for name, p in network.named_parameters()}
     factors = {
         names[id(p)]: (group["lr"], group["weight_decay"])
@@ -108,8 +109,7 @@ def test_learns_a_curve_better_than_a_line() -> None:
     x = np.random.default_rng(0).uniform(-2.0, 2.0, size=(256, 2)).astype(np.float32)
     y = np.sin(3.0 * x[:, 0]) * x[:, 1]
     y = (y - y.mean()) / y.std()
-    network = recipe.build(2, 1)
-    assert isinstance(network, TabularMLP)
+    network = TabularMLP(2, 1, **recipe.network_options())
     inputs, target = ss.tensor(x), ss.tensor(y)
     network.start_from(inputs, target=target)
     optimizer = recipe.optimizer(network)

@@ -1,4 +1,4 @@
-"""Figures that tell how a training is doing, from the very values that its steps compute."""
+"""Health of a training: gradient norms, sizes of updates, dead units, non-finite gradients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schuss import functions as ops
 from schuss.core import Tensor, no_grad
 from schuss.nn.module import Module
 
-__all__ = ["FIGURES", "Health", "is_finite", "summary", "tally", "watched"]
+__all__ = ["FIGURES", "Health", "is_finite", "measured_steps", "summary", "tally"]
 
 Array: TypeAlias = npt.NDArray[Any]
 Before: TypeAlias = "tuple[Tensor, Tensor, Tensor, list[Tensor]]"
@@ -26,14 +26,14 @@ FIGURES = 4
 _EVERY = 16
 
 
-def watched(batch: int, steps: int) -> Array:
+def measured_steps(batch: int, steps: int) -> Array:
     """Return which steps have figures: an epoch's first one and every sixteenth after it.
 
     Args:
         batch: number of the first step, counted from 0 in its epoch.
         steps: how many steps to tell of.
 
-    >>> watched(15, 3).tolist()
+    >>> measured_steps(15, 3).tolist()
     [False, True, False]
     """
     numbers = np.arange(batch, batch + steps)
@@ -41,7 +41,7 @@ def watched(batch: int, steps: int) -> Array:
 
 
 class Health:
-    r"""What is measured of one step: four numbers.
+    r"""What is measured of one step, beside its loss: four numbers.
 
     The norm of all gradients together, before they are clipped,
 

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.optim.schedules import BY_PROGRESS, Schedule
+from schuss.training.arguments import look_up
 
 __all__ = ["HyperparameterSchedule"]
 
 
 def _function(given: Any) -> Schedule:
     if isinstance(given, str):
-        if given not in BY_PROGRESS:
-            hint = did_you_mean(given, BY_PROGRESS).replace("the columns are", "there are")
-            raise UsageError(f"Trainer: there is no schedule {given!r}; {hint}")
-        return BY_PROGRESS[given]
+        return look_up("Trainer", "schedule", given, BY_PROGRESS)
     if not callable(given):
         raise UsageError(
             f"Trainer: expected a schedule's name, a function of the progress from 0 to 1, or a "

@@ -1,4 +1,4 @@
-"""Steps on rows of the training data: eagerly one by one, or many in one native call."""
+"""Training steps on rows of the data: eagerly one by one, or many in one native call."""
 
 from __future__ import annotations
 
@@ -12,60 +12,41 @@ import numpy.typing as npt
 from schuss.compiler.compiled import Compiled
 from schuss.core import Tensor
 from schuss.errors import TraceError
-from schuss.nn.module import Module
 from schuss.training.descent.health import FIGURES
-from schuss.training.descent.train_step import Step, settle
+from schuss.training.descent.train_step import Step, make_contiguous
+from schuss.training.evaluation.compiled_forward import advise_eager
 from schuss.training.evaluation.examples import Examples, in_memory
 
-__all__ = ["EagerSteps", "NativeSteps", "Steps", "is_worth_compiling"]
+__all__ = ["CompiledStepper", "EagerStepper", "Stepper"]
 
 Array: TypeAlias = npt.NDArray[Any]
-Before: TypeAlias = Callable[[int], object]
-# Losses of shape (steps,), and the figures of each step, (steps, 4), whose rows count where the
-# step was watched.
-Taken: TypeAlias = "tuple[list[float], Array]"
+BeforeStep: TypeAlias = Callable[[int], object]
+# The loss of each step, and the figures of each step, (steps, 4), whose rows count where the
+# step was measured.
+LossesAndFigures: TypeAlias = "tuple[list[float], Array]"
 
 # Seconds of work in one native call: short enough for Ctrl-C and the progress.
 _CALL_SECONDS = 0.1
-# About what it takes to compile with nothing in the cache on disk; the Python of an eager step;
-# and the operations of its products in a second.
-_COMPILE_SECONDS = 0.6
-_OVERHEAD_SECONDS = 2e-3
-_EAGER_RATE = 5e10
 
 
-def is_worth_compiling(model: Module, rows: int, steps: int) -> bool:
-    """Return whether so many steps gain more than it takes to compile one.
+class Stepper(Protocol):
+    """Takes training steps on the rows of examples."""
 
-    It depends on the plan alone and not on a clock, so that a run's numbers can be repeated.
-
-    Args:
-        model: what is trained.
-        rows: rows of a batch.
-        steps: number of steps in all.
-    """
-    work = 6.0 * rows * sum(p.size for p in model.parameters())
-    return steps * (_OVERHEAD_SECONDS + work / _EAGER_RATE) > _COMPILE_SECONDS
-
-
-class Steps(Protocol):
-    """Takes steps on the rows of examples."""
-
-    def most(self, left: int) -> int:
+    def steps_per_call(self, left: int) -> int:
         """Return how many of the steps left to take in one call."""
 
-    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+    def take(self, index: Array, before: BeforeStep | None, measured: Array) -> LossesAndFigures:
         """Take a step for each row of `index`, and return what `make_step` says of each.
 
         Args:
             index: row numbers of shape (steps, batch).
             before: called before each step with its number in this call, from 0, to set the
                 hyperparameters; None where they stay.
-            watched: which steps get figures, bool of shape (steps,).
+            measured: which steps get figures, bool of shape (steps,).
         """
 
 
-class EagerSteps:
+class EagerStepper:
     """One step at a time, with NumPy.
 
     Args:
@@ -79,25 +60,25 @@ class EagerSteps:
         self._examples = examples
         self._parameters = parameters
 
-    def most(self, left: int) -> int:
+    def steps_per_call(self, left: int) -> int:
         """Return 1."""
         return 1
 
-    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+    def take(self, index: Array, before: BeforeStep | None, measured: Array) -> LossesAndFigures:
         """Take a step for each row of `index`, and return what `make_step` says of each."""
         losses, figures = [], np.zeros((len(index), FIGURES))
         for number, rows in enumerate(index):
             if before is not None:
                 before(number)
-            loss, found = self._step(*self._examples.batch(rows), watched=bool(watched[number]))
+            loss, found = self._step(*self._examples.batch(rows), measured=bool(measured[number]))
             losses.append(float(loss.item()))
             if found is not None:
                 figures[number] = found.array
-            settle(self._parameters)
+            make_contiguous(self._parameters)
         return losses, figures
 
 
-class NativeSteps:
+class CompiledStepper:
     """As many steps in one native call as take about a tenth of a second.
 
     Where they are cut decides nothing but when Python looks after Ctrl-C, progress and
@@ -106,8 +87,8 @@ class NativeSteps:
     Args:
         step: one step, from `make_step`.
         examples: rows to learn from.
-        single: whether every step comes back to Python, for somebody who watches it.
-        otherwise: takes the steps where the model or the loss cannot be traced; None raises.
+        one_per_call: whether every step comes back to Python, for somebody who watches it.
+        fallback: takes the steps where the model or the loss cannot be traced; None raises.
     """
 
     def __init__(
@@ -115,60 +96,58 @@ class NativeSteps:
         step: Step,
         examples: Examples,
         *,
-        single: bool = False,
-        otherwise: EagerSteps | None = None,
+        one_per_call: bool = False,
+        fallback: EagerStepper | None = None,
     ) -> None:
-        self._otherwise = otherwise
+        self._fallback = fallback
         self._traces = True
         self._examples = examples
-        self._single = single
+        self._one_per_call = one_per_call
         self._weighted = examples.weight is not None
         self._inputs = len(examples.inputs)
 
         def flat(*columns: Tensor) -> Any:
             weight = columns[-1] if self._weighted else None
-            return step(columns[: self._inputs], columns[self._inputs], weight, watched=True)
+            return step(columns[: self._inputs], columns[self._inputs], weight, measured=True)
 
         self._compiled = Compiled(flat, aside=True)
         columns = [*examples.inputs, examples.y]
         self._data = in_memory(columns if examples.weight is None else [*columns, examples.weight])
         self._seconds = _CALL_SECONDS
 
-    def most(self, left: int) -> int:
+    def steps_per_call(self, left: int) -> int:
         """Return how many of the steps left take about a tenth of a second."""
-        if self._single or not self._traces:
+        if self._one_per_call or not self._traces:
             return 1
         return max(1, min(left, int(_CALL_SECONDS / self._seconds)))
 
-    def take(self, index: Array, before: Before | None, watched: Array) -> Taken:
+    def take(self, index: Array, before: BeforeStep | None, measured: Array) -> LossesAndFigures:
         """Take a step for each row of `index`, and return what `make_step` says of each.
 
         Raises:
             TraceError: if the model or the loss cannot be traced, and nothing else takes steps.
         """
-        if self._otherwise is not None and not self._traces:
-            return self._otherwise.take(index, before, watched)
+        if self._fallback is not None and not self._traces:
+            return self._fallback.take(index, before, measured)
         start = perf_counter()
         try:
             if self._data is None:
-                each = [self._one(rows, number, before) for number, rows in enumerate(index)]
+                each = [self._take_one(rows, number, before) for number, rows in enumerate(index)]
                 losses, figures = (np.array(parts) for parts in zip(*each, strict=True))
             else:
-                found = self._compiled.scan(self._data, index, before=before, asked=watched)
+                found = self._compiled.scan(self._data, index, before=before, asked=measured)
                 losses, figures = (part.array for part in found)
         except TraceError as error:
-            if self._otherwise is not None:
+            if self._fallback is not None:
                 # Tracing changes nothing, so the same steps can be taken from where they began.
                 self._traces = False
-                return self._otherwise.take(index, before, watched)
-            raise TraceError(
-                f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
-            ) from None
+                return self._fallback.take(index, before, measured)
+            raise advise_eager(error) from None
         # A call that compiles tells little of the next ones.
         self._seconds = min((perf_counter() - start) / len(index), 2.0 * self._seconds)
         return losses.tolist(), figures
 
-    def _one(self, rows: Array, number: int, before: Before | None) -> tuple[Array, Array]:
+    def _take_one(self, rows: Array, number: int, before: BeforeStep | None) -> tuple[Array, Array]:
         if before is not None:
             before(number)
         inputs, y, weight = self._examples.batch(rows)

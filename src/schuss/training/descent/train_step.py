@@ -1,4 +1,4 @@
-"""One step downhill, as a single function of the batch that a compiler can take whole."""
+"""One training step, as a single function of the batch that a compiler can take whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schuss.optim import Optimizer, clip_grad_norm_, clip_grad_value_
 from schuss.training.descent.health import Health
 from schuss.training.evaluation.objective import Objective
 
-__all__ = ["Step", "make_step"]
+__all__ = ["Step", "make_contiguous", "make_step"]
 
 Step: TypeAlias = Callable[..., "tuple[Tensor, Tensor | None]"]
 
@@ -26,9 +26,9 @@ def make_step(
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> Step:
-    """Return the function (inputs, y, weight, watched) -> (loss, figures) that takes one step.
+    """Return the function (inputs, y, weight, measured) -> (loss, figures) that takes one step.
 
-    The figures are those of `Health`, or None where the step is not watched.
+    The figures are those of `Health`, or None where the step is not measured.
 
     Args:
         model: what is trained; called with the inputs.
@@ -42,12 +42,12 @@ def make_step(
     health = Health(model, parameters)
 
     def step(
-        inputs: Sequence[Tensor], y: Tensor, weight: Tensor | None, *, watched: bool
+        inputs: Sequence[Tensor], y: Tensor, weight: Tensor | None, *, measured: bool
     ) -> tuple[Tensor, Tensor | None]:
         loss = objective(model(*inputs), y, weight)
         optimizer.zero_grad()
         loss.backward()
-        before = health.before(loss.dtype) if watched else None
+        before = health.before(loss.dtype) if measured else None
         if clip_value is not None:
             clip_grad_value_(parameters, clip_value)
         if clip_norm is not None:
@@ -61,7 +61,7 @@ def make_step(
     return step
 
 
-def settle(parameters: Sequence[Tensor]) -> None:
+def make_contiguous(parameters: Sequence[Tensor]) -> None:
     """Lay parameters out in C order, as they are when read from a file.
 
     A matrix product's last bits can depend on the layout; so a resumed run and the unbroken one

@@ -1,4 +1,4 @@
-"""A model's outputs on many rows: as native code where that gains more than it takes to compile."""
+"""A model's outputs on many rows by one call of native code."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from schuss.compiler.compiled import Compiled
 from schuss.core import Tensor, no_grad
 from schuss.errors import TraceError
 from schuss.nn.module import Module
+from schuss.training.evaluation import cost
 from schuss.training.evaluation.examples import Examples, in_memory
 
-__all__ = ["BATCH_ROWS", "Forward", "is_worth_compiling"]
+__all__ = ["CompiledForward", "advise_eager", "native_forward"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
-# So many rows of a few hundred numbers stay in the processor's cache.
-BATCH_ROWS = 512
 
-# About what it takes to compile with nothing in the cache on disk; what native code saves on a
-# batch, and of the products' operations in a second.
-_COMPILE_SECONDS = 0.3
-_SAVED_SECONDS = 4e-4
-_SAVED_RATE = 1e11
-
-
-def is_worth_compiling(model: Module, rows: int, times: int) -> bool:
-    """Return whether outputs on so many rows, so many times, gain more than compiling takes.
-
-    It depends on these alone and not on a clock, so that a run's numbers can be repeated.
+def native_forward(
+    model: Module, rows: int, times: int = 1, *, needed: bool = False
+) -> CompiledForward | None:
+    """Return the model as native code, where so many rows are worth it; else None.
 
     Args:
         model: what is computed.
         rows: rows at a time.
         times: how often.
+        needed: whether a model that cannot be traced is an error.
     """
-    work = 2.0 * rows * sum(p.size for p in model.parameters())
-    batches = -(-rows // BATCH_ROWS)
-    return times * (batches * _SAVED_SECONDS + work / _SAVED_RATE) > _COMPILE_SECONDS
+    if model.evaluates_by_values or not cost.outputs_are_worth_compiling(model, rows, times):
+        return None
+    return CompiledForward(model, needed=needed)
 
 
-class Forward:
+def advise_eager(error: TraceError) -> TraceError:
+    """Return an error of tracing that names the remedy, too."""
+    return TraceError(
+        f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
+    )
+
+
+class CompiledForward:
     """A model's outputs on all rows, by one native call.
 
     Args:
@@ -72,7 +72,7 @@ class Forward:
         rows = len(examples)
         if not self._batch:
             # Equal batches: of another size, they would need another program.
-            self._batch = -(-rows // -(-rows // BATCH_ROWS))
+            self._batch = -(-rows // -(-rows // cost.BATCH_ROWS))
         places = np.arange(-(-rows // self._batch) * self._batch)
         # What is left of the last batch is the last row again.
         index = np.minimum(places, rows - 1).reshape(-1, self._batch)
@@ -83,9 +83,7 @@ class Forward:
             if not self._needed:
                 self._fits = False
                 return None
-            raise TraceError(
-                f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
-            ) from None
+            raise advise_eager(error) from None
         self._fits = isinstance(found, Tensor) and found.shape[1:2] == (self._batch,)
         if not self._fits:
             return None

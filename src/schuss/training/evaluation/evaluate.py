@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,31 +10,15 @@ import numpy.typing as npt
 
 from schuss.core import leaf, no_grad
 from schuss.nn.module import Module
-from schuss.threads import limit_threads
-from schuss.training.evaluation.compiled_forward import BATCH_ROWS, Forward
+from schuss.training.evaluation.compiled_forward import CompiledForward
+from schuss.training.evaluation.cost import BATCH_ROWS, one_thread_if_small
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import CLASS_METRICS, Metric, measure
 from schuss.training.evaluation.objective import Objective
 
-__all__ = ["evaluate", "few_threads", "outputs", "probabilities", "softmax"]
+__all__ = ["evaluate", "outputs", "probabilities", "softmax"]
 
 Array: TypeAlias = npt.NDArray[Any]
-
-# Multiplications of a layer on a batch; below so many, threads wait longer than they help.
-_WORTH_THREADS = 2**26
-
-
-def few_threads(model: Module, rows: int) -> AbstractContextManager[Any]:
-    """Keep matrix products on one thread where the layers are small.
-
-    It depends on the network and the batch alone, so that a resumed run does the same sums.
-
-    Args:
-        model: whose layers count.
-        rows: rows of a batch.
-    """
-    largest = max((p.size for p in model.parameters()), default=0)
-    return limit_threads(1) if largest * rows < _WORTH_THREADS else nullcontext()
 
 
 def softmax(logits: Array) -> Array:
@@ -67,7 +50,7 @@ def outputs(
     examples: Examples,
     batch_rows: int = BATCH_ROWS,
     *,
-    forward: Forward | None = None,
+    forward: CompiledForward | None = None,
 ) -> Array:
     """Return the model's outputs on all rows, in evaluation mode, without a graph.
 
@@ -80,7 +63,7 @@ def outputs(
     was_training = model.training
     model.eval()
     try:
-        with no_grad(), few_threads(model, min(batch_rows, len(examples))):
+        with no_grad(), one_thread_if_small(model, min(batch_rows, len(examples))):
             found = None if forward is None else forward(examples)
             if found is not None:
                 return found
@@ -97,7 +80,7 @@ def evaluate(
     metrics: Mapping[str, Metric],
     batch_rows: int = BATCH_ROWS,
     *,
-    forward: Forward | None = None,
+    forward: CompiledForward | None = None,
 ) -> dict[str, float | None]:
     """Return the loss and each metric on some rows.
 

@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.table import did_you_mean
-from schuss.errors import UsageError
+from schuss.training.arguments import look_up
 
 __all__ = [
     "CLASS_METRICS",
@@ -20,6 +19,7 @@ __all__ = [
     "accuracy",
     "auc",
     "balanced_accuracy",
+    "by_name",
     "log_loss",
     "mae",
     "measure",
@@ -241,10 +241,14 @@ def metric(name: str) -> Metric:
     >>> metric("rmse") is rmse
     True
     """
-    if name not in METRICS:
-        hint = did_you_mean(name, METRICS).replace("the columns are", "there are")
-        raise UsageError(f"metrics: there is no metric {name!r}; {hint}")
-    return METRICS[name]
+    return look_up("metrics", "metric", name, METRICS)
+
+
+def by_name(metrics: Mapping[str, Metric] | Iterable[str]) -> dict[str, Metric]:
+    """Return metrics by name, of such or of names alone."""
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
+    return {name: metric(name) for name in metrics}
 
 
 def measure(
@@ -261,11 +265,8 @@ def measure(
     >>> measure(["mae", "r2"], np.array([1.0, 1.0]), np.array([1.0, 2.0]))
     {'mae': 0.5, 'r2': None}
     """
-    functions = (
-        metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
-    )
     found: dict[str, float | None] = {}
-    for name, function in functions.items():
+    for name, function in by_name(metrics).items():
         # Squares of values beyond 1e154 overflow; the figure is None then.
         with np.errstate(over="ignore", invalid="ignore"):
             value = function(y, predicted, weight)

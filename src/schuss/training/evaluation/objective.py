@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from schuss.core import Tensor
-from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn import functional
 from schuss.nn.module import Module
+from schuss.training.arguments import look_up
 
 __all__ = ["LOSSES", "Objective"]
 
@@ -44,10 +44,7 @@ class Objective:
 
     def __init__(self, loss: str | Loss) -> None:
         if isinstance(loss, str):
-            if loss not in LOSSES:
-                hint = did_you_mean(loss, LOSSES).replace("the columns are", "there are")
-                raise UsageError(f"Trainer: there is no loss {loss!r}; {hint}")
-            loss = LOSSES[loss]
+            loss = look_up("Trainer", "loss", loss, LOSSES)
         if not callable(loss):
             raise UsageError(
                 f"Trainer: expected a loss's name or a function of (output, target), got "
@@ -68,6 +65,13 @@ class Objective:
         """Whether rows can have weights."""
         return self._takes_weights or self._each is not None
 
+    def refuse_weights(self) -> NoReturn:
+        """Raise the error of rows that have weights which the loss cannot take."""
+        raise UsageError(
+            "Trainer: this loss cannot weigh rows; give it an argument `weights` or "
+            "`reduction`, or leave the weights out."
+        )
+
     def __call__(self, output: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return sum(weight * loss) / rows: weights have mean 1 over all training rows."""
         if self._takes_weights:
@@ -79,10 +83,7 @@ class Objective:
         if weight is None:
             return self.loss(output, y)
         if self._each is None:
-            raise UsageError(
-                "Trainer: this loss cannot weigh rows; give it an argument `weights` or "
-                "`reduction`, or leave the weights out."
-            )
+            self.refuse_weights()
         each = self._each(output, y)
         if each.ndim > 1:
             each = each.reshape((each.shape[0], -1)).mean(axis=1)

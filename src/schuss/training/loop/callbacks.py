@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from schuss.training.loop.loop import Loop
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
 
-__all__ = ["Callback", "as_callbacks", "watches_steps"]
+__all__ = ["Callback", "RunningLoop", "as_callbacks", "watches_steps"]
+
+
+class RunningLoop(Protocol):
+    """What a callback may see of the training loop, and do to it."""
+
+    model: Module
+    optimizer: Optimizer
+    history: list[dict[str, Any]]
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far."""
+
+    def stop(self) -> None:
+        """End training after this epoch."""
 
 
 class Callback:
     """Base of callbacks; override what is needed.
 
-    Each method gets the running loop: its `model`, `epoch` and `step` (from 0), `history`, and
-    `stop()`, which ends training after the epoch.
+    Each method gets the running loop: its `model` and `optimizer`, `epoch` and `step` (from 0),
+    `history`, `seconds`, and `stop()`, which ends training after the epoch.
 
     >>> class Count(Callback):
     ...     epochs = 0
@@ -23,16 +46,16 @@ class Callback:
     ...         self.epochs += 1
     """
 
-    def on_begin(self, loop: Loop) -> None:
+    def on_begin(self, loop: RunningLoop) -> None:
         """Training starts or goes on."""
 
-    def on_step(self, loop: Loop) -> None:
+    def on_step(self, loop: RunningLoop) -> None:
         """A step is done."""
 
-    def on_epoch(self, loop: Loop) -> None:
+    def on_epoch(self, loop: RunningLoop) -> None:
         """An epoch is done; its figures are the last of `loop.history`."""
 
-    def on_end(self, loop: Loop) -> None:
+    def on_end(self, loop: RunningLoop) -> None:
         """Training is over, and the best weights are back in the model."""
 
 
@@ -45,7 +68,7 @@ class _Function(Callback):
     def __init__(self, function: Callable[[dict[str, Any]], object]) -> None:
         self.function = function
 
-    def on_epoch(self, loop: Loop) -> None:
+    def on_epoch(self, loop: RunningLoop) -> None:
         self.function(dict(loop.history[-1]))
 
 

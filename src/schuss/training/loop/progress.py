@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from time import monotonic
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
-__all__ = ["Display", "Lines", "Silent", "make_display"]
+__all__ = ["Display", "Lines", "make_display"]
 
 _SECONDS_BETWEEN_LINES = 2.0
 # From this share of dead units on, a person should know.
 _MANY_DEAD = 0.1
 
 
-class Display(Protocol):
-    """What a trainer tells while it runs."""
+class Display:
+    """What a trainer tells while it runs; this one shows nothing, others override it."""
 
     def begin(self, epochs: int, done: int, steps: int) -> None:
         """Training starts: epochs in all, those done before, steps of an epoch."""
@@ -31,25 +31,6 @@ class Display(Protocol):
 
     def end(self, summary: str) -> None:
         """Training is over; an empty summary where it broke off."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def begin(self, epochs: int, done: int, steps: int) -> None:
-        """Do nothing."""
-
-    def step(self, epoch: int, step: int) -> None:
-        """Do nothing."""
-
-    def epoch(self, record: Mapping[str, Any]) -> None:
-        """Do nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-    def end(self, summary: str) -> None:
-        """Do nothing."""
 
 
 def figures(record: Mapping[str, Any], monitor: str, *, brief: bool = False) -> str:
@@ -87,7 +68,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class Lines:
+class Lines(Display):
     """Plain lines, at most one every two seconds, and then ever rarer.
 
     Args:
@@ -108,9 +89,6 @@ class Lines:
         """Remember the start."""
         self.epochs = epochs
         self._start = self._last = monotonic()
-
-    def step(self, epoch: int, step: int) -> None:
-        """Do nothing."""
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Print a line if the last one is long enough ago."""
@@ -135,7 +113,7 @@ class Lines:
             self._print(summary)
 
 
-class Bar:
+class Bar(Display):
     """A bar by rich, with losses, the metric, the time gone and the time left.
 
     Args:
@@ -204,7 +182,7 @@ def make_display(progress: bool | Display, monitor: str = "loss") -> Display:
         monitor: the figure that decides which epoch is best.
     """
     if progress is False:
-        return Silent()
+        return Display()
     if progress is not True:
         return progress
     if sys.stderr.isatty():

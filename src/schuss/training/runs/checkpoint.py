@@ -1,9 +1,8 @@
-"""Everything that decides the rest of a training, packed into named tensors and plain values."""
+"""Checkpoints: all tensors and plain values that decide the rest of a training, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,8 +15,7 @@ from schuss.nn.module import Module
 from schuss.optim import Optimizer
 
 __all__ = [
-    "Position",
-    "copy_of",
+    "copy_state",
     "optimizer_header",
     "optimizer_tensors",
     "restore_optimizer",
@@ -25,43 +23,6 @@ __all__ = [
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
-
-
-@dataclass
-class Position:
-    """Where a training is, and what it has found: plain numbers that a checkpoint holds.
-
-    Args:
-        epoch: epochs done.
-        batch: steps done of the epoch that runs.
-        step: steps done in all.
-        loss_sum: sum of the losses of the rows seen in the epoch that runs.
-        loss_rows: how many rows those are.
-        health: sums of the figures of `schuss.training.descent.health` in the epoch that runs.
-        warned: whether it was said that gradients are not finite.
-        best_epoch: number of the best epoch, from 1; 0 for none.
-        best_value: the monitored figure there.
-        waited: epochs since then that were no better.
-        stopped: why training ended, or empty.
-        seconds: time spent.
-        history: epochs whose figures were written.
-        notes: what the user should know.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    loss_rows: int = 0
-    health: dict[str, float] = field(default_factory=dict)
-    warned: bool = False
-    best_epoch: int = 0
-    best_value: float | None = None
-    waited: int = 0
-    stopped: str = ""
-    seconds: float = 0.0
-    history: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 def snapshot(
@@ -103,7 +64,7 @@ def restore(
     return part("best", arrays)
 
 
-def copy_of(model: Module) -> dict[str, Tensor]:
+def copy_state(model: Module) -> dict[str, Tensor]:
     """Return a copy of a model's state that later steps do not change."""
     return {name: leaf(value.array.copy()) for name, value in model.state_dict().items()}
 

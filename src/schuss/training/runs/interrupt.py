@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Interrupted", "catch_interrupts"]
+__all__ = ["Interrupted", "StopRequest", "catch_interrupts"]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -24,31 +24,31 @@ class Interrupted(KeyboardInterrupt):
         self.folder = folder
 
 
-class Requests:
+class StopRequest:
     """Whether Ctrl-C was pressed."""
 
-    stop = False
+    made = False
 
 
 @contextmanager
-def catch_interrupts() -> Iterator[Requests]:
+def catch_interrupts() -> Iterator[StopRequest]:
     """Note the first Ctrl-C instead of raising; a second one raises at once.
 
     Outside of the main thread, or where the caller handles SIGINT in its own way, nothing changes.
     """
-    requests = Requests()
+    request = StopRequest()
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if main else None
     if before is not signal.default_int_handler:
-        yield requests
+        yield request
         return
 
     def note(number: int, frame: object) -> None:
-        requests.stop = True
+        request.made = True
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, note)
     try:
-        yield requests
+        yield request
     finally:
         signal.signal(signal.SIGINT, before)

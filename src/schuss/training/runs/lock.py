@@ -9,12 +9,12 @@ from pathlib import Path
 
 from schuss.errors import UsageError
 
-__all__ = ["only_process"]
+__all__ = ["lock_folder"]
 
 
 @contextmanager
-def only_process(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it however the process ends.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; the system lets go of it however the process ends.
 
     Args:
         folder: an existing folder.

@@ -14,11 +14,13 @@ from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, 
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
+from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, Metric
+from schuss.training.loop.plan import seed_for
+from schuss.training.tables.options import RowOptions, TableOptions
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 from schuss.training.tables.run import build_network, network_inputs
-from schuss.training.trainer import OPTIMIZERS, seed_for
 from schuss.version import __version__
 
 __all__ = ["TableJob"]
@@ -39,17 +41,17 @@ class TableJob:
 
     prepared: PreparedTable
     recipe: TabularRecipe
-    options: dict[str, Any]
+    options: TableOptions
     target: str
     training: Examples
-    held: Examples | None
+    validation: Examples | None
 
     @classmethod
     def prepare(
         cls,
         table: Table,
         target: str,
-        options: dict[str, Any],
+        options: TableOptions,
         *,
         validation: Table | None,
         test: Table | None,
@@ -60,73 +62,79 @@ class TableJob:
             DataError: if the data cannot be used.
             UsageError: if the options contradict each other.
         """
-        folded = _is_folded(table, options, validation)
-        share = options["validation_share"]
+        cross_validated = _is_cross_validated(table, options.rows, validation)
+        share = options.rows.validation_share
         if share is None:
-            share = 0.0 if folded else 0.2
+            share = 0.0 if cross_validated else 0.2
         prepared = prepare_table(
             table,
             target,
-            task=options["task"],
-            exclude=options["exclude"],
-            kinds=options["kinds"],
-            weight=options["sample_weight"],
-            group=options["group"],
-            time=options["time"],
+            task=options.rows.task,
+            exclude=options.rows.exclude,
+            kinds=options.rows.kinds,
+            weight=options.rows.sample_weight,
+            group=options.rows.group,
+            time=options.rows.time,
             test=test,
-            test_share=options["test_share"],
+            test_share=options.rows.test_share,
             validation=validation,
             validation_share=share,
-            seed=options["seed"],
+            seed=options.training.seed,
         )
         task = prepared.target.task
-        if options["class_weight"] is not None and task != "classification":
+        if options.rows.class_weight is not None and task != "classification":
             raise UsageError(
                 f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
                 'or give task="classification".'
             )
-        if options["patience"] is not None and prepared.validation is None and not folded:
+        if (
+            options.training.patience is not None
+            and prepared.validation is None
+            and not cross_validated
+        ):
             raise UsageError(
                 "train: patience needs validation rows to tell better from worse; give a "
                 "validation share, or leave patience out."
             )
         chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
-        changes = {name: options[name] for name in chosen}
-        if folded:
+        changes = {name: getattr(options.training, name) for name in chosen}
+        if cross_validated:
             changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
             changes["metric"] = "log_loss" if task == "classification" else None
-        if options["hidden"] is not None:
-            changes["hidden"] = tuple(options["hidden"])
+        if options.training.hidden is not None:
+            changes["hidden"] = tuple(options.training.hidden)
         recipe = tabular_recipe(task, **changes)
         train, held = prepared.train, prepared.validation
         inputs = inputs_of(train)
-        if folded:
+        if cross_validated:
             labels = train.y if task == "classification" else None
-            folds = fold_of_rows(len(train), _MEMBERS, seed=options["seed"] + 1, stratify=labels)
+            folds = fold_of_rows(
+                len(train), _MEMBERS, seed=options.training.seed + 1, stratify=labels
+            )
             inputs = (train.numeric, train.categories, folds)
         training = Examples.of((inputs, train.y), weight=train.weight, owner="train")
-        factors = _class_factors(options["class_weight"], prepared)
+        factors = _class_factors(options.rows.class_weight, prepared)
         return cls(
             prepared,
             recipe,
             options,
             target,
             training if factors is None else training.weighted_by(factors),
-            _held(training, held, folded=folded),
+            _validation(training, held, cross_validated=cross_validated),
         )
 
     @property
-    def folded(self) -> bool:
+    def cross_validated(self) -> bool:
         """Whether the training rows are validated on themselves, by members that left them out."""
-        return self.held is not None and self.prepared.validation is None
+        return self.validation is not None and self.prepared.validation is None
 
     def network(self) -> TabularMLP:
         """Make the network, with weights that fit the training rows."""
         outer = random.get_state()
-        random.manual_seed(seed_for(self.options["seed"], "weights"))
+        random.manual_seed(seed_for(self.options.training.seed, "weights"))
         try:
             model = build_network(self.description())
-            chosen = permutation(len(self.training), self.options["seed"])[:_START_ROWS]
+            chosen = permutation(len(self.training), self.options.training.seed)[:_START_ROWS]
             (numeric, *categories), y, _ = self.training.batch(np.sort(chosen))
             model.start_from(numeric, categories[0] if categories else None, y)
         finally:
@@ -135,10 +143,9 @@ class TableJob:
 
     def optimizer(self, model: TabularMLP) -> Optimizer:
         """Make the optimizer of the network's parameters."""
-        name = self.options["optimizer"]
+        name = self.options.training.optimizer
         if name is None:
-            made: Optimizer = self.recipe.optimizer(model)
-            return made
+            return self.recipe.optimizer(model)
         return OPTIMIZERS[name](self.recipe.param_groups(model), lr=self.recipe.lr)
 
     def description(self) -> dict[str, Any]:
@@ -149,11 +156,7 @@ class TableJob:
             "out_features": self.prepared.target.n_outputs,
             "cardinalities": list(preprocessor.category_sizes),
             "embedded": preprocessor.n_continuous,
-            "hidden": list(self.recipe.hidden),
-            "activation": self.recipe.activation,
-            "dropout": self.recipe.dropout,
-            "baseline": self.recipe.baseline,
-            "members": self.recipe.members,
+            **self.recipe.network_options(),
         }
 
     def learned(self) -> dict[str, Any]:
@@ -189,7 +192,7 @@ class TableJob:
             "task": self.prepared.target.task,
             "target": self.target,
             "sources": sources,
-            "options": self.options,
+            "options": self.options.to_config(),
             "notes": self.prepared.notes,
             "parameters": sum(p.size for p in model.parameters()),
             "range": self.range(model),
@@ -225,24 +228,26 @@ class TableJob:
 
     def monitor(self) -> str:
         """Return the figure that chooses the best epoch."""
-        if self.held is None:
+        if self.validation is None:
             return "loss"
-        if self.options["class_weight"] is not None:
+        if self.options.rows.class_weight is not None:
             return "balanced_accuracy"
         return self.recipe.metric
 
 
-def _held(training: Examples, held: Share | None, *, folded: bool) -> Examples | None:
+def _validation(
+    training: Examples, held: Share | None, *, cross_validated: bool
+) -> Examples | None:
     """Return the rows that choose the epoch."""
-    if folded or held is None:
-        return training if folded else None
+    if cross_validated or held is None:
+        return training if cross_validated else None
     return Examples.of((inputs_of(held), held.y), weight=held.weight, owner="train")
 
 
-def _is_folded(table: Table, options: Mapping[str, Any], validation: Table | None) -> bool:
+def _is_cross_validated(table: Table, rows: RowOptions, validation: Table | None) -> bool:
     """Tell whether to validate by folds: on few rows, and where no other way was asked for."""
     asked = ("validation_share", "group", "time")
-    if validation is not None or any(options[name] is not None for name in asked):
+    if validation is not None or any(getattr(rows, name) is not None for name in asked):
         return False
     return 4 * _MEMBERS <= table.rows <= _FEW_ROWS
 

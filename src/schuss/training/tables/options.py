@@ -1,79 +1,118 @@
-"""The options of a table's training, checked all at once."""
+"""The options of a table's training: grouped, checked at once, and as config.json holds them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from schuss.errors import UsageError
-from schuss.training.trainer import OPTIMIZERS
+from schuss.training.arguments import (
+    COLUMN,
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    WIDTHS,
+    Requirement,
+    grouped,
+    one_of,
+    problems,
+    refuse,
+)
+from schuss.training.descent.learner import OPTIMIZERS
 
-__all__ = ["check_options", "plain_options"]
+__all__ = ["RowOptions", "TableOptions", "TrainingOptions"]
 
 
-def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options as JSON can hold them: NumPy's numbers as Python's, sequences as lists.
+@dataclass(frozen=True)
+class RowOptions:
+    """What is learned from which rows, as `train` takes it; see there."""
 
-    Factors by class become pairs, which JSON holds whatever the classes' type.
-    """
-    found = {name: _plain(value) for name, value in options.items()}
-    if isinstance(found["class_weight"], Mapping):
-        pairs = found["class_weight"].items()
-        found["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
-    found["lr"] = None if found["lr"] == "auto" else found["lr"]
-    return found
+    task: str | None
+    exclude: Sequence[str]
+    kinds: Mapping[str, str]
+    test_share: float
+    validation_share: float | None
+    class_weight: Any
+    sample_weight: str | None
+    group: str | None
+    time: str | None
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Which network is trained and how, as `train` takes it; None leaves it to the recipe."""
+
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    weight_decay: float | None
+    patience: int | None
+    optimizer: str | None
+    hidden: Sequence[int] | None
+    dropout: float | None
+    seed: int
+    eager: bool | None
+
+
+_REQUIRED: dict[str, Requirement] = {
+    **dict.fromkeys(("epochs", "batch_size", "patience"), COUNT),
+    **dict.fromkeys(("test_share", "validation_share", "dropout"), SHARE),
+    "lr": POSITIVE,
+    "weight_decay": NOT_NEGATIVE,
+    "optimizer": one_of(tuple(OPTIMIZERS)),
+    "hidden": WIDTHS,
+    "seed": SEED,
+    "class_weight": Requirement(
+        "'balanced' or factors by class",
+        lambda given: not isinstance(given, str) or given == "balanced",
+    ),
+    **dict.fromkeys(("sample_weight", "group", "time"), COLUMN),
+}
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """All options that decide what a table's training gives."""
+
+    rows: RowOptions
+    training: TrainingOptions
+
+    @classmethod
+    def of_call(cls, given: Mapping[str, Any]) -> TableOptions:
+        """Take the options out of the arguments of `train`.
+
+        Raises:
+            UsageError: if some are out of range; it names all of them.
+        """
+        names = [field.name for kind in (RowOptions, TrainingOptions) for field in fields(kind)]
+        options = {name: _plain(given[name]) for name in names}
+        # Factors by class become pairs, which JSON holds whatever the classes' type.
+        if isinstance(options["class_weight"], Mapping):
+            pairs = options["class_weight"].items()
+            options["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
+        options["lr"] = None if options["lr"] == "auto" else options["lr"]
+        refuse("train", problems(options, _REQUIRED))
+        return cls.of_config(options)
+
+    @classmethod
+    def of_config(cls, options: Mapping[str, Any]) -> TableOptions:
+        """Make the options that `to_config` returned."""
+        whole = {"eager": None, **options}
+        return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the options by name, as JSON can hold them."""
+        return {**vars(self.rows), **vars(self.training)}
 
 
 def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, sequences as lists."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple, np.ndarray)):
         return [_plain(item) for item in value]
     return value
-
-
-def _is_number(value: Any, least: float, most: float, *, open_below: bool = False) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return (value > least if open_below else value >= least) and value < most
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuse options out of range, all of them at once."""
-    given = {name: value for name, value in options.items() if value is not None}
-    problems = [
-        f"{name} a whole number of at least 1, got {given[name]!r}"
-        for name in ("epochs", "batch_size", "patience")
-        if name in given and not _is_count(given[name], 1)
-    ]
-    problems += [
-        f"{name} in [0, 1), got {given[name]!r}"
-        for name in ("test_share", "validation_share", "dropout")
-        if name in given and not _is_number(given[name], 0.0, 1.0)
-    ]
-    if "lr" in given and not _is_number(given["lr"], 0.0, np.inf, open_below=True):
-        problems.append(f"lr above 0, got {given['lr']!r}")
-    if "weight_decay" in given and not _is_number(given["weight_decay"], 0.0, np.inf):
-        problems.append(f"weight_decay of at least 0, got {given['weight_decay']!r}")
-    if "optimizer" in given and given["optimizer"] not in OPTIMIZERS:
-        problems.append(f"optimizer one of {', '.join(OPTIMIZERS)}, got {given['optimizer']!r}")
-    if "hidden" in given and not all(_is_count(n, 1) for n in given["hidden"]):
-        problems.append(f"hidden to be widths of at least 1, got {given['hidden']!r}")
-    if not _is_count(given.get("seed"), 0):
-        problems.append(f"seed a whole number from 0, got {options['seed']!r}")
-    weight = given.get("class_weight")
-    if isinstance(weight, str) and weight != "balanced":
-        problems.append(f"class_weight 'balanced' or factors by class, got {weight!r}")
-    problems += [
-        f"{name} to name a column, got {type(given[name]).__name__}"
-        for name in ("sample_weight", "group", "time")
-        if name in given and not isinstance(given[name], str)
-    ]
-    if problems:
-        raise UsageError(f"train: expected {'; '.join(problems)}.")

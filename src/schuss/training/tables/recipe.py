@@ -7,7 +7,7 @@ the start ("initial_lr" for "lr") times its schedule, before each step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,6 @@ from schuss import functions as F
 from schuss.core import Tensor
 from schuss.nn import functional
 from schuss.nn.module import Module
-from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular_layers import FeatureScale, ParametricActivation, PeriodicEmbedding
 from schuss.optim import AdamW, Optimizer
 from schuss.optim.schedules import Schedule, cosine_log_cycles, flat_then_cosine
@@ -67,36 +66,15 @@ class TabularRecipe:
         }
     )
 
-    def build(
-        self,
-        numeric_features: int,
-        out_features: int,
-        *,
-        cardinalities: Sequence[int] = (),
-        embedded: int | None = None,
-    ) -> TabularMLP:
-        """Make the network; call its `start_from` with training rows before training.
-
-        Args:
-            numeric_features: columns of numbers, one-hot columns counted.
-            out_features: number of classes, or 1 for a value.
-            cardinalities: number of codes of each category column.
-            embedded: how many of the first columns of numbers are quantities; None for all.
-
-        Returns:
-            The network, with weights drawn by `schuss.random`.
-        """
-        return TabularMLP(
-            numeric_features,
-            out_features,
-            cardinalities=cardinalities,
-            embedded=embedded,
-            hidden=self.hidden,
-            activation=self.activation,
-            dropout=self.dropout,
-            baseline=self.baseline,
-            members=self.members,
-        )
+    def network_options(self) -> dict[str, Any]:
+        """Return the arguments of `TabularMLP` that the recipe decides."""
+        return {
+            "hidden": list(self.hidden),
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "baseline": self.baseline,
+            "members": self.members,
+        }
 
     def param_groups(self, model: Module) -> list[dict[str, Any]]:
         """Sort the parameters into groups for the optimizer, with RealMLP's factors.

@@ -23,7 +23,8 @@ from schuss.data import (
 from schuss.data.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.tabular import TabularMLP
-from schuss.training.evaluation.compiled_forward import BATCH_ROWS, Forward, is_worth_compiling
+from schuss.training.evaluation import cost
+from schuss.training.evaluation.compiled_forward import CompiledForward
 from schuss.training.evaluation.evaluate import outputs, softmax
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, measure
@@ -78,7 +79,7 @@ class Run:
         self.preprocessor = TablePreprocessor.from_config(config["preprocessing"])
         self.target = TargetEncoder.from_config(config["target_encoding"])
         self.result = dict(result)
-        self._forward: Forward | None = None
+        self._forward: CompiledForward | None = None
         self._asked = 0
 
     # What came of it.
@@ -281,13 +282,13 @@ class Run:
             return np.empty((0, self.target.n_outputs), np.float32)
         return outputs(self.model, rows, forward=self._native(table.rows))
 
-    def _native(self, rows: int) -> Forward | None:
+    def _native(self, rows: int) -> CompiledForward | None:
         """Return the network as native code, once so many rows were asked for that it pays."""
-        if rows < BATCH_ROWS:
+        if rows < cost.BATCH_ROWS:
             return None
         self._asked += rows
-        if self._forward is None and is_worth_compiling(self.model, self._asked, 1):
-            self._forward = Forward(self.model)
+        if self._forward is None and cost.outputs_are_worth_compiling(self.model, self._asked, 1):
+            self._forward = CompiledForward(self.model)
         return self._forward
 
     def _predictions(self, output: Array) -> Predictions:

@@ -6,17 +6,19 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from schuss.data import read_table
 from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
+from schuss.training.arguments import grouped
 from schuss.training.loop.fit import Fit
 from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import NewerFormatError, RunFolder, check_free
 from schuss.training.tables.job import TableJob
-from schuss.training.tables.options import check_options, plain_options
+from schuss.training.tables.options import TableOptions
 from schuss.training.tables.run import Run, load
 from schuss.training.tables.sources import (
     describe_source,
@@ -28,6 +30,16 @@ from schuss.training.trainer import Trainer
 from schuss.version import __version__
 
 __all__ = ["resume", "train"]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is shown and saved while training, as `train` and `resume` take it; see there."""
+
+    quiet: bool
+    on_start: Callable[[Run], object] | None
+    callbacks: Iterable[Any]
+    checkpoint_seconds: float
 
 
 def train(
@@ -108,29 +120,11 @@ def train(
         DataError: if the data cannot be used.
         Interrupted: after Ctrl-C; `resume` goes on.
     """
-    given: dict[str, Any] = {
-        "task": task,
-        "exclude": list(exclude) if not isinstance(exclude, str) else [exclude],
-        "kinds": dict(kinds or {}),
-        "test_share": 0.2 if test_share is None else test_share,
-        "validation_share": validation_share,
-        "class_weight": class_weight,
-        "sample_weight": sample_weight,
-        "group": group,
-        "time": time,
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "weight_decay": weight_decay,
-        "patience": patience,
-        "optimizer": optimizer,
-        "hidden": hidden,
-        "dropout": dropout,
-        "seed": seed,
-        "eager": eager,
-    }
-    options = plain_options(given)
-    check_options(options)
+    exclude = [exclude] if isinstance(exclude, str) else list(exclude)
+    kinds = dict(kinds or {})
+    test_share = 0.2 if test_share is None else test_share
+    given = locals()
+    options = TableOptions.of_call(given)
     if out is not None:
         check_free(Path(out), overwrite)
     table, name, data = read_training_table(data, target)
@@ -145,22 +139,13 @@ def train(
     }
     folder = RunFolder.create(
         job.config(model, sources),
-        checkpoint.copy_of(model),
+        checkpoint.copy_state(model),
         {"epoch": 0, "finished": False},
         path=out,
         name=run_name(data),
         overwrite=overwrite,
     )
-    return _descend(
-        job,
-        model,
-        folder,
-        resume=False,
-        quiet=quiet,
-        on_start=on_start,
-        callbacks=callbacks,
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    return _train_and_measure(job, model, folder, grouped(OutputOptions, given), resume=False)
 
 
 def resume(
@@ -194,6 +179,7 @@ def resume(
         FileFormatError: if its config is damaged, or a file is of a newer format.
         Interrupted: after Ctrl-C; `resume` goes on.
     """
+    output = OutputOptions(quiet, on_start, callbacks, checkpoint_seconds)
     place = run.folder if isinstance(run, Run) else Path(run).expanduser()
     if place is None:
         raise UsageError(
@@ -215,7 +201,7 @@ def resume(
     job = TableJob.prepare(
         table,
         config["target"],
-        config["options"],
+        TableOptions.of_config(config["options"]),
         validation=open_source(sources["validation"], validation, "validation"),
         test=open_source(sources["test"], test, "test"),
     )
@@ -225,16 +211,7 @@ def resume(
             f"{place}: the table is prepared differently now than when the run began (with Schuss "
             f"{config['versions']['schuss']}, this is {__version__}); train anew."
         )
-    return _descend(
-        job,
-        job.network(),
-        folder,
-        resume=True,
-        quiet=quiet,
-        on_start=on_start,
-        callbacks=callbacks,
-        checkpoint_seconds=checkpoint_seconds,
-    )
+    return _train_and_measure(job, job.network(), folder, output, resume=True)
 
 
 def _is_finished(folder: RunFolder) -> bool:
@@ -247,22 +224,14 @@ def _is_finished(folder: RunFolder) -> bool:
         return False
 
 
-def _descend(
-    job: TableJob,
-    model: TabularMLP,
-    folder: RunFolder,
-    *,
-    resume: bool,
-    quiet: bool,
-    on_start: Callable[[Run], object] | None,
-    callbacks: Iterable[Any],
-    checkpoint_seconds: float,
+def _train_and_measure(
+    job: TableJob, model: TabularMLP, folder: RunFolder, output: OutputOptions, *, resume: bool
 ) -> Run:
     """Train, measure, and leave the finished run on disk."""
     run = Run(folder.config, model, {"finished": False}, folder.path)
-    if on_start is not None:
-        on_start(run)
-    elif not quiet:
+    if output.on_start is not None:
+        output.on_start(run)
+    elif not output.quiet:
         for note in run.notes:
             print(note, file=sys.stderr)
     recipe = job.recipe
@@ -273,20 +242,20 @@ def _descend(
         schedule=recipe.schedules,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        patience=job.options["patience"],
+        patience=job.options.training.patience,
         metrics=job.metrics(model),
         monitor=job.monitor(),
         ties="last",
         average_epochs=recipe.average_epochs,
         drop_last=True,
-        seed=job.options["seed"],
-        callbacks=callbacks,
+        seed=job.options.training.seed,
+        callbacks=output.callbacks,
         folder=folder,
-        checkpoint_seconds=checkpoint_seconds,
-        progress=not quiet,
-        eager=job.options.get("eager"),
+        checkpoint_seconds=output.checkpoint_seconds,
+        progress=not output.quiet,
+        eager=job.options.training.eager,
     )
-    fit = trainer.fit(job.training, job.held, resume=resume)
+    fit = trainer.fit(job.training, job.validation, resume=resume)
     model.eval()
     run.history = fit.history
     run.result = _result(run, job, fit)
@@ -305,7 +274,7 @@ def _result(run: Run, job: TableJob, fit: Fit) -> dict[str, Any]:
     )
     for name, share in (("validation", job.prepared.validation), ("test", job.prepared.test)):
         found = None if share is None else run.figures(share.table)
-        if name == "validation" and job.folded:
+        if name == "validation" and job.cross_validated:
             measured = fit.best.items()
             found = {
                 key.removeprefix("validation_"): value
