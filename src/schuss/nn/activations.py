@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
 import numpy.typing as npt
 
 from schuss.core import Tensor
@@ -33,7 +37,22 @@ __all__ = [
 ]
 
 
-class ReLU(Module):
+@dataclass(eq=False, repr=False)
+class _Activation(Module):
+    """A function of x and of options, which are the fields of a subclass."""
+
+    _function: ClassVar[Callable[..., Tensor]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the activation of x, of the same shape."""
+        return self._function(x, *(getattr(self, option.name) for option in fields(self)))
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+
+
+class ReLU(_Activation):
     """Return max(x, 0).
 
     >>> from schuss import nn, tensor
@@ -41,12 +60,10 @@ class ReLU(Module):
     [0.0, 2.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.relu(x)
+    _function = staticmethod(functional.relu)
 
 
-class ReLU6(Module):
+class ReLU6(_Activation):
     """Return min(max(x, 0), 6).
 
     >>> from schuss import nn, tensor
@@ -54,12 +71,10 @@ class ReLU6(Module):
     [0.0, 6.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.relu6(x)
+    _function = staticmethod(functional.relu6)
 
 
-class SELU(Module):
+class SELU(_Activation):
     """Return scale * elu(x, alpha), with the constants of arXiv 1706.02515.
 
     >>> from schuss import nn, tensor
@@ -67,12 +82,10 @@ class SELU(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.selu(x)
+    _function = staticmethod(functional.selu)
 
 
-class SiLU(Module):
+class SiLU(_Activation):
     """Return x * sigmoid(x), also called swish.
 
     >>> from schuss import nn, tensor
@@ -80,12 +93,10 @@ class SiLU(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.silu(x)
+    _function = staticmethod(functional.silu)
 
 
-class Mish(Module):
+class Mish(_Activation):
     """Return x * tanh(softplus(x)); arXiv 1908.08681.
 
     >>> from schuss import nn, tensor
@@ -93,12 +104,10 @@ class Mish(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.mish(x)
+    _function = staticmethod(functional.mish)
 
 
-class Sigmoid(Module):
+class Sigmoid(_Activation):
     """Return 1 / (1 + exp(-x)).
 
     >>> from schuss import nn, tensor
@@ -106,12 +115,10 @@ class Sigmoid(Module):
     [0.5]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.sigmoid(x)
+    _function = staticmethod(functional.sigmoid)
 
 
-class LogSigmoid(Module):
+class LogSigmoid(_Activation):
     """Return log(1 / (1 + exp(-x))).
 
     >>> from schuss import nn, tensor
@@ -119,12 +126,10 @@ class LogSigmoid(Module):
     [-1000.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.logsigmoid(x)
+    _function = staticmethod(functional.logsigmoid)
 
 
-class Tanh(Module):
+class Tanh(_Activation):
     """Return the hyperbolic tangent.
 
     >>> from schuss import nn, tensor
@@ -132,12 +137,10 @@ class Tanh(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.tanh(x)
+    _function = staticmethod(functional.tanh)
 
 
-class Hardswish(Module):
+class Hardswish(_Activation):
     """Return x * hardsigmoid(x); arXiv 1905.02244.
 
     >>> from schuss import nn, tensor
@@ -145,12 +148,10 @@ class Hardswish(Module):
     [0.0, 4.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardswish(x)
+    _function = staticmethod(functional.hardswish)
 
 
-class Hardsigmoid(Module):
+class Hardsigmoid(_Activation):
     """Return x / 6 + 1/2 limited to [0, 1].
 
     >>> from schuss import nn, tensor
@@ -158,12 +159,10 @@ class Hardsigmoid(Module):
     [0.5, 1.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardsigmoid(x)
+    _function = staticmethod(functional.hardsigmoid)
 
 
-class Softsign(Module):
+class Softsign(_Activation):
     """Return x / (1 + |x|).
 
     >>> from schuss import nn, tensor
@@ -171,12 +170,11 @@ class Softsign(Module):
     [0.75]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softsign(x)
+    _function = staticmethod(functional.softsign)
 
 
-class LeakyReLU(Module):
+@dataclass(eq=False, repr=False)
+class LeakyReLU(_Activation):
     """Return x where x > 0, and negative_slope * x elsewhere.
 
     Args:
@@ -187,20 +185,12 @@ class LeakyReLU(Module):
     [-0.5, 2.0]
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.leaky_relu(x, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"negative_slope={self.negative_slope}"
+    _function = staticmethod(functional.leaky_relu)
+    negative_slope: float = 0.01
 
 
-class ELU(Module):
+@dataclass(eq=False, repr=False)
+class ELU(_Activation):
     """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere; arXiv 1511.07289.
 
     Args:
@@ -211,20 +201,12 @@ class ELU(Module):
     [-1.0, 2.0]
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.elu(x, self.alpha)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}"
+    _function = staticmethod(functional.elu)
+    alpha: float = 1.0
 
 
-class CELU(Module):
+@dataclass(eq=False, repr=False)
+class CELU(_Activation):
     """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere; arXiv 1704.07483.
 
     Args:
@@ -235,20 +217,12 @@ class CELU(Module):
     [-2.0, 2.0]
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.celu(x, self.alpha)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}"
+    _function = staticmethod(functional.celu)
+    alpha: float = 1.0
 
 
-class GELU(Module):
+@dataclass(eq=False, repr=False)
+class GELU(_Activation):
     """Return x * Phi(x), with Phi the standard normal distribution; arXiv 1606.08415.
 
     Args:
@@ -259,20 +233,12 @@ class GELU(Module):
     [0.0]
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.gelu(x, self.approximate)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"approximate={self.approximate!r}"
+    _function = staticmethod(functional.gelu)
+    approximate: str = "none"
 
 
-class Hardtanh(Module):
+@dataclass(eq=False, repr=False)
+class Hardtanh(_Activation):
     """Return x limited to [min_val, max_val].
 
     Args:
@@ -284,21 +250,13 @@ class Hardtanh(Module):
     [-1.0, 0.5]
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        super().__init__()
-        self.min_val = min_val
-        self.max_val = max_val
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardtanh(x, self.min_val, self.max_val)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"min_val={self.min_val}, max_val={self.max_val}"
+    _function = staticmethod(functional.hardtanh)
+    min_val: float = -1.0
+    max_val: float = 1.0
 
 
-class Softplus(Module):
+@dataclass(eq=False, repr=False)
+class Softplus(_Activation):
     """Return log(1 + exp(beta * x)) / beta.
 
     Args:
@@ -310,21 +268,13 @@ class Softplus(Module):
     [1000.0]
     """
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softplus(x, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"beta={self.beta}, threshold={self.threshold}"
+    _function = staticmethod(functional.softplus)
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
-class Softmax(Module):
+@dataclass(eq=False, repr=False)
+class Softmax(_Activation):
     """Return exp(x) / sum(exp(x)) along one axis.
 
     Args:
@@ -335,20 +285,12 @@ class Softmax(Module):
     [0.5, 0.5]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"dim={self.dim}"
+    _function = staticmethod(functional.softmax)
+    dim: int = -1
 
 
-class LogSoftmax(Module):
+@dataclass(eq=False, repr=False)
+class LogSoftmax(_Activation):
     """Return x - log(sum(exp(x))) along one axis.
 
     Args:
@@ -359,17 +301,8 @@ class LogSoftmax(Module):
     [-1000.0, 0.0]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.log_softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"dim={self.dim}"
+    _function = staticmethod(functional.log_softmax)
+    dim: int = -1
 
 
 class PReLU(Module):
