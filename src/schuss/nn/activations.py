@@ -320,6 +320,7 @@ class PReLU(Module):
     [-0.25, 2.0]
     """
 
+    _shown = "num_parameters={0.num_parameters}"
     weight: Parameter
 
     def __init__(
@@ -338,7 +339,3 @@ class PReLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation of x, of the same shape."""
         return functional.prelu(x, self.weight)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"num_parameters={self.num_parameters}"

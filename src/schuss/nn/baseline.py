@@ -39,6 +39,8 @@ class LinearBaseline(Module):
     [[0.0]]
     """
 
+    _shown = "{0.features}"
+
     def __init__(self, features: int, *, dtype: npt.DTypeLike | None = None) -> None:
         super().__init__()
         self.features = features
@@ -87,10 +89,6 @@ class LinearBaseline(Module):
         self.low.assign(low.astype(dtype))
         self.high.assign(high.astype(dtype))
         self.remainder.assign(np.array(max(math.sqrt(error), 1e-3), dtype))
-
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.features}"
 
 
 def _unclip(x: Tensor) -> Tensor:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import summary
+from schuss.nn.state import IncompatibleKeys, load_state, nearest
 
 if TYPE_CHECKING:
     from schuss.core import TensorLike
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Module", "Parameter"]
 
 M = TypeVar("M", bound="Module")
+T = TypeVar("T")
 
 
 class Parameter(Tensor):
@@ -36,13 +37,6 @@ class Parameter(Tensor):
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
-
-
-class IncompatibleKeys(NamedTuple):
-    """The names that `load_state_dict(..., strict=False)` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module:
@@ -71,6 +65,8 @@ class Module:
     unit_axes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
     # Whether evaluation goes by its inputs' values, which native code cannot.
     evaluates_by_values: bool = False
+    # What `repr` shows between the parentheses: a format whose {0} is the module.
+    _shown: ClassVar[str] = ""
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
     _output_shape: tuple[int, ...] | None = None
 
@@ -258,13 +254,7 @@ class Module:
         Raises:
             AttributeError: if there is none; the message names the nearest.
         """
-        found = dict(self.named_modules(remove_duplicate=False))
-        if target not in found:
-            raise AttributeError(
-                f"{type(self).__name__}: expected the name of a part, got {target!r}"
-                f"{_nearest(target, list(found))}."
-            )
-        return found[target]
+        return self._named("part", target, self.named_modules(remove_duplicate=False))
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter with this dotted name.
@@ -272,11 +262,14 @@ class Module:
         Raises:
             AttributeError: if there is none; the message names the nearest.
         """
-        found = dict(self.named_parameters(remove_duplicate=False))
+        return self._named("parameter", target, self.named_parameters(remove_duplicate=False))
+
+    def _named(self, what: str, target: str, pairs: Iterable[tuple[str, T]]) -> T:
+        found = dict(pairs)
         if target not in found:
             raise AttributeError(
-                f"{type(self).__name__}: expected the name of a parameter, got {target!r}"
-                f"{_nearest(target, list(found))}."
+                f"{type(self).__name__}: expected the name of a {what}, got {target!r}"
+                f"{nearest(target, found)}."
             )
         return found[target]
 
@@ -335,42 +328,7 @@ class Module:
                 "give what state_dict() or load_safetensors() returned."
             )
         own = dict(self._named_state())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        problems = []
-        if strict:
-            problems += [
-                f"  missing: {name} {own[name].shape}{_nearest(name, unexpected)}"
-                for name in missing
-            ]
-            problems += [
-                f"  unexpected: {name} {np.shape(state_dict[name])}{_nearest(name, missing)}"
-                for name in unexpected
-            ]
-        new = {}
-        for name in own:
-            if name not in state_dict:
-                continue
-            value = state_dict[name]
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            if array.shape != own[name].shape:
-                problems.append(f"  shape of {name}: expected {own[name].shape}, got {array.shape}")
-            elif array.dtype.kind not in "fiub":
-                problems.append(f"  dtype of {name}: expected numbers, got {array.dtype}")
-            else:
-                new[name] = array
-        if problems:
-            raise ValueError(
-                f"{type(self).__name__}: expected the state of the same network, got one that "
-                f"differs in {len(problems)} place{'s' if len(problems) > 1 else ''}; build the "
-                "network as it was saved"
-                + (", or pass strict=False to skip names" if strict else "")
-                + ".\n"
-                + "\n".join(problems)
-            )
-        for name, array in new.items():
-            own[name].assign(np.array(array, own[name].dtype))
-        return IncompatibleKeys(missing, unexpected)
+        return load_state(type(self).__name__, own, state_dict, strict=strict)
 
     # Changing all of it.
 
@@ -443,7 +401,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """Return what `repr` shows between the parentheses."""
-        return ""
+        return self._shown.format(self)
 
     def __repr__(self) -> str:
         return summary.tree(self)
@@ -451,8 +409,3 @@ class Module:
     if TYPE_CHECKING:
         # What a subclass sets: parameters, modules, or anything else.
         def __getattr__(self, name: str) -> Any: ...
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    close = get_close_matches(name, [n for n in names if n], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

@@ -45,6 +45,7 @@ class LayerNorm(Module):
     [[-1.0, 1.0]]
     """
 
+    _shown = "{0.normalized_shape}, eps={0.eps}, elementwise_affine={0.elementwise_affine}"
     weight: Parameter | None
     bias: Parameter | None
 
@@ -77,12 +78,6 @@ class LayerNorm(Module):
         """Return x of shape (..., *normalized_shape) normalised."""
         return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
-
 
 class RMSNorm(Module):
     """Scale each row to root mean square 1: y = x / sqrt(mean(x^2) + eps) * weight.
@@ -103,6 +98,7 @@ class RMSNorm(Module):
     [[1.0, 1.0]]
     """
 
+    _shown = "{0.normalized_shape}, eps={0.eps}, elementwise_affine={0.elementwise_affine}"
     weight: Parameter | None
 
     def __init__(
@@ -130,12 +126,6 @@ class RMSNorm(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) scaled."""
         return functional.rms_norm(x, self.normalized_shape, self.weight, self.eps)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
 
 
 class BatchNorm1d(Module):

@@ -49,6 +49,8 @@ class FeatureScale(Module):
     [[3.0, 4.0]]
     """
 
+    _shown = "{0.features}"
+
     def __init__(
         self, features: int, *, members: int | None = None, dtype: npt.DTypeLike | None = None
     ) -> None:
@@ -59,10 +61,6 @@ class FeatureScale(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return x of shape (..., batch, features) with each column times its factor."""
         return x * self.scale
-
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.features}"
 
 
 class PeriodicEmbedding(Module):
@@ -86,6 +84,8 @@ class PeriodicEmbedding(Module):
     >>> PeriodicEmbedding(3)(tensor([[0.0, 1.0, 2.0]])).shape
     (1, 12)
     """
+
+    _shown = "{0.features}, waves={0.waves}, size={0.size}"
 
     def __init__(
         self,
@@ -120,10 +120,6 @@ class PeriodicEmbedding(Module):
         axes = (*range(len(lead)), -2 + learned.ndim, -3 + learned.ndim, -1 + learned.ndim)
         flat = F.reshape(F.permute_dims(learned, axes), (*lead, batch, features * size))
         return F.concat([flat, F.broadcast_to(x, (*lead, *x.shape[-2:]))], axis=-1)
-
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.features}, waves={self.waves}, size={self.size}"
 
 
 class CategoryEmbedding(Module):
@@ -196,6 +192,7 @@ class NTKLinear(Module):
     (1, 3)
     """
 
+    _shown = "{0.in_features}, {0.out_features}"
     unit_axes = MappingProxyType({"weight": (-1,)})
 
     def __init__(
@@ -242,10 +239,6 @@ class NTKLinear(Module):
         bias = -(at * shares).sum(axis=-2).astype(weight.dtype)
         self.bias.assign(bias.reshape(self.bias.shape))
 
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.in_features}, {self.out_features}"
-
 
 class ParametricActivation(Module):
     r"""SELU or Mish with a learned strength for each neuron.
@@ -266,6 +259,8 @@ class ParametricActivation(Module):
     >>> ParametricActivation(1, "selu")(tensor([[0.0]])).tolist()
     [[0.0]]
     """
+
+    _shown = "{0.features}, {0.activation}"
 
     def __init__(
         self,
@@ -289,10 +284,6 @@ class ParametricActivation(Module):
         """Return the activations of x, (..., batch, features)."""
         bend = _selu_bend(x) if self.activation == "selu" else _mish_bend(x)
         return x + self.strength * bend
-
-    def extra_repr(self) -> str:
-        """Describe the layer inside a network's repr."""
-        return f"{self.features}, {self.activation}"
 
 
 SELU_SCALE = 1.0507009873554805
