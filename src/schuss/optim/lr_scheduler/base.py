@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from schuss.optim.optimizer import Group, Optimizer
+from schuss.optim.optimizer import Optimizer
+from schuss.optim.param_groups import Group
 
 __all__ = ["LRScheduler", "Scheduler"]
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from schuss.optim import schedules
 from schuss.optim.lr_scheduler.base import LRScheduler
-from schuss.optim.optimizer import Group, Optimizer
+from schuss.optim.optimizer import Optimizer
+from schuss.optim.param_groups import Group
 
 __all__ = ["OneCycleLR"]
 
