@@ -1,4 +1,7 @@
-"""Tables from what is in memory or in Arrow's formats: frames, arrays, Parquet, Feather."""
+"""Tables from what is in memory or in Arrow's formats: frames, arrays, Parquet, Feather.
+
+In each function `source` is what messages call the data.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,7 @@ def _text_column(values: list[Any]) -> Array:
 def from_pandas(frame: Any, source: str = "the data frame") -> Table:
     """Make a table from a pandas DataFrame; categories stay categories, NA is missing.
 
-    Args:
-        frame: The frame; its index is left out.
-        source: What messages call it.
-
-    Returns:
-        The table.
+    Its index is left out.
 
     Raises:
         DataError: If a column name is there twice.
@@ -69,15 +67,7 @@ def from_pandas(frame: Any, source: str = "the data frame") -> Table:
 
 
 def from_polars(frame: Any, source: str = "the data frame") -> Table:
-    """Make a table from a polars DataFrame; Categorical and Enum stay categories.
-
-    Args:
-        frame: The frame.
-        source: What messages call it.
-
-    Returns:
-        The table.
-    """
+    """Make a table from a polars DataFrame; Categorical and Enum stay categories."""
     columns: dict[str, Any] = {}
     declared: dict[str, str] = {}
     names, notes = check_names(list(frame.columns), source, None)
@@ -97,15 +87,7 @@ def from_polars(frame: Any, source: str = "the data frame") -> Table:
 
 
 def from_arrow(data: Any, source: str) -> Table:
-    """Make a table from a pyarrow Table or RecordBatch.
-
-    Args:
-        data: The table or batch.
-        source: What messages call it.
-
-    Returns:
-        The table. Nested values become JSON text.
-    """
+    """Make a table from a pyarrow Table or RecordBatch; nested values become JSON text."""
     names, notes = check_names(list(data.schema.names), source, None)
     columns: dict[str, Any] = {}
     declared: dict[str, str] = {}
@@ -233,13 +215,6 @@ def from_arrays(features: Any, names: list[str] | None = None, source: str = "th
 
 def from_mapping(data: Mapping[str, Any], source: str = "the table") -> Table:
     """Make a table from columns by name; single values make a table of one row.
-
-    Args:
-        data: Column names and values, each of shape (rows,).
-        source: What messages call it.
-
-    Returns:
-        The table.
 
     Raises:
         DataError: If a column is not one-dimensional, or the lengths differ.

@@ -30,7 +30,7 @@ __all__ = ["PreparedTable", "Share", "prepare_table"]
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass
+@dataclass(repr=False)
 class Share:
     """Some of the rows, ready for a network.
 
@@ -54,8 +54,12 @@ class Share:
         """Return the number of rows."""
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        numbers, categories = self.numeric.shape[1], self.categories.shape[1]
+        return f"Share({len(self):,} rows, {numbers} numbers, {categories} categories)"
 
-@dataclass
+
+@dataclass(repr=False)
 class PreparedTable:
     """A table made ready: its shares, what was learned to make them, and what to tell the user.
 
@@ -76,6 +80,11 @@ class PreparedTable:
     target: TargetEncoder
     kinds: dict[str, ColumnKind]
     notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        shares = {"train": self.train, "validation": self.validation, "test": self.test}
+        rows = ", ".join(f"{name} {len(s):,}" for name, s in shares.items() if s is not None)
+        return f"PreparedTable({self.target!r}, rows: {rows}; {self.preprocessor!r})"
 
 
 def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.saved import FORMAT_VERSION, reading
 from schuss.data.scaling import Levels, Scaled, one_hot, repeats, robust_scale, scaled_column
 from schuss.data.table import Table, did_you_mean
 from schuss.data.timestamps import stamp_features
-from schuss.errors import DataError, FileFormatError
+from schuss.errors import DataError
 
 __all__ = ["TablePreprocessor"]
 
-FORMAT_VERSION = 1
 Floats = npt.NDArray[np.float64]
 
 #: Categories of up to this size (with one place for a missing value) are one-hot.
@@ -358,16 +358,8 @@ class TablePreprocessor:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
-        plan = self._plan
-        return {
-            "format": FORMAT_VERSION,
-            "kinds": [kind.to_config() for kind in plan.kinds.values()],
-            "continuous": [asdict(s) for s in plan.continuous],
-            "plain": [asdict(s) for s in plan.plain],
-            "categories": [asdict(c) for c in plan.categories],
-            "indicators": list(plan.indicators),
-            "notes": dict(plan.notes),
-        }
+        plan = asdict(self._plan)
+        return {"format": FORMAT_VERSION, **plan, "kinds": list(plan["kinds"].values())}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TablePreprocessor:
@@ -376,14 +368,8 @@ class TablePreprocessor:
         Raises:
             FileFormatError: If the format is newer than this version of Schuss, or damaged.
         """
-        version = config.get("format")
-        if not isinstance(version, int) or version > FORMAT_VERSION:
-            raise FileFormatError(
-                f"TablePreprocessor: expected format {FORMAT_VERSION} or older, got {version!r}; "
-                "update Schuss, or train again."
-            )
         made = cls()
-        try:
+        with reading(cls.__name__, config):
             kinds = [ColumnKind.from_config(kind) for kind in config["kinds"]]
             made._plan = _Plan(
                 kinds={kind.name: kind for kind in kinds},
@@ -393,9 +379,11 @@ class TablePreprocessor:
                 indicators=list(config["indicators"]),
                 notes=dict(config["notes"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise FileFormatError(
-                f"TablePreprocessor: expected a saved description, got a damaged one ({error}); "
-                "train again."
-            ) from None
         return made
+
+    def __repr__(self) -> str:
+        used = sum(kind.used for kind in self.kinds.values())
+        return (
+            f"TablePreprocessor({used} of {len(self.kinds)} columns: {self.n_numeric} numbers, "
+            f"{len(self.category_sizes)} categories to embed)"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, labels_of
 from schuss.data.parsing import NumberFormat
+from schuss.data.saved import FORMAT_VERSION, reading
 from schuss.data.table import Table, did_you_mean, shown
 from schuss.data.target_values import (
     Label,
@@ -22,11 +24,10 @@ from schuss.data.target_values import (
     refuse_counter,
     refuse_infinite,
 )
-from schuss.errors import DataError, FileFormatError, UsageError
+from schuss.errors import DataError, UsageError
 
 __all__ = ["TargetEncoder", "Task"]
 
-FORMAT_VERSION = 1
 Task = Literal["classification", "regression"]
 Array = npt.NDArray[Any]
 
@@ -35,6 +36,7 @@ _MOST_NUMBER_CLASSES = 10
 _MOST_CLASSES_OF_FEW_ROWS = 20
 
 
+@dataclass(eq=False, repr=False)
 class TargetEncoder:
     """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
 
@@ -50,29 +52,20 @@ class TargetEncoder:
     ('classification', ['a', 'b'], [1, 0, 1, -1])
     """
 
-    def __init__(
-        self,
-        name: str,
-        task: Task,
-        *,
-        classes: list[Label] | None = None,
-        reason: str = "",
-        notes: list[str] | None = None,
-        style: NumberFormat = "plain",
-        mean: float = 0.0,
-        std: float = 1.0,
-        whole: bool = False,
-    ) -> None:
-        """Hold what is known of the target; use `infer` to find it out."""
-        self.name = name
-        self.task: Task = task
-        self.classes: list[Label] = list(classes or [])
-        self.reason = reason
-        self.notes = list(notes or [])
-        self.style: NumberFormat = style
-        self.mean = mean
-        self.std = std
-        self.whole = whole
+    name: str
+    task: Task
+    _: KW_ONLY
+    classes: list[Label] = field(default_factory=list)
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+    style: NumberFormat = "plain"
+    mean: float = 0.0
+    std: float = 1.0
+    whole: bool = False
+
+    def __repr__(self) -> str:
+        what = f"{self.n_classes:,} classes" if self.task == "classification" else "a quantity"
+        return f"TargetEncoder({self.name!r}: {what})"
 
     @property
     def n_classes(self) -> int:
@@ -346,18 +339,7 @@ class TargetEncoder:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
-        return {
-            "format": FORMAT_VERSION,
-            "name": self.name,
-            "task": self.task,
-            "classes": list(self.classes),
-            "reason": self.reason,
-            "notes": list(self.notes),
-            "style": self.style,
-            "mean": self.mean,
-            "std": self.std,
-            "whole": self.whole,
-        }
+        return {"format": FORMAT_VERSION, **asdict(self)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TargetEncoder:
@@ -366,20 +348,8 @@ class TargetEncoder:
         Raises:
             FileFormatError: If the format is newer than this version of Schuss, or damaged.
         """
-        fields = dict(config)
-        version = fields.pop("format", None)
-        if not isinstance(version, int) or version > FORMAT_VERSION:
-            raise FileFormatError(
-                f"TargetEncoder: expected format {FORMAT_VERSION} or older, got {version!r}; "
-                "update Schuss, or train again."
-            )
-        try:
-            return cls(fields.pop("name"), fields.pop("task"), **fields)
-        except (KeyError, TypeError) as error:
-            raise FileFormatError(
-                f"TargetEncoder: expected a saved description, got a damaged one ({error}); "
-                "train again."
-            ) from None
+        with reading(cls.__name__, config):
+            return cls(**{name: value for name, value in config.items() if name != "format"})
 
 
 def _power_of_two(size: float) -> float:

@@ -90,17 +90,11 @@ class Module:
     # What it holds.
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__.get(name)
-        if isinstance(held, Parameter) and not (value is None or isinstance(value, Parameter)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Parameter or None for {name!r}, got "
-                f"{type(value).__name__}; change its values with .{name}.assign(value)."
-            )
-        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
-                f"{type(value).__name__}."
-            )
+        if isinstance(self.__dict__.get(name), Parameter):
+            remedy = f"; change its values with .{name}.assign(value)"
+            _require(Parameter, value, type(self).__name__, f" for {name!r}", remedy)
+        if name in self._buffers:
+            _require(Tensor, value, type(self).__name__, f" for buffer {name!r}")
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -111,10 +105,7 @@ class Module:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set a parameter by name; None says that there is none (a layer without bias)."""
         self._refuse_name(name)
-        if not (param is None or isinstance(param, Parameter)):
-            raise TypeError(
-                f"register_parameter: expected a Parameter or None, got {type(param).__name__}."
-            )
+        _require(Parameter, param, "register_parameter")
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -137,21 +128,15 @@ class Module:
         """
         if name not in self._buffers:
             self._refuse_name(name)
-        if not (tensor is None or isinstance(tensor, Tensor)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
-                f"{type(tensor).__name__}; use schuss.tensor(...)."
-            )
+        remedy = "; use schuss.tensor(...)"
+        _require(Tensor, tensor, type(self).__name__, f" for buffer {name!r}", remedy)
         self.__dict__["_buffers"] = {**self._buffers, name: persistent}
         self.__dict__[name] = tensor
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Set a submodule by name."""
         self._refuse_name(name)
-        if not (module is None or isinstance(module, Module)):
-            raise TypeError(
-                f"register_module: expected a Module or None, got {type(module).__name__}."
-            )
+        _require(Module, module, "register_module")
         setattr(self, name, module)
 
     add_module = register_module
@@ -409,3 +394,11 @@ class Module:
     if TYPE_CHECKING:
         # What a subclass sets: parameters, modules, or anything else.
         def __getattr__(self, name: str) -> Any: ...
+
+
+def _require(kind: type, value: object, owner: str, place: str = "", remedy: str = "") -> None:
+    if not (value is None or isinstance(value, kind)):
+        raise TypeError(
+            f"{owner}: expected a {kind.__name__} or None{place}, got "
+            f"{type(value).__name__}{remedy}."
+        )

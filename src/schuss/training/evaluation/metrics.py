@@ -1,4 +1,7 @@
-"""How good predictions are: one number each, equal to scikit-learn's definitions."""
+"""Metrics: how good predictions are, one number each, equal to scikit-learn's definitions.
+
+All take (y, predicted, weight): those of classes as `accuracy` does, those of values as `rmse`.
+"""
 
 from __future__ import annotations
 
@@ -85,11 +88,6 @@ def accuracy(y: Array, probabilities: Array, weight: Weight = None) -> float | N
 def balanced_accuracy(y: Array, probabilities: Array, weight: Weight = None) -> float | None:
     """Return the mean over the classes met of the share of their rows that is right.
 
-    Args:
-        y: classes, int64 of shape (rows,), each in [0, classes).
-        probabilities: of shape (rows, classes).
-        weight: of shape (rows,), or None where all rows count the same.
-
     >>> balanced_accuracy(np.array([0, 0, 0, 1]), np.array([[1.0, 0.0]] * 4))
     0.5
     """
@@ -106,11 +104,6 @@ def log_loss(y: Array, probabilities: Array, weight: Weight = None) -> float | N
     """Return the mean of -log(probability of the true class).
 
     Probabilities are divided by their sum and kept from 0 by their dtype's smallest step.
-
-    Args:
-        y: classes, int64 of shape (rows,), each in [0, classes).
-        probabilities: of shape (rows, classes).
-        weight: of shape (rows,), or None where all rows count the same.
 
     >>> round(log_loss(np.array([0]), np.array([[0.5, 0.5]])), 4)
     0.6931
@@ -140,11 +133,6 @@ def _binary_auc(positive: Array, score: Array, weights: Array) -> float | None:
 
 def auc(y: Array, probabilities: Array, weight: Weight = None) -> float | None:
     """Return the area under the ROC curve; for many classes the mean of one against the rest.
-
-    Args:
-        y: classes, int64 of shape (rows,), each in [0, classes).
-        probabilities: of shape (rows, classes).
-        weight: of shape (rows,), or None where all rows count the same.
 
     Returns:
         From 0 to 1; None where a class has no rows, or all of them, so that it is undefined.
@@ -185,11 +173,6 @@ def rmse(y: Array, predicted: Array, weight: Weight = None) -> float | None:
 def mae(y: Array, predicted: Array, weight: Weight = None) -> float | None:
     """Return the mean absolute error, in the target's unit.
 
-    Args:
-        y: values of shape (rows,).
-        predicted: of the same shape.
-        weight: of shape (rows,), or None where all rows count the same.
-
     >>> mae(np.array([0.0, 0.0]), np.array([1.0, -3.0]))
     2.0
     """
@@ -199,11 +182,6 @@ def mae(y: Array, predicted: Array, weight: Weight = None) -> float | None:
 
 def r2(y: Array, predicted: Array, weight: Weight = None) -> float | None:
     """Return the share of the variance that is explained, 1 - sum(error^2) / sum((y - mean)^2).
-
-    Args:
-        y: values of shape (rows,).
-        predicted: of the same shape.
-        weight: of shape (rows,), or None where all rows count the same.
 
     Returns:
         At most 1; None where y does not vary.

@@ -24,23 +24,9 @@ def seed_for(seed: int, purpose: str) -> int:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What a training does, decided before it starts.
+    """What a training does, as `Trainer` takes it; see there.
 
-    Args:
-        epochs: passes over the training rows, at most.
-        batch_size: rows in a step.
-        drop_last: whether a last, smaller batch of an epoch is left out.
-        seed: decides the validation share, the order of the rows and the dropout.
-        metrics: functions by name, measured on the validation rows.
-        monitor: figure on the validation rows that chooses the best epoch.
-        mode: "min" or "max" of it; None where its name says so.
-        ties: which of equal epochs is best: "first", "last", or the one that another figure on the
-            validation rows prefers.
-        patience: epochs without a better one after which training stops, or None.
-        average_epochs: length of the average of the weights that is validated and kept, or None.
-        checkpoint_seconds: least time between checkpoints.
-        eager: whether steps run one by one with NumPy, and not as a native program; None until
-            that is decided by the number of rows.
+    `eager` is None until the number of rows decides it.
     """
 
     epochs: int
