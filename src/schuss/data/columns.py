@@ -1,4 +1,7 @@
-"""What a column is, and reading its values accordingly."""
+"""What a column is (its kind), and reading its values accordingly.
+
+The functions take a table and the column's kind as it was when the network learned from it.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +82,7 @@ def _refuse(table: Table, name: str, row: int, what: str) -> DataError:
 
 
 def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
-    """Read a numeric column.
-
-    Args:
-        table: The table.
-        kind: The column's kind, as it was when the network learned from it.
-
-    Returns:
-        float64 values of shape (rows,), NaN where missing.
+    """Read a numeric column as float64 of shape (rows,), NaN where missing.
 
     Raises:
         DataError: If a value is infinite or not a number; the message names row and column.
@@ -114,14 +110,7 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
 
 
 def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
-    """Read a column of dates.
-
-    Args:
-        table: The table.
-        kind: The column's kind, as it was when the network learned from it.
-
-    Returns:
-        datetime64 values in microseconds of shape (rows,), NaT where missing.
+    """Read a column of dates as datetime64[us] of shape (rows,), NaT where missing.
 
     Raises:
         DataError: If a value is not a date; the message names row and column.
@@ -151,10 +140,6 @@ def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
 def check_values(table: Table, kinds: Mapping[str, ColumnKind]) -> None:
     """Check every value of the columns that are learned from, before any row is held out.
 
-    Args:
-        table: The table.
-        kinds: What its columns are.
-
     Raises:
         DataError: If a value is infinite or unreadable; the message names the first.
     """
@@ -174,10 +159,6 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
 
     The same value has the same label whether it came from text, whole or floating numbers:
     `1`, `1.0` and `"1"` are all `"1"`.
-
-    Args:
-        table: The table.
-        kind: The column's kind.
 
     Returns:
         The distinct labels in some order (a table of taken rows may list some that its rows

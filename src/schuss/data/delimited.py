@@ -250,11 +250,7 @@ def _after_lines(text: str, count: int) -> str:
 
 
 def iter_delimited(path: Path, *, delimiter: str | None = None) -> Iterator[Table]:
-    """Read a delimited file block by block.
-
-    Args:
-        path: The file, plain or gzip.
-        delimiter: What separates the fields; None finds it.
+    """Read a delimited file, plain or gzip, block by block; delimiter None finds it.
 
     Yields:
         Tables of some rows each, in order, all with the same columns of text, unchanged.

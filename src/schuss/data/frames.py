@@ -122,14 +122,7 @@ def _copy(column: Any) -> dict[str, bool]:
 
 
 def iter_arrow_file(path: Path, *, rows: int) -> Iterator[Table]:
-    """Read a Parquet or Feather file block by block.
-
-    Args:
-        path: The file.
-        rows: Most rows of a block.
-
-    Yields:
-        Tables in order.
+    """Read a Parquet or Feather file in blocks of at most `rows` rows, in order.
 
     Raises:
         DataError: If the file is damaged, holds no rows, or pyarrow is not installed.
@@ -183,9 +176,6 @@ def from_arrays(features: Any, names: list[str] | None = None, source: str = "th
             shape (rows,) keeps its fields' names.
         names: Names of the columns.
         source: What messages call it.
-
-    Returns:
-        The table.
 
     Raises:
         DataError: If the array has more than two dimensions.

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from schuss.data.columns import ColumnKind, Kind, labels_of
 from schuss.data.parsing import (
-    MISSING_MARKS,
     TEXT,
     NumberFormat,
+    is_missing,
     number_format,
     truth_pair,
     truth_value,
@@ -60,51 +60,71 @@ def _missing_note(missing: int, rows: int) -> str:
     return f", {missing:,} of {rows:,} missing" if missing else ""
 
 
-def _numeric(table: Table, name: str, values: npt.NDArray[np.float64], **extra: Any) -> ColumnKind:
-    """Describe a column of numbers: constant, yes or no, an identifier, or a quantity."""
+def _left_out(name: str, kind: Kind, reason: str) -> ColumnKind:
+    return ColumnKind(name, kind, f"{reason}, left out", False)
+
+
+def _empty(name: str) -> ColumnKind:
+    return _left_out(name, "empty", "no values at all")
+
+
+def _numeric(
+    name: str,
+    values: npt.NDArray[np.float64],
+    others: int = 0,
+    note: str = "",
+    style: NumberFormat = "plain",
+) -> ColumnKind:
+    """Describe a column of numbers: constant, yes or no, an identifier, or a quantity.
+
+    Args:
+        name: The column's name.
+        values: Its numbers, NaN where missing.
+        others: How many values are no numbers, and count as missing.
+        note: What to say of these, and of the format.
+        style: How commas are read.
+    """
     present = values[~np.isnan(values)]
-    note = extra.pop("note", "")
-    missing = len(values) - len(present) - extra.pop("others", 0)
+    missing = len(values) - len(present) - others
     if not len(present):
-        return ColumnKind(name, "empty", "no values at all, left out", False)
+        return _empty(name)
     low, high = float(present.min()), float(present.max())
     if low == high and not missing:
-        return ColumnKind(
-            name, "constant", f"the same value in every row ({low:g}), left out", False
-        )
-    if low == 0.0 and high == 1.0 and bool(np.all((present == 0.0) | (present == 1.0))):
-        reason = "0 or 1" + _missing_note(missing, len(values)) + note
-        return ColumnKind(name, "boolean", reason, True, **extra)
+        return _left_out(name, "constant", f"the same value in every row ({low:g})")
+    kind: Kind = "numeric"
     whole = bool(np.all(np.isfinite(present))) and bool(np.all(present == np.floor(present)))
     distinct = len(np.unique(present)) if whole else 0
-    if whole and not missing and len(values) > 2 and distinct == len(values):
+    if low == 0.0 and high == 1.0 and bool(np.all((present == 0.0) | (present == 1.0))):
+        kind, reason = "boolean", "0 or 1"
+    elif whole:
         named = _ID_NAME.search(name) or _ID_NAME.search(name.lower())
-        if named:
-            reason = f"a different whole number in each of {len(values):,} rows, left out"
-            return ColumnKind(name, "identifier", reason, False)
-    reason = "whole numbers" if whole else "numbers"
-    if whole:
-        reason += f", {distinct:,} different"
+        if named and not missing and distinct == len(values) > 2:
+            return _left_out(
+                name, "identifier", f"a different whole number in each of {len(values):,} rows"
+            )
+        reason = f"whole numbers, {distinct:,} different"
+    else:
+        reason = "numbers"
     reason += _missing_note(missing, len(values)) + note
-    return ColumnKind(name, "numeric", reason, True, **extra)
+    return ColumnKind(name, kind, reason, True, number_format=style, tolerant=others > 0)
 
 
-def _stamps(table: Table, name: str, stamps: Array, **extra: Any) -> ColumnKind:
+def _stamps(
+    name: str, stamps: Array, others: int = 0, note: str = "", form: TimeFormat = "year first"
+) -> ColumnKind:
+    """Describe a column of moments, NaT where missing; the other arguments are `_numeric`'s."""
     gone = np.isnat(stamps)
-    note = extra.pop("note", "")
-    missing = int(gone.sum()) - extra.pop("others", 0)
     present = stamps[~gone]
     if not len(present):
-        return ColumnKind(name, "empty", "no values at all, left out", False)
+        return _empty(name)
     first, last = present.min(), present.max()
     if first == last and not gone.any():
-        return ColumnKind(name, "constant", "the same moment in every row, left out", False)
-    span = f"from {str(first)[:10]} to {str(last)[:10]}"
-    if extra.get("time_format") == "clock":
-        span = "times of day"
-    reason = f"dates {span}" if span.startswith("from") else span
-    reason += _missing_note(missing, len(stamps)) + note
-    return ColumnKind(name, "timestamp", reason, True, **extra)
+        return _left_out(name, "constant", "the same moment in every row")
+    reason = f"dates from {str(first)[:10]} to {str(last)[:10]}"
+    if form == "clock":
+        reason = "times of day"
+    reason += _missing_note(int(gone.sum()) - others, len(stamps)) + note
+    return ColumnKind(name, "timestamp", reason, True, time_format=form, tolerant=others > 0)
 
 
 def _words(
@@ -114,9 +134,7 @@ def _words(
     present = int(counts.sum())
     k = len(distinct)
     if k == 1 and present == rows:
-        return ColumnKind(
-            name, "constant", f"the same value in every row ({shown(distinct[0])}), left out", False
-        )
+        return _left_out(name, "constant", f"the same value in every row ({shown(distinct[0])})")
     missing = _missing_note(rows - present, rows)
     mean_length = float(np.dot(counts, [len(v) for v in distinct])) / present
     if (2 * k > present and k > _ALWAYS_CATEGORY) or (
@@ -138,19 +156,18 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
         whole = values[~np.isnan(values)]
         codes = bool(np.all(whole == np.floor(whole))) and _has_leading_zeros(text)
         if not codes:
-            return _numeric(table, name, values)
+            return _numeric(name, values)
     distinct, codes_of = table.factors(name)
     counts = np.bincount(codes_of, minlength=len(distinct))
     merged: dict[str, int] = {}
     for value, count in zip(distinct, counts.tolist(), strict=True):
-        value = value.strip()
-        if value.lower() not in MISSING_MARKS:
-            merged[value] = merged.get(value, 0) + count
+        if not is_missing(value):
+            merged[value.strip()] = merged.get(value.strip(), 0) + count
     words = list(merged)
     tally = np.array(list(merged.values()), dtype=np.int64)
     present = int(tally.sum())
     if not present:
-        return ColumnKind(name, "empty", "no values at all, left out", False)
+        return _empty(name)
     missing = table.rows - present
     if truth_pair(words):
         reason = " or ".join(sorted(words, key=lambda w: bool(truth_value(w)), reverse=True))
@@ -163,15 +180,7 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
             note = commas.get(style, "")
             if bad.any():
                 note += _other(table, bad, text, "number")
-            return _numeric(
-                table,
-                name,
-                values,
-                note=note,
-                others=int(bad.sum()),
-                number_format=style,
-                tolerant=bool(bad.any()),
-            )
+            return _numeric(name, values, int(bad.sum()), note, style)
     form, unclear = time_format(words)
     if form is not None:
         stamps, bad = table.stamps(name, form)
@@ -179,15 +188,7 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
             note = f", read as {form}" if unclear else ""
             if bad.any():
                 note += _other(table, bad, text, "date")
-            return _stamps(
-                table,
-                name,
-                stamps,
-                note=note,
-                others=int(bad.sum()),
-                time_format=form,
-                tolerant=bool(bad.any()),
-            )
+            return _stamps(name, stamps, int(bad.sum()), note, form)
     return _words(name, words, tally, table.rows)
 
 
@@ -204,7 +205,7 @@ def _infer(table: Table, name: str) -> ColumnKind:
         distinct, codes = labels_of(table, ColumnKind(name, "category", "", True))
         counts = np.bincount(codes[codes >= 0], minlength=len(distinct)).astype(np.int64)
         if not len(distinct):
-            return ColumnKind(name, "empty", "no values at all, left out", False)
+            return _empty(name)
         kind = _words(name, distinct, counts, table.rows)
         if kind.kind == "category":
             return ColumnKind(name, "category", f"declared as such, {kind.reason}", True)
@@ -212,13 +213,12 @@ def _infer(table: Table, name: str) -> ColumnKind:
     if values.dtype == TEXT:
         return _infer_text(table, name)
     if values.dtype.kind == "M":
-        return _stamps(table, name, values)
+        return _stamps(name, values)
     if values.dtype.kind == "b":
         if len(values) and bool(np.all(values == values[0])):
-            reason = f"the same value in every row ({bool(values[0])}), left out"
-            return ColumnKind(name, "constant", reason, False)
+            return _left_out(name, "constant", f"the same value in every row ({bool(values[0])})")
         return ColumnKind(name, "boolean", "true or false", True)
-    return _numeric(table, name, values.astype(np.float64))
+    return _numeric(name, values.astype(np.float64))
 
 
 def _forced(table: Table, name: str, kind: str) -> ColumnKind:
@@ -236,7 +236,7 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
     if values.dtype != TEXT or kind not in ("numeric", "timestamp"):
         return ColumnKind(name, cast(Kind, kind), reason, used)
     distinct, _ = table.factors(name)
-    words = [v.strip() for v in distinct if v.strip().lower() not in MISSING_MARKS]
+    words = [v.strip() for v in distinct if not is_missing(v)]
     style: NumberFormat = "plain"
     form: TimeFormat = "year first"
     if kind == "numeric":

@@ -27,13 +27,10 @@ def table_of_records(
     """Make a table of one mapping a row; a key that a row lacks is a missing value there.
 
     Args:
-        records: The rows.
+        records: The rows; the columns have the order in which the keys appear.
         source: What messages call them.
         lines: The line of each row, or None.
         names: Column names to have first, whether a row has them or not.
-
-    Returns:
-        The table, its columns in the order in which the keys appear.
 
     >>> table_of_records([{"a": 1}, {"b": "x"}], "rows").names
     ['a', 'b']
@@ -104,11 +101,7 @@ def _block(
 
 
 def iter_json_lines(path: Path, *, rows: int = _ROWS) -> Iterator[Table]:
-    """Read a file of JSON lines block by block.
-
-    Args:
-        path: The file, plain or gzip.
-        rows: Most rows of a block.
+    """Read a file of JSON lines, plain or gzip, in blocks of at most `rows` rows.
 
     Yields:
         Tables in order, each with its rows' lines as `originals`. A column may appear in later

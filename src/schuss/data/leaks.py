@@ -1,4 +1,4 @@
-"""Columns that give the target away."""
+"""Target leaks: columns that give the target away."""
 
 from __future__ import annotations
 
@@ -21,16 +21,13 @@ _SAME = 0.999999
 def telling_columns(
     table: Table, kinds: Mapping[str, ColumnKind], y: npt.NDArray[Any], *, classes: bool
 ) -> list[str]:
-    """Find columns each of whose values goes with a single class, or that run with the target.
+    """Name columns each of whose values goes with a single class, or that run with the target.
 
     Args:
         table: The training rows.
         kinds: What the columns are.
         y: The encoded target, of shape (rows,).
         classes: Whether it is classes.
-
-    Returns:
-        The columns' names.
 
     >>> rows = Table({"alive": ["yes", "no"] * 10, "age": np.arange(20.0) % 7})
     >>> from schuss.data.inference import infer_kinds

@@ -51,13 +51,7 @@ _GROUPED_BY_SPACE = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\
 
 
 def is_missing(value: str) -> bool:
-    """Tell whether a text stands for a missing value.
-
-    Args:
-        value: The text, as it was in the file.
-
-    Returns:
-        Whether it is one of `MISSING_MARKS`, whatever its case and the spaces around it.
+    """Tell whether a text is one of `MISSING_MARKS`, whatever its case and the spaces around it.
 
     >>> is_missing(" N/A "), is_missing("0")
     (True, False)
@@ -66,13 +60,7 @@ def is_missing(value: str) -> bool:
 
 
 def factorise(text: Array) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Number the distinct values of a text column in the order in which they appear.
-
-    Args:
-        text: Text column of shape (rows,).
-
-    Returns:
-        The distinct values, and for each row the position of its value among them.
+    """Return a text column's distinct values as they appear, and each row's position among them.
 
     >>> factorise(np.array(["b", "a", "b"], dtype=TEXT))
     (['b', 'a'], array([0, 1, 0], dtype=int32))
@@ -98,7 +86,7 @@ def parse_number(value: str, style: NumberFormat = "plain") -> float | None:
         style: How commas are read.
 
     Returns:
-        The number (NaN where the value is missing), or None where the text is not a number.
+        NaN where the value is missing, None where the text is not a number.
 
     >>> parse_number("$1,200.50", "thousands"), parse_number("1,5", "decimal comma")
     (1200.5, 1.5)
@@ -157,15 +145,11 @@ def number_format(values: Sequence[str], *, decimal_comma: bool = False) -> Numb
 def parse_numbers(
     text: Array, style: NumberFormat = "plain"
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Read a column of numbers.
-
-    Args:
-        text: Text column of shape (rows,).
-        style: How commas are read.
+    """Read a text column of shape (rows,) as numbers.
 
     Returns:
-        float64 values of shape (rows,), NaN where missing or not a number; and a mask of shape
-        (rows,), true where the text is neither a number nor a missing value.
+        float64 of shape (rows,), NaN where missing or not a number; and a mask of shape (rows,),
+        true where the text is neither a number nor a missing value.
 
     >>> parse_numbers(np.array(["1", "", "x"], dtype=TEXT))
     (array([ 1., nan, nan]), array([False, False,  True]))

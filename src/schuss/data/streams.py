@@ -32,13 +32,7 @@ _BLOCK = 1 << 20
 
 
 def existing_file(path: Path) -> Path:
-    """Check that there is a file to read.
-
-    Args:
-        path: The file's path.
-
-    Returns:
-        The same path.
+    """Check that there is a file to read, and return its path.
 
     Raises:
         DataError: If it does not exist (with the nearest name in its folder), is a folder, cannot
@@ -138,11 +132,7 @@ def _wrong_byte(path: Path, encoding: str) -> str:
 def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
     """Open a text file, plain or gzip, in UTF-8 or UTF-16 with a byte order mark.
 
-    Args:
-        path: The file's path.
-
-    Yields:
-        The text, line ends unchanged. What goes wrong while reading it becomes a DataError.
+    Line ends are unchanged. What goes wrong while reading becomes a DataError.
 
     Raises:
         DataError: If the file is missing, empty, binary, damaged, or in another encoding.

@@ -179,15 +179,11 @@ def time_format(values: Sequence[str]) -> tuple[TimeFormat | None, bool]:
 def parse_stamps(
     text: Array, style: TimeFormat
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.bool_]]:
-    """Read a column of dates.
-
-    Args:
-        text: Text column of shape (rows,).
-        style: The format.
+    """Read a text column of shape (rows,) as dates.
 
     Returns:
-        datetime64 values in microseconds of shape (rows,), NaT where missing or unreadable; and a
-        mask of shape (rows,), true where the text is neither a date nor a missing value.
+        datetime64[us] of shape (rows,), NaT where missing or unreadable; and a mask of shape
+        (rows,), true where the text is neither a date nor a missing value.
 
     >>> parse_stamps(np.array(["2020-01-02", "x"], dtype=np.dtypes.StringDType()), "year first")[1]
     array([False,  True])
@@ -211,13 +207,7 @@ def parse_stamps(
 
 
 def number_time_format(values: npt.NDArray[np.float64]) -> TimeFormat:
-    """Decide how numbers are read as dates.
-
-    Args:
-        values: Numbers of shape (rows,), NaN where missing.
-
-    Returns:
-        "YYYYMMDD" where all of them look like it, else seconds or milliseconds since 1970.
+    """Return how numbers are read as dates: seconds or milliseconds since 1970, or as digits.
 
     >>> number_time_format(np.array([20200131.0])), number_time_format(np.array([1.6e9]))
     ('YYYYMMDD', 'seconds')
@@ -234,14 +224,7 @@ def number_time_format(values: npt.NDArray[np.float64]) -> TimeFormat:
 def stamps_from_numbers(
     values: npt.NDArray[np.float64], style: TimeFormat
 ) -> npt.NDArray[np.datetime64]:
-    """Read numbers as dates.
-
-    Args:
-        values: Numbers of shape (rows,), NaN where missing.
-        style: One of `NUMBER_FORMATS`.
-
-    Returns:
-        datetime64 values in microseconds of shape (rows,), NaT where missing or no date.
+    """Read numbers, NaN where missing, by one of `NUMBER_FORMATS` as datetime64[us].
 
     >>> stamps_from_numbers(np.array([86400.0]), "seconds")
     array(['1970-01-02T00:00:00.000000'], dtype='datetime64[us]')
