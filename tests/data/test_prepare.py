@@ -265,3 +265,13 @@ def test_real_tables(shared_data, name, target, task, rows):
         assert np.abs(share.numeric).max() < 3.0
         sizes = np.array(ready.preprocessor.category_sizes)
         assert (share.categories < sizes).all()
+
+
+def test_what_is_prepared_is_shown_on_a_line() -> None:
+    ready = prepare_table(read_table("iris"), "species")
+    assert repr(ready.train) == "Share(96 rows, 4 numbers, 0 categories)"
+    assert repr(ready.target) == "TargetEncoder('species': 3 classes)"
+    assert repr(ready) == (
+        "PreparedTable(TargetEncoder('species': 3 classes), rows: train 96, validation 24, test 30; "
+        "TablePreprocessor(4 of 4 columns: 4 numbers, 0 categories to embed))"
+    )

@@ -398,3 +398,10 @@ def test_few_rows_are_validated_by_the_networks_that_left_them_out(tmp_path: Pat
         _flats(), "rent", test_share=0.0, validation_share=0.2, epochs=1, out=tmp_path / "one"
     )
     assert whole.members is None
+
+
+def test_runs_and_predictions_are_shown_on_a_line(iris: Run) -> None:
+    table = read_table("iris")
+    assert repr(iris.predict_table(table)) == "Predictions(150 rows of 3 classes)"
+    assert repr(iris).startswith("Run(classification of 'species', test accuracy ")
+    assert "\n" not in repr(iris)

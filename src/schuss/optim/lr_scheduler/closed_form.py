@@ -1,4 +1,7 @@
-"""Schedulers whose learning rate is a formula of the step's number alone."""
+"""Schedulers whose learning rate is a formula of the step's number alone.
+
+The formulas are those of `schuss.optim.schedules`.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def batch_bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int,
     return bounds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Examples:
     """Inputs, targets and weights of the same rows.
 
@@ -77,6 +77,11 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str(getattr(x, "shape", "rows")) for x in self.inputs)
+        weights = "" if self.weight is None else ", weighted"
+        return f"Examples({len(self):,} rows: inputs {shapes}, targets {self.y.shape}{weights})"
 
     @classmethod
     def of(

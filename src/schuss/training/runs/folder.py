@@ -103,6 +103,9 @@ class RunFolder:
         self.config: Json = self._read_config()
         self._metrics: Any = None
 
+    def __repr__(self) -> str:
+        return f"RunFolder({str(self.path)!r}: {self.config.get('kind')})"
+
     # Making one.
 
     @classmethod

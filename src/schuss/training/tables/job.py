@@ -35,7 +35,7 @@ _MEMBERS = 5
 _MEMBER_HIDDEN = (96, 96, 96)
 
 
-@dataclass
+@dataclass(repr=False)
 class TableJob:
     """A table made ready, with the recipe to learn from it."""
 

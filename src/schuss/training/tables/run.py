@@ -38,7 +38,7 @@ Array: TypeAlias = npt.NDArray[Any]
 Figures: TypeAlias = "dict[str, float | None]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions:
     """What a run says of some rows.
 
@@ -49,6 +49,10 @@ class Predictions:
 
     labels: Array
     probabilities: Array | None
+
+    def __repr__(self) -> str:
+        classes = "" if self.probabilities is None else f" of {self.probabilities.shape[1]} classes"
+        return f"Predictions({len(self.labels):,} rows{classes})"
 
 
 class Run:
@@ -150,14 +154,11 @@ class Run:
         return dict(self.result.get("test") or {})
 
     def __repr__(self) -> str:
-        where = f", folder={str(self.folder)!r}" if self.folder else ""
-        figures = self.test or self.validation
+        share = "test" if self.test else "validation"
         name = "accuracy" if self.task == "classification" else "rmse"
-        shown = (
-            f", {'test' if self.test else 'validation'} {name} {figures[name]:.4g}"
-            if (figures.get(name) is not None)
-            else ""
-        )
+        value = (self.test or self.validation).get(name)
+        shown = "" if value is None else f", {share} {name} {value:.4g}"
+        where = f", folder={str(self.folder)!r}" if self.folder else ""
         return f"Run({self.task} of {self.target.name!r}{shown}, epochs={self.epochs}{where})"
 
     # Using it.
