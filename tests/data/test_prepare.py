@@ -272,6 +272,7 @@ def test_what_is_prepared_is_shown_on_a_line() -> None:
     assert repr(ready.train) == "Share(96 rows, 4 numbers, 0 categories)"
     assert repr(ready.target) == "TargetEncoder('species': 3 classes)"
     assert repr(ready) == (
-        "PreparedTable(TargetEncoder('species': 3 classes), rows: train 96, validation 24, test 30; "
+        "PreparedTable(TargetEncoder('species': 3 classes), "
+        "rows: train 96, validation 24, test 30; "
         "TablePreprocessor(4 of 4 columns: 4 numbers, 0 categories to embed))"
     )

@@ -1,4 +1,4 @@
-"""From one table to training, validation and test arrays."""
+"""Preparing a table: split, preprocessed and encoded into arrays for training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From raw columns to a network's inputs, learned on the training rows alone."""
+"""Preprocessing of a table's columns to a network's inputs, fitted on the training rows alone."""
 
 from __future__ import annotations
 

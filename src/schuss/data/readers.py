@@ -1,4 +1,4 @@
-"""Tables from files, frames and arrays; whole, or chunk by chunk."""
+"""read_table and iter_table: tables from files, frames and arrays; whole, or chunk by chunk."""
 
 from __future__ import annotations
 

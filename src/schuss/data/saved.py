@@ -1,4 +1,4 @@
-"""Reading back what was learned: the format's version, and descriptions that are damaged."""
+"""Reading saved descriptions of what was fitted: format version and damage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robust scaling, one-hot columns, and what there is to know of them."""
+"""Robust scaling and one-hot encoding of columns."""
 
 from __future__ import annotations
 

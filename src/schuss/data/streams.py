@@ -1,4 +1,4 @@
-"""Opening files of text: compression, encoding, and saying clearly what is wrong with a file."""
+"""Opening text files: compression, encoding, and clear errors for what cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table: named columns of raw values, and where each row came from."""
+"""Table: named columns of raw values, and where each row came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The column to predict: classes or a number, encoded for training and decoded for people."""
+"""The target column: classes or a quantity, encoded for training and decoded for people."""
 
 from __future__ import annotations
 

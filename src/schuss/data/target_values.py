@@ -1,4 +1,4 @@
-"""Reading the column to predict: its numbers, its classes, and what cannot be either."""
+"""Reading the target column's values: its numbers, its classes, and what can be neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a row counts: by its class, or by a column of weights."""
+"""Class weights and sample weights."""
 
 from __future__ import annotations
 

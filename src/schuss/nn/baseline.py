@@ -1,4 +1,4 @@
-"""A straight line beside a network: ridge regression on the numbers of a table."""
+"""LinearBaseline: ridge regression beside the network for tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout layer."""
 
 from __future__ import annotations
 

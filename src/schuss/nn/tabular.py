@@ -1,4 +1,4 @@
-"""The network for tables.
+"""TabularMLP, the default network for tables.
 
 `TabularMLP` follows RealMLP (Holzmüller, Grinsztajn and Steinwart, "Better by Default: Strong
 Pre-Tuned MLPs and Boosted Trees on Tabular Data", arXiv 2407.04491): periodic embeddings of the

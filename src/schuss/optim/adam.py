@@ -1,4 +1,4 @@
-"""Adam."""
+"""Adam: momentum over a running root mean square of the gradients."""
 
 from __future__ import annotations
 

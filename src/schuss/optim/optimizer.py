@@ -1,4 +1,4 @@
-"""What all rules of descent share: parameter groups, state, and the step over both."""
+"""Optimizer, the base of all optimizers: state, the step, and `state_dict`."""
 
 from __future__ import annotations
 

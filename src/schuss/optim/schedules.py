@@ -1,7 +1,7 @@
-"""Learning-rate schedules as functions of the step number, in closed form.
+"""Schedules as pure functions in closed form, of the step number or of the progress.
 
-Each takes the number of the step (or epoch), counted from 0, and the base learning rate, and
-returns the learning rate there. `warm_up` goes in front of any of them:
+Those of the step take its number (or the epoch's), counted from 0, and the base learning rate, and
+return the learning rate there. `warm_up` goes in front of any of them:
 
 >>> schedule = warm_up(lambda step: cosine(step, 0.1, total=100), steps=10)
 >>> [round(schedule(step), 4) for step in (0, 5, 10, 60, 110)]

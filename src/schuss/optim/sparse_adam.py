@@ -1,4 +1,4 @@
-"""SparseAdam."""
+"""SparseAdam: Adam for the rows that an embedding's sparse gradient has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: the loop, its run folder, and the whole job from a table to a network."""
+"""Training: Trainer for a network of your own, train for a whole table."""
 
 from __future__ import annotations
 

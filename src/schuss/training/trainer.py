@@ -1,4 +1,4 @@
-"""Trainer: the loop for a network and a loss of your own, on arrays in memory."""
+"""Trainer: trains a network of your own on arrays in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all schedulers share, and the base of those that a user or a formula defines."""
+"""Scheduler and LRScheduler, the bases: state, and the learning rates last set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OneCycleLR: up, and far down."""
+"""OneCycleLR: a warm-up to the highest learning rate, then annealing far below the start."""
 
 from __future__ import annotations
 

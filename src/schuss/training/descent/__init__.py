@@ -1,1 +1,1 @@
-"""One step downhill, many of them in one native call, and what steers and watches them."""
+"""Gradient descent: the training step, taken eagerly or compiled; schedules, averages, health."""

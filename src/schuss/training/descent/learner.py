@@ -1,4 +1,4 @@
-"""What learns: the network, its loss, its optimizer and what changes that; and how it is made."""
+"""Learner: a network with its loss, optimizer, schedule and training step."""
 
 from __future__ import annotations
 

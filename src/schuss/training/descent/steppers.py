@@ -1,4 +1,4 @@
-"""Training steps on rows of the data: eagerly one by one, or many in one native call."""
+"""Steppers: training steps taken eagerly one by one, or many in one native call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running average of the weights over the last epochs, which predicts steadier than any one."""
+"""WeightAverage: a running average of the weights over the last epochs."""
 
 from __future__ import annotations
 

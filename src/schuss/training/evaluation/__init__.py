@@ -1,1 +1,1 @@
-"""A model on rows: its outputs, its loss and its metrics."""
+"""Evaluation: examples, the loss, metrics, and a model's outputs on many rows."""

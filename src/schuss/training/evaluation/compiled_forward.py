@@ -1,4 +1,4 @@
-"""A model's outputs on many rows by one call of native code."""
+"""CompiledForward: a model's outputs on many rows by one call of native code."""
 
 from __future__ import annotations
 

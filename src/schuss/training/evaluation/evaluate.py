@@ -1,4 +1,4 @@
-"""A model's outputs and its figures on rows that it does not learn from."""
+"""Evaluation: a model's outputs, loss and metrics on rows that it does not learn from."""
 
 from __future__ import annotations
 

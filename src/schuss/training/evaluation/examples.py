@@ -1,4 +1,4 @@
-"""What a trainer learns from: whole arrays in memory, taken in batches by their row numbers."""
+"""Examples in memory: inputs, targets, weights; batches, their order, and the validation split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loss that a trainer minimises: any callable, with weights of rows where they are given."""
+"""Objective: the training loss, with sample weights."""
 
 from __future__ import annotations
 

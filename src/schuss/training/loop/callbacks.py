@@ -1,4 +1,4 @@
-"""Code of the user's own that runs while training."""
+"""Callbacks: the user's own code that runs while training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a training is saved, and how it goes back to what was saved."""
+"""When the training loop writes checkpoints, and how it is restored from one."""
 
 from __future__ import annotations
 

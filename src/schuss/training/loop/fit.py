@@ -1,4 +1,4 @@
-"""What came of a training: its history, its best epoch, and why it ended."""
+"""Fit, the result of a training: history, best epoch, time, and why it stopped."""
 
 from __future__ import annotations
 

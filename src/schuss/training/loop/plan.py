@@ -1,4 +1,4 @@
-"""What a training is to do: how long, in which order, and by what the best epoch is chosen."""
+"""TrainingPlan: epochs, batches, metrics, early stopping and the choice of the best epoch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while training: a bar on a terminal, a few plain lines elsewhere."""
+"""Progress display: a bar on a terminal, a few plain lines elsewhere."""
 
 from __future__ import annotations
 

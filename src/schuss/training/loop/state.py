@@ -1,4 +1,4 @@
-"""Where a training is and which epoch is the best so far: what a checkpoint's header holds."""
+"""LoopState: where a training is and which epoch is the best, as checkpoints hold it."""
 
 from __future__ import annotations
 

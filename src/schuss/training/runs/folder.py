@@ -1,4 +1,4 @@
-"""The run folder: what is on disk loads whole at any moment, or is said to be damaged."""
+"""The run folder on disk: config, weights, metrics and checkpoints, whole at any moment."""
 
 from __future__ import annotations
 

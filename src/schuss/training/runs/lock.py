@@ -1,4 +1,4 @@
-"""One process at a time trains in a run folder."""
+"""The lock on a run folder: one process at a time trains in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A table made ready for training, with the recipe to learn from it."""
+"""TableJob: a table split and preprocessed, with the network, optimizer and metrics for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the network for tables is trained: RealMLP's recipe (arXiv 2407.04491).
+"""The training recipe for tables: RealMLP (arXiv 2407.04491).
 
 Everything that changes while training is a pure function of the progress, the share of all steps
 that is done, in [0, 1]. The Trainer sets a hyperparameter of an optimizer's group to its value at

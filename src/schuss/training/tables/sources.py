@@ -1,4 +1,4 @@
-"""Where a run's tables come from, so that a resumed run finds the same rows again."""
+"""Sources of a run's tables: paths and checksums, so that resuming finds the same rows again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole job: a table in, a trained network out; and going on with one that was stopped."""
+"""train and resume: from a table to a trained network in one call."""
 
 from __future__ import annotations
 
