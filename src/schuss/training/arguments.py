@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-from schuss.data.table import did_you_mean
+from schuss.data.tables.table import did_you_mean
 from schuss.errors import UsageError
 
 __all__ = [

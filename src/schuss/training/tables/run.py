@@ -20,7 +20,7 @@ from schuss.data import (
     read_table,
     weight_column,
 )
-from schuss.data.target import Task
+from schuss.data.tables.preparing.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.training.evaluation import cost

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import schuss.data.delimited as delimited
+import schuss.data.tables.reading.delimited as delimited
 from schuss.data import iter_table, read_table
-from schuss.data.delimited import check_names, sniff_delimiter
+from schuss.data.tables.reading.delimited import check_names, sniff_delimiter
 from schuss.errors import DataError
 
 

@@ -9,11 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, labels_of, numbers_of, stamps_of
-from schuss.data.saved import FORMAT_VERSION, reading
-from schuss.data.scaling import Levels, Scaled, one_hot, repeats, robust_scale, scaled_column
-from schuss.data.table import Table, did_you_mean
-from schuss.data.timestamps import stamp_features
+from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
+from schuss.data.tables.preparing.scaling import (
+    Levels,
+    Scaled,
+    one_hot,
+    repeats,
+    robust_scale,
+    scaled_column,
+)
+from schuss.data.tables.table import Table, did_you_mean
+from schuss.data.tables.timestamps import stamp_features
 from schuss.errors import DataError
 
 __all__ = ["TablePreprocessor"]
@@ -78,7 +85,7 @@ class TablePreprocessor:
     Source: Holzmüller, Grinsztajn, Steinwart, "Better by Default", arXiv 2407.04491 (RealMLP-TD).
     There missing numbers are not handled; here they are.
 
-    >>> from schuss.data.inference import infer_kinds
+    >>> from schuss.data.tables.inference import infer_kinds
     >>> table = Table({"size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"]})
     >>> numeric, categories = TablePreprocessor().fit(table, infer_kinds(table)).transform(table)
     >>> numeric.shape, categories.shape

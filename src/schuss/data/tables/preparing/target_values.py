@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, labels_of
-from schuss.data.parsing import TEXT, NumberFormat, number_format
-from schuss.data.table import Table, shown
+from schuss.data.tables.columns import ColumnKind, labels_of
+from schuss.data.tables.parsing import TEXT, NumberFormat, number_format
+from schuss.data.tables.table import Table, shown
 from schuss.errors import DataError
 
 __all__ = [

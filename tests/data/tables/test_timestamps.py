@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schuss.data.parsing import TEXT
-from schuss.data.timestamps import parse_stamp, parse_stamps, stamp_features, time_format
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.timestamps import parse_stamp, parse_stamps, stamp_features, time_format
 
 
 @pytest.mark.parametrize(

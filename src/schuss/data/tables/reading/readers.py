@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data import frames
-from schuss.data.delimited import iter_delimited
-from schuss.data.jsonlines import iter_json_lines, table_of_records
-from schuss.data.parsing import TEXT
-from schuss.data.streams import existing_file
-from schuss.data.table import Table
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.reading import frames
+from schuss.data.tables.reading.delimited import iter_delimited
+from schuss.data.tables.reading.jsonlines import iter_json_lines, table_of_records
+from schuss.data.tables.reading.streams import existing_file
+from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = ["BUNDLED", "concatenate", "iter_table", "read_table"]
@@ -35,7 +35,7 @@ def _bundled(source: str) -> Path | None:
     """Return the file of a bundled data set; `./iris` is a file of the user's own."""
     if source not in BUNDLED:
         return None
-    return Path(__file__).parent / "bundled" / BUNDLED[source][0]
+    return Path(__file__).parents[2] / "bundled" / BUNDLED[source][0]
 
 
 def _iter_file(path: Path, rows: int, delimiter: str | None) -> Iterator[Table]:

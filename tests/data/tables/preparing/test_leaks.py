@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from schuss.data import Table, infer_kinds, prepare_table, read_table
-from schuss.data.leaks import telling_columns
+from schuss.data.tables.preparing.leaks import telling_columns
 
 
 def find(columns, y, classes):

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.data.streams import open_text
-from schuss.data.table import Table
+from schuss.data.tables.reading.streams import open_text
+from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = ["iter_json_lines", "table_of_records"]

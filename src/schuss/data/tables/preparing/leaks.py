@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, labels_of, numbers_of
-from schuss.data.table import Table
+from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of
+from schuss.data.tables.table import Table
 
 __all__ = ["telling_columns"]
 
@@ -30,7 +30,7 @@ def telling_columns(
         classes: Whether it is classes.
 
     >>> rows = Table({"alive": ["yes", "no"] * 10, "age": np.arange(20.0) % 7})
-    >>> from schuss.data.inference import infer_kinds
+    >>> from schuss.data.tables.inference import infer_kinds
     >>> telling_columns(rows, infer_kinds(rows), np.arange(20) % 2, classes=True)
     ['alive']
     """

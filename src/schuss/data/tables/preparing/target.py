@@ -10,11 +10,10 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, labels_of
-from schuss.data.parsing import NumberFormat
-from schuss.data.saved import FORMAT_VERSION, reading
-from schuss.data.table import Table, did_you_mean, shown
-from schuss.data.target_values import (
+from schuss.data.tables.columns import ColumnKind, labels_of
+from schuss.data.tables.parsing import NumberFormat
+from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
+from schuss.data.tables.preparing.target_values import (
     Label,
     TargetValues,
     class_labels,
@@ -24,6 +23,7 @@ from schuss.data.target_values import (
     refuse_counter,
     refuse_infinite,
 )
+from schuss.data.tables.table import Table, did_you_mean, shown
 from schuss.errors import DataError, UsageError
 
 __all__ = ["TargetEncoder", "Task"]

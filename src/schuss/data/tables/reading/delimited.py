@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.parsing import TEXT
-from schuss.data.streams import open_text
-from schuss.data.table import Table
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.reading.streams import open_text
+from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = ["check_names", "iter_delimited", "sniff_delimiter"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schuss.data import BUNDLED, Table, iter_table, read_table
-from schuss.data.readers import concatenate
+from schuss.data.tables.reading.readers import concatenate
 from schuss.errors import DataError
 
 
@@ -64,7 +64,7 @@ def test_chunks_of_what_is_in_memory():
 
 
 def test_an_error_far_down_comes_with_its_chunk(tmp_path, monkeypatch):
-    import schuss.data.delimited as delimited
+    import schuss.data.tables.reading.delimited as delimited
 
     monkeypatch.setattr(delimited, "_BLOCK", 100)
     path = tmp_path / "t.csv"

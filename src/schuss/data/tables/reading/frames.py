@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.delimited import check_names
-from schuss.data.parsing import TEXT
-from schuss.data.streams import existing_file
-from schuss.data.table import Table, as_column
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.reading.delimited import check_names
+from schuss.data.tables.reading.streams import existing_file
+from schuss.data.tables.table import Table, as_column
 from schuss.errors import DataError
 
 __all__ = [

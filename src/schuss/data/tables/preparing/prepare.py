@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import (
+from schuss.data.splits import split_rows
+from schuss.data.tables.columns import (
     ColumnKind,
     check_values,
     labels_of,
     numbers_of,
     stamps_of,
 )
-from schuss.data.inference import infer_kinds
-from schuss.data.leaks import telling_columns
-from schuss.data.preprocessing import TablePreprocessor
-from schuss.data.splits import split_rows
-from schuss.data.table import Table, did_you_mean
-from schuss.data.target import TargetEncoder
-from schuss.data.weights import weight_column
+from schuss.data.tables.inference import infer_kinds
+from schuss.data.tables.preparing.leaks import telling_columns
+from schuss.data.tables.preparing.preprocessing import TablePreprocessor
+from schuss.data.tables.preparing.target import TargetEncoder
+from schuss.data.tables.preparing.weights import weight_column
+from schuss.data.tables.table import Table, did_you_mean
 from schuss.errors import DataError, UsageError
 
 __all__ = ["PreparedTable", "Share", "prepare_table"]
@@ -185,7 +185,7 @@ def prepare_table(
         DataError: If the data cannot be used; the message says what, where, and what to do.
         UsageError: If the options contradict each other.
 
-    >>> from schuss.data.readers import read_table
+    >>> from schuss.data.tables.reading.readers import read_table
     >>> ready = prepare_table(read_table("iris"), "species")
     >>> len(ready.train), len(ready.validation), len(ready.test)
     (96, 24, 30)

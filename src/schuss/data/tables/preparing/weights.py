@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, numbers_of
-from schuss.data.parsing import TEXT, number_format
-from schuss.data.table import Table, shown
+from schuss.data.tables.columns import ColumnKind, numbers_of
+from schuss.data.tables.parsing import TEXT, number_format
+from schuss.data.tables.table import Table, shown
 from schuss.errors import DataError
 
 __all__ = ["class_weights", "weight_column"]

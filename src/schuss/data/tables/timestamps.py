@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.parsing import MISSING_MARKS, factorise
+from schuss.data.tables.parsing import MISSING_MARKS, factorise
 
 __all__ = [
     "NUMBER_FORMATS",

@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.parsing import TEXT, NumberFormat, factorise, parse_numbers
-from schuss.data.timestamps import TimeFormat, parse_stamps
+from schuss.data.tables.parsing import TEXT, NumberFormat, factorise, parse_numbers
+from schuss.data.tables.timestamps import TimeFormat, parse_stamps
 from schuss.errors import DataError
 
 __all__ = ["Table", "as_column", "did_you_mean", "shown"]
@@ -292,14 +292,14 @@ class Table:
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
     def numbers(self, name: str, style: NumberFormat = "plain") -> tuple[Array, Array]:
-        """Read a text column as numbers, once; see `schuss.data.parsing.parse_numbers`."""
+        """Read a text column as numbers, once; see `schuss.data.tables.parsing.parse_numbers`."""
         key = (name, style)
         if key not in self._read:
             self._read[key] = parse_numbers(self[name], style)
         return self._read[key]
 
     def stamps(self, name: str, style: TimeFormat) -> tuple[Array, Array]:
-        """Read a text column as dates, once; see `schuss.data.timestamps.parse_stamps`."""
+        """Read a text column as dates, once; see `schuss.data.tables.timestamps.parse_stamps`."""
         key = (name, style)
         if key not in self._read:
             self._read[key] = parse_stamps(self[name], style)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from schuss.data.parsing import (
+from schuss.data.tables.parsing import (
     MISSING_MARKS,
     TEXT,
     is_missing,

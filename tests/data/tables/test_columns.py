@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schuss.data import ColumnKind, Table, infer_kinds, read_table
-from schuss.data.columns import labels_of, numbers_of, stamps_of
+from schuss.data.tables.columns import labels_of, numbers_of, stamps_of
 from schuss.errors import DataError, UsageError
 
 

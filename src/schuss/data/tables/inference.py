@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.columns import ColumnKind, Kind, labels_of
-from schuss.data.parsing import (
+from schuss.data.tables.columns import ColumnKind, Kind, labels_of
+from schuss.data.tables.parsing import (
     TEXT,
     NumberFormat,
     is_missing,
@@ -18,8 +18,8 @@ from schuss.data.parsing import (
     truth_pair,
     truth_value,
 )
-from schuss.data.table import Table, did_you_mean, shown
-from schuss.data.timestamps import TimeFormat, number_time_format, time_format
+from schuss.data.tables.table import Table, did_you_mean, shown
+from schuss.data.tables.timestamps import TimeFormat, number_time_format, time_format
 from schuss.errors import DataError, UsageError
 
 __all__ = ["KINDS", "infer_kinds"]

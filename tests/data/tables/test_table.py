@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from schuss.data import Table
-from schuss.data.parsing import TEXT
-from schuss.data.table import as_column, did_you_mean
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.table import as_column, did_you_mean
 from schuss.errors import DataError
 
 

@@ -12,9 +12,9 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
-from schuss.data.table import Table, shown
-from schuss.data.timestamps import (
+from schuss.data.tables.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
+from schuss.data.tables.table import Table, shown
+from schuss.data.tables.timestamps import (
     NUMBER_FORMATS,
     TimeFormat,
     parse_stamps,
