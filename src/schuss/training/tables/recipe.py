@@ -15,7 +15,7 @@ from schuss import functions as F
 from schuss.core import Tensor
 from schuss.nn import functional
 from schuss.nn.module import Module
-from schuss.nn.tabular_layers import FeatureScale, ParametricActivation, PeriodicEmbedding
+from schuss.nn.tabular.layers import FeatureScale, ParametricActivation, PeriodicEmbedding
 from schuss.optim import AdamW, Optimizer
 from schuss.optim.schedules import Schedule, cosine_log_cycles, flat_then_cosine
 

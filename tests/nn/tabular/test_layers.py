@@ -10,7 +10,7 @@ import pytest
 import schuss as ss
 from schuss.core import no_grad
 from schuss.gradcheck import check_gradients
-from schuss.nn.tabular_layers import (
+from schuss.nn.tabular.layers import (
     CategoryEmbedding,
     FeatureScale,
     NTKLinear,

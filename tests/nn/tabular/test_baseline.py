@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.nn.baseline import LinearBaseline
+from schuss.nn.tabular.baseline import LinearBaseline
 
 
 def clipped(z: np.ndarray) -> np.ndarray:

@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from schuss import functions as F
 from schuss.core import TRACER, Tensor, leaf, no_grad, tensor
-from schuss.nn.baseline import LinearBaseline
 from schuss.nn.containers import ModuleList
 from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module
-from schuss.nn.tabular_layers import (
+from schuss.nn.tabular.baseline import LinearBaseline
+from schuss.nn.tabular.layers import (
     CategoryEmbedding,
     FeatureScale,
     NTKLinear,
