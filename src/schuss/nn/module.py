@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import TRACER, Tensor, supported_dtype
+from schuss.core import TRACER, Tensor, TensorLike, supported_dtype
 from schuss.nn import summary
 from schuss.nn.state import IncompatibleKeys, load_state, nearest
-
-if TYPE_CHECKING:
-    from schuss.core import TensorLike
 
 __all__ = ["Module", "Parameter"]
 
@@ -161,8 +158,7 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """Yield the direct parts."""
-        for _, module in self.named_children():
-            yield module
+        return (module for _, module in self.named_children())
 
     def named_modules(
         self, prefix: str = "", remove_duplicate: bool = True
@@ -182,8 +178,7 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all its parts, each once."""
-        for _, module in self.named_modules():
-            yield module
+        return (module for _, module in self.named_modules())
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -197,8 +192,7 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, each once, in the order in which they were set."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -213,8 +207,7 @@ class Module:
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _members(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -141,7 +142,7 @@ def tally(sums: Mapping[str, float], figures: Sequence[float]) -> Tally:
     2.0
     """
     norm, update, dead, bad = figures
-    held = {name: sums.get(name, 0.0) for name in _SUMS}
+    held = defaultdict(float, sums)
     return {
         "steps": held["steps"] + 1.0,
         "gradient_norm": held["gradient_norm"] + norm,
@@ -151,16 +152,6 @@ def tally(sums: Mapping[str, float], figures: Sequence[float]) -> Tally:
         "dead_units": held["dead_units"] + dead,
         "nonfinite_gradients": held["nonfinite_gradients"] + bad,
     }
-
-
-_SUMS = (
-    "steps",
-    "gradient_norm",
-    "largest_gradient_norm",
-    "largest_update",
-    "dead_units",
-    "nonfinite_gradients",
-)
 
 
 def summary(sums: Mapping[str, float]) -> dict[str, float | None]:

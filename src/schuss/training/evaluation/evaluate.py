@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,6 +46,18 @@ def probabilities(output: Array) -> Array:
     return softmax(np.stack([np.zeros_like(one), one], axis=1))
 
 
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Put a model into evaluation mode, without graphs, and back into the mode that it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        model.train(was_training)
+
+
 def outputs(
     model: Module,
     examples: Examples,
@@ -60,16 +73,11 @@ def outputs(
         batch_rows: rows at a time.
         forward: the model as native code, or None.
     """
-    was_training = model.training
-    model.eval()
-    try:
-        with no_grad(), one_thread_if_small(model, min(batch_rows, len(examples))):
-            found = None if forward is None else forward(examples)
-            if found is not None:
-                return found
-            parts = [model(*inputs).array for inputs, _, _ in examples.batches(batch_rows)]
-    finally:
-        model.train(was_training)
+    with evaluating(model), one_thread_if_small(model, min(batch_rows, len(examples))):
+        found = None if forward is None else forward(examples)
+        if found is not None:
+            return found
+        parts = [model(*inputs).array for inputs, _, _ in examples.batches(batch_rows)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -93,25 +101,20 @@ def evaluate(
         batch_rows: rows at a time.
         forward: the model as native code, or None.
     """
-    was_training = model.training
-    model.eval()
     total = counted = 0.0
     parts = []
-    try:
-        with no_grad():
-            found = None if forward is None else forward(examples)
-            for number, (inputs, y, weight) in enumerate(examples.batches(batch_rows)):
-                if found is None:
-                    output = model(*inputs)
-                else:
-                    output = leaf(found[number * batch_rows :][:batch_rows])
-                rows = y.shape[0]
-                total += objective(output, y, weight).item() * rows
-                counted += rows if weight is None else float(weight.array.sum(dtype=np.float64))
-                if metrics:
-                    parts.append(output.array)
-    finally:
-        model.train(was_training)
+    with evaluating(model):
+        found = None if forward is None else forward(examples)
+        for number, (inputs, y, weight) in enumerate(examples.batches(batch_rows)):
+            if found is None:
+                output = model(*inputs)
+            else:
+                output = leaf(found[number * batch_rows :][:batch_rows])
+            rows = y.shape[0]
+            total += objective(output, y, weight).item() * rows
+            counted += rows if weight is None else float(weight.array.sum(dtype=np.float64))
+            if metrics:
+                parts.append(output.array)
     loss = total / counted if counted else np.nan
     figures: dict[str, float | None] = {"loss": loss if np.isfinite(loss) else None}
     if metrics:
