@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from inspect import signature
 
 from schuss.cli.options import count, names, number, one_of, pairs, share, sizes
 from schuss.cli.parser import CommandParser
@@ -136,6 +135,8 @@ def _add_output(read: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print what came of it."""
+    from inspect import signature
+
     from schuss.cli.summary import show_result, show_start
     from schuss.training import train
 

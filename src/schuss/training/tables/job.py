@@ -18,7 +18,7 @@ from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, Metric
 from schuss.training.loop.plan import seed_for
-from schuss.training.tables.options import RowOptions, TableOptions
+from schuss.training.tables.options import RowOptions, TableOptions, TrainingOptions
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 from schuss.training.tables.run import build_network, network_inputs
 from schuss.version import __version__
@@ -63,64 +63,38 @@ class TableJob:
             UsageError: if the options contradict each other.
         """
         cross_validated = _is_cross_validated(table, options.rows, validation)
-        share = options.rows.validation_share
-        if share is None:
-            share = 0.0 if cross_validated else 0.2
-        prepared = prepare_table(
-            table,
-            target,
-            task=options.rows.task,
-            exclude=options.rows.exclude,
-            kinds=options.rows.kinds,
-            weight=options.rows.sample_weight,
-            group=options.rows.group,
-            time=options.rows.time,
-            test=test,
-            test_share=options.rows.test_share,
-            validation=validation,
-            validation_share=share,
-            seed=options.training.seed,
-        )
-        task = prepared.target.task
-        if options.rows.class_weight is not None and task != "classification":
+        rows, seed = dict(vars(options.rows)), options.training.seed
+        class_weight, rows["weight"] = rows.pop("class_weight"), rows.pop("sample_weight")
+        if rows["validation_share"] is None:
+            rows["validation_share"] = 0.0 if cross_validated else 0.2
+        prepared = prepare_table(table, target, **rows, test=test, validation=validation, seed=seed)
+        task, train = prepared.target.task, prepared.train
+        validated = cross_validated or prepared.validation is not None
+        if class_weight is not None and task != "classification":
             raise UsageError(
                 f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
                 'or give task="classification".'
             )
-        if (
-            options.training.patience is not None
-            and prepared.validation is None
-            and not cross_validated
-        ):
+        if options.training.patience is not None and not validated:
             raise UsageError(
                 "train: patience needs validation rows to tell better from worse; give a "
                 "validation share, or leave patience out."
             )
-        chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
-        changes = {name: getattr(options.training, name) for name in chosen}
-        if cross_validated:
-            changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
-            changes["metric"] = "log_loss" if task == "classification" else None
-        if options.training.hidden is not None:
-            changes["hidden"] = tuple(options.training.hidden)
-        recipe = tabular_recipe(task, **changes)
-        train, held = prepared.train, prepared.validation
-        inputs = inputs_of(train)
+        inputs = network_inputs(train.numeric, train.categories)
         if cross_validated:
             labels = train.y if task == "classification" else None
-            folds = fold_of_rows(
-                len(train), _MEMBERS, seed=options.training.seed + 1, stratify=labels
-            )
+            folds = fold_of_rows(len(train), _MEMBERS, seed=seed + 1, stratify=labels)
             inputs = (train.numeric, train.categories, folds)
-        training = Examples.of((inputs, train.y), weight=train.weight, owner="train")
-        factors = _class_factors(options.rows.class_weight, prepared)
+        learned_from = Examples.of((inputs, train.y), weight=train.weight, owner="train")
+        factors = _class_factors(class_weight, prepared)
         return cls(
             prepared,
-            recipe,
+            _recipe(task, options.training, cross_validated=cross_validated),
             options,
             target,
-            training if factors is None else training.weighted_by(factors),
-            _validation(training, held, cross_validated=cross_validated),
+            learned_from if factors is None else learned_from.weighted_by(factors),
+            # Class weights count in training alone.
+            learned_from if cross_validated else _examples(prepared.validation),
         )
 
     @property
@@ -235,13 +209,23 @@ class TableJob:
         return self.recipe.metric
 
 
-def _validation(
-    training: Examples, held: Share | None, *, cross_validated: bool
-) -> Examples | None:
-    """Return the rows that choose the epoch."""
-    if cross_validated or held is None:
-        return training if cross_validated else None
-    return Examples.of((inputs_of(held), held.y), weight=held.weight, owner="train")
+def _examples(share: Share | None) -> Examples | None:
+    if share is None:
+        return None
+    inputs = network_inputs(share.numeric, share.categories)
+    return Examples.of((inputs, share.y), weight=share.weight, owner="train")
+
+
+def _recipe(task: str, options: TrainingOptions, *, cross_validated: bool) -> TabularRecipe:
+    """Return the recipe with what the options change in it."""
+    chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
+    changes = {name: getattr(options, name) for name in chosen}
+    if cross_validated:
+        changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
+        changes["metric"] = "log_loss" if task == "classification" else None
+    if options.hidden is not None:
+        changes["hidden"] = tuple(options.hidden)
+    return tabular_recipe(task, **changes)
 
 
 def _is_cross_validated(table: Table, rows: RowOptions, validation: Table | None) -> bool:
@@ -265,8 +249,3 @@ def _class_factors(given: Any, prepared: PreparedTable) -> Any:
             raise UsageError(f"train: class_weight names {label!r}; the classes are {shown}.")
         factors[found[0]] = factor
     return class_factors(factors, prepared.train.y, "train")
-
-
-def inputs_of(share: Share) -> tuple[Any, ...]:
-    """Return what the network is called with on a share's rows."""
-    return network_inputs(share.numeric, share.categories)
