@@ -100,7 +100,7 @@ def look_up(owner: str, what: str, name: str, known: Mapping[str, T]) -> T:
     1
     """
     if name not in known:
-        hint = did_you_mean(name, known).replace("the columns are", "there are")
+        hint = did_you_mean(name, known, listed="there are")
         raise UsageError(f"{owner}: there is no {what} {name!r}; {hint}")
     return known[name]
 

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
-from schuss.data.tables.table import Table, shown
+from schuss.data.tables.table import Table
 from schuss.data.tables.timestamps import (
     NUMBER_FORMATS,
     TimeFormat,
     parse_stamps,
     stamps_from_numbers,
 )
-from schuss.errors import DataError
 
 __all__ = [
     "ColumnKind",
@@ -73,12 +72,7 @@ class ColumnKind:
         return cls(**config)
 
 
-def _refuse(table: Table, name: str, row: int, what: str) -> DataError:
-    got = shown(table[name][row])
-    return DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected {what}, got {got}; "
-        "correct it, or leave it empty if it is missing."
-    )
+_REMEDY = "correct it, or leave it empty if it is missing"
 
 
 def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
@@ -94,18 +88,14 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
     if values.dtype == TEXT:
         numbers, bad = table.numbers(kind.name, kind.number_format)
         if bad.any() and not kind.tolerant:
-            raise _refuse(table, kind.name, int(np.argmax(bad)), "a number")
+            raise table.unexpected(kind.name, bad, "a number", _REMEDY)
     elif values.dtype.kind == "M" and table.rows:
-        raise _refuse(table, kind.name, 0, "a number")
+        raise table.unexpected(kind.name, 0, "a number", _REMEDY)
     else:
         numbers = values.astype(np.float64)
     infinite = np.isinf(numbers)
     if infinite.any():
-        row = int(np.argmax(infinite))
-        raise DataError(
-            f"{table.source}, {table.where(row)}, column {kind.name!r}: expected a finite number, "
-            f"got {shown(values[row])}; correct it, or leave it empty if it is missing."
-        )
+        raise table.unexpected(kind.name, infinite, "a finite number", _REMEDY)
     return numbers
 
 
@@ -133,7 +123,7 @@ def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
         else parse_stamps(text, kind.time_format)
     )
     if bad.any() and not kind.tolerant:
-        raise _refuse(table, kind.name, int(np.argmax(bad)), "a date")
+        raise table.unexpected(kind.name, bad, "a date", _REMEDY)
     return stamps
 
 

@@ -18,9 +18,9 @@ from schuss.data.tables.parsing import (
     truth_pair,
     truth_value,
 )
-from schuss.data.tables.table import Table, did_you_mean, shown
+from schuss.data.tables.table import Table, shown
 from schuss.data.tables.timestamps import TimeFormat, number_time_format, time_format
-from schuss.errors import DataError, UsageError
+from schuss.errors import UsageError
 
 __all__ = ["KINDS", "infer_kinds"]
 
@@ -262,14 +262,10 @@ def _forced_by(
     values = table[name]
     reason = f"{kind}, as you said"
     if bad.any():
-        row = int(np.argmax(bad))
         if none:
-            article = "" if kind == "boolean" else "a "
-            raise DataError(
-                f"{table.source}, {table.where(row)}, column {name!r}: expected {article}{what}, "
-                f"got {shown(values[row])}; no value of the column is one: leave out "
-                f"kinds={{{name!r}: {kind!r}}}."
-            )
+            remedy = f"no value of the column is one: leave out kinds={{{name!r}: {kind!r}}}"
+            expected = what if kind == "boolean" else f"a {what}"
+            raise table.unexpected(name, bad, expected, remedy)
         reason += _other(table, bad, values, "boolean" if kind == "boolean" else what)
     return ColumnKind(name, cast(Kind, kind), reason, True, tolerant=bool(bad.any()), **formats)
 
@@ -306,11 +302,8 @@ def infer_kinds(
     excluded = list(exclude)
     for name in [*excluded, *forced]:
         if name not in table:
-            raise DataError(
-                f"{table.source}: there is no column {name!r} "
-                f"{'to exclude' if name in excluded else 'to give a kind to'}; "
-                f"{did_you_mean(name, table.names)}"
-            )
+            to = " to exclude" if name in excluded else " to give a kind to"
+            raise table.without(name, to=to)
     for name, kind in forced.items():
         if kind not in KINDS:
             raise UsageError(

@@ -23,7 +23,7 @@ Array = npt.NDArray[Any]
 _LARGEST_EXACT = 2**53
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str], listed: str = "the columns are") -> str:
     """Say which known names are near to one that is not known, or list them.
 
     >>> did_you_mean("specie", ["species", "petal_length"])
@@ -34,8 +34,10 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     if near:
         return f"did you mean {lower[near[0]]!r}?"
-    listed = ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-    return f"the columns are {listed}" if known else "there are no columns"
+    names_shown = ", ".join(known[:12]) + (
+        f" and {len(known) - 12} more" if len(known) > 12 else ""
+    )
+    return f"{listed} {names_shown}" if known else "there are no columns"
 
 
 def shown(value: object) -> str:
@@ -234,9 +236,7 @@ class Table:
             DataError: If there is no such column; the message names the nearest.
         """
         if name not in self.columns:
-            raise DataError(
-                f"{self.source}: there is no column {name!r}; {did_you_mean(name, self.columns)}"
-            )
+            raise self.without(name)
         return self.columns[name]
 
     def __repr__(self) -> str:
@@ -290,6 +290,33 @@ class Table:
     def where(self, row: int) -> str:
         """Say where a row is: "line 17" of a file, "row 16" of a table in memory (from 1)."""
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
+
+    def without(self, name: str, what: str = "column", to: str = "") -> DataError:
+        """Return the error of a column that is not there; it names the nearest.
+
+        Args:
+            name: The column's name.
+            what: What it is called, such as "target column".
+            to: What it was wanted for, such as " to exclude".
+        """
+        hint = did_you_mean(name, self.columns)
+        return DataError(f"{self.source}: there is no {what} {name!r}{to}; {hint}")
+
+    def unexpected(self, name: str, wrong: Array | int, expected: str, remedy: str) -> DataError:
+        """Return the error of a value that is not what was expected.
+
+        Args:
+            name: The column's name.
+            wrong: The row, or a mask of which the first counts.
+            expected: What the value should be.
+            remedy: What to do.
+        """
+        row = wrong if isinstance(wrong, int) else int(np.argmax(wrong))
+        got = shown(self[name][row])
+        return DataError(
+            f"{self.source}, {self.where(row)}, column {name!r}: expected {expected}, got {got}; "
+            f"{remedy}."
+        )
 
     def numbers(self, name: str, style: NumberFormat = "plain") -> tuple[Array, Array]:
         """Read a text column as numbers, once; see `schuss.data.tables.parsing.parse_numbers`."""

@@ -22,7 +22,7 @@ from schuss.data.tables.preparing.leaks import telling_columns
 from schuss.data.tables.preparing.preprocessing import TablePreprocessor
 from schuss.data.tables.preparing.target import TargetEncoder
 from schuss.data.tables.preparing.weights import weight_column
-from schuss.data.tables.table import Table, did_you_mean
+from schuss.data.tables.table import Table
 from schuss.errors import DataError, UsageError
 
 __all__ = ["PreparedTable", "Share", "prepare_table"]
@@ -202,10 +202,7 @@ def prepare_table(
         if name is None:
             continue
         if name not in table:
-            raise DataError(
-                f"{table.source}: there is no {role} column {name!r}; "
-                f"{did_you_mean(name, table.names)}"
-            )
+            raise table.without(name, f"{role} column")
         if name == target:
             raise UsageError(
                 f"prepare_table: {name!r} is the target; choose another {role} column."

@@ -99,10 +99,7 @@ class TargetEncoder:
                 f"TargetEncoder: expected task classification or regression, got {task!r}."
             )
         if name not in table:
-            raise DataError(
-                f"{table.source}: there is no target column {name!r}; "
-                f"{did_you_mean(name, table.names)}"
-            )
+            raise table.without(name, "target column")
         if table.rows == 1:
             raise DataError(
                 f"{table.source}: expected at least 2 rows to learn from, got 1; add rows."
@@ -137,8 +134,7 @@ class TargetEncoder:
     ) -> TargetEncoder:
         numbers = values.numbers
         if task == "regression" and (numbers is None or values.bad.any()):
-            row = int(np.argmax(values.bad)) if values.bad.any() else 0
-            raise not_a_number(table, name, row)
+            raise not_a_number(table, name, values.bad)
         if numbers is not None and task != "classification":
             present = numbers[~values.missing & ~values.bad]
             distinct = np.unique(present)
@@ -150,7 +146,7 @@ class TargetEncoder:
                 )
             if not (whole and few):
                 if values.bad.any():
-                    raise not_a_number(table, name, int(np.argmax(values.bad)))
+                    raise not_a_number(table, name, values.bad)
                 reason = (
                     f"whole numbers with {len(distinct):,} different values"
                     if whole
@@ -257,8 +253,7 @@ class TargetEncoder:
         read = read_target(table, self.name, self.style)
         if read.bad.any() or read.numbers is None:
             if not (read.numbers is None and bool(read.missing.all())):
-                row = int(np.argmax(read.bad)) if read.bad.any() else 0
-                raise not_a_number(table, self.name, row)
+                raise not_a_number(table, self.name, read.bad)
             return np.full(table.rows, np.nan), ~read.missing
         refuse_infinite(table, self.name, read)
         return read.numbers, ~read.missing
@@ -291,12 +286,13 @@ class TargetEncoder:
         renumber = [known.get(_key(label), -2) for label in labels]
         renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
         if bool((renumbered == -2).any()):
-            row = int(np.argmax(renumbered == -2))
             some = ", ".join(str(label) for label in self.classes[:8])
-            raise DataError(
-                f"{table.source}, {table.where(row)}, column {self.name!r}: expected one of the "
-                f"classes learned ({some}{', ...' if self.n_classes > 8 else ''}), got "
-                f"{shown(table[self.name][row])}; leave the row out, or train with this class."
+            more = ", ..." if self.n_classes > 8 else ""
+            raise table.unexpected(
+                self.name,
+                renumbered == -2,
+                f"one of the classes learned ({some}{more})",
+                "leave the row out, or train with this class",
             )
         return renumbered, renumbered >= 0
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of
 from schuss.data.tables.parsing import TEXT, NumberFormat, number_format
-from schuss.data.tables.table import Table, shown
+from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = [
@@ -96,20 +96,14 @@ def refuse_infinite(table: Table, name: str, values: TargetValues) -> None:
     """Raise a DataError where a target is infinite."""
     if values.numbers is None or not bool(np.isinf(values.numbers).any()):
         return
-    row = int(np.argmax(np.isinf(values.numbers)))
-    raise DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a finite target, got "
-        f"{shown(table[name][row])}; correct it, or leave it empty to leave the row out."
-    )
+    remedy = "correct it, or leave it empty to leave the row out"
+    raise table.unexpected(name, np.isinf(values.numbers), "a finite target", remedy)
 
 
-def not_a_number(table: Table, name: str, row: int) -> DataError:
-    """Return the error for a target that should be a number."""
-    return DataError(
-        f"{table.source}, {table.where(row)}, column {name!r}: expected a number as target, got "
-        f"{shown(table[name][row])}; correct it, leave it empty to leave the row out, or give "
-        'task="classification".'
-    )
+def not_a_number(table: Table, name: str, bad: npt.NDArray[np.bool_]) -> DataError:
+    """Return the error for a target that should be a number: the first that is bad, or row 1."""
+    remedy = 'correct it, leave it empty to leave the row out, or give task="classification"'
+    return table.unexpected(name, bad, "a number as target", remedy)
 
 
 def refuse_counter(table: Table, name: str, distinct: npt.NDArray[np.float64]) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, numbers_of
 from schuss.data.tables.parsing import TEXT, number_format
-from schuss.data.tables.table import Table, shown
+from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = ["class_weights", "weight_column"]
@@ -54,11 +54,8 @@ def weight_column(table: Table, name: str) -> npt.NDArray[np.float32]:
     weights = numbers_of(table, ColumnKind(name, "numeric", "", True, number_format=style))
     wrong = ~(weights >= 0.0)
     if wrong.any():
-        row = int(np.argmax(wrong))
-        raise DataError(
-            f"{table.source}, {table.where(row)}, column {name!r}: expected a weight of 0 or "
-            f"more, got {shown(values[row])}; correct it, or give 0 to leave the row out."
-        )
+        remedy = "correct it, or give 0 to leave the row out"
+        raise table.unexpected(name, wrong, "a weight of 0 or more", remedy)
     if not weights.any():
         raise DataError(
             f"{table.source}: expected some weight above 0 in column {name!r}, got none; "
