@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 import numpy.typing as npt
 
@@ -37,22 +38,25 @@ __all__ = [
 ]
 
 
-@dataclass(eq=False, repr=False)
-class _Activation(Module):
-    """A function of x and of options, which are the fields of a subclass."""
+def _forward(function: Callable[..., Tensor], *options: str) -> Callable[[Any, Tensor], Tensor]:
+    """Return the `forward` of a layer that is a function of x and of its attributes `options`."""
+    if not options:
 
-    _function: ClassVar[Callable[..., Tensor]]
+        def forward(self: Module, x: Tensor) -> Tensor:
+            """Return the activation of x, of the same shape."""
+            return function(x)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return self._function(x, *(getattr(self, option.name) for option in fields(self)))
+    else:
+        get = attrgetter(*options)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        def forward(self: Module, x: Tensor) -> Tensor:
+            """Return the activation of x, of the same shape."""
+            return function(x, get(self)) if len(options) == 1 else function(x, *get(self))
+
+    return forward
 
 
-class ReLU(_Activation):
+class ReLU(Module):
     """Return max(x, 0).
 
     >>> from schuss import nn, tensor
@@ -60,10 +64,10 @@ class ReLU(_Activation):
     [0.0, 2.0]
     """
 
-    _function = staticmethod(functional.relu)
+    forward = _forward(functional.relu)
 
 
-class ReLU6(_Activation):
+class ReLU6(Module):
     """Return min(max(x, 0), 6).
 
     >>> from schuss import nn, tensor
@@ -71,10 +75,10 @@ class ReLU6(_Activation):
     [0.0, 6.0]
     """
 
-    _function = staticmethod(functional.relu6)
+    forward = _forward(functional.relu6)
 
 
-class SELU(_Activation):
+class SELU(Module):
     """Return scale * elu(x, alpha), with the constants of arXiv 1706.02515.
 
     >>> from schuss import nn, tensor
@@ -82,10 +86,10 @@ class SELU(_Activation):
     [0.0]
     """
 
-    _function = staticmethod(functional.selu)
+    forward = _forward(functional.selu)
 
 
-class SiLU(_Activation):
+class SiLU(Module):
     """Return x * sigmoid(x), also called swish.
 
     >>> from schuss import nn, tensor
@@ -93,10 +97,10 @@ class SiLU(_Activation):
     [0.0]
     """
 
-    _function = staticmethod(functional.silu)
+    forward = _forward(functional.silu)
 
 
-class Mish(_Activation):
+class Mish(Module):
     """Return x * tanh(softplus(x)); arXiv 1908.08681.
 
     >>> from schuss import nn, tensor
@@ -104,10 +108,10 @@ class Mish(_Activation):
     [0.0]
     """
 
-    _function = staticmethod(functional.mish)
+    forward = _forward(functional.mish)
 
 
-class Sigmoid(_Activation):
+class Sigmoid(Module):
     """Return 1 / (1 + exp(-x)).
 
     >>> from schuss import nn, tensor
@@ -115,10 +119,10 @@ class Sigmoid(_Activation):
     [0.5]
     """
 
-    _function = staticmethod(functional.sigmoid)
+    forward = _forward(functional.sigmoid)
 
 
-class LogSigmoid(_Activation):
+class LogSigmoid(Module):
     """Return log(1 / (1 + exp(-x))).
 
     >>> from schuss import nn, tensor
@@ -126,10 +130,10 @@ class LogSigmoid(_Activation):
     [-1000.0]
     """
 
-    _function = staticmethod(functional.logsigmoid)
+    forward = _forward(functional.logsigmoid)
 
 
-class Tanh(_Activation):
+class Tanh(Module):
     """Return the hyperbolic tangent.
 
     >>> from schuss import nn, tensor
@@ -137,10 +141,10 @@ class Tanh(_Activation):
     [0.0]
     """
 
-    _function = staticmethod(functional.tanh)
+    forward = _forward(functional.tanh)
 
 
-class Hardswish(_Activation):
+class Hardswish(Module):
     """Return x * hardsigmoid(x); arXiv 1905.02244.
 
     >>> from schuss import nn, tensor
@@ -148,10 +152,10 @@ class Hardswish(_Activation):
     [0.0, 4.0]
     """
 
-    _function = staticmethod(functional.hardswish)
+    forward = _forward(functional.hardswish)
 
 
-class Hardsigmoid(_Activation):
+class Hardsigmoid(Module):
     """Return x / 6 + 1/2 limited to [0, 1].
 
     >>> from schuss import nn, tensor
@@ -159,10 +163,10 @@ class Hardsigmoid(_Activation):
     [0.5, 1.0]
     """
 
-    _function = staticmethod(functional.hardsigmoid)
+    forward = _forward(functional.hardsigmoid)
 
 
-class Softsign(_Activation):
+class Softsign(Module):
     """Return x / (1 + |x|).
 
     >>> from schuss import nn, tensor
@@ -170,11 +174,11 @@ class Softsign(_Activation):
     [0.75]
     """
 
-    _function = staticmethod(functional.softsign)
+    forward = _forward(functional.softsign)
 
 
 @dataclass(eq=False, repr=False)
-class LeakyReLU(_Activation):
+class LeakyReLU(Module):
     """Return x where x > 0, and negative_slope * x elsewhere.
 
     Args:
@@ -185,12 +189,13 @@ class LeakyReLU(_Activation):
     [-0.5, 2.0]
     """
 
-    _function = staticmethod(functional.leaky_relu)
+    _shown = "negative_slope={0.negative_slope!r}"
+    forward = _forward(functional.leaky_relu, "negative_slope")
     negative_slope: float = 0.01
 
 
 @dataclass(eq=False, repr=False)
-class ELU(_Activation):
+class ELU(Module):
     """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere; arXiv 1511.07289.
 
     Args:
@@ -201,12 +206,13 @@ class ELU(_Activation):
     [-1.0, 2.0]
     """
 
-    _function = staticmethod(functional.elu)
+    _shown = "alpha={0.alpha!r}"
+    forward = _forward(functional.elu, "alpha")
     alpha: float = 1.0
 
 
 @dataclass(eq=False, repr=False)
-class CELU(_Activation):
+class CELU(Module):
     """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere; arXiv 1704.07483.
 
     Args:
@@ -217,12 +223,13 @@ class CELU(_Activation):
     [-2.0, 2.0]
     """
 
-    _function = staticmethod(functional.celu)
+    _shown = "alpha={0.alpha!r}"
+    forward = _forward(functional.celu, "alpha")
     alpha: float = 1.0
 
 
 @dataclass(eq=False, repr=False)
-class GELU(_Activation):
+class GELU(Module):
     """Return x * Phi(x), with Phi the standard normal distribution; arXiv 1606.08415.
 
     Args:
@@ -233,12 +240,13 @@ class GELU(_Activation):
     [0.0]
     """
 
-    _function = staticmethod(functional.gelu)
+    _shown = "approximate={0.approximate!r}"
+    forward = _forward(functional.gelu, "approximate")
     approximate: str = "none"
 
 
 @dataclass(eq=False, repr=False)
-class Hardtanh(_Activation):
+class Hardtanh(Module):
     """Return x limited to [min_val, max_val].
 
     Args:
@@ -250,13 +258,14 @@ class Hardtanh(_Activation):
     [-1.0, 0.5]
     """
 
-    _function = staticmethod(functional.hardtanh)
+    _shown = "min_val={0.min_val!r}, max_val={0.max_val!r}"
+    forward = _forward(functional.hardtanh, "min_val", "max_val")
     min_val: float = -1.0
     max_val: float = 1.0
 
 
 @dataclass(eq=False, repr=False)
-class Softplus(_Activation):
+class Softplus(Module):
     """Return log(1 + exp(beta * x)) / beta.
 
     Args:
@@ -268,13 +277,14 @@ class Softplus(_Activation):
     [1000.0]
     """
 
-    _function = staticmethod(functional.softplus)
+    _shown = "beta={0.beta!r}, threshold={0.threshold!r}"
+    forward = _forward(functional.softplus, "beta", "threshold")
     beta: float = 1.0
     threshold: float = 20.0
 
 
 @dataclass(eq=False, repr=False)
-class Softmax(_Activation):
+class Softmax(Module):
     """Return exp(x) / sum(exp(x)) along one axis.
 
     Args:
@@ -285,12 +295,13 @@ class Softmax(_Activation):
     [0.5, 0.5]
     """
 
-    _function = staticmethod(functional.softmax)
+    _shown = "dim={0.dim!r}"
+    forward = _forward(functional.softmax, "dim")
     dim: int = -1
 
 
 @dataclass(eq=False, repr=False)
-class LogSoftmax(_Activation):
+class LogSoftmax(Module):
     """Return x - log(sum(exp(x))) along one axis.
 
     Args:
@@ -301,7 +312,8 @@ class LogSoftmax(_Activation):
     [-1000.0, 0.0]
     """
 
-    _function = staticmethod(functional.log_softmax)
+    _shown = "dim={0.dim!r}"
+    forward = _forward(functional.log_softmax, "dim")
     dim: int = -1
 
 
