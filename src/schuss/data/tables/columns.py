@@ -12,7 +12,13 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
+from schuss.data.tables.parsing import (
+    MISSING_MARKS,
+    TEXT,
+    NumberFormat,
+    parse_number,
+    truth_value,
+)
 from schuss.data.tables.table import Table
 from schuss.data.tables.timestamps import (
     NUMBER_FORMATS,
@@ -30,7 +36,6 @@ __all__ = [
     "stamps_of",
 ]
 
-Array = npt.NDArray[Any]
 Kind = Literal[
     "numeric", "category", "boolean", "timestamp", "text", "identifier", "constant", "empty"
 ]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from schuss.data.tables.columns import ColumnKind, Kind, labels_of
 from schuss.data.tables.parsing import (
     TEXT,
+    Array,
     NumberFormat,
     is_missing,
     number_format,
@@ -24,7 +25,6 @@ from schuss.errors import UsageError
 
 __all__ = ["KINDS", "infer_kinds"]
 
-Array = npt.NDArray[Any]
 #: Kinds that a caller may force with `kinds=`.
 KINDS: tuple[Kind, ...] = ("numeric", "category", "boolean", "timestamp", "text", "identifier")
 _USED = ("numeric", "category", "boolean", "timestamp")

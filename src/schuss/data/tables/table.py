@@ -13,13 +13,12 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import TEXT, NumberFormat, factorise, parse_numbers
+from schuss.data.tables.parsing import TEXT, Array, NumberFormat, factorise, parse_numbers
 from schuss.data.tables.timestamps import TimeFormat, parse_stamps
 from schuss.errors import DataError
 
 __all__ = ["Table", "as_column", "did_you_mean", "shown"]
 
-Array = npt.NDArray[Any]
 _LARGEST_EXACT = 2**53
 
 

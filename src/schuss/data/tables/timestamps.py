@@ -6,12 +6,12 @@ import calendar
 import datetime
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import MISSING_MARKS, factorise
+from schuss.data.tables.parsing import MISSING_MARKS, Array, factorise
 
 __all__ = [
     "NUMBER_FORMATS",
@@ -24,7 +24,6 @@ __all__ = [
     "time_format",
 ]
 
-Array = npt.NDArray[Any]
 TimeFormat = Literal[
     "year first",
     "day first",

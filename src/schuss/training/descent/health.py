@@ -8,15 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from schuss import functions as ops
-from schuss.core import Tensor, no_grad
+from schuss.core import Array, Tensor, no_grad
 from schuss.nn.module import Module
 
 __all__ = ["FIGURES", "Health", "is_finite", "measured_steps", "summary", "tally"]
 
-Array: TypeAlias = npt.NDArray[Any]
 Before: TypeAlias = "tuple[Tensor, Tensor, Tensor, list[Tensor]]"
 Tally: TypeAlias = "dict[str, float]"
 

@@ -7,10 +7,9 @@ from time import perf_counter
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from schuss.compiler.compiled import Compiled
-from schuss.core import Tensor
+from schuss.core import Array, Tensor
 from schuss.errors import TraceError
 from schuss.training.descent.health import FIGURES
 from schuss.training.descent.train_step import Step, make_contiguous
@@ -19,7 +18,6 @@ from schuss.training.evaluation.examples import Examples, in_memory
 
 __all__ = ["CompiledStepper", "EagerStepper", "Stepper"]
 
-Array: TypeAlias = npt.NDArray[Any]
 BeforeStep: TypeAlias = Callable[[int], object]
 # The loss of each step, and the figures of each step, (steps, 4), whose rows count where the
 # step was measured.

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from schuss.core import Tensor, leaf
+from schuss.core import Array, Tensor, leaf
 from schuss.nn.module import Module
 
 __all__ = ["WeightAverage"]
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 class WeightAverage:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
 from schuss.compiler.compiled import Compiled
-from schuss.core import Tensor, no_grad
+from schuss.core import Array, Tensor, no_grad
 from schuss.errors import TraceError
 from schuss.nn.module import Module
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.examples import Examples, in_memory
 
 __all__ = ["CompiledForward", "advise_eager", "native_forward"]
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 def native_forward(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from schuss.core import leaf, no_grad
+from schuss.core import Array, leaf, no_grad
 from schuss.nn.module import Module
 from schuss.training.evaluation.compiled_forward import CompiledForward
 from schuss.training.evaluation.cost import BATCH_ROWS, one_thread_if_small
@@ -18,8 +16,6 @@ from schuss.training.evaluation.metrics import CLASS_METRICS, Metric, measure
 from schuss.training.evaluation.objective import Objective
 
 __all__ = ["evaluate", "outputs", "probabilities", "softmax"]
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 def softmax(logits: Array) -> Array:

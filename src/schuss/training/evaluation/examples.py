@@ -10,13 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import Tensor, leaf, supported_dtype, to_array
+from schuss.core import Array, Tensor, leaf, supported_dtype, to_array
 from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
 
 __all__ = ["Examples", "batch_bounds", "class_factors", "epoch_order", "hold_out", "in_memory"]
 
-Array: TypeAlias = npt.NDArray[Any]
 Batch: TypeAlias = "tuple[tuple[Tensor, ...], Tensor, Tensor | None]"
 
 _MASK = 2**64 - 1

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from schuss.core import Array
 from schuss.training.arguments import look_up
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "rmse",
 ]
 
-Array: TypeAlias = npt.NDArray[Any]
 Weight: TypeAlias = "Array | None"
 Metric: TypeAlias = Callable[[Array, Array, Weight], "float | None"]
 

@@ -7,13 +7,12 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from schuss import random
-from schuss.core import Tensor, enable_grad
+from schuss.core import Array, Tensor, enable_grad
 from schuss.training.descent import health
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.steppers import Stepper
@@ -33,7 +32,6 @@ from schuss.training.runs.interrupt import Interrupted, StopRequest
 
 __all__ = ["RunContext", "TrainingData", "TrainingLoop"]
 
-Array: TypeAlias = npt.NDArray[Any]
 
 _REMEDY = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from schuss import random
-from schuss.core import Tensor, leaf
+from schuss.core import Array, Tensor, leaf
 from schuss.errors import FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
@@ -21,8 +20,6 @@ __all__ = [
     "restore_optimizer",
     "snapshot",
 ]
-
-Array: TypeAlias = npt.NDArray[Any]
 
 
 def snapshot(

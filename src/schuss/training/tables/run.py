@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from schuss.core import leaf
+from schuss.core import Array, leaf
 from schuss.data import (
     ColumnKind,
     Table,
@@ -34,7 +33,6 @@ from schuss.training.tables.recipe import tabular_recipe
 
 __all__ = ["Predictions", "Run", "load"]
 
-Array: TypeAlias = npt.NDArray[Any]
 Figures: TypeAlias = "dict[str, float | None]"
 
 

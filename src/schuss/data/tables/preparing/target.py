@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of
-from schuss.data.tables.parsing import NumberFormat
+from schuss.data.tables.parsing import Array, NumberFormat
 from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
 from schuss.data.tables.preparing.target_values import (
     Label,
@@ -29,7 +29,6 @@ from schuss.errors import DataError, UsageError
 __all__ = ["TargetEncoder", "Task"]
 
 Task = Literal["classification", "regression"]
-Array = npt.NDArray[Any]
 
 #: Whole numbers with at most so many different values are classes.
 _MOST_NUMBER_CLASSES = 10

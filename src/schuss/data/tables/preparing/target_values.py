@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,6 @@ __all__ = [
 ]
 
 Label = str | int | float | bool
-Array = npt.NDArray[Any]
 
 
 @dataclass

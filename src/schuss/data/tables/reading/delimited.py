@@ -10,19 +10,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.parsing import TEXT, Array
 from schuss.data.tables.reading.streams import open_text
 from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
 __all__ = ["check_names", "iter_delimited", "sniff_delimiter"]
 
-Array = npt.NDArray[Any]
 _DELIMITERS = ",;\t|"
 _BLOCK = 1 << 22
 _SAMPLE = 1 << 16

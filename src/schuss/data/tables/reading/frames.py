@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.parsing import TEXT, Array
 from schuss.data.tables.reading.delimited import check_names
 from schuss.data.tables.reading.streams import existing_file
 from schuss.data.tables.table import Table, as_column
@@ -26,8 +25,6 @@ __all__ = [
     "from_polars",
     "iter_arrow_file",
 ]
-
-Array = npt.NDArray[Any]
 
 
 def _text_column(values: list[Any]) -> Array:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.parsing import TEXT, Array
 from schuss.data.tables.reading import frames
 from schuss.data.tables.reading.delimited import iter_delimited
 from schuss.data.tables.reading.jsonlines import iter_json_lines, table_of_records
@@ -20,7 +19,6 @@ from schuss.errors import DataError
 
 __all__ = ["BUNDLED", "concatenate", "iter_table", "read_table"]
 
-Array = npt.NDArray[Any]
 
 #: Data sets that come with Schuss, by name: their file and the column to predict.
 BUNDLED = {"iris": ("iris.csv", "species")}
