@@ -5,7 +5,13 @@ import pytest
 
 from schuss import tensor
 from schuss.errors import DataError, UsageError
-from schuss.training.evaluation.examples import Examples, class_factors, epoch_order, hold_out
+from schuss.training.evaluation.examples import (
+    Examples,
+    batch_bounds,
+    class_factors,
+    epoch_order,
+    hold_out,
+)
 
 
 def test_an_epochs_order_depends_on_seed_and_epoch_alone() -> None:
@@ -112,3 +118,11 @@ def test_class_factors() -> None:
         class_factors("balanced", np.zeros(3))
     with pytest.raises(UsageError, match="finite factors of 0 or more"):
         class_factors([1.0, -1.0], y)
+
+
+def test_batches_of_an_epoch() -> None:
+    assert batch_bounds(10, 4, False) == [(0, 4), (4, 8), (8, 10)]
+    assert batch_bounds(10, 4, True) == [(0, 4), (4, 8)]
+    assert batch_bounds(9, 4, False) == [(0, 4), (4, 9)]
+    assert batch_bounds(3, 4, True) == [(0, 3)]
+    assert batch_bounds(1, 1, False) == [(0, 1)]
