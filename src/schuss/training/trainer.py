@@ -29,7 +29,6 @@ from schuss.training.loop.fit import Fit
 from schuss.training.loop.loop import RunContext, TrainingData, TrainingLoop
 from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
-from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import catch_interrupts
 from schuss.training.runs.lock import lock_folder
@@ -287,8 +286,7 @@ class Trainer:
             return RunFolder(place)
         return RunFolder.create(
             {"kind": "trainer", "schuss": __version__, "seed": self.plan.seed},
-            checkpoint.copy_state(self.model),
-            {"epoch": 0, "finished": False},
+            self.model.state_dict(),
             path=place,
             overwrite=self._output.overwrite,
         )

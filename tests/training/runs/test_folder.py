@@ -16,7 +16,7 @@ HEADER = {"epoch": 0, "finished": False}
 
 
 def _made(path: Path, **config: Any) -> RunFolder:
-    return RunFolder.create({"kind": "x", **config}, WEIGHTS, HEADER, path=path)
+    return RunFolder.create({"kind": "x", **config}, WEIGHTS, path=path)
 
 
 def test_a_new_run_has_its_config_and_weights_at_once(tmp_path: Path) -> None:
@@ -35,13 +35,13 @@ def test_a_run_is_replaced_only_when_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is a run already; .* schuss resume"):
         _made(tmp_path / "run")
     config = {"kind": "x", "number": 2}
-    made = RunFolder.create(config, WEIGHTS, HEADER, path=tmp_path / "run", overwrite=True)
+    made = RunFolder.create(config, WEIGHTS, path=tmp_path / "run", overwrite=True)
     assert made.config["number"] == 2
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").touch()
     with pytest.raises(UsageError, match="something else is there"):
-        RunFolder.create(config, WEIGHTS, HEADER, path=tmp_path / "other", overwrite=True)
+        RunFolder.create(config, WEIGHTS, path=tmp_path / "other", overwrite=True)
     assert (tmp_path / "other" / "thesis.txt").exists()
     (tmp_path / "empty").mkdir()
     assert _made(tmp_path / "empty").path == tmp_path / "empty"

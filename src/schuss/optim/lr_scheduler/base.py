@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group
 
-__all__ = ["LRScheduler", "Scheduler"]
+__all__ = ["LRScheduler", "Scheduler", "per_group"]
 
 
 class Scheduler:
@@ -48,6 +48,18 @@ class Scheduler:
         )
         rates = ", ".join(f"{lr:.4g}" for lr in dict.fromkeys(self._last_lr))
         return f"{type(self).__name__}({options}): lr {rates} at step {self.last_epoch}"
+
+
+def per_group(owner: str, value: Any, groups: Sequence[Group], what: str) -> list[Any]:
+    """Return a value for each group, of one for all of them or one for each.
+
+    Raises:
+        ValueError: if there are not as many as groups.
+    """
+    values = list(value) if isinstance(value, Iterable) else [value] * len(groups)
+    if len(values) != len(groups):
+        raise ValueError(f"{owner}: expected {len(groups)} {what}, got {len(values)}.")
+    return values
 
 
 def _holds_functions(value: object) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from schuss.optim import schedules
-from schuss.optim.lr_scheduler.base import LRScheduler
+from schuss.optim.lr_scheduler.base import LRScheduler, per_group
 from schuss.optim.optimizer import Optimizer
 
 __all__ = [
@@ -45,11 +45,7 @@ class LambdaLR(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        groups = len(optimizer.param_groups)
-        lambdas = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
-        if len(lambdas) != groups:
-            raise ValueError(f"LambdaLR: expected {groups} functions, got {len(lambdas)}.")
-        self.lr_lambdas = lambdas
+        self.lr_lambdas = per_group("LambdaLR", lr_lambda, optimizer.param_groups, "functions")
         super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step: int, base: float, group: int) -> float:

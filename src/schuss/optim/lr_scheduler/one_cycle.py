@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from schuss.optim import schedules
-from schuss.optim.lr_scheduler.base import LRScheduler
+from schuss.optim.lr_scheduler.base import LRScheduler, per_group
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group
 
@@ -81,9 +81,15 @@ class OneCycleLR(LRScheduler):
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor
         groups = optimizer.param_groups
-        self.max_lrs = _for_each(max_lr, groups, "max_lr")
-        self.base_momenta = _for_each(base_momentum, groups, "base_momentum")
-        self.max_momenta = _for_each(max_momentum, groups, "max_momentum")
+
+        def floats(value: float | Sequence[float], name: str) -> list[float]:
+            return [float(v) for v in per_group("OneCycleLR", value, groups, f"values of {name}")]
+
+        self.max_lrs = floats(max_lr, "max_lr")
+        self.base_momenta = per_group(
+            "OneCycleLR", base_momentum, groups, "values of base_momentum"
+        )
+        self.max_momenta = floats(max_momentum, "max_momentum")
         if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
             raise ValueError(
                 "OneCycleLR: expected an optimizer with momentum or betas, got "
@@ -128,10 +134,3 @@ class OneCycleLR(LRScheduler):
                 group["betas"] = (momentum, *group["betas"][1:])
             else:
                 group["momentum"] = momentum
-
-
-def _for_each(value: float | Sequence[float], groups: list[Group], name: str) -> list[float]:
-    values = list(value) if isinstance(value, Sequence) else [value] * len(groups)
-    if len(values) != len(groups):
-        raise ValueError(f"OneCycleLR: expected {len(groups)} values of {name}, got {len(values)}.")
-    return [float(v) for v in values]

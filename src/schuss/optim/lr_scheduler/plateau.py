@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import SupportsFloat
 
-from schuss.optim.lr_scheduler.base import Scheduler
+from schuss.optim.lr_scheduler.base import Scheduler, per_group
 from schuss.optim.optimizer import Optimizer
 
 __all__ = ["ReduceLROnPlateau"]
@@ -58,10 +58,7 @@ class ReduceLROnPlateau(Scheduler):
             raise ValueError(
                 f"{owner}: expected threshold_mode 'rel' or 'abs', got {threshold_mode!r}."
             )
-        groups = len(optimizer.param_groups)
-        lowest = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * groups
-        if len(lowest) != groups:
-            raise ValueError(f"{owner}: expected {groups} values of min_lr, got {len(lowest)}.")
+        lowest = per_group(owner, min_lr, optimizer.param_groups, "values of min_lr")
         self.optimizer = optimizer
         self.mode = mode
         self.factor = factor

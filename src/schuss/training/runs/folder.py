@@ -113,7 +113,6 @@ class RunFolder:
         cls,
         config: Mapping[str, Any],
         model: Mapping[str, Tensor],
-        header: Mapping[str, Any],
         *,
         path: str | os.PathLike[str] | None = None,
         name: str = "run",
@@ -124,7 +123,6 @@ class RunFolder:
         Args:
             config: what rebuilds the run.
             model: weights to begin with.
-            header: what goes with them.
             path: where; None takes the first free runs/NAME-1, -2, ...
             name: the run's name.
             overwrite: whether an existing run at `path` is replaced.
@@ -148,8 +146,8 @@ class RunFolder:
         try:
             made.chmod(0o755)
             _write_config(made, config)
-            with_config = {"config": _read_back(config), **header}
-            write_bundle(made / "model.safetensors", model, "model", with_config)
+            header = {"config": _read_back(config), "epoch": 0, "finished": False}
+            write_bundle(made / "model.safetensors", model, "model", header)
             (made / "checkpoints").mkdir()
             if target is not None:
                 _replace(made, target)

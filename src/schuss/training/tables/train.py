@@ -15,7 +15,6 @@ from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.training.arguments import grouped
 from schuss.training.loop.fit import Fit
-from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import NewerFormatError, RunFolder, check_free
 from schuss.training.tables.job import TableJob
 from schuss.training.tables.options import TableOptions
@@ -139,8 +138,7 @@ def train(
     }
     folder = RunFolder.create(
         job.config(model, sources),
-        checkpoint.copy_state(model),
-        {"epoch": 0, "finished": False},
+        model.state_dict(),
         path=out,
         name=run_name(data),
         overwrite=overwrite,
