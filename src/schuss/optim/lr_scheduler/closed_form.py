@@ -45,7 +45,9 @@ class LambdaLR(LRScheduler):
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
-        self.lr_lambdas = per_group("LambdaLR", lr_lambda, optimizer.param_groups, "functions")
+        self.lr_lambdas: list[Callable[[int], float]] = per_group(
+            "LambdaLR", lr_lambda, optimizer.param_groups, "functions"
+        )
         super().__init__(optimizer, last_epoch)
 
     def lr_at(self, step: int, base: float, group: int) -> float:
