@@ -8,7 +8,6 @@ import pytest
 
 # Several test processes share the processor; a thread per core in each only slows them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Tests that a shell has started in the background ignore Ctrl-C, which some of them press.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

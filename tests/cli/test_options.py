@@ -60,3 +60,16 @@ def test_commands_are_shown_as_they_were_typed(monkeypatch: pytest.MonkeyPatch, 
     assert command_name() == "schuss"
     monkeypatch.setattr("sys.argv", ["/somewhere/schuss/__main__.py"])
     assert command_name() == "python -m schuss"
+
+
+def test_options_of_training_are_arguments_of_train() -> None:
+    from inspect import signature
+
+    from schuss.cli import train as command
+    from schuss.training import train
+    from schuss.training.descent import learner
+
+    # Named again there, since `--help` loads nothing that computes.
+    assert tuple(learner.OPTIMIZERS) == command.OPTIMIZERS
+    given = vars(command.parser().parse_args(["iris"]))
+    assert set(given) - set(signature(train).parameters) == {"json"}

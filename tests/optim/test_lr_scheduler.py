@@ -244,3 +244,15 @@ def test_mistakes_are_named():
         lr_scheduler.SequentialLR(optimizer, steps, [3, 4])
     with pytest.raises(ValueError, match=r"expected factor in \[0, 1\), got 1.0"):
         lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
+
+
+def test_a_scheduler_is_shown_on_a_line() -> None:
+    optimizer = ours("SGD")
+    step = lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    assert repr(step).startswith("StepLR(step_size=2, gamma=0.5): lr ")
+    assert repr(step).endswith(" at step 0")
+    parts = [step, lr_scheduler.ExponentialLR(optimizer, gamma=0.9)]
+    shown = repr(lr_scheduler.SequentialLR(optimizer, parts, [3]))
+    assert shown.startswith("SequentialLR([StepLR, ExponentialLR], milestones=[3]): lr ")
+    plateau = repr(lr_scheduler.ReduceLROnPlateau(optimizer))
+    assert plateau.startswith("ReduceLROnPlateau(mode='min', factor=0.1, patience=10")

@@ -10,7 +10,6 @@ from schuss import Tensor, float64, manual_seed, nn, optim, random
 from schuss.errors import DataError, UsageError
 from schuss.nn import functional as F
 from schuss.training import Callback, DivergenceError, Trainer
-from schuss.training.examples import batch_bounds
 
 
 def _line(rows: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -136,23 +135,6 @@ def test_the_random_key_outside_is_left_alone() -> None:
     assert np.array_equal(before, random.get_state())
 
 
-@pytest.mark.parametrize(("finer", "best"), [([3, 5, 1, 9], 3), ([1, 5, 1, 0], 1)])
-def test_ties_can_be_broken_by_another_figure(finer: list[float], best: int) -> None:
-    coarse, fine = iter([1.0, 1.0, 1.0, 2.0]), iter(finer)
-    fit = _fit(
-        _linear(),
-        _line(),
-        metrics={
-            "coarse": lambda y, output, weight: next(coarse),
-            "fine": lambda y, output, weight: next(fine),
-        },
-        monitor="coarse",
-        ties="fine",
-        epochs=4,
-    )
-    assert fit.best_epoch == best
-
-
 @pytest.mark.parametrize("ties", ["first", "last"])
 def test_the_best_epochs_weights_come_back(ties: str) -> None:
     # Which figure an epoch has is decided here; the weights of each epoch are kept beside.
@@ -177,17 +159,6 @@ def test_the_best_epochs_weights_come_back(ties: str) -> None:
     for name, value in _weights(model).items():
         assert np.array_equal(value, kept[best - 1][name])
         assert not np.array_equal(value, kept[-1][name])
-
-
-def test_more_of_a_figure_is_better_where_its_name_or_mode_says_so() -> None:
-    for mode, expected in ((None, 1), ("min", 1), ("max", 3)):
-        figures = iter([1.0, 2.0, 3.0, 2.0, 2.0])
-        metrics = {"own": lambda y, output, weight, f=figures: next(f)}
-        fit = _fit(_linear(), _line(), metrics=metrics, monitor="own", mode=mode)
-        assert fit.best_epoch == expected
-    figures = iter([0.5, 0.9, 0.7, 0.6, 0.1])
-    metrics = {"accuracy": lambda y, output, weight: next(figures)}
-    assert _fit(_linear(), _line(), metrics=metrics, monitor="accuracy").best_epoch == 2
 
 
 def test_patience_stops_and_keeps_the_best() -> None:
@@ -241,6 +212,8 @@ def test_given_validation_rows_are_used_in_batches_without_learning_from_them() 
     held = _line(5000, seed=1)
     model = _linear()
     trainer = Trainer(model, "mse", epochs=1, progress=False)
+    shown = "Trainer(Linear of 4 parameters, Adam, lr=0.001, batch_size=32, epochs=1)"
+    assert repr(trainer) == shown
     fit = trainer.fit((x, y), validation=held)
     expected = F.mse_loss(model(Tensor(held[0])), Tensor(held[1][:, None])).item()
     assert fit.best["validation_loss"] == pytest.approx(expected, rel=1e-5)
@@ -352,14 +325,6 @@ def test_callbacks_are_called_and_can_stop() -> None:
     assert records == fit.history
     with pytest.raises(TypeError, match="got int"):
         _fit(_linear(), _line(16), callbacks=[3])
-
-
-def test_batches_of_an_epoch() -> None:
-    assert batch_bounds(10, 4, False) == [(0, 4), (4, 8), (8, 10)]
-    assert batch_bounds(10, 4, True) == [(0, 4), (4, 8)]
-    assert batch_bounds(9, 4, False) == [(0, 4), (4, 9)]
-    assert batch_bounds(3, 4, True) == [(0, 3)]
-    assert batch_bounds(1, 1, False) == [(0, 1)]
 
 
 def test_float64_models_and_batch_norm_of_a_last_single_row() -> None:

@@ -1,4 +1,4 @@
-"""The kinds of values that options take; a wrong one says what was expected."""
+"""Types of command-line options; a wrong value says what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes a table chunk by chunk in the format that its name asks for, whole or not at all."""
+"""Writing predictions chunk by chunk in the format that the file name asks for, all or nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the command line; loads nothing that computes, so that `--help` is instant."""
+"""The command-line parser; loads nothing that computes, so that `--help` is instant."""
 
 from __future__ import annotations
 

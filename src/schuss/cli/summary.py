@@ -1,4 +1,4 @@
-"""What the commands say about a run: its columns before, its figures after, and what to do next."""
+"""What the commands print about a run: its columns, its metrics, and what to do next."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ def _add_table(read: argparse.ArgumentParser) -> None:
     )
     add(
         "--kind",
+        dest="kinds",
         metavar="COLUMN=KIND",
         type=pairs,
         action="append",
@@ -134,35 +135,15 @@ def _add_output(read: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, and print what came of it."""
+    from inspect import signature
+
     from schuss.cli.summary import show_result, show_start
     from schuss.training import train
 
-    found = train(
-        arguments.data,
-        arguments.target,
-        task=arguments.task,
-        exclude=arguments.exclude,
-        kinds=dict(arguments.kind),
-        test=arguments.test,
-        test_share=arguments.test_share,
-        validation=arguments.validation,
-        validation_share=arguments.validation_share,
-        class_weight=arguments.class_weight,
-        sample_weight=arguments.sample_weight,
-        group=arguments.group,
-        time=arguments.time,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        lr=arguments.lr,
-        weight_decay=arguments.weight_decay,
-        patience=arguments.patience,
-        optimizer=arguments.optimizer,
-        hidden=arguments.hidden,
-        seed=arguments.seed,
-        eager=arguments.eager or None,
-        out=arguments.out,
-        quiet=arguments.quiet,
-        on_start=None if arguments.quiet else show_start,
-    )
+    given = vars(arguments)
+    # Each option is called as the argument of `train` that it is; one that was not given is None.
+    options = {name: given[name] for name in signature(train).parameters if name in given}
+    options |= {"kinds": dict(arguments.kinds), "eager": arguments.eager or None}
+    found = train(**options, on_start=None if arguments.quiet else show_start)
     show_result(found, quiet=arguments.quiet, as_json=arguments.json)
     return 0

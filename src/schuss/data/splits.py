@@ -1,4 +1,4 @@
-"""Shares of the rows that are held out: at random, by class, by group or by time."""
+"""Splits into training and held-out rows: at random, stratified, by group or by time; folds."""
 
 from __future__ import annotations
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
 import numpy.typing as npt
 
 from schuss.core import Tensor
@@ -33,6 +38,24 @@ __all__ = [
 ]
 
 
+def _forward(function: Callable[..., Tensor], *options: str) -> Callable[[Any, Tensor], Tensor]:
+    """Return the `forward` of a layer that is a function of x and of its attributes `options`."""
+    if not options:
+
+        def forward(self: Module, x: Tensor) -> Tensor:
+            """Return the activation of x, of the same shape."""
+            return function(x)
+
+    else:
+        get = attrgetter(*options)
+
+        def forward(self: Module, x: Tensor) -> Tensor:
+            """Return the activation of x, of the same shape."""
+            return function(x, get(self)) if len(options) == 1 else function(x, *get(self))
+
+    return forward
+
+
 class ReLU(Module):
     """Return max(x, 0).
 
@@ -41,9 +64,7 @@ class ReLU(Module):
     [0.0, 2.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.relu(x)
+    forward = _forward(functional.relu)
 
 
 class ReLU6(Module):
@@ -54,9 +75,7 @@ class ReLU6(Module):
     [0.0, 6.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.relu6(x)
+    forward = _forward(functional.relu6)
 
 
 class SELU(Module):
@@ -67,9 +86,7 @@ class SELU(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.selu(x)
+    forward = _forward(functional.selu)
 
 
 class SiLU(Module):
@@ -80,9 +97,7 @@ class SiLU(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.silu(x)
+    forward = _forward(functional.silu)
 
 
 class Mish(Module):
@@ -93,9 +108,7 @@ class Mish(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.mish(x)
+    forward = _forward(functional.mish)
 
 
 class Sigmoid(Module):
@@ -106,9 +119,7 @@ class Sigmoid(Module):
     [0.5]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.sigmoid(x)
+    forward = _forward(functional.sigmoid)
 
 
 class LogSigmoid(Module):
@@ -119,9 +130,7 @@ class LogSigmoid(Module):
     [-1000.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.logsigmoid(x)
+    forward = _forward(functional.logsigmoid)
 
 
 class Tanh(Module):
@@ -132,9 +141,7 @@ class Tanh(Module):
     [0.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.tanh(x)
+    forward = _forward(functional.tanh)
 
 
 class Hardswish(Module):
@@ -145,9 +152,7 @@ class Hardswish(Module):
     [0.0, 4.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardswish(x)
+    forward = _forward(functional.hardswish)
 
 
 class Hardsigmoid(Module):
@@ -158,9 +163,7 @@ class Hardsigmoid(Module):
     [0.5, 1.0]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardsigmoid(x)
+    forward = _forward(functional.hardsigmoid)
 
 
 class Softsign(Module):
@@ -171,11 +174,10 @@ class Softsign(Module):
     [0.75]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softsign(x)
+    forward = _forward(functional.softsign)
 
 
+@dataclass(eq=False, repr=False)
 class LeakyReLU(Module):
     """Return x where x > 0, and negative_slope * x elsewhere.
 
@@ -187,19 +189,12 @@ class LeakyReLU(Module):
     [-0.5, 2.0]
     """
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        super().__init__()
-        self.negative_slope = negative_slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.leaky_relu(x, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"negative_slope={self.negative_slope}"
+    _shown = "negative_slope={0.negative_slope!r}"
+    forward = _forward(functional.leaky_relu, "negative_slope")
+    negative_slope: float = 0.01
 
 
+@dataclass(eq=False, repr=False)
 class ELU(Module):
     """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere; arXiv 1511.07289.
 
@@ -211,19 +206,12 @@ class ELU(Module):
     [-1.0, 2.0]
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.elu(x, self.alpha)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}"
+    _shown = "alpha={0.alpha!r}"
+    forward = _forward(functional.elu, "alpha")
+    alpha: float = 1.0
 
 
+@dataclass(eq=False, repr=False)
 class CELU(Module):
     """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere; arXiv 1704.07483.
 
@@ -235,19 +223,12 @@ class CELU(Module):
     [-2.0, 2.0]
     """
 
-    def __init__(self, alpha: float = 1.0) -> None:
-        super().__init__()
-        self.alpha = alpha
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.celu(x, self.alpha)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}"
+    _shown = "alpha={0.alpha!r}"
+    forward = _forward(functional.celu, "alpha")
+    alpha: float = 1.0
 
 
+@dataclass(eq=False, repr=False)
 class GELU(Module):
     """Return x * Phi(x), with Phi the standard normal distribution; arXiv 1606.08415.
 
@@ -259,19 +240,12 @@ class GELU(Module):
     [0.0]
     """
 
-    def __init__(self, approximate: str = "none") -> None:
-        super().__init__()
-        self.approximate = approximate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.gelu(x, self.approximate)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"approximate={self.approximate!r}"
+    _shown = "approximate={0.approximate!r}"
+    forward = _forward(functional.gelu, "approximate")
+    approximate: str = "none"
 
 
+@dataclass(eq=False, repr=False)
 class Hardtanh(Module):
     """Return x limited to [min_val, max_val].
 
@@ -284,20 +258,13 @@ class Hardtanh(Module):
     [-1.0, 0.5]
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0) -> None:
-        super().__init__()
-        self.min_val = min_val
-        self.max_val = max_val
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.hardtanh(x, self.min_val, self.max_val)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"min_val={self.min_val}, max_val={self.max_val}"
+    _shown = "min_val={0.min_val!r}, max_val={0.max_val!r}"
+    forward = _forward(functional.hardtanh, "min_val", "max_val")
+    min_val: float = -1.0
+    max_val: float = 1.0
 
 
+@dataclass(eq=False, repr=False)
 class Softplus(Module):
     """Return log(1 + exp(beta * x)) / beta.
 
@@ -310,20 +277,13 @@ class Softplus(Module):
     [1000.0]
     """
 
-    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
-        super().__init__()
-        self.beta = beta
-        self.threshold = threshold
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softplus(x, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"beta={self.beta}, threshold={self.threshold}"
+    _shown = "beta={0.beta!r}, threshold={0.threshold!r}"
+    forward = _forward(functional.softplus, "beta", "threshold")
+    beta: float = 1.0
+    threshold: float = 20.0
 
 
+@dataclass(eq=False, repr=False)
 class Softmax(Module):
     """Return exp(x) / sum(exp(x)) along one axis.
 
@@ -335,19 +295,12 @@ class Softmax(Module):
     [0.5, 0.5]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"dim={self.dim}"
+    _shown = "dim={0.dim!r}"
+    forward = _forward(functional.softmax, "dim")
+    dim: int = -1
 
 
+@dataclass(eq=False, repr=False)
 class LogSoftmax(Module):
     """Return x - log(sum(exp(x))) along one axis.
 
@@ -359,17 +312,9 @@ class LogSoftmax(Module):
     [-1000.0, 0.0]
     """
 
-    def __init__(self, dim: int = -1) -> None:
-        super().__init__()
-        self.dim = dim
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the activation of x, of the same shape."""
-        return functional.log_softmax(x, self.dim)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"dim={self.dim}"
+    _shown = "dim={0.dim!r}"
+    forward = _forward(functional.log_softmax, "dim")
+    dim: int = -1
 
 
 class PReLU(Module):
@@ -387,6 +332,7 @@ class PReLU(Module):
     [-0.25, 2.0]
     """
 
+    _shown = "num_parameters={0.num_parameters}"
     weight: Parameter
 
     def __init__(
@@ -405,7 +351,3 @@ class PReLU(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the activation of x, of the same shape."""
         return functional.prelu(x, self.weight)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"num_parameters={self.num_parameters}"

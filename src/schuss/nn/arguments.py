@@ -1,4 +1,4 @@
-"""Checks of the numbers that layers are made with."""
+"""Checks of the sizes that layers are made with."""
 
 from __future__ import annotations
 

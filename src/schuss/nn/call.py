@@ -1,4 +1,4 @@
-"""Calling a module with other parameters than its own, for functional derivatives."""
+"""functional_call: a module called with other parameters than its own."""
 
 from __future__ import annotations
 

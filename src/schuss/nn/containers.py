@@ -19,11 +19,18 @@ def _require_module(owner: Module, name: str, module: object) -> None:
         )
 
 
-class _Indexed(Module):
-    """Parts in an order, named 0, 1, 2, ... unless they were given names."""
+class _Container(Module):
+    """Parts by name."""
 
     def _parts(self) -> dict[str, Module]:
         return {k: v for k, v in self.__dict__.items() if isinstance(v, Module)}
+
+    def __len__(self) -> int:
+        return len(self._parts())
+
+
+class _Indexed(_Container):
+    """Parts in an order, named 0, 1, 2, ... unless they were given names."""
 
     def _replace_parts(self, parts: Mapping[str, Module]) -> None:
         for name, module in parts.items():
@@ -42,9 +49,6 @@ class _Indexed(Module):
                 f"{len(names) - 1}, got {place}."
             )
         return names[place]
-
-    def __len__(self) -> int:
-        return len(self._parts())
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._parts().values())
@@ -163,7 +167,7 @@ class ModuleList(_Indexed):
         return self
 
 
-class ModuleDict(Module):
+class ModuleDict(_Container):
     """A dictionary whose modules are parts of the network.
 
     Args:
@@ -179,9 +183,6 @@ class ModuleDict(Module):
         super().__init__()
         self.update(modules)
 
-    def _parts(self) -> dict[str, Module]:
-        return {k: v for k, v in self.__dict__.items() if isinstance(v, Module)}
-
     def __getitem__(self, name: str) -> Module:
         return self._parts()[name]
 
@@ -195,9 +196,6 @@ class ModuleDict(Module):
     def __delitem__(self, name: str) -> None:
         del self._parts()[name]
         del self.__dict__[name]
-
-    def __len__(self) -> int:
-        return len(self._parts())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parts())

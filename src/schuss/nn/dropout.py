@@ -1,4 +1,4 @@
-"""Dropout."""
+"""Dropout layer."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Dropout(Module):
     [1.0, 1.0]
     """
 
+    _shown = "p={0.p}"
     live_numbers = ("p",)
 
     def __init__(self, p: float = 0.5) -> None:
@@ -38,7 +39,3 @@ class Dropout(Module):
         tracer = TRACER.get()
         p = self.p if tracer is None else tracer.attribute(self, "p")
         return dropout(x, p, self.training)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"p={self.p}"

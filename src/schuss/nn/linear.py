@@ -107,6 +107,8 @@ class Flatten(Module):
     (32, 784)
     """
 
+    _shown = "start_dim={0.start_dim}, end_dim={0.end_dim}"
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim = start_dim
@@ -124,10 +126,6 @@ class Flatten(Module):
         joined = math.prod(x.shape[start : end + 1])
         return ops.reshape(x, (*x.shape[:start], joined, *x.shape[end + 1 :]))
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
 
 class Unflatten(Module):
     """Split one axis into several.
@@ -141,6 +139,8 @@ class Unflatten(Module):
     (32, 28, 28)
     """
 
+    _shown = "dim={0.dim}, unflattened_size={0.unflattened_size}"
+
     def __init__(self, dim: int, unflattened_size: tuple[int, ...]) -> None:
         super().__init__()
         self.dim = dim
@@ -152,7 +152,3 @@ class Unflatten(Module):
         if not 0 <= dim < x.ndim:
             raise ValueError(f"Unflatten: expected x with an axis {self.dim}, got {x.shape}.")
         return ops.reshape(x, (*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :]))
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -21,16 +21,13 @@ __all__ = [
 
 
 class _Loss(Module):
+    _shown = "reduction={0.reduction!r}"
     reductions: tuple[str, ...] = ("none", "mean", "sum")
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__()
         require_reduction(type(self).__name__, reduction, self.reductions)
         self.reduction = reduction
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"reduction={self.reduction!r}"
 
 
 class _WeightedLoss(_Loss):
@@ -211,6 +208,8 @@ class HuberLoss(_Loss):
     2.5
     """
 
+    _shown = "reduction={0.reduction!r}, delta={0.delta}"
+
     def __init__(self, *, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         self.delta = delta
@@ -218,10 +217,6 @@ class HuberLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss of two tensors of the same shape."""
         return functional.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"reduction={self.reduction!r}, delta={self.delta}"
 
 
 class SmoothL1Loss(_Loss):
@@ -236,6 +231,8 @@ class SmoothL1Loss(_Loss):
     2.0
     """
 
+    _shown = "reduction={0.reduction!r}, beta={0.beta}"
+
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
         self.beta = beta
@@ -243,10 +240,6 @@ class SmoothL1Loss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """Return the loss of two tensors of the same shape."""
         return functional.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"reduction={self.reduction!r}, beta={self.beta}"
 
 
 class KLDivLoss(_Loss):

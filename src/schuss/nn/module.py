@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.core import TRACER, Tensor, supported_dtype
+from schuss.core import TRACER, Tensor, TensorLike, supported_dtype
 from schuss.nn import summary
-
-if TYPE_CHECKING:
-    from schuss.core import TensorLike
+from schuss.nn.state import IncompatibleKeys, load_state, nearest
 
 __all__ = ["Module", "Parameter"]
 
 M = TypeVar("M", bound="Module")
+T = TypeVar("T")
 
 
 class Parameter(Tensor):
@@ -38,13 +36,6 @@ class Parameter(Tensor):
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
-
-
-class IncompatibleKeys(NamedTuple):
-    """The names that `load_state_dict(..., strict=False)` passed over."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module:
@@ -73,6 +64,8 @@ class Module:
     unit_axes: ClassVar[Mapping[str, tuple[int, ...]]] = MappingProxyType({})
     # Whether evaluation goes by its inputs' values, which native code cannot.
     evaluates_by_values: bool = False
+    # What `repr` shows between the parentheses: a format whose {0} is the module.
+    _shown: ClassVar[str] = ""
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> persistent
     _output_shape: tuple[int, ...] | None = None
 
@@ -95,17 +88,11 @@ class Module:
     # What it holds.
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__.get(name)
-        if isinstance(held, Parameter) and not (value is None or isinstance(value, Parameter)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Parameter or None for {name!r}, got "
-                f"{type(value).__name__}; change its values with .{name}.assign(value)."
-            )
-        if name in self._buffers and not (value is None or isinstance(value, Tensor)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
-                f"{type(value).__name__}."
-            )
+        if isinstance(self.__dict__.get(name), Parameter):
+            remedy = f"; change its values with .{name}.assign(value)"
+            _require(Parameter, value, type(self).__name__, f" for {name!r}", remedy)
+        if name in self._buffers:
+            _require(Tensor, value, type(self).__name__, f" for buffer {name!r}")
         object.__setattr__(self, name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -116,10 +103,7 @@ class Module:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Set a parameter by name; None says that there is none (a layer without bias)."""
         self._refuse_name(name)
-        if not (param is None or isinstance(param, Parameter)):
-            raise TypeError(
-                f"register_parameter: expected a Parameter or None, got {type(param).__name__}."
-            )
+        _require(Parameter, param, "register_parameter")
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -142,21 +126,15 @@ class Module:
         """
         if name not in self._buffers:
             self._refuse_name(name)
-        if not (tensor is None or isinstance(tensor, Tensor)):
-            raise TypeError(
-                f"{type(self).__name__}: expected a Tensor or None for buffer {name!r}, got "
-                f"{type(tensor).__name__}; use schuss.tensor(...)."
-            )
+        remedy = "; use schuss.tensor(...)"
+        _require(Tensor, tensor, type(self).__name__, f" for buffer {name!r}", remedy)
         self.__dict__["_buffers"] = {**self._buffers, name: persistent}
         self.__dict__[name] = tensor
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Set a submodule by name."""
         self._refuse_name(name)
-        if not (module is None or isinstance(module, Module)):
-            raise TypeError(
-                f"register_module: expected a Module or None, got {type(module).__name__}."
-            )
+        _require(Module, module, "register_module")
         setattr(self, name, module)
 
     add_module = register_module
@@ -181,8 +159,7 @@ class Module:
 
     def children(self) -> Iterator[Module]:
         """Yield the direct parts."""
-        for _, module in self.named_children():
-            yield module
+        return (module for _, module in self.named_children())
 
     def named_modules(
         self, prefix: str = "", remove_duplicate: bool = True
@@ -202,8 +179,7 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """Yield this module and all its parts, each once."""
-        for _, module in self.named_modules():
-            yield module
+        return (module for _, module in self.named_modules())
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -217,8 +193,7 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Yield the parameters, each once, in the order in which they were set."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -233,8 +208,7 @@ class Module:
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         """Yield the buffers, each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _members(
         self,
@@ -259,13 +233,7 @@ class Module:
         Raises:
             AttributeError: if there is none; the message names the nearest.
         """
-        found = dict(self.named_modules(remove_duplicate=False))
-        if target not in found:
-            raise AttributeError(
-                f"{type(self).__name__}: expected the name of a part, got {target!r}"
-                f"{_nearest(target, list(found))}."
-            )
-        return found[target]
+        return self._named("part", target, self.named_modules(remove_duplicate=False))
 
     def get_parameter(self, target: str) -> Parameter:
         """Return the parameter with this dotted name.
@@ -273,11 +241,14 @@ class Module:
         Raises:
             AttributeError: if there is none; the message names the nearest.
         """
-        found = dict(self.named_parameters(remove_duplicate=False))
+        return self._named("parameter", target, self.named_parameters(remove_duplicate=False))
+
+    def _named(self, what: str, target: str, pairs: Iterable[tuple[str, T]]) -> T:
+        found = dict(pairs)
         if target not in found:
             raise AttributeError(
-                f"{type(self).__name__}: expected the name of a parameter, got {target!r}"
-                f"{_nearest(target, list(found))}."
+                f"{type(self).__name__}: expected the name of a {what}, got {target!r}"
+                f"{nearest(target, found)}."
             )
         return found[target]
 
@@ -336,42 +307,7 @@ class Module:
                 "give what state_dict() or load_safetensors() returned."
             )
         own = dict(self._named_state())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        problems = []
-        if strict:
-            problems += [
-                f"  missing: {name} {own[name].shape}{_nearest(name, unexpected)}"
-                for name in missing
-            ]
-            problems += [
-                f"  unexpected: {name} {np.shape(state_dict[name])}{_nearest(name, missing)}"
-                for name in unexpected
-            ]
-        new = {}
-        for name in own:
-            if name not in state_dict:
-                continue
-            value = state_dict[name]
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            if array.shape != own[name].shape:
-                problems.append(f"  shape of {name}: expected {own[name].shape}, got {array.shape}")
-            elif array.dtype.kind not in "fiub":
-                problems.append(f"  dtype of {name}: expected numbers, got {array.dtype}")
-            else:
-                new[name] = array
-        if problems:
-            raise ValueError(
-                f"{type(self).__name__}: expected the state of the same network, got one that "
-                f"differs in {len(problems)} place{'s' if len(problems) > 1 else ''}; build the "
-                "network as it was saved"
-                + (", or pass strict=False to skip names" if strict else "")
-                + ".\n"
-                + "\n".join(problems)
-            )
-        for name, array in new.items():
-            own[name].assign(np.array(array, own[name].dtype))
-        return IncompatibleKeys(missing, unexpected)
+        return load_state(type(self).__name__, own, state_dict, strict=strict)
 
     # Changing all of it.
 
@@ -444,7 +380,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """Return what `repr` shows between the parentheses."""
-        return ""
+        return self._shown.format(self)
 
     def __repr__(self) -> str:
         return summary.tree(self)
@@ -454,6 +390,9 @@ class Module:
         def __getattr__(self, name: str) -> Any: ...
 
 
-def _nearest(name: str, names: list[str]) -> str:
-    close = get_close_matches(name, [n for n in names if n], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
+def _require(kind: type, value: object, owner: str, place: str = "", remedy: str = "") -> None:
+    if not (value is None or isinstance(value, kind)):
+        raise TypeError(
+            f"{owner}: expected a {kind.__name__} or None{place}, got "
+            f"{type(value).__name__}{remedy}."
+        )

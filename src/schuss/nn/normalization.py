@@ -24,7 +24,21 @@ def _lengths(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(int(length) for length in lengths)
 
 
-class LayerNorm(Module):
+class _Affine(Module):
+    """What all normalisations end with: a learned weight and bias, where they are wanted."""
+
+    weight: Parameter | None
+    bias: Parameter | None = None
+
+    def reset_parameters(self) -> None:
+        """Set the weight to ones and the bias to zeros."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(_Affine):
     """Normalise each row: y = (x - mean) / sqrt(variance + eps) * weight + bias.
 
     Mean and biased variance are taken over the last axes, each row for itself. Ba, Kiros and
@@ -45,8 +59,7 @@ class LayerNorm(Module):
     [[-1.0, 1.0]]
     """
 
-    weight: Parameter | None
-    bias: Parameter | None
+    _shown = "{0.normalized_shape}, eps={0.eps}, elementwise_affine={0.elementwise_affine}"
 
     def __init__(
         self,
@@ -66,25 +79,12 @@ class LayerNorm(Module):
         self.bias = Parameter(init.empty(self.normalized_shape, dtype)) if affine and bias else None
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Set the weight to ones and the bias to zeros."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) normalised."""
         return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
 
-
-class RMSNorm(Module):
+class RMSNorm(_Affine):
     """Scale each row to root mean square 1: y = x / sqrt(mean(x^2) + eps) * weight.
 
     Zhang and Sennrich, 2019, arXiv 1910.07467.
@@ -103,6 +103,7 @@ class RMSNorm(Module):
     [[1.0, 1.0]]
     """
 
+    _shown = "{0.normalized_shape}, eps={0.eps}, elementwise_affine={0.elementwise_affine}"
     weight: Parameter | None
 
     def __init__(
@@ -122,23 +123,12 @@ class RMSNorm(Module):
         )
         self.reset_parameters()
 
-    def reset_parameters(self) -> None:
-        """Set the weight to ones."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) scaled."""
         return functional.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
-        )
 
-
-class BatchNorm1d(Module):
+class BatchNorm1d(_Affine):
     """Normalise each channel: y = (x - mean) / sqrt(variance + eps) * weight + bias.
 
     While training, mean and biased variance are the batch's; in evaluation they are the running
@@ -165,8 +155,6 @@ class BatchNorm1d(Module):
     0.2
     """
 
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -201,10 +189,7 @@ class BatchNorm1d(Module):
     def reset_parameters(self) -> None:
         """Set the weight to ones, the bias to zeros, and forget the running figures."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def reset_running_stats(self) -> None:
         """Set the running mean to 0 and the running variance to 1."""

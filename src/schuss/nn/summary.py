@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+__all__ = ["Part", "tree"]
 
-    from schuss.nn.module import Module
-
-    Row = tuple[str, str, str]
+Row: TypeAlias = tuple[str, str, str]
 
 
-def tree(module: Module) -> str:
+class Part(Protocol):
+    """What is asked of a module to show it."""
+
+    _output_shape: tuple[int, ...] | None
+
+    def named_children(self) -> Iterable[tuple[str, Any]]:
+        """Yield (name, module) of the direct parts."""
+
+    def parameters(self, recurse: bool = True) -> Iterable[Any]:
+        """Yield the parameters."""
+
+    def extra_repr(self) -> str:
+        """Return what is shown between the parentheses."""
+
+
+def tree(module: Part) -> str:
     """Return one line a part: its name and options, last output shape, number of parameters.
 
     >>> from schuss import nn
@@ -39,7 +52,7 @@ def tree(module: Module) -> str:
     return "\n".join([*lines, _counted(module, total)])
 
 
-def _rows(module: Module, lead: str = "", branch: str = "", name: str = "") -> Iterator[Row]:
+def _rows(module: Part, lead: str = "", branch: str = "", name: str = "") -> Iterator[Row]:
     children = list(module.named_children())
     title = type(module).__name__
     options = module.extra_repr()
@@ -59,7 +72,7 @@ def _rows(module: Module, lead: str = "", branch: str = "", name: str = "") -> I
         )
 
 
-def _counted(module: Module, total: int) -> str:
+def _counted(module: Part, total: int) -> str:
     trainable = sum(p.size for p in module.parameters() if p.requires_grad)
     text = f"{total:,} parameter{'' if total == 1 else 's'}"
     return text if trainable == total else f"{text}, {trainable:,} of them trainable"

@@ -1,13 +1,11 @@
-"""Adagrad."""
+"""Adagrad: steps that shrink with the sum of squared gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.param_groups import Group, Params, hyperparameters
 
 __all__ = ["Adagrad"]
 
@@ -43,14 +41,6 @@ class Adagrad(Optimizer):
     [0.5]
     """
 
-    ranges: ClassVar[Mapping[str, Range]] = {
-        "lr": (0.0, float("inf"), False),
-        "lr_decay": (0.0, float("inf"), False),
-        "weight_decay": (0.0, float("inf"), False),
-        "initial_accumulator_value": (0.0, float("inf"), False),
-        "eps": (0.0, float("inf"), False),
-    }
-
     def __init__(
         self,
         params: Params,
@@ -62,44 +52,25 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "lr_decay": lr_decay,
-                "weight_decay": weight_decay,
-                "initial_accumulator_value": initial_accumulator_value,
-                "eps": eps,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, hyperparameters(locals()))
 
     def goes_by_rows(self, group: Group) -> bool:
         """Return True; refuse weight decay."""
-        if group["weight_decay"]:
-            raise RuntimeError(
-                f"{self._owner}: expected weight_decay 0 with a sparse gradient, got "
-                f"{group['weight_decay']}; decay moves every row, so leave sparse=True out."
-            )
+        self.refuse_decay(group)
         return True
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the sum of squared gradients at its start."""
         return {"sum": zeros(parameter) + group["initial_accumulator_value"]}
 
-    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+    def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return the learning rate of this step."""
         if not group["lr_decay"]:
             return (group["lr"],)
         return (group["lr"] / ((step - 1.0) * group["lr_decay"] + 1.0),)
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the sum after one step."""
         (lr,) = coefficients

@@ -1,13 +1,11 @@
-"""Adam."""
+"""Adam: momentum over a running root mean square of the gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.param_groups import Group, Params, hyperparameters
 
 __all__ = ["Adam"]
 
@@ -46,13 +44,6 @@ class Adam(Optimizer):
     0.5
     """
 
-    ranges: ClassVar[Mapping[str, Range]] = {
-        "lr": (0.0, float("inf"), False),
-        "betas": (0.0, 1.0, False),
-        "eps": (0.0, float("inf"), False),
-        "weight_decay": (0.0, float("inf"), False),
-    }
-
     def __init__(
         self,
         params: Params,
@@ -65,23 +56,7 @@ class Adam(Optimizer):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "betas": betas,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "amsgrad": amsgrad,
-                "maximize": maximize,
-                "decoupled_weight_decay": decoupled_weight_decay,
-            },
-        )
-
-    def check(self, group: Group) -> None:
-        """Raise ValueError unless there are two betas."""
-        if len(group["betas"]) != 2:
-            raise ValueError(f"{self._owner}: expected two betas, got {group['betas']}.")
+        super().__init__(params, hyperparameters(locals()))
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the running mean and mean square, zero."""
@@ -90,7 +65,7 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"] = zeros(parameter)
         return state
 
-    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+    def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return step size and eps, both times the root of the second correction.
 
         lr * m / c1 / (sqrt(v / c2) + eps) = (lr * sqrt(c2) / c1) * m / (sqrt(v) + eps * sqrt(c2))
@@ -101,12 +76,7 @@ class Adam(Optimizer):
         return root / (1.0 - beta1**step) * group["lr"], root * group["eps"]
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the averages after one step."""
         beta1, beta2 = group["betas"]

@@ -1,9 +1,9 @@
-"""AdamW."""
+"""AdamW: Adam with decoupled weight decay."""
 
 from __future__ import annotations
 
 from schuss.optim.adam import Adam
-from schuss.optim.optimizer import Params
+from schuss.optim.param_groups import Params
 
 __all__ = ["AdamW"]
 

@@ -1,4 +1,4 @@
-"""Clipping of gradients."""
+"""Gradient clipping, by norm and by value."""
 
 from __future__ import annotations
 

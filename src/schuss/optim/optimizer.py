@@ -1,4 +1,4 @@
-"""What all rules of descent share: parameter groups, state, and the step over both."""
+"""Optimizer, the base of all optimizers: state, the step, and `state_dict`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ import numpy as np
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
+from schuss.optim.param_groups import (
+    RANGES,
+    Group,
+    Params,
+    Range,
+    check_ranges,
+    make_group,
+)
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
-__all__ = ["Group", "Optimizer", "Params", "Range", "State"]
+__all__ = ["Factors", "Optimizer", "State", "zeros"]
 
-Group: TypeAlias = dict[str, Any]
-Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
 State: TypeAlias = dict[str, Tensor]
-Range: TypeAlias = tuple[float, float, bool]  # lowest, highest, whether the highest is allowed
-
-_INFINITY = float("inf")
+Factors: TypeAlias = tuple[Any, ...]  # tensors or floats
 
 
 class Optimizer:
@@ -41,8 +45,8 @@ class Optimizer:
         TypeError: if a parameter is not a tensor.
     """
 
-    # For each hyperparameter that is a number, where it must be.
-    ranges: ClassVar[Mapping[str, Range]] = {}
+    # For hyperparameters that are numbers, where they must be.
+    ranges: ClassVar[Mapping[str, Range]] = RANGES
     # Whether gradients have to be sparse.
     needs_rows: ClassVar[bool] = False
 
@@ -87,12 +91,7 @@ class Optimizer:
         return ()
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter's new values and its new state, a pure function of the arguments.
 
@@ -117,6 +116,14 @@ class Optimizer:
             f"{self._owner}: expected a dense gradient, got a sparse one, as an embedding with "
             "sparse=True has it; give that parameter to SparseAdam, or leave sparse=True out."
         )
+
+    def refuse_decay(self, group: Group) -> None:
+        """Raise RuntimeError where weight decay meets a sparse gradient."""
+        if group["weight_decay"]:
+            raise RuntimeError(
+                f"{self._owner}: expected weight_decay 0 with a sparse gradient, got "
+                f"{group['weight_decay']}; decay moves every row, so leave sparse=True out."
+            )
 
     def check(self, group: Group) -> None:
         """Raise ValueError where hyperparameters do not fit together."""
@@ -192,7 +199,7 @@ class Optimizer:
         gradient: Tensor,
         state: State,
         group: Group,
-        coefficients: tuple[Any, ...],
+        coefficients: Factors,
     ) -> None:
         """Update a parameter and its state; by a sparse gradient, the rows that it has."""
         if isinstance(gradient, RowGradient) and has_rows(gradient):
@@ -221,7 +228,7 @@ class Optimizer:
         gradient: RowGradient,
         state: State,
         group: Group,
-        coefficients: tuple[Any, ...],
+        coefficients: Factors,
     ) -> None:
         rows, sums = gradient.coalesced()
         shape = parameter.shape
@@ -262,62 +269,10 @@ class Optimizer:
             ValueError: on a parameter that is already there, or a hyperparameter out of range.
             TypeError: if a parameter is not a tensor.
         """
-        owner = self._owner
-        if not isinstance(param_group, Mapping) or "params" not in param_group:
-            raise TypeError(
-                f"{owner}: expected groups to be dictionaries with 'params', got {param_group!r}."
-            )
-        group = {**self.defaults, **param_group}
-        held = param_group["params"]
-        given = [held] if isinstance(held, Tensor) else list(held)
-        if given and isinstance(given[0], tuple):
-            group["param_names"] = [name for name, _ in given]
-            given = [parameter for _, parameter in given]
-        group["params"] = given
-        known = {id(p) for other in self.param_groups for p in other["params"]}
-        for position, parameter in enumerate(given):
-            if not isinstance(parameter, Tensor):
-                raise TypeError(
-                    f"{owner}: expected parameters to be tensors, got "
-                    f"{type(parameter).__name__}; use model.parameters()."
-                )
-            if not parameter.is_leaf or parameter.dtype.kind != "f":
-                raise ValueError(
-                    f"{owner}: expected float parameters that no operation made, got "
-                    f"number {position}, {parameter.dtype} of shape {parameter.shape}."
-                )
-            if id(parameter) in known:
-                raise ValueError(
-                    f"{owner}: expected every parameter once, got number {position}, of shape "
-                    f"{parameter.shape}, twice; put it into one group only."
-                )
-            known.add(id(parameter))
-        self._check_numbers(group)
+        group = make_group(self._owner, param_group, self.defaults, self.param_groups)
+        check_ranges(self._owner, group, self.ranges)
         self.check(group)
         self.param_groups.append(group)
-
-    def _check_numbers(self, group: Group) -> None:
-        problems = []
-        for name, (lowest, highest, closed) in self.ranges.items():
-            value = group[name]
-            values = value if isinstance(value, (tuple, list)) else (value,)
-            wanted = f">= {lowest:g}"
-            if highest < _INFINITY:
-                wanted = (
-                    f"from {lowest:g} to {highest:g}"
-                    if closed
-                    else (f"in [{lowest:g}, {highest:g})")
-                )
-            fits = all(
-                isinstance(v, (int, float))
-                and lowest <= v < _INFINITY
-                and (v <= highest if closed else v < highest)
-                for v in values
-            )
-            if not fits:
-                problems.append(f"{name} {wanted}, got {value}")
-        if problems:
-            raise ValueError(f"{self._owner}: expected {'; '.join(problems)}.")
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides the coming steps, beside the parameters themselves.

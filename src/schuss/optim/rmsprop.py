@@ -1,13 +1,11 @@
-"""RMSprop."""
+"""RMSprop: steps divided by a running root mean square of the gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.param_groups import Group, Params, hyperparameters
 
 __all__ = ["RMSprop"]
 
@@ -46,14 +44,6 @@ class RMSprop(Optimizer):
     0.5
     """
 
-    ranges: ClassVar[Mapping[str, Range]] = {
-        "lr": (0.0, float("inf"), False),
-        "alpha": (0.0, float("inf"), False),
-        "eps": (0.0, float("inf"), False),
-        "weight_decay": (0.0, float("inf"), False),
-        "momentum": (0.0, float("inf"), False),
-    }
-
     def __init__(
         self,
         params: Params,
@@ -66,18 +56,7 @@ class RMSprop(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "alpha": alpha,
-                "eps": eps,
-                "weight_decay": weight_decay,
-                "momentum": momentum,
-                "centered": centered,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, hyperparameters(locals()))
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the averages that the options need, zero."""
@@ -89,12 +68,7 @@ class RMSprop(Optimizer):
         return state
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the averages after one step."""
         alpha = group["alpha"]

@@ -1,11 +1,17 @@
-"""Learning-rate schedules as functions of the step number, in closed form.
+"""Schedules as pure functions in closed form, of the step number or of the progress.
 
-Each takes the number of the step (or epoch), counted from 0, and the base learning rate, and
-returns the learning rate there. `warm_up` goes in front of any of them:
+Those of the step take its number (or the epoch's), counted from 0, and the base learning rate, and
+return the learning rate there. `warm_up` goes in front of any of them:
 
 >>> schedule = warm_up(lambda step: cosine(step, 0.1, total=100), steps=10)
 >>> [round(schedule(step), 4) for step in (0, 5, 10, 60, 110)]
 [0.0091, 0.0545, 0.1, 0.05, 0.0]
+
+Those of the progress, the share of all steps that is done, in [0, 1], return what to multiply the
+base value with. `BY_PROGRESS` holds those that have a name.
+
+>>> [round(BY_PROGRESS["warm_cosine"](t), 4) for t in (0.0, 0.025, 0.05, 0.525, 1.0)]
+[0.0, 0.5, 1.0, 0.5, 0.0]
 """
 
 from __future__ import annotations
@@ -15,10 +21,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 __all__ = [
+    "BY_PROGRESS",
     "constant",
     "cosine",
+    "cosine_log_cycles",
     "cosine_restarts",
     "exponential",
+    "flat_then_cosine",
     "linear",
     "multi_step",
     "one_cycle",
@@ -27,7 +36,7 @@ __all__ = [
     "warm_up",
 ]
 
-Schedule = Callable[[int], float]
+Schedule = Callable[[float], float]
 
 
 def constant(step: int, base: float, *, factor: float = 1.0, total: int = 0) -> float:
@@ -67,7 +76,7 @@ def exponential(step: int, base: float, *, gamma: float) -> float:
 
 
 def linear(
-    step: int, base: float, *, start: float = 1.0 / 3.0, end: float = 1.0, total: int = 5
+    step: float, base: float, *, start: float = 1.0 / 3.0, end: float = 1.0, total: float = 5
 ) -> float:
     """Return base times a factor that goes straight from `start` to `end` in `total` steps.
 
@@ -153,22 +162,26 @@ def one_cycle(
     start = highest / 25.0 if start is None else start
     end = start / 1e4 if end is None else end
     top = rising * total - 1.0
-    if three_phases:
-        phases = [(top, highest), (2.0 * top, start), (total - 1.0, end)]
-    else:
-        phases = [(top, highest), (total - 1.0, end)]
+    fall = [(2.0 * top, start), (total - 1.0, end)] if three_phases else [(total - 1.0, end)]
+    return _piecewise(step, start, [(top, highest), *fall], straight=straight)
+
+
+def _piecewise(
+    x: float, start: float, phases: Sequence[tuple[float, float]], *, straight: bool = False
+) -> float:
+    """Return the value at x of half cosine waves, or lines, from `start` through (x, value)."""
     begun, value = 0.0, start
     for finished, goal in phases:
-        if step <= finished or finished == total - 1.0:
-            share = (step - begun) / (finished - begun) if finished != begun else 1.0
-            if straight:
-                return (goal - value) * share + value
-            return goal + (value - goal) / 2.0 * (math.cos(math.pi * share) + 1.0)
+        if x <= finished or (finished, goal) == phases[-1]:
+            break
         begun, value = finished, goal
-    return value
+    share = (x - begun) / (finished - begun) if finished != begun else 1.0
+    if straight:
+        return (goal - value) * share + value
+    return goal + (value - goal) / 2.0 * (math.cos(math.pi * share) + 1.0)
 
 
-def warm_up(schedule: Schedule, *, steps: int, start: float | None = None) -> Schedule:
+def warm_up(schedule: Schedule, *, steps: float, start: float | None = None) -> Schedule:
     """Return `schedule` delayed by `steps`, with a straight rise to its first value before.
 
     Args:
@@ -185,9 +198,47 @@ def warm_up(schedule: Schedule, *, steps: int, start: float | None = None) -> Sc
     """
     first = 1.0 / (steps + 1) if start is None else start
 
-    def delayed(step: int) -> float:
+    def delayed(step: float) -> float:
         if step < steps:
             return linear(step, schedule(0), start=first, total=steps)
         return schedule(step - steps)
 
     return delayed
+
+
+def cosine_log_cycles(progress: float, *, cycles: int = 4) -> float:
+    r"""Return RealMLP's learning rate factor: waves from 0 to 1 and back, each twice as long.
+
+    .. math:: \frac{1}{2} (1 - \cos(2 \pi \log_2(1 + (2^{c} - 1) t)))
+
+    Args:
+        progress: t, share of the steps that is done, in [0, 1].
+        cycles: c, number of waves.
+
+    >>> [round(cosine_log_cycles(t), 3) for t in (0.0, 1 / 15, 1.0)]
+    [0.0, 0.0, 0.0]
+    """
+    wave = math.log2(1.0 + (2.0**cycles - 1.0) * progress)
+    return 0.5 * (1.0 - math.cos(2.0 * math.pi * wave))
+
+
+def flat_then_cosine(progress: float) -> float:
+    """Return 1 for the first half, then a half cosine wave down to 0.
+
+    >>> [round(flat_then_cosine(t), 3) for t in (0.0, 0.5, 0.75, 1.0)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+    return 1.0 if progress < 0.5 else cosine(2.0 * progress - 1.0, 1.0, total=1.0)
+
+
+BY_PROGRESS: dict[str, Schedule] = {
+    "constant": lambda progress: 1.0,
+    "linear": lambda progress: linear(progress, 1.0, start=1.0, end=0.0, total=1.0),
+    "cosine": lambda progress: cosine(progress, 1.0, total=1.0),
+    # A straight rise in the first 5 %.
+    "warm_cosine": warm_up(lambda t: cosine(t, 1.0, total=0.95), steps=0.05, start=0.0),
+    # From 1/25 to 1 in the first 30 %, then to almost 0 (Smith, arXiv 1708.07120).
+    "one_cycle": lambda progress: _piecewise(
+        progress, 1.0 / 25.0, [(0.3, 1.0), (1.0, 1e-4 / 25.0)]
+    ),
+}

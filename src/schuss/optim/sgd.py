@@ -1,13 +1,11 @@
-"""Stochastic gradient descent, with momentum."""
+"""SGD: stochastic gradient descent, with momentum."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from schuss import functions as ops
 from schuss.core import Tensor, float64
-from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.param_groups import Group, Params, hyperparameters
 
 __all__ = ["SGD"]
 
@@ -43,12 +41,6 @@ class SGD(Optimizer):
     [0.0]
     """
 
-    ranges: ClassVar[Mapping[str, Range]] = {
-        "lr": (0.0, float("inf"), False),
-        "momentum": (0.0, float("inf"), False),
-        "weight_decay": (0.0, float("inf"), False),
-    }
-
     def __init__(
         self,
         params: Params,
@@ -60,17 +52,7 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(
-            params,
-            {
-                "lr": lr,
-                "momentum": momentum,
-                "dampening": dampening,
-                "weight_decay": weight_decay,
-                "nesterov": nesterov,
-                "maximize": maximize,
-            },
-        )
+        super().__init__(params, hyperparameters(locals()))
 
     def check(self, group: Group) -> None:
         """Raise ValueError where Nesterov's form misses its momentum."""
@@ -82,18 +64,14 @@ class SGD(Optimizer):
 
     def goes_by_rows(self, group: Group) -> bool:
         """Return whether there is no momentum, which moves all rows; refuse weight decay."""
-        if group["weight_decay"]:
-            raise RuntimeError(
-                f"{self._owner}: expected weight_decay 0 with a sparse gradient, got "
-                f"{group['weight_decay']}; decay moves every row, so leave sparse=True out."
-            )
+        self.refuse_decay(group)
         return not group["momentum"]
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the momentum, zero."""
         return {"momentum_buffer": zeros(parameter)} if group["momentum"] else {}
 
-    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+    def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return the share of the gradient in the momentum: all of it at the first step."""
         dampening = group["dampening"]
         if not dampening:
@@ -103,12 +81,7 @@ class SGD(Optimizer):
         return (ops.where(step == 1.0, whole, whole - dampening),)
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the momentum after one step."""
         momentum, weight_decay = group["momentum"], group["weight_decay"]

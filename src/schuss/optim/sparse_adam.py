@@ -1,13 +1,11 @@
-"""SparseAdam."""
+"""SparseAdam: Adam for the rows that an embedding's sparse gradient has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Group, Optimizer, Params, Range, State, zeros
+from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.param_groups import Group, Params, hyperparameters
 
 __all__ = ["SparseAdam"]
 
@@ -46,11 +44,6 @@ class SparseAdam(Optimizer):
     [3, 7]
     """
 
-    ranges: ClassVar[Mapping[str, Range]] = {
-        "lr": (0.0, float("inf"), False),
-        "betas": (0.0, 1.0, False),
-        "eps": (0.0, float("inf"), False),
-    }
     needs_rows = True
 
     def __init__(
@@ -62,12 +55,7 @@ class SparseAdam(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
-
-    def check(self, group: Group) -> None:
-        """Raise ValueError unless there are two betas."""
-        if len(group["betas"]) != 2:
-            raise ValueError(f"{self._owner}: expected two betas, got {group['betas']}.")
+        super().__init__(params, hyperparameters(locals()))
 
     def goes_by_rows(self, group: Group) -> bool:
         """Return True."""
@@ -77,18 +65,13 @@ class SparseAdam(Optimizer):
         """Return the running mean and mean square, zero."""
         return {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
 
-    def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
+    def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return the step size."""
         beta1, beta2 = group["betas"]
         return (ops.sqrt(1.0 - beta2**step) / (1.0 - beta1**step) * group["lr"],)
 
     def update(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: tuple[Any, ...],
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return rows of the parameter and of the averages after one step."""
         beta1, beta2 = group["betas"]

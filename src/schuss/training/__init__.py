@@ -1,12 +1,12 @@
-"""Training: the loop, its run folder, and the whole job from a table to a network."""
+"""Training: Trainer for a network of your own, train for a whole table."""
 
 from __future__ import annotations
 
-from schuss.training.callbacks import Callback
-from schuss.training.interrupt import Interrupted
-from schuss.training.job import resume, train
-from schuss.training.plan import DivergenceError, Fit
-from schuss.training.run import Predictions, Run, load
+from schuss.training.loop.callbacks import Callback
+from schuss.training.loop.fit import DivergenceError, Fit
+from schuss.training.runs.interrupt import Interrupted
+from schuss.training.tables.run import Predictions, Run, load
+from schuss.training.tables.train import resume, train
 from schuss.training.trainer import Trainer
 
 __all__ = [

@@ -1,61 +1,50 @@
-"""Trainer: the loop for a network and a loss of your own, on arrays in memory."""
+"""Trainer: trains a network of your own on arrays in memory."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
-from numbers import Integral
-from typing import Any, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any
 
-from schuss import optim, random
+import numpy as np
+
+from schuss import random
 from schuss.core import float32
-from schuss.data.table import did_you_mean
 from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
-from schuss.training import forward, state
-from schuss.training.callbacks import as_callbacks, watches_steps
-from schuss.training.evaluation import evaluate, few_threads, outputs
-from schuss.training.examples import Examples, class_factors, hold_out
-from schuss.training.folder import RunFolder
-from schuss.training.forward import Forward
-from schuss.training.interrupt import catch_interrupts
-from schuss.training.lock import only_process
-from schuss.training.loop import Loop
-from schuss.training.metrics import HIGHER_IS_BETTER, Metric, metric
-from schuss.training.objective import Loss, Objective
-from schuss.training.plan import Fit, Plan
-from schuss.training.progress import Display, clock, make_display
-from schuss.training.schedule import Descent
-from schuss.training.step import make_step
-from schuss.training.steps import EagerSteps, NativeSteps, Steps, is_worth_compiling
+from schuss.training.arguments import grouped, refuse
+from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
+from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
+from schuss.training.evaluation import cost
+from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
+from schuss.training.evaluation.evaluate import evaluate, outputs
+from schuss.training.evaluation.examples import Examples, class_factors, hold_out
+from schuss.training.evaluation.metrics import Metric, by_name
+from schuss.training.evaluation.objective import Loss, Objective
+from schuss.training.loop.callbacks import as_callbacks, watches_steps
+from schuss.training.loop.fit import Fit
+from schuss.training.loop.loop import RunContext, TrainingData, TrainingLoop
+from schuss.training.loop.plan import TrainingPlan, seed_for
+from schuss.training.loop.progress import Display, make_display
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.interrupt import catch_interrupts
+from schuss.training.runs.lock import lock_folder
 from schuss.version import __version__
 
-__all__ = ["OPTIMIZERS", "Trainer"]
-
-OptimizerLike: TypeAlias = "str | Optimizer | Callable[..., Optimizer]"
-
-OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": optim.SGD,
-    "adagrad": optim.Adagrad,
-    "rmsprop": optim.RMSprop,
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
-}
+__all__ = ["Trainer"]
 
 
-def seed_for(seed: int, purpose: str) -> int:
-    """Return a seed of its own for a purpose, so that its draws are not those of another.
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where a training is saved and what shows it, as `Trainer` takes it; see there."""
 
-    >>> seed_for(0, "weights") != seed_for(0, "steps")
-    True
-    """
-    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
+    folder: str | os.PathLike[str] | RunFolder | None
+    overwrite: bool
+    callbacks: Iterable[Any]
+    progress: bool | Display
 
 
 class Trainer:
@@ -79,7 +68,8 @@ class Trainer:
         clip_norm: largest norm of all gradients together, or None.
         clip_value: largest absolute value of a gradient's element, or None.
         class_weight: "balanced", factors by class, or None.
-        metrics: names from `schuss.training.metrics`, or functions of (y, output, weight) by name.
+        metrics: names from `schuss.training.evaluation.metrics`, or functions of (y, output,
+            weight) by name.
         monitor: figure on the validation rows that chooses the best epoch: "loss" or a metric.
         mode: "min" or "max" of it; None where its name says so.
         ties: which of equally good epochs is the best: "first", "last", or the one that another
@@ -141,43 +131,32 @@ class Trainer:
         progress: bool | Display = True,
         eager: bool | None = None,
     ) -> None:
-        named = (
-            metrics if isinstance(metrics, Mapping) else {name: metric(name) for name in metrics}
-        )
-        counts = {
-            "batch_size": batch_size,
-            "epochs": epochs,
-            "patience": patience,
-            "average_epochs": average_epochs,
-        }
-        limits = {"clip_norm": clip_norm, "clip_value": clip_value}
-        _check(counts, limits, monitor, mode, ties, named)
-        self.model = model
-        self.objective = Objective(loss)
-        self.optimizer = _optimizer(optimizer, model, lr, weight_decay)
-        self.descent = Descent(schedule, self.optimizer, model, every=schedule_every)
-        self.class_weight = class_weight
-        self.callbacks = as_callbacks(callbacks)
-        self.progress = progress
-        self.seed = seed
-        self.eager = eager
-        self._folder = folder
-        self._overwrite = overwrite
-        self._step = make_step(
-            model, self.objective, self.optimizer, clip_norm=clip_norm, clip_value=clip_value
-        )
-        self.plan = Plan(
-            epochs=int(epochs),
-            batch_size=int(batch_size),
-            drop_last=drop_last,
-            seed=seed_for(seed, "steps"),
-            metrics=dict(named),
-            monitor=monitor,
-            higher=mode == "max" if mode else monitor in HIGHER_IS_BETTER,
-            ties=ties,
-            patience=patience,
-            checkpoint_seconds=checkpoint_seconds,
-            average_epochs=average_epochs,
+        metrics = by_name(metrics)
+        given = locals()
+        self.plan = grouped(TrainingPlan, given)
+        descent = grouped(DescentOptions, given)
+        refuse("Trainer", self.plan.problems() + descent.problems())
+        self._learner = Learner.make(model, Objective(loss), descent)
+        self._output = grouped(OutputOptions, given)
+        self._callbacks = as_callbacks(callbacks)
+        self._class_weight = class_weight
+
+    @property
+    def model(self) -> Module:
+        """The network."""
+        return self._learner.model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """What changes its parameters."""
+        return self._learner.optimizer
+
+    def __repr__(self) -> str:
+        parameters = sum(p.size for p in self.model.parameters())
+        return (
+            f"Trainer({type(self.model).__name__} of {parameters:,} parameters, "
+            f"{type(self.optimizer).__name__}, lr={self._learner.schedule.lr:.4g}, "
+            f"batch_size={self.plan.batch_size}, epochs={self.plan.epochs})"
         )
 
     def fit(
@@ -208,28 +187,17 @@ class Trainer:
             TraceError: if eager is False, and the model or the loss cannot be compiled.
             Interrupted: after Ctrl-C; a checkpoint has been saved.
         """
-        training, held = self._rows(train, validation, sample_weight)
+        data = self._rows(train, validation, sample_weight)
         folder = self._open(resume)
-        display = make_display(self.progress, self.plan.monitor)
+        display = make_display(self._output.progress, self.plan.monitor)
+        plan = replace(self.plan, eager=self._runs_eagerly(data.training))
+        rows = min(plan.batch_size, len(data.training))
         outer = random.get_state()
-        rows = min(self.plan.batch_size, len(training))
-        eager = self._runs_eagerly(training)
-        held_open = nullcontext() if folder is None else only_process(folder.path)
-        with held_open, catch_interrupts() as requests, few_threads(self.model, rows):
-            loop = Loop(
-                replace(self.plan, eager=eager),
-                self.model,
-                self.objective,
-                self.optimizer,
-                self.descent,
-                self._steps(training, eager=eager),
-                training,
-                held,
-                folder=folder,
-                display=display,
-                callbacks=self.callbacks,
-                requests=requests,
-            )
+        lock = nullcontext() if folder is None else lock_folder(folder.path)
+        with lock, catch_interrupts() as stop, cost.one_thread_if_small(self.model, rows):
+            context = RunContext(folder, display, self._callbacks, stop)
+            stepper = self._stepper(data.training, eager=bool(plan.eager))
+            loop = TrainingLoop(plan, self._learner, stepper, data, context)
             try:
                 fit = loop.run(resume=resume)
             except BaseException:
@@ -239,42 +207,42 @@ class Trainer:
                 random.set_state(outer)
                 if folder is not None:
                     folder.end_metrics()
-        if isinstance(self._folder, (str, os.PathLike)) and folder is not None:
+        # A run folder that was handed over gets its last model from whoever made it.
+        if folder is not None and folder is not self._output.folder:
             folder.write_model(self.model.state_dict(), {"epoch": fit.best_epoch, "finished": True})
-        display.end(_summary(fit, self.plan))
+        display.end(fit.summary(plan.patience))
         return fit
 
     def evaluate(self, data: Any) -> dict[str, float | None]:
         """Return the loss and the metrics on rows given like those of `fit`."""
         rows = Examples.of(data, dtype=_dtype(self.model))
         return evaluate(
-            self.model, self.objective, rows, self.plan.metrics, forward=self._forward(rows)
+            self.model,
+            self._learner.objective,
+            rows,
+            self.plan.metrics,
+            forward=self._forward(rows),
         )
 
     def predict(self, inputs: Any) -> Any:
         """Return the model's outputs for X, or for (X1, X2), as an array."""
         given = inputs if isinstance(inputs, tuple) else (inputs,)
-        rows = Examples.of((given, _numbers(len(given[0]))), dtype=_dtype(self.model))
+        targets = np.zeros(len(given[0]), dtype=np.int64)
+        rows = Examples.of((given, targets), dtype=_dtype(self.model))
         return outputs(self.model, rows, forward=self._forward(rows))
 
-    def _forward(self, rows: Examples) -> Forward | None:
+    def _forward(self, rows: Examples) -> CompiledForward | None:
         """Return the model as native code, where so many rows are worth it."""
-        if self.eager or self.model.evaluates_by_values:
-            return None
-        if not forward.is_worth_compiling(self.model, len(rows), 1):
-            return None
-        return Forward(self.model, needed=self.eager is False)
+        eager = self.plan.eager
+        return None if eager else native_forward(self.model, len(rows), needed=eager is False)
 
-    def _rows(
-        self, train: Any, validation: Any, sample_weight: Any
-    ) -> tuple[Examples, Examples | None]:
+    def _rows(self, train: Any, validation: Any, sample_weight: Any) -> TrainingData:
         dtype = _dtype(self.model)
         training = Examples.of(train, weight=sample_weight, dtype=dtype)
         held: Examples | None = None
         if isinstance(validation, (int, float)) and not isinstance(validation, bool):
-            training, held = hold_out(
-                training, float(validation), seed_for(self.seed, "validation")
-            )
+            seed = seed_for(self.plan.seed, "validation")
+            training, held = hold_out(training, float(validation), seed)
         elif validation is not None:
             held = Examples.of(validation, dtype=dtype)
         if held is None and self.plan.patience is not None:
@@ -282,132 +250,49 @@ class Trainer:
                 "Trainer: patience needs validation rows to tell better from worse; give a "
                 "validation share, or leave patience out."
             )
-        if self.class_weight is not None:
-            factors = class_factors(self.class_weight, training.y)
-            training = training.weighted_by(factors)
-        if training.weight is not None and not self.objective.weighs:
-            raise UsageError(
-                "Trainer: this loss cannot weigh rows; give it an argument `weights` or "
-                "`reduction`, or leave the weights out."
-            )
-        return training.without_zero_weights(), held
+        if self._class_weight is not None:
+            training = training.weighted_by(class_factors(self._class_weight, training.y))
+        if training.weight is not None and not self._learner.objective.weighs:
+            self._learner.objective.refuse_weights()
+        return TrainingData(training.without_zero_weights(), held)
 
     def _runs_eagerly(self, training: Examples) -> bool:
-        if self.eager is not None:
-            return self.eager
+        if self.plan.eager is not None:
+            return self.plan.eager
         rows = min(self.plan.batch_size, len(training))
         steps = self.plan.epochs * -(-len(training) // rows)
-        return not is_worth_compiling(self.model, rows, steps)
+        return not cost.steps_are_worth_compiling(self.model, rows, steps)
 
-    def _steps(self, training: Examples, *, eager: bool) -> Steps:
-        held = [p for group in self.optimizer.param_groups for p in group["params"]]
-        one_by_one = EagerSteps(self._step, training, held)
+    def _stepper(self, training: Examples, *, eager: bool) -> Stepper:
+        one_by_one = EagerStepper(self._learner.step, training, self._learner.parameters)
         if eager:
             return one_by_one
-        return NativeSteps(
-            self._step,
+        return CompiledStepper(
+            self._learner.step,
             training,
-            single=any(map(watches_steps, self.callbacks)),
-            otherwise=one_by_one if self.eager is None else None,
+            one_per_call=any(map(watches_steps, self._callbacks)),
+            fallback=one_by_one if self.plan.eager is None else None,
         )
 
     def _open(self, resume: bool) -> RunFolder | None:
-        if self._folder is None:
+        place = self._output.folder
+        if place is None:
             if resume:
                 raise UsageError("Trainer: expected a folder to resume from, got none; give one.")
             return None
-        if isinstance(self._folder, RunFolder):
-            return self._folder
+        if isinstance(place, RunFolder):
+            return place
         if resume:
-            return RunFolder(self._folder)
-        config = {"kind": "trainer", "schuss": __version__, "seed": self.seed}
-        first = {"epoch": 0, "finished": False}
+            return RunFolder(place)
         return RunFolder.create(
-            config, state.copy_of(self.model), first, path=self._folder, overwrite=self._overwrite
+            {"kind": "trainer", "schuss": __version__, "seed": self.plan.seed},
+            self.model.state_dict(),
+            path=place,
+            overwrite=self._output.overwrite,
         )
-
-
-def _numbers(count: int) -> Any:
-    import numpy as np
-
-    return np.zeros(count, dtype=np.int64)
 
 
 def _dtype(model: Module) -> Any:
     """Return the dtype of a model's first float parameter."""
     floats = (p.dtype for p in model.parameters() if p.dtype.kind == "f")
     return next(floats, float32)
-
-
-def _optimizer(
-    given: OptimizerLike, model: Module, lr: float | str | None, weight_decay: float | None
-) -> Optimizer:
-    if isinstance(given, Optimizer):
-        if lr not in (None, "auto") or weight_decay is not None:
-            raise UsageError(
-                "Trainer: expected lr and weight_decay inside the optimizer given; leave them out."
-            )
-        return given
-    if isinstance(given, str):
-        if given.lower() not in OPTIMIZERS:
-            hint = did_you_mean(given, OPTIMIZERS).replace("the columns are", "there are")
-            raise UsageError(f"Trainer: there is no optimizer {given!r}; {hint}")
-        given = OPTIMIZERS[given.lower()]
-    if not callable(given):
-        raise UsageError(
-            f"Trainer: expected optimizer to be a name, an optimizer or a function that makes "
-            f"one, got {type(given).__name__}."
-        )
-    if isinstance(lr, str) and lr != "auto":
-        raise UsageError(f"Trainer: expected lr to be a number or 'auto', got {lr!r}.")
-    wanted = {"lr": None if lr == "auto" else lr, "weight_decay": weight_decay}
-    options = {name: value for name, value in wanted.items() if value is not None}
-    taken = inspect.signature(given).parameters
-    if any(name not in taken for name in options):
-        missing = next(name for name in options if name not in taken)
-        raise UsageError(f"Trainer: the optimizer's function takes no {missing}; leave it out.")
-    try:
-        return given([p for p in model.parameters() if p.requires_grad], **options)
-    except ValueError as error:
-        raise UsageError(f"Trainer: {error}") from None
-
-
-def _check(
-    counts: Mapping[str, int | None],
-    limits: Mapping[str, float | None],
-    monitor: str,
-    mode: str | None,
-    ties: str,
-    metrics: Mapping[str, Metric],
-) -> None:
-    """Refuse options out of range, all of them at once."""
-    problems = [
-        f"{name} a whole number of at least 1, got {count!r}"
-        for name, count in counts.items()
-        if count is not None and not (isinstance(count, Integral) and count >= 1)
-    ]
-    problems += [
-        f"{name} above 0, got {limit!r}"
-        for name, limit in limits.items()
-        if limit is not None and not limit > 0
-    ]
-    if monitor != "loss" and monitor not in metrics:
-        problems.append(
-            f"monitor 'loss' or one of the metrics ({', '.join(metrics)}), got {monitor!r}"
-        )
-    if mode not in (None, "min", "max"):
-        problems.append(f"mode 'min' or 'max', got {mode!r}")
-    if ties not in ("first", "last", "loss", *metrics):
-        problems.append(f"ties 'first', 'last', 'loss' or one of its metrics, got {ties!r}")
-    if problems:
-        raise UsageError(f"Trainer: expected {'; '.join(problems)}.")
-
-
-def _summary(fit: Fit, plan: Plan) -> str:
-    """Return the line that ends the progress."""
-    text = f"trained {fit.epochs} epoch{'' if fit.epochs == 1 else 's'} in {clock(fit.seconds)}"
-    if fit.stopped == "patience":
-        text += f" (no better epoch in the last {plan.patience})"
-    if fit.best_epoch and fit.best_epoch != fit.epochs:
-        text += f"; the best was epoch {fit.best_epoch}"
-    return text

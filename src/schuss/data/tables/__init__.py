@@ -1,0 +1,1 @@
+"""Tables: named columns, what each of them is, and reading the values of text."""

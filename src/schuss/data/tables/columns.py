@@ -1,0 +1,200 @@
+"""What a column is (its kind), and reading its values accordingly.
+
+The functions take a table and the column's kind as it was when the network learned from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.tables.parsing import (
+    MISSING_MARKS,
+    TEXT,
+    NumberFormat,
+    parse_number,
+    truth_value,
+)
+from schuss.data.tables.table import Table
+from schuss.data.tables.timestamps import (
+    NUMBER_FORMATS,
+    TimeFormat,
+    parse_stamps,
+    stamps_from_numbers,
+)
+
+__all__ = [
+    "ColumnKind",
+    "Kind",
+    "check_values",
+    "labels_of",
+    "numbers_of",
+    "stamps_of",
+]
+
+Kind = Literal[
+    "numeric", "category", "boolean", "timestamp", "text", "identifier", "constant", "empty"
+]
+
+
+@dataclass(frozen=True)
+class ColumnKind:
+    """What a column is, why, and how its text is read.
+
+    Args:
+        name: The column's name.
+        kind: One of numeric, category, boolean, timestamp (learned from), text, identifier,
+            constant, empty (left out).
+        reason: Why, to be shown.
+        used: Whether the network learns from it.
+        number_format: How commas inside numbers are read.
+        time_format: The format of dates in text.
+        tolerant: Whether values of another kind count as missing instead of being an error.
+        missing_used: Whether the network learns from which values of a column that is left out are
+            missing.
+    """
+
+    name: str
+    kind: Kind
+    reason: str
+    used: bool
+    number_format: NumberFormat = "plain"
+    time_format: TimeFormat = "year first"
+    tolerant: bool = False
+    missing_used: bool = False
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the fields as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> ColumnKind:
+        """Make the kind that `to_config` described."""
+        return cls(**config)
+
+
+_REMEDY = "correct it, or leave it empty if it is missing"
+
+
+def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
+    """Read a numeric column as float64 of shape (rows,), NaN where missing.
+
+    Raises:
+        DataError: If a value is infinite or not a number; the message names row and column.
+
+    >>> numbers_of(Table({"a": ["1", "?"]}), ColumnKind("a", "numeric", "", True))
+    array([ 1., nan])
+    """
+    values = table[kind.name]
+    if values.dtype == TEXT:
+        numbers, bad = table.numbers(kind.name, kind.number_format)
+        if bad.any() and not kind.tolerant:
+            raise table.unexpected(kind.name, bad, "a number", _REMEDY)
+    elif values.dtype.kind == "M" and table.rows:
+        raise table.unexpected(kind.name, 0, "a number", _REMEDY)
+    else:
+        numbers = values.astype(np.float64)
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        raise table.unexpected(kind.name, infinite, "a finite number", _REMEDY)
+    return numbers
+
+
+def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
+    """Read a column of dates as datetime64[us] of shape (rows,), NaT where missing.
+
+    Raises:
+        DataError: If a value is not a date; the message names row and column.
+
+    >>> stamps_of(Table({"a": ["2020-02-01"]}), ColumnKind("a", "timestamp", "", True))
+    array(['2020-02-01T00:00:00.000000'], dtype='datetime64[us]')
+    """
+    values = table[kind.name]
+    if values.dtype.kind == "M":
+        return cast("npt.NDArray[np.datetime64]", values)
+    if kind.time_format in NUMBER_FORMATS:
+        return stamps_from_numbers(
+            numbers_of(table, ColumnKind(kind.name, "numeric", "", True, tolerant=kind.tolerant)),
+            kind.time_format,
+        )
+    text = values if values.dtype == TEXT else np.array(table.text(kind.name), dtype=TEXT)
+    stamps, bad = (
+        table.stamps(kind.name, kind.time_format)
+        if text is values
+        else parse_stamps(text, kind.time_format)
+    )
+    if bad.any() and not kind.tolerant:
+        raise table.unexpected(kind.name, bad, "a date", _REMEDY)
+    return stamps
+
+
+def check_values(table: Table, kinds: Mapping[str, ColumnKind]) -> None:
+    """Check every value of the columns that are learned from, before any row is held out.
+
+    Raises:
+        DataError: If a value is infinite or unreadable; the message names the first.
+    """
+    for kind in kinds.values():
+        if kind.used and kind.kind == "numeric":
+            numbers_of(table, kind)
+        elif kind.used and kind.kind == "timestamp":
+            stamps_of(table, kind)
+
+
+def _label(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+
+
+def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Read a category or boolean column as labels.
+
+    The same value has the same label whether it came from text, whole or floating numbers:
+    `1`, `1.0` and `"1"` are all `"1"`.
+
+    Returns:
+        The distinct labels in some order (a table of taken rows may list some that its rows
+        lack), and for each row the position of its label among them, int64 of shape (rows,), -1
+        where missing.
+
+    >>> labels_of(Table({"a": ["x", "", "y"]}), ColumnKind("a", "category", "", True))
+    (['x', 'y'], array([ 0, -1,  1]))
+    """
+    values = table[kind.name]
+    codes: npt.NDArray[np.int64]
+    raw: list[str]
+    if values.dtype == TEXT:
+        raw, small = table.factors(kind.name)
+        codes = small.astype(np.int64)
+        raw = [_trim(value) for value in raw]
+    elif values.dtype.kind == "f":
+        distinct, codes = np.unique(values, return_inverse=True, equal_nan=True)
+        raw = ["" if np.isnan(v) else _label(v) for v in distinct.tolist()]
+    elif values.dtype.kind == "M":
+        distinct, codes = np.unique(values, return_inverse=True)
+        raw = ["" if np.isnat(v) else str(v) for v in distinct]
+    else:
+        distinct, codes = np.unique(values, return_inverse=True)
+        raw = [str(v) for v in distinct.tolist()]
+    if kind.kind == "boolean":
+        truths = [truth_value(value) for value in raw]
+        raw = ["" if t is None else ("true" if t else "false") for t in truths]
+    labels: dict[str, int] = {}
+    place = [-1 if value == "" else labels.setdefault(value, len(labels)) for value in raw]
+    if not place:
+        return [], np.empty(0, dtype=np.int64)
+    return list(labels), np.array(place, dtype=np.int64)[codes]
+
+
+def _trim(value: str) -> str:
+    value = value.strip()
+    if value.lower() in MISSING_MARKS:
+        return ""
+    if value.endswith("0") and "." in value:
+        number = parse_number(value)
+        if number is not None and number.is_integer() and abs(number) < 2**53:
+            return str(int(number))
+    return value

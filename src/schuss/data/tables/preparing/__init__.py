@@ -1,0 +1,1 @@
+"""Preparing tables for training: preprocessing, the target, weights, leaks."""

@@ -1,0 +1,305 @@
+"""Preparing a table: split, preprocessed and encoded into arrays for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.splits import split_rows
+from schuss.data.tables.columns import (
+    ColumnKind,
+    check_values,
+    labels_of,
+    numbers_of,
+    stamps_of,
+)
+from schuss.data.tables.inference import infer_kinds
+from schuss.data.tables.preparing.leaks import telling_columns
+from schuss.data.tables.preparing.preprocessing import TablePreprocessor
+from schuss.data.tables.preparing.target import TargetEncoder
+from schuss.data.tables.preparing.weights import weight_column
+from schuss.data.tables.table import Table
+from schuss.errors import DataError, UsageError
+
+__all__ = ["PreparedTable", "Share", "prepare_table"]
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(repr=False)
+class Share:
+    """Some of the rows, ready for a network.
+
+    Args:
+        table: The raw rows.
+        rows: Their positions in the table that they came from, int64 of shape (rows,).
+        numeric: float32 of shape (rows, preprocessor.n_numeric).
+        categories: int64 of shape (rows, len(preprocessor.category_sizes)).
+        y: int64 classes, or float32 standardised values, of shape (rows,).
+        weight: float32 of shape (rows,), or None where all rows count the same.
+    """
+
+    table: Table
+    rows: Rows
+    numeric: npt.NDArray[np.float32]
+    categories: npt.NDArray[np.int64]
+    y: npt.NDArray[Any]
+    weight: npt.NDArray[np.float32] | None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        numbers, categories = self.numeric.shape[1], self.categories.shape[1]
+        return f"Share({len(self):,} rows, {numbers} numbers, {categories} categories)"
+
+
+@dataclass(repr=False)
+class PreparedTable:
+    """A table made ready: its shares, what was learned to make them, and what to tell the user.
+
+    Args:
+        train: Rows to learn from.
+        validation: Rows to choose the best weights by, or None.
+        test: Rows for nothing but the final figures, or None.
+        preprocessor: Turns new rows into inputs.
+        target: Encodes and decodes the target.
+        kinds: What each column is (the target and the columns set aside are not among them).
+        notes: Sentences to show.
+    """
+
+    train: Share
+    validation: Share | None
+    test: Share | None
+    preprocessor: TablePreprocessor
+    target: TargetEncoder
+    kinds: dict[str, ColumnKind]
+    notes: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        shares = {"train": self.train, "validation": self.validation, "test": self.test}
+        rows = ", ".join(f"{name} {len(s):,}" for name, s in shares.items() if s is not None)
+        return f"PreparedTable({self.target!r}, rows: {rows}; {self.preprocessor!r})"
+
+
+def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
+    """Read the column to split by time; rows without a moment come first, so in training."""
+    kind = infer_kinds(table.select([name]))[name]
+    if kind.kind == "timestamp":
+        stamps = stamps_of(table, kind)
+        return np.where(np.isnat(stamps), -np.inf, stamps.astype(np.int64).astype(np.float64))
+    if kind.kind in ("numeric", "boolean", "identifier"):
+        numeric = ColumnKind(name, "numeric", "", True, kind.number_format)
+        values = numbers_of(table, numeric)
+        return np.where(np.isnan(values), -np.inf, values)
+    raise DataError(
+        f"{table.source}: expected dates or numbers in the time column {name!r}, got {kind.kind} "
+        f"({kind.reason}); choose another column."
+    )
+
+
+def _groups(table: Table, name: str) -> Rows:
+    """Number the groups; rows without one are a group each."""
+    _, codes = labels_of(table, ColumnKind(name, "category", "", True))
+    alone = np.flatnonzero(codes < 0)
+    codes = codes.copy()
+    codes[alone] = codes.max(initial=-1) + 1 + np.arange(len(alone))
+    return codes
+
+
+def _split(
+    table: Table,
+    rows: Rows,
+    share: float,
+    seed: int,
+    classes: npt.NDArray[Any] | None,
+    groups: Rows | None,
+    time: npt.NDArray[np.float64] | None,
+) -> tuple[Rows, Rows]:
+    try:
+        learn, held = split_rows(
+            len(rows),
+            share,
+            seed=seed,
+            stratify=None if classes is None else classes[rows],
+            groups=None if groups is None else groups[rows],
+            time=None if time is None else time[rows],
+        )
+    except DataError as error:
+        raise DataError(f"{table.source}: {str(error).removeprefix('split_rows: ')}") from None
+    return rows[learn], rows[held]
+
+
+def _task_of(kind: str | None) -> str | None:
+    """Return the task of a target whose kind the caller knows; None where none is said."""
+    tasks = {"numeric": "regression", "category": "classification", "boolean": "classification"}
+    if kind is not None and kind not in tasks:
+        raise UsageError(
+            f"prepare_table: expected one of {', '.join(tasks)} as the target's kind, got {kind!r}."
+        )
+    return None if kind is None else tasks[kind]
+
+
+def prepare_table(
+    table: Table,
+    target: str,
+    *,
+    task: str | None = None,
+    exclude: Iterable[str] = (),
+    kinds: Mapping[str, str] | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    test: Table | None = None,
+    test_share: float = 0.2,
+    validation: Table | None = None,
+    validation_share: float = 0.2,
+    seed: int = 0,
+) -> PreparedTable:
+    """Split a table and turn it into a network's inputs, learning from the training rows alone.
+
+    Args:
+        table: The rows.
+        target: Column to predict. Rows in which it is missing are left out, and counted.
+        task: "classification" or "regression"; None decides by the target.
+        exclude: Columns to leave out.
+        kinds: Kinds of columns that you know better: numeric, category, boolean, timestamp, ...
+        weight: Column of sample weights; left out of the inputs.
+        group: Column whose groups stay on one side of each split; left out of the inputs.
+        time: Column to split by, the latest rows being tested; left out of the inputs.
+        test: Rows to test on instead of a share of the table.
+        test_share: Part of the rows to test on, in [0, 1); 0 for none.
+        validation: Rows to validate on instead of a share.
+        validation_share: Part of the remaining rows to validate on, in [0, 1); 0 for none.
+        seed: Decides the splits.
+
+    Returns:
+        The shares and all that goes with them.
+
+    Raises:
+        DataError: If the data cannot be used; the message says what, where, and what to do.
+        UsageError: If the options contradict each other.
+
+    >>> from schuss.data.tables.reading.readers import read_table
+    >>> ready = prepare_table(read_table("iris"), "species")
+    >>> len(ready.train), len(ready.validation), len(ready.test)
+    (96, 24, 30)
+    """
+    excluded = list(dict.fromkeys(exclude))
+    roles = {"weight": weight, "group": group, "time": time}
+    if target in excluded:
+        raise UsageError(f"prepare_table: the target {target!r} is excluded; leave it in.")
+    if group is not None and time is not None:
+        raise UsageError("prepare_table: expected group or time to split by, got both; choose one.")
+    given = dict(kinds or {})
+    encoder = TargetEncoder.infer(table, target, task=task or _task_of(given.pop(target, None)))
+    for role, name in roles.items():
+        if name is None:
+            continue
+        if name not in table:
+            raise table.without(name, f"{role} column")
+        if name == target:
+            raise UsageError(
+                f"prepare_table: {name!r} is the target; choose another {role} column."
+            )
+    set_aside = {target, *(name for name in roles.values() if name is not None)}
+    features = table.drop(set_aside)
+    forced = {name: kind for name, kind in given.items() if name not in set_aside}
+    column_kinds = infer_kinds(
+        features, exclude=[name for name in excluded if name not in set_aside], kinds=forced
+    )
+    notes = [*table.notes, *encoder.notes]
+    notes += [f"{role} column {name!r}: not learned from" for role, name in roles.items() if name]
+    notes += [f"{kind.name}: {kind.reason}" for kind in column_kinds.values() if not kind.used]
+
+    check_values(features, column_kinds)
+    rows = np.flatnonzero(encoder.present(table)).astype(np.int64)
+    classes = encoder.encode(table)[0] if encoder.task == "classification" else None
+    groups = None if group is None else _groups(table, group)
+    moments = None if time is None else _moments(table, time)
+    weights = None if weight is None else weight_column(table, weight)
+    test_rows = validation_rows = None
+    if test is None and test_share > 0.0:
+        rows, test_rows = _split(table, rows, test_share, seed, classes, groups, moments)
+    if validation is None and validation_share > 0.0 and len(rows) > 1:
+        if groups is not None and len(np.unique(groups[rows])) == 1 < len(np.unique(groups)):
+            raise DataError(
+                f"{table.source}: the rows that are not tested are one group of {group!r}, so no "
+                "other is left to validate by; give validation_share=0, or more groups."
+            )
+        rows, validation_rows = _split(
+            table, rows, validation_share, seed + 1, classes, groups, moments
+        )
+    train_table = table.take(rows)
+    encoder.fit(train_table)
+    _check_training(train_table, encoder)
+    preprocessor = TablePreprocessor().fit(train_table, column_kinds)
+    is_classes = encoder.task == "classification"
+    y, _ = encoder.encode(train_table)
+    goes = "each of its values goes with one value of" if is_classes else "it runs along with"
+    notes += [
+        f"{name}: {goes} {target!r}; exclude it if it is not known before"
+        for name in telling_columns(train_table, column_kinds, y, classes=is_classes)
+    ]
+
+    def share(source: Table, chosen: Rows, source_weights: Any) -> Share:
+        part = source.take(chosen)
+        numeric, categories = preprocessor.transform(part)
+        y, _ = encoder.encode(part)
+        part_weights = None if source_weights is None else source_weights[chosen]
+        return Share(part, chosen, numeric, categories, y, part_weights)
+
+    def own_share(source: Table | None, chosen: Rows | None, what: str) -> Share | None:
+        if source is None:
+            if chosen is None or not len(chosen):
+                return None
+            return share(table, chosen, weights)
+        kept = np.flatnonzero(encoder.present(source)).astype(np.int64)
+        if not len(kept):
+            raise DataError(
+                f"{source.source}: the target {target!r} is missing in every row of the {what} "
+                "table; fill it in."
+            )
+        if len(kept) < source.rows:
+            notes.append(
+                f"{source.source}: {source.rows - len(kept):,} rows without the target are left out"
+            )
+        return share(source, kept, _own_weights(source, weight))
+
+    ready = PreparedTable(
+        train=share(table, rows, weights),
+        validation=own_share(validation, validation_rows, "validation"),
+        test=own_share(test, test_rows, "test"),
+        preprocessor=preprocessor,
+        target=encoder,
+        kinds=column_kinds,
+        notes=notes,
+    )
+    if ready.train.weight is not None and not ready.train.weight.any():
+        raise DataError(
+            f"{table.source}: all training rows have the weight 0 in column {weight!r}; "
+            "give some of them more."
+        )
+    return ready
+
+
+def _own_weights(table: Table, weight: str | None) -> npt.NDArray[np.float32] | None:
+    return weight_column(table, weight) if weight is not None and weight in table else None
+
+
+def _check_training(table: Table, encoder: TargetEncoder) -> None:
+    """Refuse training rows that hold one class only."""
+    if encoder.task != "classification":
+        return
+    codes, _ = encoder.encode(table)
+    if len(np.unique(codes)) < 2:
+        only = encoder.classes[int(codes[0])] if len(codes) else "no class"
+        raise DataError(
+            f"{table.source}: all {len(codes):,} training rows have the class {only!r}; "
+            "add rows of other classes, or hold out fewer."
+        )

@@ -1,0 +1,94 @@
+"""Robust scaling and one-hot encoding of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Levels", "Scaled", "one_hot", "repeats", "robust_scale", "scaled_column"]
+
+Floats = npt.NDArray[np.float64]
+_CLIP = 3.0
+#: Parts of dates whose correlation is higher than this say the same.
+_SAME = 0.9
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """One input column: the table's columns that it comes from, and its centre and factor."""
+
+    name: str
+    columns: tuple[str, ...]
+    center: float
+    factor: float
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Scaled:
+        """Make the column that a dictionary of its fields describes."""
+        center, factor = float(config["center"]), float(config["factor"])
+        return cls(str(config["name"]), tuple(config["columns"]), center, factor)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A category's levels; level k has the code k + 1, and 0 is missing or unknown."""
+
+    column: str
+    levels: list[str]
+    one_hot: bool
+
+
+def robust_scale(values: Floats) -> tuple[float, float]:
+    """Return centre and factor of robust scaling; a factor of 0 means that nothing varies.
+
+    The factor is 1 over the range between the quartiles; where that is zero, 2 over the
+    whole range. Missing values are left out.
+    """
+    present = values[~np.isnan(values)]
+    if not len(present):
+        return 0.0, 0.0
+    low, center, high = np.quantile(present, [0.25, 0.5, 0.75]).tolist()
+    spread = high - low
+    if spread == 0.0:
+        spread = 0.5 * float(present.max() - present.min())
+    # A range that a float64 can barely hold would make the factor infinite.
+    return float(center), (1.0 / spread if spread > 1e-300 else 0.0)
+
+
+def scaled_column(values: Floats, scaled: Scaled) -> npt.NDArray[np.float32]:
+    """Scale, clip smoothly to (-3, 3), and put the median in the place of missing values."""
+    with np.errstate(over="ignore"):
+        x = np.clip((values - scaled.center) * scaled.factor, -1e100, 1e100)
+    x = np.where(np.isnan(x), 0.0, x)
+    return (x / np.sqrt(1.0 + (x / _CLIP) ** 2)).astype(np.float32)
+
+
+def one_hot(codes: npt.NDArray[np.int64], levels: Levels) -> dict[str, Floats]:
+    """Encode codes: one level or two as a single column of -1, 0, 1; more as 0 and 1 each."""
+    name, count = levels.column, len(levels.levels)
+    if count == 1:
+        return {f"{name} = {levels.levels[0]}": np.where(codes == 1, 1.0, -1.0)}
+    if count == 2:
+        return {f"{name} = {levels.levels[0]}": np.array([0.0, 1.0, -1.0])[codes]}
+    return {
+        f"{name} = {level}": (codes == k).astype(np.float64)
+        for k, level in enumerate(levels.levels, start=1)
+    }
+
+
+def repeats(values: Floats, others: list[Floats]) -> bool:
+    """Tell whether a part of a date says the same as one that is there already."""
+    for other in others:
+        both = ~(np.isnan(values) | np.isnan(other))
+        a, b = values[both], other[both]
+        if len(a) < 3:
+            continue
+        a, b = a - a.mean(), b - b.mean()
+        norm = float(np.sqrt((a @ a) * (b @ b)))
+        if norm > 0.0 and abs(float(a @ b)) > _SAME * norm:
+            return True
+    return False

@@ -1,0 +1,359 @@
+"""The target column: classes or a quantity, encoded for training and decoded for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, asdict, dataclass, field
+from typing import Any, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from schuss.data.tables.columns import ColumnKind, labels_of
+from schuss.data.tables.parsing import Array, NumberFormat
+from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
+from schuss.data.tables.preparing.target_values import (
+    Label,
+    TargetValues,
+    class_labels,
+    not_a_number,
+    number_label,
+    read_target,
+    refuse_counter,
+    refuse_infinite,
+)
+from schuss.data.tables.table import Table, did_you_mean, shown
+from schuss.errors import DataError, UsageError
+
+__all__ = ["TargetEncoder", "Task"]
+
+Task = Literal["classification", "regression"]
+
+#: Whole numbers with at most so many different values are classes.
+_MOST_NUMBER_CLASSES = 10
+_MOST_CLASSES_OF_FEW_ROWS = 20
+
+
+@dataclass(eq=False, repr=False)
+class TargetEncoder:
+    """Encode the target: classes as whole numbers from 0, a quantity in standard deviations.
+
+    Which of the two it is follows from the column: words, true or false, and whole numbers that
+    repeat and have at most ten different values are classes; other numbers are a quantity. For a
+    quantity, y = (value - mean) / standard deviation, both of the training rows.
+
+    Make one with `infer`, then call `fit` with the training rows.
+
+    >>> table = Table({"species": ["b", "a", "b", None]})
+    >>> encoder = TargetEncoder.infer(table, "species")
+    >>> encoder.task, encoder.classes, encoder.encode(table)[0].tolist()
+    ('classification', ['a', 'b'], [1, 0, 1, -1])
+    """
+
+    name: str
+    task: Task
+    _: KW_ONLY
+    classes: list[Label] = field(default_factory=list)
+    reason: str = ""
+    notes: list[str] = field(default_factory=list)
+    style: NumberFormat = "plain"
+    mean: float = 0.0
+    std: float = 1.0
+    whole: bool = False
+
+    def __repr__(self) -> str:
+        what = f"{self.n_classes:,} classes" if self.task == "classification" else "a quantity"
+        return f"TargetEncoder({self.name!r}: {what})"
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for a quantity."""
+        return len(self.classes)
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs that a network for this target has."""
+        return max(len(self.classes), 1)
+
+    @classmethod
+    def infer(cls, table: Table, name: str, *, task: str | None = None) -> TargetEncoder:
+        """Decide what the target is.
+
+        Args:
+            table: All rows that are to be learned from and tested on.
+            name: The target's column.
+            task: "classification" or "regression" where you know better; None decides.
+
+        Returns:
+            An encoder that knows its classes; a quantity still needs `fit`.
+
+        Raises:
+            DataError: If the target does not exist, does not vary, is infinite, or looks like an
+                identifier.
+            UsageError: If there is no such task.
+        """
+        if task not in (None, "classification", "regression"):
+            raise UsageError(
+                f"TargetEncoder: expected task classification or regression, got {task!r}."
+            )
+        if name not in table:
+            raise table.without(name, "target column")
+        if table.rows == 1:
+            raise DataError(
+                f"{table.source}: expected at least 2 rows to learn from, got 1; add rows."
+            )
+        values = read_target(table, name)
+        present = table.rows - int(values.missing.sum())
+        if present == 0:
+            raise DataError(
+                f"{table.source}: the target {name!r} is missing in every row; choose another "
+                "column, or fill it in."
+            )
+        refuse_infinite(table, name, values)
+        encoder = cls._quantity_or_classes(table, name, values, task)
+        dropped = table.rows - present
+        if dropped:
+            plural = "row has" if dropped == 1 else "rows have"
+            encoder.notes.append(
+                f"{dropped:,} {plural} no value in the target {name!r} and "
+                f"{'is' if dropped == 1 else 'are'} left out"
+            )
+        if present == 1:
+            raise DataError(
+                f"{table.source}: expected at least 2 rows with a value in the target {name!r}, "
+                "got 1; fill in more of them."
+            )
+        encoder._check_variety(table, values, present)
+        return encoder
+
+    @classmethod
+    def _quantity_or_classes(
+        cls, table: Table, name: str, values: TargetValues, task: str | None
+    ) -> TargetEncoder:
+        numbers = values.numbers
+        if task == "regression" and (numbers is None or values.bad.any()):
+            raise not_a_number(table, name, values.bad)
+        if numbers is not None and task != "classification":
+            present = numbers[~values.missing & ~values.bad]
+            distinct = np.unique(present)
+            whole = bool(np.all(distinct == np.floor(distinct)))
+            few = len(distinct) <= _MOST_NUMBER_CLASSES and len(distinct) < len(present)
+            if task == "regression":
+                return cls(
+                    name, "regression", reason="as you said", style=values.style, whole=whole
+                )
+            if not (whole and few):
+                if values.bad.any():
+                    raise not_a_number(table, name, values.bad)
+                reason = (
+                    f"whole numbers with {len(distinct):,} different values"
+                    if whole
+                    else "numbers with fractions"
+                )
+                if len(distinct) == len(present) > _MOST_CLASSES_OF_FEW_ROWS and whole:
+                    refuse_counter(table, name, distinct)
+                return cls(name, "regression", reason=reason, style=values.style, whole=whole)
+        classes = class_labels(table, name, values)
+        reason = "as you said" if task else f"{len(classes)} different values"
+        return cls(name, "classification", classes=classes, reason=reason)
+
+    def _check_variety(self, table: Table, values: TargetValues, present: int) -> None:
+        """Refuse a target that does not vary or is different in every row."""
+        if self.task == "regression":
+            numbers = cast("npt.NDArray[np.float64]", values.numbers)[~values.missing]
+            if bool(np.all(numbers == numbers[0])):
+                value = number_label(float(numbers[0]), True)
+                raise DataError(
+                    f"{table.source}: the target {self.name!r} is {value} in all {present:,} rows; "
+                    "choose a column that varies."
+                )
+            return
+        if len(self.classes) == 1:
+            label = self.classes[0]
+            only = shown(label) if isinstance(label, str) else repr(label)
+            raise DataError(
+                f"{table.source}: the target {self.name!r} is {only} in all "
+                f"{present:,} rows (one class); choose a column that varies."
+            )
+        k = len(self.classes)
+        if k == present or (2 * k > present and k > _MOST_CLASSES_OF_FEW_ROWS):
+            remedy = "choose a column whose values repeat"
+            if values.numbers is not None:
+                remedy = f'give task="regression" if it is a quantity, or {remedy}'
+            raise DataError(
+                f"{table.source}: the target {self.name!r} has {k:,} classes in {present:,} rows, "
+                f"so it looks like an identifier; {remedy}."
+            )
+        codes, _ = self.encode(table)
+        counts = np.bincount(codes[codes >= 0], minlength=k)
+        single = [str(self.classes[c]) for c in np.flatnonzero(counts == 1).tolist()]
+        if single:
+            some = ", ".join(shown(s) for s in single[:5]) + (", ..." if len(single) > 5 else "")
+            self.notes.append(
+                f"{len(single)} class{'' if len(single) == 1 else 'es'} of {self.name!r} "
+                f"with a single row ({some}): learned from, but never tested"
+            )
+
+    def fit(self, table: Table) -> TargetEncoder:
+        """Learn mean and standard deviation of a quantity.
+
+        Args:
+            table: The training rows, and no others.
+
+        Returns:
+            This encoder.
+
+        Raises:
+            DataError: If the target does not vary in them.
+        """
+        if self.task == "regression":
+            raw, keep = self.values(table)
+            present = raw[keep]
+            unit = _power_of_two(float(np.abs(present).max(initial=0.0)))
+            # In units of a power of two nothing is rounded, and no square overflows or vanishes.
+            self.std = float(np.std(present / unit)) * unit if len(present) else 0.0
+            if self.std == 0.0 or bool(np.all(present == present[0])):
+                raise DataError(
+                    f"{table.source}: the target {self.name!r} does not vary in the training rows; "
+                    "add rows, or hold out fewer."
+                )
+            self.mean = float(np.mean(present / unit)) * unit
+        return self
+
+    def present(self, table: Table) -> npt.NDArray[np.bool_]:
+        """Tell in which rows the target is there.
+
+        Args:
+            table: Rows that have the target's column.
+
+        Returns:
+            Mask of shape (rows,).
+
+        Raises:
+            DataError: If the column is missing, or a value cannot be used.
+        """
+        return self.values(table)[1] if self.task == "regression" else self.encode(table)[1]
+
+    def values(self, table: Table) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Read a quantity in its own unit.
+
+        Args:
+            table: Rows that have the target.
+
+        Returns:
+            float64 values of shape (rows,), NaN where missing; and a mask of shape (rows,), true
+            where there is one.
+
+        Raises:
+            DataError: If a value is infinite or not a number.
+        """
+        self._check_there(table)
+        read = read_target(table, self.name, self.style)
+        if read.bad.any() or read.numbers is None:
+            if not (read.numbers is None and bool(read.missing.all())):
+                raise not_a_number(table, self.name, read.bad)
+            return np.full(table.rows, np.nan), ~read.missing
+        refuse_infinite(table, self.name, read)
+        return read.numbers, ~read.missing
+
+    def encode(
+        self, table: Table
+    ) -> tuple[npt.NDArray[np.int64] | npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+        """Encode the target for training.
+
+        Args:
+            table: Rows that have the target.
+
+        Returns:
+            For classes, int64 codes of shape (rows,), -1 where missing; for a quantity, float32
+            standardised values of shape (rows,), NaN where missing. And a mask of shape (rows,),
+            true where the target is there.
+
+        Raises:
+            DataError: If the target's column is missing, or holds a class never seen before.
+        """
+        self._check_there(table)
+        if self.task == "regression":
+            raw, keep = self.values(table)
+            unit = _power_of_two(self.std)
+            y = (raw / unit - self.mean / unit) / (self.std / unit)
+            limit = float(np.finfo(np.float32).max)
+            return np.clip(y, -limit, limit).astype(np.float32), keep
+        labels, codes = labels_of(table, ColumnKind(self.name, "category", "", True))
+        known = {_key(label): code for code, label in enumerate(self.classes)}
+        renumber = [known.get(_key(label), -2) for label in labels]
+        renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
+        if bool((renumbered == -2).any()):
+            some = ", ".join(str(label) for label in self.classes[:8])
+            more = ", ..." if self.n_classes > 8 else ""
+            raise table.unexpected(
+                self.name,
+                renumbered == -2,
+                f"one of the classes learned ({some}{more})",
+                "leave the row out, or train with this class",
+            )
+        return renumbered, renumbered >= 0
+
+    def decode(self, encoded: Array) -> Array:
+        """Turn codes into class labels, or standardised values into the target's own unit.
+
+        Args:
+            encoded: Codes in [0, n_classes), or standardised values, of shape (rows,).
+
+        Returns:
+            Labels of their original type (text as Python strings in an object array; int64,
+            float64 or bool otherwise), or float64 values; of shape (rows,).
+
+        >>> TargetEncoder("t", "classification", classes=[3, 5]).decode(np.array([1, 0]))
+        array([5, 3])
+        """
+        if self.task == "regression":
+            values: Array = np.asarray(encoded, dtype=np.float64) * self.std + self.mean
+            return values
+        labels: Array = self.class_array[np.asarray(encoded)]
+        return labels
+
+    @property
+    def class_array(self) -> Array:
+        """Class labels as an array of shape (n_classes,), of their original type."""
+        if all(isinstance(label, bool) for label in self.classes):
+            return np.array(self.classes, dtype=np.bool_)
+        if all(isinstance(label, int) for label in self.classes):
+            return np.array(self.classes, dtype=np.int64)
+        if all(isinstance(label, (int, float)) for label in self.classes):
+            return np.array(self.classes, dtype=np.float64)
+        return np.array(self.classes, dtype=object)
+
+    def _check_there(self, table: Table) -> None:
+        if self.name not in table:
+            raise DataError(
+                f"{table.source}: the target column {self.name!r} is missing; "
+                f"{did_you_mean(self.name, table.names)}"
+            )
+
+    def to_config(self) -> dict[str, Any]:
+        """Return all that was learned as a dictionary that JSON can hold without loss."""
+        return {"format": FORMAT_VERSION, **asdict(self)}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> TargetEncoder:
+        """Make the encoder that `to_config` described.
+
+        Raises:
+            FileFormatError: If the format is newer than this version of Schuss, or damaged.
+        """
+        with reading(cls.__name__, config):
+            return cls(**{name: value for name, value in config.items() if name != "format"})
+
+
+def _power_of_two(size: float) -> float:
+    """Return the largest power of two that is not above size; 1 for 0."""
+    return math.ldexp(1.0, math.frexp(size)[1] - 1) if size > 0.0 else 1.0
+
+
+def _key(label: Label) -> str:
+    """Return the text under which a class is found again, whatever type its column has."""
+    if isinstance(label, float) and label.is_integer():
+        return str(int(label))
+    return str(label)

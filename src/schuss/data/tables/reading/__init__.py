@@ -1,0 +1,1 @@
+"""Reading tables: delimited text, JSON lines, frames, arrays, Arrow's formats."""

@@ -1,0 +1,5 @@
+"""The default network for tables, with its layers."""
+
+from schuss.nn.tabular.network import TabularMLP
+
+__all__ = ["TabularMLP"]

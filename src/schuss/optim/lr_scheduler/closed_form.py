@@ -1,0 +1,276 @@
+"""Schedulers whose learning rate is a formula of the step's number alone.
+
+The formulas are those of `schuss.optim.schedules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from schuss.optim import schedules
+from schuss.optim.lr_scheduler.base import LRScheduler, per_group
+from schuss.optim.optimizer import Optimizer
+
+__all__ = [
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "PolynomialLR",
+    "StepLR",
+]
+
+
+def _at_least(owner: str, name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{owner}: expected {name} >= {least:g}, got {value}.")
+
+
+class LambdaLR(LRScheduler):
+    """lr = base * f(step), with a function of your own, or one a group.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = LambdaLR(optimizer, lambda step: 1 / (step + 1))
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        last_epoch: int = -1,
+    ) -> None:
+        self.lr_lambdas: list[Callable[[int], float]] = per_group(
+            "LambdaLR", lr_lambda, optimizer.param_groups, "functions"
+        )
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base * f(step)."""
+        return base * self.lr_lambdas[group](step)
+
+
+class StepLR(LRScheduler):
+    """lr = base * gamma^floor(step / step_size).
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = StepLR(optimizer, step_size=1, gamma=0.5)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
+        _at_least("StepLR", "step_size", step_size, 1)
+        self.step_size = step_size
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base * gamma^floor(step / step_size)."""
+        return schedules.step_decay(step, base, step_size=self.step_size, gamma=self.gamma)
+
+
+class MultiStepLR(LRScheduler):
+    """lr = base * gamma^(number of milestones reached).
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = MultiStepLR(optimizer, milestones=[1, 2], gamma=0.5)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+    ) -> None:
+        self.milestones = sorted(milestones)
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base * gamma^(number of milestones reached)."""
+        return schedules.multi_step(step, base, milestones=self.milestones, gamma=self.gamma)
+
+
+class ConstantLR(LRScheduler):
+    """lr = base * factor before step `total_iters`, base from there on.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> ConstantLR(optimizer, factor=0.5).get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 1.0 / 3.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        if not 0.0 <= factor <= 1.0:
+            raise ValueError(f"ConstantLR: expected factor from 0 to 1, got {factor}.")
+        self.factor = factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base, or factor * base at first."""
+        return schedules.constant(step, base, factor=self.factor, total=self.total_iters)
+
+
+class LinearLR(LRScheduler):
+    """lr = base times a factor that goes straight from start_factor to end_factor: a warm-up.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.75]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3.0,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ) -> None:
+        if not (0.0 < start_factor <= 1.0 and 0.0 <= end_factor <= 1.0):
+            raise ValueError(
+                "LinearLR: expected start_factor in (0, 1] and end_factor in [0, 1], got "
+                f"{start_factor} and {end_factor}."
+            )
+        _at_least("LinearLR", "total_iters", total_iters, 1)
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base times the factor."""
+        return schedules.linear(
+            step, base, start=self.start_factor, end=self.end_factor, total=self.total_iters
+        )
+
+
+class ExponentialLR(LRScheduler):
+    """lr = base * gamma^step.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = ExponentialLR(optimizer, gamma=0.5)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base * gamma^step."""
+        return schedules.exponential(step, base, gamma=self.gamma)
+
+
+class PolynomialLR(LRScheduler):
+    """lr = base * (1 - step / total_iters)^power, and 0 from step `total_iters` on.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = PolynomialLR(optimizer, total_iters=2)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_iters: int = 5,
+        power: float = 1.0,
+        last_epoch: int = -1,
+    ) -> None:
+        _at_least("PolynomialLR", "total_iters", total_iters, 1)
+        self.total_iters = total_iters
+        self.power = power
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return base * (1 - step / total_iters)^power."""
+        return schedules.polynomial(step, base, total=self.total_iters, power=self.power)
+
+
+class CosineAnnealingLR(LRScheduler):
+    """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2.
+
+    Loshchilov and Hutter, 2016, arXiv 1608.03983.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = CosineAnnealingLR(optimizer, T_max=2)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_max: int,  # PyTorch's name
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        _at_least("CosineAnnealingLR", "T_max", T_max, 1)
+        self.T_max = T_max
+        self.eta_min = eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return the cosine's value."""
+        return schedules.cosine(step, base, total=self.T_max, minimum=self.eta_min)
+
+
+class CosineAnnealingWarmRestarts(LRScheduler):
+    """A cosine that starts anew after T_0 steps, then after T_0 * T_mult, and so on.
+
+    Loshchilov and Hutter, 2016, arXiv 1608.03983.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_0: int,  # PyTorch's name
+        T_mult: int = 1,  # PyTorch's name
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        _at_least("CosineAnnealingWarmRestarts", "T_0", T_0, 1)
+        _at_least("CosineAnnealingWarmRestarts", "T_mult", T_mult, 1)
+        self.T_0 = T_0
+        self.T_mult = T_mult
+        self.eta_min = eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return the cosine's value."""
+        return schedules.cosine_restarts(
+            step, base, first=self.T_0, growth=self.T_mult, minimum=self.eta_min
+        )

@@ -1,0 +1,108 @@
+"""Parameter groups: parameters and the hyperparameters that hold for them, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from schuss.core import Tensor
+
+__all__ = ["RANGES", "Group", "Params", "Range", "check_ranges", "hyperparameters", "make_group"]
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
+Range: TypeAlias = tuple[float, float, bool]  # lowest, highest, whether the highest is allowed
+
+_NOT_NEGATIVE: Range = (0.0, math.inf, False)
+# Where the numbers must be that rules have in common.
+RANGES: Mapping[str, Range] = {
+    "lr": _NOT_NEGATIVE,
+    "lr_decay": _NOT_NEGATIVE,
+    "momentum": _NOT_NEGATIVE,
+    "alpha": _NOT_NEGATIVE,
+    "betas": (0.0, 1.0, False),
+    "eps": _NOT_NEGATIVE,
+    "weight_decay": _NOT_NEGATIVE,
+    "initial_accumulator_value": _NOT_NEGATIVE,
+}
+
+
+def hyperparameters(given: Mapping[str, Any]) -> Group:
+    """Return the arguments of a rule's constructor, its `locals()`, that are hyperparameters."""
+    return {k: v for k, v in given.items() if k not in ("self", "params", "__class__")}
+
+
+def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Group]) -> Group:
+    """Return a group with its parameters in a list, and defaults for what it does not set.
+
+    Args:
+        owner: who is named in errors.
+        given: a dictionary with "params" and hyperparameters.
+        defaults: hyperparameters that it may leave out.
+        groups: those that are there; they have other parameters.
+
+    Raises:
+        TypeError: if it is no such dictionary, or a parameter is not a tensor.
+        ValueError: on a parameter that is there already or cannot be trained.
+    """
+    if not isinstance(given, Mapping) or "params" not in given:
+        raise TypeError(
+            f"{owner}: expected groups to be dictionaries with 'params', got {given!r}."
+        )
+    group = {**defaults, **given}
+    held = given["params"]
+    parameters = [held] if isinstance(held, Tensor) else list(held)
+    if parameters and isinstance(parameters[0], tuple):
+        group["param_names"] = [name for name, _ in parameters]
+        parameters = [parameter for _, parameter in parameters]
+    group["params"] = parameters
+    known = {id(p) for other in groups for p in other["params"]}
+    for position, parameter in enumerate(parameters):
+        if not isinstance(parameter, Tensor):
+            raise TypeError(
+                f"{owner}: expected parameters to be tensors, got {type(parameter).__name__}; "
+                "use model.parameters()."
+            )
+        if not parameter.is_leaf or parameter.dtype.kind != "f":
+            raise ValueError(
+                f"{owner}: expected float parameters that no operation made, got number "
+                f"{position}, {parameter.dtype} of shape {parameter.shape}."
+            )
+        if id(parameter) in known:
+            raise ValueError(
+                f"{owner}: expected every parameter once, got number {position}, of shape "
+                f"{parameter.shape}, twice; put it into one group only."
+            )
+        known.add(id(parameter))
+    return group
+
+
+def check_ranges(owner: str, group: Group, ranges: Mapping[str, Range]) -> None:
+    """Refuse hyperparameters out of range, all of them at once.
+
+    Raises:
+        ValueError: if there are such, or not two betas.
+    """
+    problems = []
+    for name, (lowest, highest, closed) in ranges.items():
+        if name not in group:
+            continue
+        value = group[name]
+        fits = all(
+            isinstance(v, (int, float))
+            and lowest <= v < math.inf
+            and (v <= highest if closed else v < highest)
+            for v in (value if isinstance(value, (tuple, list)) else (value,))
+        )
+        if not fits:
+            wanted = f"in [{lowest:g}, {highest:g})"
+            if highest == math.inf:
+                wanted = f">= {lowest:g}"
+            elif closed:
+                wanted = f"from {lowest:g} to {highest:g}"
+            problems.append(f"{name} {wanted}, got {value}")
+    if problems:
+        raise ValueError(f"{owner}: expected {'; '.join(problems)}.")
+    if "betas" in group and len(group["betas"]) != 2:
+        raise ValueError(f"{owner}: expected two betas, got {group['betas']}.")

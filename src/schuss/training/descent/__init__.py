@@ -1,0 +1,1 @@
+"""Gradient descent: the training step, taken eagerly or compiled; schedules, averages, health."""

@@ -1,0 +1,123 @@
+"""Learner: a network with its loss, optimizer, schedule and training step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from schuss import optim
+from schuss.core import Tensor
+from schuss.errors import UsageError
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
+from schuss.training.arguments import LIMIT, look_up, problems
+from schuss.training.descent.schedule import HyperparameterSchedule
+from schuss.training.descent.train_step import Step, make_step
+from schuss.training.evaluation.objective import Objective
+
+__all__ = ["OPTIMIZERS", "DescentOptions", "Learner", "OptimizerLike"]
+
+OptimizerLike: TypeAlias = "str | Optimizer | Callable[..., Optimizer]"
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": optim.SGD,
+    "adagrad": optim.Adagrad,
+    "rmsprop": optim.RMSprop,
+    "adam": optim.Adam,
+    "adamw": optim.AdamW,
+}
+
+
+@dataclass(frozen=True)
+class DescentOptions:
+    """How a network descends, as `Trainer` takes it; see there."""
+
+    optimizer: OptimizerLike
+    lr: float | str | None
+    schedule: Any
+    schedule_every: str
+    weight_decay: float | None
+    clip_norm: float | None
+    clip_value: float | None
+
+    def problems(self) -> list[str]:
+        """Say what is out of range."""
+        return problems(vars(self), {"clip_norm": LIMIT, "clip_value": LIMIT})
+
+    def make_optimizer(self, model: Module) -> Optimizer:
+        """Make the optimizer of a model's parameters, or return the one given.
+
+        Raises:
+            UsageError: if it cannot be made of these options.
+        """
+        given = self.optimizer
+        if isinstance(given, Optimizer):
+            if self.lr not in (None, "auto") or self.weight_decay is not None:
+                raise UsageError(
+                    "Trainer: expected lr and weight_decay inside the optimizer given; leave them "
+                    "out."
+                )
+            return given
+        if isinstance(given, str):
+            given = look_up("Trainer", "optimizer", given.lower(), OPTIMIZERS)
+        if not callable(given):
+            raise UsageError(
+                f"Trainer: expected optimizer to be a name, an optimizer or a function that makes "
+                f"one, got {type(given).__name__}."
+            )
+        if isinstance(self.lr, str) and self.lr != "auto":
+            raise UsageError(f"Trainer: expected lr to be a number or 'auto', got {self.lr!r}.")
+        wanted = {"lr": None if self.lr == "auto" else self.lr, "weight_decay": self.weight_decay}
+        options = {name: value for name, value in wanted.items() if value is not None}
+        taken = inspect.signature(given).parameters
+        for name in options:
+            if name not in taken:
+                raise UsageError(
+                    f"Trainer: the optimizer's function takes no {name}; leave it out."
+                )
+        try:
+            return given([p for p in model.parameters() if p.requires_grad], **options)
+        except ValueError as error:
+            raise UsageError(f"Trainer: {error}") from None
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network with all that it learns by.
+
+    Args:
+        model: what is trained.
+        objective: the loss.
+        optimizer: over the model's parameters.
+        schedule: changes the optimizer's hyperparameters.
+        step: takes one training step.
+    """
+
+    model: Module
+    objective: Objective
+    optimizer: Optimizer
+    schedule: HyperparameterSchedule
+    step: Step
+
+    @classmethod
+    def make(cls, model: Module, objective: Objective, options: DescentOptions) -> Learner:
+        """Make the optimizer, the schedule and the step that the options ask for."""
+        optimizer = options.make_optimizer(model)
+        schedule = HyperparameterSchedule(
+            options.schedule, optimizer, model, every=options.schedule_every
+        )
+        step = make_step(
+            model,
+            objective,
+            optimizer,
+            clip_norm=options.clip_norm,
+            clip_value=options.clip_value,
+        )
+        return cls(model, objective, optimizer, schedule, step)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What the optimizer changes."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]

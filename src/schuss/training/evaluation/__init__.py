@@ -1,0 +1,1 @@
+"""Evaluation: examples, the loss, metrics, and a model's outputs on many rows."""

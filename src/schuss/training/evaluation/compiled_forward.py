@@ -1,0 +1,86 @@
+"""CompiledForward: a model's outputs on many rows by one call of native code."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from schuss.compiler.compiled import Compiled
+from schuss.core import Array, Tensor, no_grad
+from schuss.errors import TraceError
+from schuss.nn.module import Module
+from schuss.training.evaluation import cost
+from schuss.training.evaluation.examples import Examples, in_memory
+
+__all__ = ["CompiledForward", "advise_eager", "native_forward"]
+
+
+def native_forward(
+    model: Module, rows: int, times: int = 1, *, needed: bool = False
+) -> CompiledForward | None:
+    """Return the model as native code, where so many rows are worth it; else None.
+
+    Args:
+        model: what is computed.
+        rows: rows at a time.
+        times: how often.
+        needed: whether a model that cannot be traced is an error.
+    """
+    if model.evaluates_by_values or not cost.outputs_are_worth_compiling(model, rows, times):
+        return None
+    return CompiledForward(model, needed=needed)
+
+
+def advise_eager(error: TraceError) -> TraceError:
+    """Return an error of tracing that names the remedy, too."""
+    return TraceError(
+        f"{str(error).rstrip('.')}; or train with eager=True (schuss train: --eager)."
+    )
+
+
+class CompiledForward:
+    """A model's outputs on all rows, by one native call.
+
+    Args:
+        model: called with a batch's inputs; it must be in evaluation mode.
+        needed: whether a model that cannot be traced is an error; else there are no outputs of it.
+    """
+
+    def __init__(self, model: Module, *, needed: bool = True) -> None:
+        self._needed = needed
+        self._compiled = Compiled(lambda *inputs: model(*inputs))
+        self._batch = 0
+        self._fits = True
+
+    def __call__(self, examples: Examples) -> Array | None:
+        """Return the outputs, rows along axis 0.
+
+        Returns:
+            None where the inputs are no arrays in memory, the output is not a single tensor with
+            a row for each of the batch's, or the model cannot be traced.
+
+        Raises:
+            TraceError: if the model cannot be traced, and that is needed.
+        """
+        inputs = in_memory(examples.inputs) if self._fits else None
+        if inputs is None:
+            return None
+        rows = len(examples)
+        if not self._batch:
+            # Equal batches: of another size, they would need another program.
+            self._batch = -(-rows // -(-rows // cost.BATCH_ROWS))
+        places = np.arange(-(-rows // self._batch) * self._batch)
+        # What is left of the last batch is the last row again.
+        index = np.minimum(places, rows - 1).reshape(-1, self._batch)
+        try:
+            with no_grad():
+                found = self._compiled.scan(inputs, index)
+        except TraceError as error:
+            if not self._needed:
+                self._fits = False
+                return None
+            raise advise_eager(error) from None
+        self._fits = isinstance(found, Tensor) and found.shape[1:2] == (self._batch,)
+        if not self._fits:
+            return None
+        array: Array = found.array
+        return array.reshape(-1, *array.shape[2:])[:rows]

@@ -1,0 +1,1 @@
+"""The training loop: epochs of steps, callbacks, progress, and what came of it."""

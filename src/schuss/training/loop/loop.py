@@ -1,0 +1,344 @@
+"""The training loop: epochs of steps, validation, the best weights, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from schuss import random
+from schuss.core import Array, Tensor, enable_grad
+from schuss.training.descent import health
+from schuss.training.descent.learner import Learner
+from schuss.training.descent.steppers import Stepper
+from schuss.training.descent.weight_average import WeightAverage
+from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
+from schuss.training.evaluation.evaluate import evaluate
+from schuss.training.evaluation.examples import Examples, batch_bounds, epoch_order
+from schuss.training.loop.callbacks import Callback
+from schuss.training.loop.checkpoints import Checkpoints
+from schuss.training.loop.fit import DivergenceError, Fit
+from schuss.training.loop.plan import TrainingPlan
+from schuss.training.loop.progress import Display
+from schuss.training.loop.state import LoopState
+from schuss.training.runs import checkpoint
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.interrupt import Interrupted, StopRequest
+
+__all__ = ["RunContext", "TrainingData", "TrainingLoop"]
+
+
+_REMEDY = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The rows of a training.
+
+    Args:
+        training: rows to learn from.
+        validation: rows to choose the best epoch by, or None for the last.
+    """
+
+    training: Examples
+    validation: Examples | None
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What is around a training: where it is saved, who sees it, and who may stop it.
+
+    Args:
+        folder: the run's folder, or None.
+        display: shows the progress.
+        callbacks: of the user's own.
+        stop_request: tells of Ctrl-C.
+    """
+
+    folder: RunFolder | None
+    display: Display
+    callbacks: Sequence[Callback]
+    stop_request: StopRequest
+
+
+class TrainingLoop:
+    """One training while it runs.
+
+    Args:
+        plan: what to do.
+        learner: what is trained, and by what.
+        stepper: takes steps on the training rows.
+        data: the rows.
+        context: folder, display, callbacks and Ctrl-C.
+    """
+
+    def __init__(
+        self,
+        plan: TrainingPlan,
+        learner: Learner,
+        stepper: Stepper,
+        data: TrainingData,
+        context: RunContext,
+    ) -> None:
+        self.plan = plan
+        self.model = learner.model
+        self.optimizer = learner.optimizer
+        self.history: list[dict[str, Any]] = []
+        self.state = LoopState()
+        self.best: dict[str, Tensor] = {}
+        self._learner = learner
+        self._schedule = learner.schedule
+        self._stepper = stepper
+        self._data = data
+        self._context = context
+        self._begun = perf_counter()
+        self._average = WeightAverage(self.model, plan.average_epochs)
+        self._forward = self._native_validation()
+        self._bounds = batch_bounds(len(data.training), plan.batch_size, plan.drop_last)
+        self._checkpoints = Checkpoints(
+            context.folder, learner, self._average, self._layout(), plan.checkpoint_seconds
+        )
+
+    def _native_validation(self) -> CompiledForward | None:
+        """Return the model as native code, where the validation rows are worth it."""
+        rows = self._data.validation
+        if rows is None or self.plan.eager:
+            return None
+        return native_forward(self.model, len(rows), self.plan.epochs)
+
+    def _layout(self) -> dict[str, Any]:
+        """Return what must be the same for a checkpoint to fit."""
+        rows = self._data.validation
+        return {
+            "training_rows": len(self._data.training),
+            "validation_rows": 0 if rows is None else len(rows),
+            "epochs": int(self.plan.epochs),
+            "batch_size": int(self.plan.batch_size),
+            "seed": self.plan.step_seed,
+            "eager": self.plan.eager,
+        }
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self.state.epoch
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.state.step
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, in earlier parts of a resumed run too."""
+        return self.state.seconds + perf_counter() - self._begun
+
+    def stop(self) -> None:
+        """End training after this epoch."""
+        self.state.stopped = "callback"
+
+    # The loop.
+
+    def run(self, *, resume: bool = False) -> Fit:
+        """Train, from the start or from the newest checkpoint, and return what came of it.
+
+        Raises:
+            Interrupted: after Ctrl-C, when a checkpoint has been saved.
+            DivergenceError: if the loss is not finite and no epoch was complete.
+        """
+        random.manual_seed(self.plan.step_seed)
+        display, folder = self._context.display, self._context.folder
+        if resume:
+            self.state, self.best = self._checkpoints.restore()
+        if folder is not None:
+            if resume:
+                self.history = folder.read_metrics(self.state.history)
+            folder.begin_metrics(self.state.history)
+        for callback in self._context.callbacks:
+            callback.on_begin(self)
+        display.begin(self.plan.epochs, self.epoch, len(self._bounds))
+        for note in self.state.notes:
+            display.note(note)
+        self.model.train()
+        # What is not finite is noticed in the loss, and said once.
+        with enable_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            while not self._is_over():
+                self._run_epoch()
+        return self._finish()
+
+    def _is_over(self) -> bool:
+        state, plan = self.state, self.plan
+        if not state.stopped and plan.patience is not None and state.waited >= plan.patience:
+            state.stopped = "patience"
+        if not state.stopped and state.epoch >= plan.epochs:
+            state.stopped = "epochs"
+        return bool(state.stopped)
+
+    def _run_epoch(self) -> None:
+        state = self.state
+        order = epoch_order(len(self._data.training), self.plan.step_seed, self.epoch)
+        while state.batch < len(self._bounds):
+            index = self._next_rows(order)
+            rates = [self._schedule.lr] * len(index)
+            before = self._before_each(rates) if self._schedule.changes else None
+            measured = health.measured_steps(state.batch, len(index))
+            losses, figures = self._stepper.take(index, before, measured)
+            size = index.shape[1]
+            total = state.loss_sum
+            for loss in losses:
+                total += loss * size
+            if not math.isfinite(total):
+                first = next((i for i, x in enumerate(losses) if not math.isfinite(x)), 0)
+                state.step += first + 1
+                state.batch += first + 1
+                self._diverged(losses[first], rates[first])
+                return
+            state.step += len(losses)
+            state.batch += len(losses)
+            state.loss_sum = total
+            state.loss_rows += size * len(losses)
+            for row in figures[measured]:
+                state.health = health.tally(state.health, row.tolist())
+            self._schedule.after_step()
+            for callback in self._context.callbacks:
+                callback.on_step(self)
+            self._context.display.step(self.epoch, state.batch - 1)
+            if self._context.stop_request.made or self._checkpoints.due:
+                self._pause()
+        self._end_epoch()
+
+    def _next_rows(self, order: Array) -> Array:
+        """Return the rows of the next steps, as many as are taken in one call: (steps, batch)."""
+        left = self._bounds[self.state.batch :]
+        size = left[0][1] - left[0][0]
+        # All batches have the same size but for the last one of the epoch.
+        alike = len(left) - (left[-1][1] - left[-1][0] != size)
+        count = min(alike, self._stepper.steps_per_call(alike))
+        start = left[0][0]
+        return order[start : start + count * size].reshape(count, size)
+
+    def _before_each(self, rates: list[float]) -> Callable[[int], None]:
+        """Return what sets the hyperparameters for each step of a call, and notes the rate."""
+        total = self.plan.epochs * len(self._bounds)
+        first = self.step
+
+        def before(number: int) -> None:
+            if number:
+                self._schedule.after_step()
+            self._schedule.before_step((first + number) / total)
+            rates[number] = self._schedule.lr
+
+        return before
+
+    def _end_epoch(self) -> None:
+        record: dict[str, Any] = {
+            "epoch": self.epoch + 1,
+            "step": self.step,
+            "seconds": round(self.seconds, 4),
+            "lr": self._schedule.lr,
+            "train_loss": self.state.loss_sum / self.state.loss_rows,
+            **health.summary(self.state.health),
+        }
+        self._warn(record)
+        self._average.update(self.epoch + 1)
+        monitored = self._validate(record)
+        self.history.append(record)
+        self.state.begin_epoch()
+        self._keep_if_best(monitored)
+        self._schedule.after_epoch(monitored)
+        if self._context.folder is not None:
+            self._context.folder.append_metrics(record)
+        for callback in self._context.callbacks:
+            callback.on_epoch(self)
+        self._context.display.epoch(record)
+        if self.epoch == 1:
+            self._save()
+
+    def _validate(self, record: dict[str, Any]) -> float | None:
+        """Add the figures on the validation rows, and return the one that chooses the epoch."""
+        if self._data.validation is None:
+            return None
+        with self._average.in_place():
+            figures = evaluate(
+                self.model,
+                self._learner.objective,
+                self._data.validation,
+                self.plan.metrics,
+                forward=self._forward,
+            )
+        record |= {f"validation_{name}": value for name, value in figures.items()}
+        return figures[self.plan.monitor]
+
+    def _warn(self, record: dict[str, Any]) -> None:
+        """Say once that gradients are not finite while the loss still is."""
+        if self.state.warned or health.is_finite(record):
+            return
+        self.state.warned = True
+        what = f"the gradients became infinite or not a number in epoch {self.epoch + 1}"
+        self._note(f"{what}, at a learning rate of {self._schedule.lr:.3g}; {_REMEDY}.")
+
+    def _note(self, text: str) -> None:
+        self.state.notes.append(text)
+        self._context.display.note(text)
+
+    def _keep_if_best(self, monitored: float | None) -> None:
+        """Keep the weights if this epoch is the best so far; without validation, each is."""
+        if self._data.validation is None:
+            self.state.best_epoch, self.state.waited = self.epoch, 0
+            if not self.plan.average_epochs:
+                # The last epoch's weights are the ones to keep, and the model has them.
+                return
+        elif not self.state.take_if_best(self.plan, monitored, self.history):
+            return
+        with self._average.in_place():
+            self.best = checkpoint.copy_state(self.model)
+
+    def _diverged(self, loss: float, rate: float) -> None:
+        what = (
+            f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
+            f"rate of {rate:.3g}"
+        )
+        kept = self.state.best_epoch
+        if not self.best or not kept:
+            raise DivergenceError(f"Trainer: {what}; {_REMEDY}.")
+        self._note(f"{what}; the weights of epoch {kept} are kept. To avoid it, {_REMEDY}.")
+        self.state.stopped = "diverged"
+
+    def _finish(self) -> Fit:
+        self._save()
+        if self.best:
+            self.model.load_state_dict(self.best)
+        self._schedule.finish()
+        if self._context.folder is not None:
+            self._context.folder.write_optimizer(
+                checkpoint.optimizer_tensors(self.optimizer),
+                checkpoint.optimizer_header(self.optimizer),
+            )
+            self._context.folder.end_metrics()
+        for callback in self._context.callbacks:
+            callback.on_end(self)
+        state = self.state
+        return Fit(
+            state.epoch, state.best_epoch, self.history, self.seconds, state.stopped, state.notes
+        )
+
+    def _save(self) -> None:
+        self._checkpoints.save(self.state, self.best, self.seconds)
+
+    def _pause(self) -> None:
+        """Save between two steps; stop there if Ctrl-C was pressed."""
+        self._save()
+        if not self._context.stop_request.made:
+            return
+        epochs, folder = self.plan.epochs, self._context.folder
+        where = f"stopped in epoch {min(self.epoch + 1, epochs)} of {epochs}"
+        if folder is None:
+            raise Interrupted(where)
+        folder.end_metrics()
+        where += f"; go on with: schuss resume {shlex.quote(str(folder.path))}"
+        raise Interrupted(where, folder.path)

@@ -1,0 +1,69 @@
+"""TrainingPlan: epochs, batches, metrics, early stopping and the choice of the best epoch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schuss.training.arguments import COUNT, one_of, problems
+from schuss.training.evaluation.metrics import HIGHER_IS_BETTER, Metric
+
+__all__ = ["TrainingPlan", "seed_for"]
+
+
+def seed_for(seed: int, purpose: str) -> int:
+    """Return a seed of its own for a purpose, so that its draws are not those of another.
+
+    >>> seed_for(0, "weights") != seed_for(0, "steps")
+    True
+    """
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What a training does, as `Trainer` takes it; see there.
+
+    `eager` is None until the number of rows decides it.
+    """
+
+    epochs: int
+    batch_size: int
+    drop_last: bool
+    seed: int
+    metrics: Mapping[str, Metric]
+    monitor: str
+    mode: str | None
+    ties: str
+    patience: int | None
+    average_epochs: int | None
+    checkpoint_seconds: float
+    eager: bool | None
+
+    @property
+    def higher(self) -> bool:
+        """Whether more of the monitored figure is better."""
+        return self.mode == "max" if self.mode else self.monitor in HIGHER_IS_BETTER
+
+    @property
+    def step_seed(self) -> int:
+        """The seed of the rows' order and the dropout."""
+        return seed_for(self.seed, "steps")
+
+    def problems(self) -> list[str]:
+        """Say what is out of range."""
+        names = ", ".join(self.metrics)
+        monitor = f"'loss' or one of the metrics ({names})"
+        ties = "'first', 'last', 'loss' or one of its metrics"
+        counts = dict.fromkeys(("batch_size", "epochs", "patience", "average_epochs"), COUNT)
+        return problems(
+            vars(self),
+            counts
+            | {
+                "monitor": one_of(("loss", *self.metrics), monitor),
+                "mode": one_of(("min", "max"), "'min' or 'max'"),
+                "ties": one_of(("first", "last", "loss", *self.metrics), ties),
+            },
+        )

@@ -1,0 +1,109 @@
+"""LoopState: where a training is and which epoch is the best, as checkpoints hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from schuss.errors import FileFormatError
+from schuss.training.evaluation.metrics import HIGHER_IS_BETTER
+from schuss.training.loop.plan import TrainingPlan
+
+__all__ = ["LoopState"]
+
+
+@dataclass
+class LoopState:
+    """Where a training is, and what it has found: plain numbers that a checkpoint holds.
+
+    Args:
+        epoch: epochs done.
+        batch: steps done of the epoch that runs.
+        step: steps done in all.
+        loss_sum: sum of the losses of the rows seen in the epoch that runs.
+        loss_rows: how many rows those are.
+        health: sums of the figures of `schuss.training.descent.health` in the epoch that runs.
+        warned: whether it was said that gradients are not finite.
+        best_epoch: number of the best epoch, from 1; 0 for none.
+        best_value: the monitored figure there.
+        waited: epochs since then that were no better.
+        stopped: why training ended, or empty.
+        seconds: time spent.
+        history: epochs whose figures were written.
+        notes: what the user should know.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_rows: int = 0
+    health: dict[str, float] = field(default_factory=dict)
+    warned: bool = False
+    best_epoch: int = 0
+    best_value: float | None = None
+    waited: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+    history: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> LoopState:
+        """Take the state out of a checkpoint's header.
+
+        Raises:
+            FileFormatError: if it lacks a part.
+        """
+        names = [f.name for f in fields(cls)]
+        missing = [name for name in names if name not in header]
+        if missing:
+            raise FileFormatError(
+                f"the checkpoint lacks {', '.join(missing)}; it was made by an older version of "
+                "Schuss, train anew."
+            )
+        return cls(**{name: header[name] for name in names})
+
+    def begin_epoch(self) -> None:
+        """Count an epoch as done, and forget its sums."""
+        self.history += 1
+        self.epoch += 1
+        self.batch = 0
+        self.loss_sum, self.loss_rows = 0.0, 0
+        self.health = {}
+
+    def take_if_best(
+        self, plan: TrainingPlan, value: float | None, history: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        """Return whether the last epoch is the best so far, and remember it if so.
+
+        Args:
+            plan: says which figure decides, and who wins a tie.
+            value: the monitored figure of the last epoch.
+            history: an epoch's figures each.
+        """
+        if self.best_epoch and not self._is_better(plan, value, history):
+            self.waited += 1
+            return False
+        # A tie that counts as better does not count as progress.
+        tied = self.best_epoch > 0 and value is not None and value == self.best_value
+        self.waited = self.waited + 1 if tied else 0
+        self.best_value = value
+        self.best_epoch = self.epoch
+        return True
+
+    def _is_better(
+        self, plan: TrainingPlan, value: float | None, history: Sequence[Mapping[str, Any]]
+    ) -> bool:
+        if value is None or self.best_value is None:
+            return value is not None
+        if value != self.best_value:
+            return (value > self.best_value) == plan.higher
+        if plan.ties in ("first", "last"):
+            return plan.ties == "last"
+        name = f"validation_{plan.ties}"
+        now, best = history[-1][name], history[self.best_epoch - 1][name]
+        if now is None or best is None:
+            return now is not None
+        return bool((now > best) == (plan.ties in HIGHER_IS_BETTER) and now != best)

@@ -1,0 +1,1 @@
+"""Runs on disk: folder, checkpoints, lock, and what Ctrl-C does."""

@@ -1,0 +1,43 @@
+"""The lock on a run folder: one process at a time trains in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from schuss.errors import UsageError
+
+__all__ = ["lock_folder"]
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; the system lets go of it however the process ends.
+
+    Args:
+        folder: an existing folder.
+
+    Raises:
+        UsageError: if another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock on a folder.
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"{folder}: another process is training this run; wait for it, or stop it first."
+            ) from None
+        except OSError:
+            # Some network file systems know no locks; the run goes on without.
+            pass
+        yield
+    finally:
+        os.close(handle)

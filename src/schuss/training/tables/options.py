@@ -1,0 +1,118 @@
+"""The options of a table's training: grouped, checked at once, and as config.json holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from schuss.training.arguments import (
+    COLUMN,
+    COUNT,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    WIDTHS,
+    Requirement,
+    grouped,
+    one_of,
+    problems,
+    refuse,
+)
+from schuss.training.descent.learner import OPTIMIZERS
+
+__all__ = ["RowOptions", "TableOptions", "TrainingOptions"]
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """What is learned from which rows, as `train` takes it; see there."""
+
+    task: str | None
+    exclude: Sequence[str]
+    kinds: Mapping[str, str]
+    test_share: float
+    validation_share: float | None
+    class_weight: Any
+    sample_weight: str | None
+    group: str | None
+    time: str | None
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Which network is trained and how, as `train` takes it; None leaves it to the recipe."""
+
+    epochs: int | None
+    batch_size: int | None
+    lr: float | None
+    weight_decay: float | None
+    patience: int | None
+    optimizer: str | None
+    hidden: Sequence[int] | None
+    dropout: float | None
+    seed: int
+    eager: bool | None
+
+
+_REQUIRED: dict[str, Requirement] = {
+    **dict.fromkeys(("epochs", "batch_size", "patience"), COUNT),
+    **dict.fromkeys(("test_share", "validation_share", "dropout"), SHARE),
+    "lr": POSITIVE,
+    "weight_decay": NOT_NEGATIVE,
+    "optimizer": one_of(tuple(OPTIMIZERS)),
+    "hidden": WIDTHS,
+    "seed": SEED,
+    "class_weight": Requirement(
+        "'balanced' or factors by class",
+        lambda given: not isinstance(given, str) or given == "balanced",
+    ),
+    **dict.fromkeys(("sample_weight", "group", "time"), COLUMN),
+}
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """All options that decide what a table's training gives."""
+
+    rows: RowOptions
+    training: TrainingOptions
+
+    @classmethod
+    def of_call(cls, given: Mapping[str, Any]) -> TableOptions:
+        """Take the options out of the arguments of `train`.
+
+        Raises:
+            UsageError: if some are out of range; it names all of them.
+        """
+        names = [field.name for kind in (RowOptions, TrainingOptions) for field in fields(kind)]
+        options = {name: _plain(given[name]) for name in names}
+        # Factors by class become pairs, which JSON holds whatever the classes' type.
+        if isinstance(options["class_weight"], Mapping):
+            pairs = options["class_weight"].items()
+            options["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
+        options["lr"] = None if options["lr"] == "auto" else options["lr"]
+        refuse("train", problems(options, _REQUIRED))
+        return cls.of_config(options)
+
+    @classmethod
+    def of_config(cls, options: Mapping[str, Any]) -> TableOptions:
+        """Make the options that `to_config` returned."""
+        whole = {"eager": None, **options}
+        return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the options by name, as JSON can hold them."""
+        return {**vars(self.rows), **vars(self.training)}
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's, sequences as lists."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    return value

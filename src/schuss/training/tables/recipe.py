@@ -1,0 +1,177 @@
+"""The training recipe for tables: RealMLP (arXiv 2407.04491).
+
+Everything that changes while training is a pure function of the progress, the share of all steps
+that is done, in [0, 1]. The Trainer sets a hyperparameter of an optimizer's group to its value at
+the start ("initial_lr" for "lr") times its schedule, before each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schuss import functions as F
+from schuss.core import Tensor
+from schuss.nn import functional
+from schuss.nn.module import Module
+from schuss.nn.tabular.layers import FeatureScale, ParametricActivation, PeriodicEmbedding
+from schuss.optim import AdamW, Optimizer
+from schuss.optim.schedules import Schedule, cosine_log_cycles, flat_then_cosine
+
+__all__ = ["TabularRecipe", "tabular_recipe"]
+
+
+@dataclass(frozen=True)
+class TabularRecipe:
+    """All that the default training of a table needs, as plain data and pure functions.
+
+    Attributes:
+        task: "classification" or "regression".
+        epochs: passes over the training rows; the schedules are stretched over them.
+        batch_size: rows in a step; a last, smaller batch of an epoch is left out.
+        lr: learning rate of the weights, before factors and schedule.
+        weight_decay: decay of the weights, before factors and schedule.
+        betas: Adam's two shares of the old averages that are kept.
+        label_smoothing: share of each target spread over all classes.
+        dropout: share of the hidden neurons left out at the start.
+        hidden: widths of the hidden layers.
+        activation: name for `ParametricActivation`.
+        baseline: whether the network learns what a `LinearBaseline` leaves over.
+        members: networks trained side by side and averaged, or None for one.
+        average_epochs: length of the average of the weights that is validated, or None.
+        metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
+        schedules: factors by hyperparameter: "lr", "weight_decay" and "dropout".
+    """
+
+    task: str
+    epochs: int = 256
+    batch_size: int = 256
+    lr: float = 0.04
+    weight_decay: float = 0.02
+    betas: tuple[float, float] = (0.9, 0.95)
+    label_smoothing: float = 0.1
+    dropout: float = 0.15
+    hidden: tuple[int, ...] = (256, 256, 256)
+    activation: str = "selu"
+    baseline: bool = False
+    members: int | None = None
+    average_epochs: int | None = 10
+    metric: str = "accuracy"
+    schedules: Mapping[str, Schedule] = field(
+        default_factory=lambda: {
+            "lr": cosine_log_cycles,
+            "weight_decay": flat_then_cosine,
+            "dropout": flat_then_cosine,
+        }
+    )
+
+    def network_options(self) -> dict[str, Any]:
+        """Return the arguments of `TabularMLP` that the recipe decides."""
+        return {
+            "hidden": list(self.hidden),
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "baseline": self.baseline,
+            "members": self.members,
+        }
+
+    def param_groups(self, model: Module) -> list[dict[str, Any]]:
+        """Sort the parameters into groups for the optimizer, with RealMLP's factors.
+
+        Biases learn at a tenth of the rate without decay; scales at six times the rate with six
+        times the decay; embeddings of numbers and strengths of activations at a tenth of both.
+
+        Args:
+            model: the network, or any module.
+
+        Returns:
+            Groups with "params", "lr", "weight_decay", and "initial_lr" and
+            "initial_weight_decay", which the schedules multiply.
+        """
+        kinds: dict[tuple[float, float], list[Tensor]] = {}
+        for owner in model.modules():
+            for name, parameter in owner.named_parameters(recurse=False):
+                kinds.setdefault(_factors(owner, name), []).append(parameter)
+        return [
+            {
+                "params": parameters,
+                "lr": self.lr * rate,
+                "weight_decay": self.weight_decay * decay,
+                "initial_lr": self.lr * rate,
+                "initial_weight_decay": self.weight_decay * decay,
+            }
+            for (rate, decay), parameters in kinds.items()
+        ]
+
+    def optimizer(self, model: Module) -> Optimizer:
+        """Make the optimizer, AdamW over `param_groups`."""
+        return AdamW(self.param_groups(model), lr=self.lr, betas=self.betas, eps=1e-8)
+
+    def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the loss of a batch.
+
+        Args:
+            outputs: logits (batch, classes), or values (batch, 1); members may come before that.
+            targets: codes (batch,), int64, or standardised values (batch,).
+            weights: weight of each row (batch,), or None for equal ones.
+
+        Returns:
+            The mean of cross-entropy with label smoothing, or of the squared error.
+        """
+        if outputs.ndim == 3:
+            members, batch, width = outputs.shape
+            outputs = outputs.reshape((members * batch, width))
+            targets = F.broadcast_to(targets, (members, batch)).reshape((-1,))
+            if weights is not None:
+                weights = F.broadcast_to(weights, (members, batch)).reshape((-1,))
+        if self.task == "classification":
+            each = functional.cross_entropy(
+                outputs, targets, label_smoothing=self.label_smoothing, reduction="none"
+            )
+        else:
+            gap = outputs[:, 0] - targets
+            each = gap * gap
+        if weights is None:
+            return each.mean()
+        return (each * weights).sum() / weights.sum()
+
+
+def _factors(owner: Module, name: str) -> tuple[float, float]:
+    """Return the factors of learning rate and weight decay for a parameter of a layer."""
+    if isinstance(owner, FeatureScale):
+        return 6.0, 6.0
+    if isinstance(owner, (PeriodicEmbedding, ParametricActivation)):
+        return 0.1, 0.1
+    if name == "bias":
+        return 0.1, 0.0
+    return 1.0, 1.0
+
+
+def tabular_recipe(task: str, **changes: Any) -> TabularRecipe:
+    """Return RealMLP's defaults for a task.
+
+    Args:
+        task: "classification" or "regression".
+        changes: attributes of `TabularRecipe` to set; None leaves the default.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: for another task.
+
+    >>> tabular_recipe("regression", epochs=10).epochs
+    10
+    """
+    if task == "classification":
+        recipe: dict[str, Any] = {}
+    elif task == "regression":
+        recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse"}
+        recipe |= {"label_smoothing": 0.0, "baseline": True}
+    else:
+        raise ValueError(
+            f"tabular_recipe: expected task classification or regression, got {task!r}."
+        )
+    recipe |= {name: value for name, value in changes.items() if value is not None}
+    return TabularRecipe(task, **recipe)

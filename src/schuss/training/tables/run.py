@@ -1,0 +1,365 @@
+"""Run: a trained network with all that it takes to use it on new rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from schuss.core import Array, leaf
+from schuss.data import (
+    ColumnKind,
+    Table,
+    TablePreprocessor,
+    TargetEncoder,
+    read_table,
+    weight_column,
+)
+from schuss.data.tables.preparing.target import Task
+from schuss.errors import DataError, FileFormatError, UsageError
+from schuss.nn.tabular import TabularMLP
+from schuss.training.evaluation import cost
+from schuss.training.evaluation.compiled_forward import CompiledForward
+from schuss.training.evaluation.evaluate import outputs, softmax
+from schuss.training.evaluation.examples import Examples
+from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, measure
+from schuss.training.evaluation.objective import Objective
+from schuss.training.runs.folder import RunFolder, read_bundle, write_bundle
+from schuss.training.tables.recipe import tabular_recipe
+
+__all__ = ["Predictions", "Run", "load"]
+
+Figures: TypeAlias = "dict[str, float | None]"
+
+
+@dataclass(frozen=True, repr=False)
+class Predictions:
+    """What a run says of some rows.
+
+    Args:
+        labels: classes in their original type, or values in the target's unit, shape (rows,).
+        probabilities: float64 of shape (rows, classes), or None for values.
+    """
+
+    labels: Array
+    probabilities: Array | None
+
+    def __repr__(self) -> str:
+        classes = "" if self.probabilities is None else f" of {self.probabilities.shape[1]} classes"
+        return f"Predictions({len(self.labels):,} rows{classes})"
+
+
+class Run:
+    """A trained network, its preprocessing, and how good it is.
+
+    Made by `train`, `resume` and `load`.
+
+    Args:
+        config: what the run's config.json holds.
+        model: the network with its weights.
+        result: what came of the training.
+        folder: where the run is on disk, or None.
+        history: an epoch's figures each.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        model: TabularMLP,
+        result: Mapping[str, Any],
+        folder: Path | None = None,
+        history: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        self.config = dict(config)
+        self.model = model
+        self.folder = folder
+        self.history = [dict(record) for record in history]
+        self.preprocessor = TablePreprocessor.from_config(config["preprocessing"])
+        self.target = TargetEncoder.from_config(config["target_encoding"])
+        self.result = dict(result)
+        self._forward: CompiledForward | None = None
+        self._asked = 0
+
+    # What came of it.
+
+    @property
+    def task(self) -> Task:
+        """What is learned: "classification" or "regression"."""
+        return self.target.task
+
+    @property
+    def classes(self) -> Array:
+        """The classes in the order of the columns of `predict_proba`; empty for regression."""
+        return self.target.class_array
+
+    @property
+    def notes(self) -> list[str]:
+        """What was inferred and what the user should know, a sentence each."""
+        return [*self.config["notes"], *self.result.get("notes", [])]
+
+    @property
+    def kinds(self) -> dict[str, ColumnKind]:
+        """What each column is, by name."""
+        return self.preprocessor.kinds
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        """What became of each column: `column`, `kind` and `note`."""
+        return self.preprocessor.describe()
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """Number of rows to train, validate and test with."""
+        return dict(self.config["shares"])
+
+    @property
+    def members(self) -> int | None:
+        """Number of networks whose predictions are averaged; None for one."""
+        return self.model.members
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end; `resume` goes on where it did not."""
+        return bool(self.result.get("finished", False))
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, in seconds."""
+        return float(self.result.get("seconds", 0.0))
+
+    @property
+    def epochs(self) -> int:
+        """Epochs done."""
+        return int(self.result.get("epochs", 0))
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights these are, from 1; 0 before the first."""
+        return int(self.result.get("epoch", 0))
+
+    @property
+    def validation(self) -> Figures:
+        """Figures on the validation rows, by name; None where one is undefined."""
+        return dict(self.result.get("validation") or {})
+
+    @property
+    def test(self) -> Figures:
+        """Figures on the test rows, by name; None where one is undefined."""
+        return dict(self.result.get("test") or {})
+
+    def __repr__(self) -> str:
+        share = "test" if self.test else "validation"
+        name = "accuracy" if self.task == "classification" else "rmse"
+        value = (self.test or self.validation).get(name)
+        shown = "" if value is None else f", {share} {name} {value:.4g}"
+        where = f", folder={str(self.folder)!r}" if self.folder else ""
+        return f"Run({self.task} of {self.target.name!r}{shown}, epochs={self.epochs}{where})"
+
+    # Using it.
+
+    def predict(self, rows: Any) -> Array:
+        """Return the class, or the value, of each row.
+
+        Args:
+            rows: a path, a frame, columns by name, or an array with the columns in their order.
+
+        Returns:
+            Labels in their original type, or float64 values in the target's unit, shape (rows,).
+
+        Raises:
+            DataError: if a column is missing or a value unreadable.
+        """
+        return self.predict_table(self._table(rows)).labels
+
+    def predict_proba(self, rows: Any) -> Array:
+        """Return the probability of each class, float64 of shape (rows, classes).
+
+        Raises:
+            UsageError: if the run predicts values.
+            DataError: if a column is missing or a value unreadable.
+        """
+        found = self.predict_table(self._table(rows)).probabilities
+        if found is None:
+            raise UsageError(
+                f"predict_proba: this run predicts the value of {self.target.name!r}, not "
+                "classes; use predict."
+            )
+        return found
+
+    def predict_table(self, table: Table) -> Predictions:
+        """Predict the rows of a table, such as one chunk of a file larger than memory."""
+        return self._predictions(self._outputs(table))
+
+    def evaluate(self, data: Any) -> Figures:
+        """Return figures on rows that have the target, by name; None where one is undefined.
+
+        Args:
+            data: a path, a frame, or anything else that `train` takes; rows without a target
+                are left out.
+
+        Raises:
+            DataError: if the target is missing, or a class was never learned.
+        """
+        return self.figures(self._table(data))
+
+    def figures(self, table: Table) -> Figures:
+        """Return figures on the rows of a table; see `evaluate`."""
+        y, there = self.target.encode(table)
+        if not there.any():
+            raise DataError(
+                f"{table.source}: the target {self.target.name!r} is missing in every row; "
+                "there is nothing to compare with."
+            )
+        if not there.all():
+            kept = np.flatnonzero(there)
+            table, y = table.take(kept), y[kept]
+        column = self.config["options"].get("sample_weight")
+        weight = weight_column(table, column) if column in table else None
+        output = self._outputs(table)
+        smoothing = self.config["recipe"]["label_smoothing"]
+        objective = Objective(tabular_recipe(self.task, label_smoothing=smoothing).loss)
+        each = None if weight is None else leaf(weight)
+        loss = objective(leaf(output), leaf(y), each).item()
+        figures: Figures = {
+            "loss": loss if weight is None else loss / float(weight.mean(dtype=np.float64))
+        }
+        predicted = self._predictions(output)
+        if predicted.probabilities is not None:
+            return figures | measure(CLASS_METRICS, y, predicted.probabilities, weight)
+        raw, _ = self.target.values(table)
+        return figures | measure(VALUE_METRICS, raw, predicted.labels, weight)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network and preprocessing into one file, which `load` reads.
+
+        Args:
+            path: where to, such as "iris.schuss"; an existing file is replaced.
+
+        Raises:
+            DataError: if the file cannot be written.
+        """
+        target = Path(path)
+        if target.is_dir():
+            raise UsageError(f"save: expected a file, got the folder {target}; name a file in it.")
+        write_bundle(
+            target, self.model.state_dict(), "model", {"config": self.config, **self.result}
+        )
+
+    # How it does that.
+
+    def _table(self, rows: Any) -> Table:
+        return self.aligned(read_table(self._one_row(rows)))
+
+    def _one_row(self, rows: Any) -> Any:
+        """Take a flat sequence of as many values as there are columns as a single row."""
+        if isinstance(rows, (list, np.ndarray)) and np.ndim(np.asarray(rows, dtype=object)) == 1:
+            count = len(self.preprocessor.kinds)
+            flat = len(rows) == count > 1 and not any(isinstance(v, Mapping) for v in rows)
+            return np.asarray(rows, dtype=object)[None, :] if flat else rows
+        return rows
+
+    def aligned(self, table: Table) -> Table:
+        """Give the columns of a plain array the names that the network learned, by their order."""
+        known = list(self.preprocessor.kinds)
+        targets = ("target", self.target.name)
+        features = [name for name in table.names if name in known or name not in targets]
+        unnamed = features == [f"x{k}" for k in range(len(features))]
+        if not unnamed or any(name in known for name in features) or len(features) != len(known):
+            return table
+        names = {"target": self.target.name, **dict(zip(features, known, strict=True))}
+        renamed = {names.get(old, old): values for old, values in table.columns.items()}
+        return Table(renamed, source=table.source)
+
+    def _outputs(self, table: Table) -> Array:
+        inputs = network_inputs(*self.preprocessor.transform(table))
+        rows = Examples(inputs, np.zeros(table.rows, np.int64))
+        if not table.rows:
+            return np.empty((0, self.target.n_outputs), np.float32)
+        return outputs(self.model, rows, forward=self._native(table.rows))
+
+    def _native(self, rows: int) -> CompiledForward | None:
+        """Return the network as native code, once so many rows were asked for that it pays."""
+        if rows < cost.BATCH_ROWS:
+            return None
+        self._asked += rows
+        if self._forward is None and cost.outputs_are_worth_compiling(self.model, self._asked, 1):
+            self._forward = CompiledForward(self.model)
+        return self._forward
+
+    def _predictions(self, output: Array) -> Predictions:
+        if self.task == "classification":
+            chances = softmax(output)
+            return Predictions(self.target.decode(chances.argmax(axis=1)), chances)
+        low, high = self.config["range"]
+        return Predictions(np.clip(self.target.decode(output[:, 0]), low, high), None)
+
+
+def network_inputs(numeric: Array, categories: Array) -> tuple[Array, ...]:
+    """Return what the network is called with: codes only where there are columns of them."""
+    return (numeric, categories) if categories.shape[1] else (numeric,)
+
+
+def build_network(config: Mapping[str, Any]) -> TabularMLP:
+    """Make the network that a config describes; its weights come from elsewhere.
+
+    Raises:
+        FileFormatError: if the description is damaged.
+    """
+    try:
+        return TabularMLP(**config)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"run: the network's description is damaged ({error}).") from None
+
+
+def load(path: str | os.PathLike[str]) -> Run:
+    """Read a run from its folder, or from a file that `Run.save` wrote.
+
+    Args:
+        path: such as "runs/iris-1" or "iris.schuss".
+
+    Returns:
+        The run, ready to predict. Its training data is not needed.
+
+    Raises:
+        DataError: if there is none.
+        FileFormatError: if a file of it is damaged, altered, or of a newer format.
+    """
+    place = Path(path).expanduser()
+    history: list[dict[str, Any]] = []
+    folder: Path | None = None
+    if place.is_dir():
+        opened = RunFolder(place)
+        arrays, header = opened.read_model()
+        history, folder = opened.read_metrics(), place
+        kept = place / "metrics.jsonl"
+        whole = not header.get("finished") or len(history) == header.get("epochs", len(history))
+        if kept.exists() and not whole:
+            raise FileFormatError(
+                f"{kept}: expected {header.get('epochs')} epochs, got "
+                f"{len(history)}; it was truncated or altered, take another copy of the run."
+            )
+    else:
+        if not place.exists():
+            raise DataError(f"{place}: there is no such run or file; check the path.")
+        arrays, header = read_bundle(place, "model")
+    config = header.pop("config", None)
+    if not isinstance(config, dict) or config.get("kind") != "table":
+        raise UsageError(
+            f"{place}: expected a run that schuss.train made, got one of a Trainer; load its "
+            "model.safetensors with schuss.nn.load_safetensors into your own network."
+        )
+    for name in ("format", "kind"):
+        header.pop(name, None)
+    try:
+        model = build_network(config["network"])
+        model.load_state_dict(arrays)
+        model.eval()
+        return Run(config, model, header, folder, history)
+    except FileFormatError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{place}: its description is damaged ({error}).") from None

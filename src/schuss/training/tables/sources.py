@@ -1,0 +1,125 @@
+"""Sources of a run's tables: paths and checksums, so that resuming finds the same rows again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from schuss.data import BUNDLED, Table, read_table
+from schuss.errors import DataError, UsageError
+
+__all__ = ["describe_source", "fingerprint", "open_source", "read_training_table", "run_name"]
+
+
+def fingerprint(table: Table) -> str:
+    """Return a checksum of a table's names and values.
+
+    >>> fingerprint(Table({"a": [1, 2]})) == fingerprint(Table({"a": [1, 2]}))
+    True
+    """
+    sha = hashlib.sha256()
+    for name, values in table.columns.items():
+        if values.dtype.kind == "M":
+            values = values.astype(np.int64)
+        numbers = values.dtype.kind in "bif"
+        sha.update(f"{name}\0{values.dtype.str if numbers else 'text'}\0{len(values)}\0".encode())
+        if numbers:
+            sha.update(np.ascontiguousarray(values).data.cast("B"))
+        else:
+            sha.update("\0".join(table.text(name)).encode("utf-8", "surrogatepass"))
+    return sha.hexdigest()
+
+
+def is_path(data: Any) -> bool:
+    """Tell whether data is the name of a file or of a bundled set."""
+    return isinstance(data, (str, os.PathLike))
+
+
+def run_name(data: Any) -> str:
+    """Return what a run on this data is called: the file's name without its endings.
+
+    >>> run_name("data/iris.csv.gz"), run_name({"a": [1]})
+    ('iris', 'table')
+    """
+    if not is_path(data):
+        return "table"
+    name = Path(data).name.partition(".")[0] or "table"
+    return re.sub(r"[^\w\-]+", "-", name)
+
+
+def describe_source(data: Any, table: Table) -> dict[str, Any]:
+    """Return what finds the same table again, as JSON can hold it."""
+    path = None
+    if is_path(data):
+        # A bundled set's name means the set, whatever is called so in the folder.
+        path = str(data) if str(data) in BUNDLED else str(Path(data).expanduser().resolve())
+    return {"path": path, "rows": table.rows, "sha256": fingerprint(table)}
+
+
+def open_source(source: Mapping[str, Any] | None, given: Any, what: str) -> Table | None:
+    """Read a table again, and check that it is the same.
+
+    Args:
+        source: what `describe_source` returned, or None where there was no such table.
+        given: the data, where it was in memory or the file has moved; else None.
+        what: "data", "validation" or "test", for messages.
+
+    Raises:
+        UsageError: if the data was in memory and is not given.
+        DataError: if the file is gone or has changed.
+    """
+    if source is None:
+        return None
+    data = source["path"] if given is None else given
+    if data is None:
+        raise UsageError(
+            f"resume: this run's {what} was in memory, not in a file; give it again as {what}=..."
+        )
+    try:
+        table = read_table(data)
+    except DataError as error:
+        raise DataError(f"resume: the run's {what} cannot be read again: {error}") from None
+    if fingerprint(table) != source["sha256"]:
+        rows = f"{source['rows']:,} rows then, {table.rows:,} now"
+        raise DataError(
+            f"{table.source}: has changed since the run began ({rows}), so the run cannot go on; "
+            "put the old table back, or train anew."
+        )
+    return table
+
+
+def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
+    """Return the table, the target's name, and the data as one thing that reads the same again.
+
+    Args:
+        data: what `read_table` takes.
+        target: the target's column; or its values, where `data` holds the features; or None for
+            a bundled set or a pair (features, target).
+
+    Raises:
+        UsageError: if no target is given.
+    """
+    if isinstance(target, (int, np.integer)):
+        target = str(target)  # columns of pandas may be named by numbers; a table's names are text
+    if target is not None and not isinstance(target, str):
+        data, target = (data, target), None
+    pair = isinstance(data, tuple) and len(data) == 2
+    table = read_table(data)
+    if target is None:
+        if pair:
+            target = table.names[-1]
+        elif is_path(data) and str(data) in BUNDLED:
+            target = BUNDLED[str(data)][1]
+        else:
+            shown = ", ".join(table.names[:12]) + (" and more" if len(table.names) > 12 else "")
+            raise UsageError(
+                f"train: expected the target, the column to predict; {table.source} has the "
+                f"columns {shown}."
+            )
+    return table, target, data
