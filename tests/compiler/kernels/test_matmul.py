@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.kernels import packed_gemm
+from schuss.compiler.kernels import micro_kernel
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32, F64
 from schuss.native import target
@@ -125,10 +125,10 @@ def test_every_way_of_cutting_gives_the_same_bits() -> None:
 
 @pytest.mark.parametrize(("kind", "size"), [(F32, 4), (F64, 8)])
 def test_working_memory_holds_the_panels(kind: str, size: int) -> None:
-    shape = packed_gemm.shape_of(kind)
-    block = shape.block(512)
-    assert block % shape.panel == 0
-    assert shape.scratch_bytes(512, 10**6) >= size * 512 * (block + packed_gemm.CHUNK)
+    shape = micro_kernel.tile_shape(kind)
+    nc = shape.nc(512)
+    assert nc % shape.nr == 0
+    assert shape.scratch_bytes(512, 10**6) >= size * 512 * (nc + micro_kernel.MC)
     assert shape.scratch_bytes(512, 1) < shape.scratch_bytes(512, 10**6)
 
 

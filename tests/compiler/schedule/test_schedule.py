@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.kernels.packed_gemm import can_generate
+from schuss.compiler.kernels.micro_kernel import is_supported
 from schuss.compiler.pipeline import Compilation
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32
@@ -104,7 +104,7 @@ def test_equals_eager_steps(network: str, batch: int) -> None:
 
 
 generated = pytest.mark.skipif(
-    not can_generate(F32, 64), reason="products are BLAS's where there is no fused multiply-add"
+    not is_supported(F32, 64), reason="products are BLAS's where there is no fused multiply-add"
 )
 
 
