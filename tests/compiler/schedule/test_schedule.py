@@ -1,4 +1,4 @@
-"""Sharing by the same rows: fewer meetings, the same bits."""
+"""Sharing by the same rows: fewer barriers, the same bits."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ generated = pytest.mark.skipif(
 
 
 @generated
-def test_few_meetings_in_a_step() -> None:
+def test_few_barriers_in_a_step() -> None:
     _, _, step, x, y = made("small")
     step(x, y)
     plan = design_of(step).schedule
@@ -119,14 +119,14 @@ def test_few_meetings_in_a_step() -> None:
 
 
 @generated
-def test_rows_of_a_product_are_handed_on() -> None:
+def test_epilogues_are_fused_into_products() -> None:
     _, _, step, x, y = made("wide")
     step(x, y)
     found = design_of(step)
-    taken = [
+    fused = [
         [n.op for s in others for n in s.nodes] for others in found.schedule.epilogues.values()
     ]
-    # The activation takes over from the layer, and an update from the gradient of its weights.
-    assert any("relu" in ops for ops in taken)
-    assert any("sqrt" in ops for ops in taken)
+    # The activation is fused into the layer, and an update into the gradient of its weights.
+    assert any("relu" in ops for ops in fused)
+    assert any("sqrt" in ops for ops in fused)
     assert "row by row with" in str(step.graph(x, y))

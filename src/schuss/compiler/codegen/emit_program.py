@@ -43,7 +43,7 @@ class _Call:
         partition: how threads share it.
         access_set: the memory that it uses, with its epilogue's.
         on_demand: whether it is only made when the outputs on demand are asked for.
-        epilogue: the name of the function that takes its rows over, or None.
+        epilogue: the name of the function that it calls for its rows, or None.
     """
 
     name: str
@@ -64,7 +64,7 @@ class _Written:
 
 @dataclass
 class _Epilogue:
-    """The loops that take a kernel's rows over as they are computed.
+    """The loops that are fused into a kernel, which calls them as its rows are computed.
 
     Args:
         rows: of the kernel's result.
@@ -107,24 +107,24 @@ class _ProgramEmitter:
         """Write the function of one stage, unless one like it is written."""
         stage_key = StageKey(stage, self.plan.layouts, self.memory)
         partition = self.schedule.partitions[stage]
-        followers = self.schedule.epilogues.get(stage, [])
+        fused = self.schedule.epilogues.get(stage, [])
         kind = partition.partitioning.kind
-        key = (*stage_key.key, kind, partition.is_parallel, bool(followers))
+        key = (*stage_key.key, kind, partition.is_parallel, bool(fused))
         written = self.written.get(key)
         if written is None:
             written = self.written[key] = self._write(stage, f"stage_{number}", stage_key)
         nodes = [stage_key.holders[i] for i in written.parameters]
-        access_set = self._access_set([stage, *followers])
+        access_set = self._access_set([stage, *fused])
         self.functions.append((written.name, partition.count))
         call = _Call(written.name, nodes, partition, access_set, stage.on_demand)
         if stage in self.epilogue_of:
             self.epilogue_of[stage].calls.append(call)
             return
         self.calls.append(call)
-        if followers:
+        if fused:
             call.epilogue = f"epilogue_{number}"
             epilogue = self.epilogues[call.epilogue] = _Epilogue(partition.extent)
-            self.epilogue_of.update(dict.fromkeys(followers, epilogue))
+            self.epilogue_of.update(dict.fromkeys(fused, epilogue))
 
     def _access_set(self, stages: list[Stage]) -> AccessSet:
         """Return what memory a stage uses, together with those of its epilogue."""

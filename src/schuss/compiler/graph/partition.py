@@ -13,15 +13,15 @@ __all__ = ["Partition", "Partitioning", "is_disjoint", "lies_disjoint", "preferr
 
 @dataclass(frozen=True)
 class Partitioning:
-    """A way to share a stage: its steps, some of which, one after the other, are a thread's part.
+    """A way to share a stage between threads: its steps, in parts that follow each other.
 
     Args:
         extent: how many steps there are.
         private: values of which step i uses part i alone, of as many equal parts as steps.
         count: into how many parts the steps best fall; it divides the extent.
         kind: for kernels that can be shared in several ways, which one it is.
-        allows_epilogue: whether the steps are rows of the result, each computed in one go, so that
-            loops can take them over while they are in the cache.
+        allows_epilogue: whether the steps are rows of the result, a few of which are computed at a
+            time, so that loops can be fused that read them while they are in the cache.
     """
 
     extent: int
@@ -33,10 +33,10 @@ class Partitioning:
 
 @dataclass(frozen=True)
 class Partition:
-    """A stage shared in one of its ways, in so many parts.
+    """How a stage is shared.
 
     Args:
-        partitioning: the way.
+        partitioning: the chosen one.
         count: number of parts; threads take about equally many, in order.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schuss.compiler.graph.views import Strided, leading
+from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter, place_of
 from schuss.compiler.kernels.matmul_algorithm import BY_PARTS, Cut, MatmulAlgorithm, Product
 from schuss.lowering.ir_builder import F32, Scalar, kind_of
@@ -62,10 +62,10 @@ class Blas(MatmulAlgorithm):
         m, n = lengths
         factors = []
         for view, at in ((x, [starts[0], zero]), (y, [zero, starts[1]])):
-            found = leading(view)
-            assert found is not None  # legalization made sure
+            layout = view.matrix_layout
+            assert layout is not None  # legalization made sure
             place = place_of(view, [*index, *at])
-            factors.append((f.address(k.pointer(view.root), place, kind), *found))
+            factors.append((f.address(k.pointer(view.root), place, kind), *layout))
         (a, a_transposed, lda), (b, b_transposed, ldb) = factors
         c = f.address(k.pointer(k.node), place_of(k.out, [*index, *starts]), kind)
         ldc = k.node.shape[-1]

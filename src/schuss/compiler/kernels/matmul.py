@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.views import Layouts, Strided, is_matrix
+from schuss.compiler.graph.views import Layouts, Strided
 from schuss.compiler.kernels.blas import Blas
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.kernel import KernelDescriptor
@@ -26,7 +26,7 @@ class Matmul(KernelDescriptor):
 
     def accepts(self, view: Strided) -> bool:
         """Whether an input's rows, or its columns, lie without gaps."""
-        return is_matrix(view)
+        return view.matrix_layout is not None
 
     def plan(self, node: Node, layouts: Layouts) -> MatmulAlgorithm:
         """Choose the algorithm."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from schuss.compiler.graph.views import Strided, leading
+from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter, place_of
 from schuss.compiler.kernels.matmul_algorithm import (
     BY_PARTS,
@@ -44,8 +44,8 @@ from schuss.native.target import vector_bytes
 
 __all__ = ["PackedGemm", "library_function"]
 
-# Elements of the rows of tiles that an epilogue takes over at once, at least; and bytes of a panel
-# that stays in the nearest cache.
+# Elements of the rows of tiles that an epilogue reads at once, at least; and bytes of a panel that
+# stays in the nearest cache.
 _EPILOGUE_ELEMENTS, _NEAREST = 1024, 16 * 1024
 
 
@@ -70,7 +70,7 @@ class PackedGemm(MatmulAlgorithm):
             return None
         shape = tile_shape(product.kind)
         m, n, inner = product.m, product.n, product.inner
-        x_transposed, y_transposed = (_leading(view)[0] for view in (product.x, product.y))
+        x_transposed, y_transposed = (_layout(view)[0] for view in (product.x, product.y))
         # Either the panels of y are transposed, or those of x and the result.
         transposed = y_transposed and not x_transposed and n * inner > m * (n + inner)
         # A panel that is mostly empty would cost as much as a full one.
@@ -105,7 +105,7 @@ class PackedGemm(MatmulAlgorithm):
         places = [
             f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)
         ]
-        (x_transposed, x_step), (y_transposed, y_step) = _leading(x), _leading(y)
+        (x_transposed, x_step), (y_transposed, y_step) = _layout(x), _layout(y)
         c = f.address(k.pointer(k.node), place_of(k.out, [*index, zero, zero]), kind)
         if self.is_transposed:
             (b, a), (of_b, of_a) = places, bounds
@@ -128,8 +128,10 @@ class PackedGemm(MatmulAlgorithm):
         f.emit(f"call void {name}({arguments})")
 
 
-def _leading(view: Strided) -> tuple[bool, int]:
-    return leading(view) or (False, 1)
+def _layout(view: Strided) -> tuple[bool, int]:
+    """Return whether a matrix lies transposed, and its leading dimension."""
+    assert view.matrix_layout is not None  # legalization made sure
+    return view.matrix_layout
 
 
 def _cut(product: Product, shape: TileShape, transposed: bool) -> Cut:
@@ -147,10 +149,10 @@ def _cut(product: Product, shape: TileShape, transposed: bool) -> Cut:
 
 
 def _tiles_at_once(shape: TileShape, inner: int, columns: int) -> int:
-    """Return how many rows of tiles are computed before an epilogue takes them over.
+    """Return how many rows of tiles are computed before an epilogue reads them.
 
-    It writes about as many cache lines as a core can be about to write at once. But where a panel
-    is too large for the nearest cache, it goes by once for a whole chunk.
+    The epilogue writes about as many cache lines as a core can be about to write at once. But where
+    a panel is too large for the nearest cache, it goes by once for a whole chunk.
     """
     if inner * shape.nr * SIZE[shape.kind] > _NEAREST:
         return MC // MR
@@ -249,7 +251,7 @@ class _Gemm:
         rows: tuple[Scalar, Scalar],
         columns: tuple[Scalar, Scalar],
     ) -> None:
-        """Write `%tiles_at_once` rows of tiles at a time, each with the epilogue that takes them.
+        """Write `%tiles_at_once` rows of tiles at a time, and the epilogue that reads them.
 
         Args:
             a: where the rows of A are, their distance, and the step along the inner axis.

@@ -22,7 +22,7 @@ class ScatterAdd(KernelDescriptor):
     checks_indices = True
 
     def extent(self, node: Node) -> int:
-        """Return how many groups of columns there are; rows may be met more than once."""
+        """Return how many groups of columns there are; several indices may name a row."""
         return max(-(-node.shape[-1] // _COLUMNS), 1) if _has_columns(node) else 1
 
     def write(self, k: KernelEmitter) -> None:

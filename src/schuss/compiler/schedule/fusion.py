@@ -30,7 +30,7 @@ class Fuser:
         self.before: list[int] = []
         # The stages that any other one needs (or once needed).
         self._awaited = 0
-        # Values that are in memory anyway, for what is no loop reads them.
+        # Values that are in memory anyway, for a kernel reads them.
         self._kept: set[Node] = set()
 
     def run(self) -> None:
@@ -209,7 +209,7 @@ class Fuser:
         main = sum(1 << s.number for s in alive if not s.on_demand)
 
         def place(stage: Stage) -> tuple[int, bool, int, int]:
-            # What is set aside comes between the others, but does not change their order.
+            # What is on demand comes between the others, but does not change their order.
             bits = self.before[stage.number]
             return (bits & main).bit_count(), not stage.on_demand, bits.bit_count(), stage.number
 

@@ -31,7 +31,7 @@ class Schedule:
         nests: the loops of the stages that are no kernels.
         partitions: how each stage is shared, in the stages' order.
         segments: for each stage, how many barriers come before it.
-        epilogues: for a kernel, the loops that take its rows over as they are computed.
+        epilogues: for a kernel, the loops that are fused into it, row by row.
     """
 
     nests: dict[Stage, Nest]
@@ -125,7 +125,7 @@ class _Scheduler:
     def _place_epilogues(
         self, producer: Stage, partition: Partition, waiting: list[Stage]
     ) -> list[Stage]:
-        """Fuse the loops into a kernel that can take its rows over as they are computed."""
+        """Fuse the loops into a kernel that can read its rows as soon as they are computed."""
         found: list[Stage] = []
         needed = 1 << producer.number
         for stage in waiting:

@@ -21,7 +21,7 @@ class Stage:
         nodes: what it computes, in order.
         axes: the axes of `shape` that its reductions run over, or None without any.
         number: of the stage.
-        on_demand: whether it only runs when what is set aside is asked for.
+        on_demand: whether it only runs when the outputs on demand are asked for.
         before: the numbers of the stages that must run before it, as bits.
         kernel: how a kernel computes its node; None for a loop nest.
     """
@@ -51,7 +51,7 @@ class Plan:
         stored: the nodes that are read from memory.
         in_place: updates that are written straight into their state, by its position.
         copies: updates that are copied into their state after the last stage.
-        deferred: by a state's position, the sums of rows that it is left as, in their parts.
+        deferred: by a state's position, the sum of rows that its gradient is left as.
     """
 
     stages: list[Stage]
