@@ -40,6 +40,11 @@ def _chosen_threads() -> Iterator[None]:
     ThreadTuner.always = None
 
 
+generated = pytest.mark.skipif(
+    not micro_kernel.is_supported(F32, 64), reason="BLAS's where there is no fused multiply-add"
+)
+
+
 def product(mode: str) -> ss.compile:
     def laid(x: ss.Tensor, how: str) -> ss.Tensor:
         return x.mT if how == "T" else x
@@ -119,6 +124,7 @@ def test_what_is_not_finite_stays_in_its_row_and_column(mode: str) -> None:
     assert finite[np.arange(70) != 67][:, :129].all()
 
 
+@generated
 def test_every_cut_gives_the_same_bits() -> None:
     """A product of some rows is those rows of the product."""
     x, y = map(ss.tensor, factors((128, 192, 256), "NT", "float32"))
@@ -151,9 +157,7 @@ CHOSEN = {
 }
 
 
-@pytest.mark.skipif(
-    not micro_kernel.is_supported(F32, 64), reason="BLAS's where there is no fused multiply-add"
-)
+@generated
 def test_each_algorithm_has_its_products() -> None:
     for (shape, mode, dtype), algorithm in CHOSEN.items():
         compiled = product(mode)

@@ -22,13 +22,10 @@ class AlongAxis(KernelDescriptor):
 
 
 @contextmanager
-def lanes(k: KernelEmitter, *, shared: bool = True) -> Iterator[list[Scalar]]:
-    """Run the body for every index of the input but for `axis`, where it is 0.
-
-    With `shared`, a thread has its part of the first of the other axes.
-    """
+def lanes(k: KernelEmitter) -> Iterator[list[Scalar]]:
+    """Run the body for a thread's indices of the axes but for `axis`, where the index is 0."""
     axis = k.node.attributes["axis"]
-    with k.loops(_other_lengths(k.node), shared=shared) as index:
+    with k.loops(_other_lengths(k.node), shared=True) as index:
         yield [*index[:axis], k.f.number(0), *index[axis:]]
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.kernels.along_axis import lanes
+from schuss.compiler.kernels.along_axis import AlongAxis, lanes
 from schuss.compiler.kernels.emitter import KernelEmitter
-from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.lowering.ir_builder import I64, Scalar
 
 __all__ = ["Argsort"]
 
 
-class Argsort(KernelDescriptor):
+class Argsort(AlongAxis):
     """The positions in the order of their elements; nan comes last (first, descending)."""
 
     def scratch_bytes(self, node: Node) -> int:
@@ -35,7 +34,7 @@ class Argsort(KernelDescriptor):
                 return a.lt(b)
             return a.lt(b) | (b.isnan() & ~a.isnan())
 
-        with lanes(k, shared=False) as index:
+        with lanes(k) as index:
             with f.loop(0, n) as i:
                 f.store(i, first, i)
             width = f.reserve(I64)

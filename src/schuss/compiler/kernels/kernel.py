@@ -44,7 +44,7 @@ class KernelDescriptor(ABC):
         return 0
 
     def plan(self, node: Node, layouts: Layouts) -> KernelPlan:
-        """Decide how a node is computed; for kernels with a choice to make."""
+        """Decide how a node is computed; a kernel that has a choice overrides this."""
         extent, rows = self.extent(node), node.shape[0] if node.shape else 1
         private = self.private(node, layouts)
         partitioning = Partitioning(extent, private, preferred_count(extent, rows))

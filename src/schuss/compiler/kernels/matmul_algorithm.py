@@ -1,4 +1,4 @@
-"""What the algorithms for matrix products share: the product, and how threads divide it."""
+"""Interface of the matrix product's algorithms: the problem, its partitionings, what is written."""
 
 from __future__ import annotations
 
