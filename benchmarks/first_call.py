@@ -38,7 +38,7 @@ PHASES = {
         for name in ("simplify", "legalize", "fuse", "rematerialize", "plan_stages", "plan_memory")
     ],
     "text": [("schuss.compiler.pipeline", "emit_program")],
-    "OpenBLAS": [("schuss.native.jit", "_blas")],
+    "OpenBLAS": [("schuss.compiler.kernels.symbols", "_blas")],
     "compile": [("schuss.native.jit", "_compile")],
     "link": [("schuss.native.jit", "_link")],
     "run": [("schuss.compiler.runtime.executable", "Program.run")],
@@ -97,7 +97,7 @@ def take(name: str) -> dict[str, float]:
             if is_cold or module in sys.modules:
                 clock.watch(module, function, phase)
     clock.watch("schuss.compiler.compiled", "Compiled._trace", "tracing")
-    clock.watch("schuss.compiler.runtime.executable", "Program.__init__", "program")
+    clock.watch("schuss.compiler.build", "Build.__init__", "program")
     start = time.perf_counter()
     steps.run(1)
     first = imported + time.perf_counter() - start

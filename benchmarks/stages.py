@@ -22,6 +22,7 @@ from peers import machine
 from peers.networks import NETWORKS, make_data
 from peers.schuss_steps import make_model, make_step
 from schuss.compiler.kernels.cost import cost_of
+from schuss.compiler.kernels.symbols import addresses
 from schuss.compiler.listing import Listing
 from schuss.compiler.runtime import thread_pool
 from schuss.native import jit
@@ -64,13 +65,13 @@ def instrumented(text: str) -> tuple[str, list[str]]:
     return "\n".join([*head, *lines[:start], *body, *lines[end:]]), called
 
 
-def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
+def readings(build: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     """Microseconds of each call, shape (threads, calls), the functions, and those of a step."""
-    module = program.compilation.module
+    program, module = build.program, build.compilation.module
     (main,) = (text for text in module.plain if re.search(r"^define .*@step\(", text, re.M))
     rest = [text for text in module.plain if text is not main]
     main, called = instrumented(main)
-    library = jit.load(module.loops, module.symbols, plain=[main, *rest])
+    library = jit.load(module.loops, plain=[main, *rest], symbols=addresses(module.symbols))
     step = library.address("step")
     team = thread_pool.team(size)
     program._pointers[1] = team.control
@@ -94,16 +95,16 @@ def readings(program: Any, size: int) -> tuple[np.ndarray, list[str], float]:
     return found, called, 1e6 * float(np.median([times[i] for i in fastest]))
 
 
-def show(program: Any, size: int, everything: bool) -> None:
-    spent, called, micro = readings(program, size)
-    epilogues = program.compilation.schedule.epilogues
+def show(build: Any, size: int, everything: bool) -> None:
+    spent, called, micro = readings(build, size)
+    epilogues = build.compilation.schedule.epilogues
     inner = {stage for others in epilogues.values() for stage in others}
-    everywhere = program.compilation.plan.stages
+    everywhere = build.compilation.plan.stages
     places = [i for i, stage in enumerate(everywhere) if stage not in inner]
     planned = [everywhere[i] for i in places]
     print(f"\n{micro:.1f} µs a step on {size} threads, {len(planned)} stages")
     print(f"{'work µs':>9} {'wait µs':>9} {'GFLOP/s':>8}  stage")
-    listing = str(Listing(program)).splitlines()
+    listing = str(Listing(build.compilation)).splitlines()
     heads = [i for i, line in enumerate(listing) if re.match(r"\d+: ", line)]
     is_wait = np.array([name == "schuss_barrier" for name in called])
     work = np.flatnonzero(~is_wait)
@@ -146,7 +147,7 @@ def main() -> None:
         step(x, y)
         print(f"\n{name}: {network.shape}, batch {network.batch}")
         for size in options.threads:
-            show(step._last.program, size, options.all)
+            show(step._last.build, size, options.all)
 
 
 if __name__ == "__main__":

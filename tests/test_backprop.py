@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import schuss.functions as F
-from schuss.backprop import grad, hvp, jvp, value_and_grad, vjp
 from schuss.core import Tensor, enable_grad, leaf, no_grad, tensor
+from schuss.transforms import grad, hvp, jvp, value_and_grad, vjp
 
 A = np.random.default_rng(0).normal(size=(3, 4))
 B = np.random.default_rng(1).normal(size=(4, 2))

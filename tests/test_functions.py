@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schuss.functions as F
-from schuss.backprop import vjp
 from schuss.core import TRACER, Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
+from schuss.transforms import vjp
 
 
 @dataclass

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 import schuss.functions as F
-from schuss.backprop import vjp
 from schuss.core import Tensor, tensor
 from schuss.errors import GradientError, SchussError
 from schuss.gradcheck import GradientReport, check_gradients
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import REGISTRY, Primitive, apply
+from schuss.transforms import vjp
 
 X = np.random.default_rng(0).normal(size=(2, 3))
 

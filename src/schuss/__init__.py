@@ -12,9 +12,7 @@ used, so that `import schuss` costs next to nothing.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from schuss.version import __version__
@@ -22,7 +20,7 @@ from schuss.version import __version__
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
-    "schuss": "data errors functions nn optim random training",
+    "schuss": "array_api data errors functions nn optim random training",
     "schuss.core": """
         Tensor asarray enable_grad float32 float64 from_numpy int32 int64
         is_grad_enabled no_grad tensor
@@ -53,13 +51,16 @@ _PLACES = {
         nan nextafter pi result_type signbit unique_all unique_counts unique_inverse
     """,
     "schuss.random": "manual_seed rand randint randn randperm",
-    "schuss.backprop": "grad hvp jvp value_and_grad vjp",
+    "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
     "schuss.compiler.compiled": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
 _SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
+
+# Everything else may make tensors, whose operators and methods have to be there then.
+_WITHOUT_TENSORS = ("data", "errors")
 
 __all__ = ["__version__", *_SOURCES]
 
@@ -68,6 +69,8 @@ def __getattr__(name: str) -> object:
     if name not in _SOURCES:
         raise AttributeError(f"module 'schuss' has no attribute {name!r}")
     module = _SOURCES[name]
+    if name not in _WITHOUT_TENSORS:
+        import_module("schuss.array_api")
     value: object = (
         import_module(f"schuss.{name}")
         if module == "schuss"
@@ -81,17 +84,8 @@ def __dir__() -> list[str]:
     return __all__
 
 
-class _Package(ModuleType):
-    def __setattr__(self, name: str, value: object) -> None:
-        # Importing the submodule schuss.tensor would put it in the place of the function.
-        if name == "tensor" and isinstance(value, ModuleType):
-            value = value.tensor
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
 if TYPE_CHECKING:
+    from schuss import array_api as array_api
     from schuss import data as data
     from schuss import errors as errors
     from schuss import functions as functions
@@ -117,11 +111,6 @@ if TYPE_CHECKING:
     from schuss.array_api import unique_all as unique_all
     from schuss.array_api import unique_counts as unique_counts
     from schuss.array_api import unique_inverse as unique_inverse
-    from schuss.backprop import grad as grad
-    from schuss.backprop import hvp as hvp
-    from schuss.backprop import jvp as jvp
-    from schuss.backprop import value_and_grad as value_and_grad
-    from schuss.backprop import vjp as vjp
     from schuss.compiler.compiled import compile as compile
     from schuss.core import Tensor as Tensor
     from schuss.core import asarray as asarray
@@ -149,3 +138,8 @@ if TYPE_CHECKING:
     from schuss.training import load as load
     from schuss.training import resume as resume
     from schuss.training import train as train
+    from schuss.transforms import grad as grad
+    from schuss.transforms import hvp as hvp
+    from schuss.transforms import jvp as jvp
+    from schuss.transforms import value_and_grad as value_and_grad
+    from schuss.transforms import vjp as vjp

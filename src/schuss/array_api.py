@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import builtins
 import math
+import sys
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import (
     Tensor,
     TensorLike,
@@ -234,3 +236,16 @@ def iinfo(dtype: TensorLike | npt.DTypeLike) -> SimpleNamespace:
     return SimpleNamespace(
         bits=int(found.bits), max=int(found.max), min=int(found.min), dtype=found.dtype
     )
+
+
+def _namespace(self: Tensor, *, api_version: str | None = None) -> Any:
+    """Return this module."""
+    if api_version not in (None, __array_api_version__):
+        raise ValueError(
+            f"array namespace: expected version {__array_api_version__}, got {api_version}; leave "
+            "it out."
+        )
+    return sys.modules[__name__]
+
+
+Tensor.__array_namespace__ = _namespace  # type: ignore[attr-defined]

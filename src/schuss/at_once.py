@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from schuss.backprop import mark, reverse
+from schuss.backprop import reverse
 from schuss.core import RECORDING, TRACER, Array, Tensor, is_plain, leaf, no_grad
 from schuss.primitives.base import record
 from schuss.primitives.listener import Listener, NoRecipeError, written
 from schuss.primitives.recipe import count_call, is_loaded
+from schuss.transforms import mark
 
 __all__ = ["at_once"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,6 @@ from schuss.modes import (
     no_grad,
 )
 
-if TYPE_CHECKING:
-    from schuss.primitives.base import Primitive
-
 # With the dtypes and modes, which go with tensors everywhere.
 __all__ = ["RECORDING", "TRACER", "Tensor", "asarray", "bool_", "eagerly", "enable_grad"]
 __all__ += ["float32", "float64", "from_numpy", "int32", "int64", "is_grad_enabled", "is_plain"]
@@ -40,7 +37,24 @@ __all__ += ["leaf", "new_object", "next_stamp", "no_grad", "supported_dtype", "t
 Array: TypeAlias = npt.NDArray[Any]
 Number: TypeAlias = int | float | bool
 TensorLike: TypeAlias = "Tensor | Number | Array | np.generic | Sequence[Any]"
-Node: TypeAlias = "tuple[Primitive, tuple[Any, ...], dict[str, Any]]"
+
+
+class Operation(Protocol):
+    """What made a tensor, as the reverse pass sees it."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+
+    @property
+    def derivative(self) -> Any:
+        """For each input the rule that takes an error back to it; see `primitives.base`."""
+
+    def rule(self, position: int) -> Callable[..., Tensor] | None:
+        """Return the derivative's rule for one input."""
+
+
+Node: TypeAlias = tuple[Operation, tuple[Any, ...], dict[str, Any]]
 
 # Orders the making of recorded nodes and the changing of tensors in place, so that the reverse
 # pass notices a value that changed after it was used.
@@ -156,7 +170,7 @@ class Tensor:
         return self.node is None
 
     @property
-    def primitive(self) -> Primitive | None:
+    def primitive(self) -> Operation | None:
         """The primitive that made it, or None for a leaf."""
         return self.node[0] if self.node else None
 
@@ -204,16 +218,6 @@ class Tensor:
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        from schuss import array_api
-
-        if api_version not in (None, array_api.__array_api_version__):
-            raise ValueError(
-                f"array namespace: expected version {array_api.__array_api_version__}, got "
-                f"{api_version}; leave it out."
-            )
-        return array_api
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
@@ -297,22 +301,6 @@ class Tensor:
         tracer = TRACER.get()
         return leaf(self.array if tracer is None else tracer.contents(self))
 
-    def backward(self, gradient: TensorLike | None = None, *, retain_graph: bool = False) -> None:
-        """Backpropagate: add d(self)/d(leaf) to `.grad` of every leaf that requires it.
-
-        Args:
-            gradient: the error that flows in, of this tensor's shape; 1 for a single element.
-            retain_graph: keep what a second pass through the same graph needs.
-
-        Raises:
-            ValueError: when `gradient` is left out and there is more than one element, when its
-                shape is wrong, or when nothing here requires a gradient.
-            RuntimeError: when the graph was freed, or a needed value was changed in place.
-        """
-        from schuss.backprop import backward
-
-        backward(self, gradient, retain_graph=retain_graph)
-
     # In place, for parameters, buffers and optimiser state; never recorded.
 
     def assign(self, value: TensorLike) -> Tensor:
@@ -334,14 +322,6 @@ class Tensor:
         self.stamp = next_stamp()
         return self
 
-    def copy_(self, value: TensorLike) -> Tensor:
-        """Replace the contents by those of `value`, broadcast to this shape."""
-        if isinstance(value, Tensor) and TRACER.get() is not None:
-            from schuss.primitives.reduction import broadcast_to
-
-            return self.assign(broadcast_to(value.detach(), self.shape))
-        return self.assign(np.broadcast_to(to_array(value), self.shape).copy())
-
     def fill_(self, value: Number) -> Tensor:
         """Set every element to `value`."""
         return self.assign(np.full(self.shape, value, self.dtype))
@@ -361,13 +341,15 @@ class Tensor:
         self.assign(leaf(array))
 
     if TYPE_CHECKING:
+        # Attached by schuss.methods, which whoever makes tensors for a user has loaded.
         astype: Callable[..., Tensor]
+        backward: Callable[..., None]
         clone: Callable[..., Tensor]
+        copy_: Callable[..., Tensor]
         mean: Callable[..., Tensor]
         reshape: Callable[..., Tensor]
         sum: Callable[..., Tensor]
 
-        # Attached by schuss.primitives and schuss.functions, beside each definition.
         def __add__(self, other: TensorLike) -> Tensor: ...
         def __radd__(self, other: TensorLike) -> Tensor: ...
         def __sub__(self, other: TensorLike) -> Tensor: ...
@@ -461,7 +443,3 @@ def asarray(
 def from_numpy(array: Array) -> Tensor:
     """Return a tensor that shares memory with `array`."""
     return asarray(np.asarray(array))
-
-
-# Loads what attaches the operators and methods; no name of it is used here.
-import schuss.functions  # noqa: E402, F401

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from schuss.backprop import hvp, jvp, vjp
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Array, Tensor, TensorLike, float64, leaf, no_grad
 from schuss.errors import GradientError
 from schuss.functions import sum
 from schuss.primitives.base import as_tensor
+from schuss.transforms import hvp, jvp, vjp
 
 __all__ = ["GradientReport", "check_gradients"]
 

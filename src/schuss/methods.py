@@ -1,4 +1,7 @@
-"""Methods of Tensor: the functions by the names that users of NumPy and of PyTorch type."""
+"""Operators and methods of Tensor: functions by the names that users of NumPy and PyTorch type.
+
+They are attached when this module is loaded, which every module does that makes tensors for a user.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss import backprop
 from schuss.core import Tensor, bool_, float32, int64
 from schuss.functions import (
     aliases,
@@ -132,6 +136,7 @@ _METHODS |= {
     "view": _variadic(reshape),
     "where": lambda self, condition, other: logic.where(condition, self, other),
 }
+_METHODS |= {"backward": backprop.backward, "copy_": inplace.copy_, "__getitem__": indexing.getitem}
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {
@@ -140,3 +145,38 @@ for _name, _getter in {
     "real": elementwise.positive,
 }.items():
     setattr(Tensor, _name, property(_getter))
+
+
+def _reflected(function: Any) -> Any:
+    return lambda self, other: function(other, self)
+
+
+_OPERATORS: dict[str, Any] = {
+    "add": primitive.add,
+    "and": logic.bitwise_and,
+    "floordiv": primitive.floor_divide,
+    "matmul": contraction.matmul,
+    "mod": primitive.remainder,
+    "mul": primitive.multiply,
+    "or": logic.bitwise_or,
+    "pow": primitive.pow,
+    "sub": primitive.subtract,
+    "truediv": primitive.divide,
+    "xor": logic.bitwise_xor,
+}
+for _name, _operator in _OPERATORS.items():
+    setattr(Tensor, f"__{_name}__", _operator)
+    setattr(Tensor, f"__r{_name}__", _reflected(_operator))
+for _name, _operator in {
+    "abs": primitive.abs,
+    "eq": logic.equal,
+    "ge": logic.greater_equal,
+    "gt": logic.greater,
+    "invert": logic.bitwise_invert,
+    "le": logic.less_equal,
+    "lt": logic.less,
+    "ne": logic.not_equal,
+    "neg": primitive.negative,
+    "pos": lambda self: self,
+}.items():
+    setattr(Tensor, f"__{_name}__", _operator)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import (
     TRACER,
     Array,
@@ -20,6 +21,9 @@ from schuss.core import (
     next_stamp,
     supported_dtype,
 )
+from schuss.primitives.elementwise import cos, log1p, sin, sqrt
+from schuss.primitives.indexing import argsort
+from schuss.primitives.movement import concat, reshape
 from schuss.primitives.random import random_uniform, uniform_value
 
 __all__ = [
@@ -108,8 +112,6 @@ def randn(*shape: Any, dtype: Any = None) -> Tensor:
     >>> randn(2, 3).shape
     (2, 3)
     """
-    from schuss.functions import concat, cos, log1p, reshape, sin, sqrt
-
     sizes = _shape(shape)
     count = math.prod(sizes)
     half = (count + 1) // 2
@@ -147,6 +149,4 @@ def bernoulli(p: float, shape: Any) -> Tensor:
 
 def randperm(n: int) -> Tensor:
     """Return the integers 0 to n - 1 (int64) in random order."""
-    from schuss.functions import argsort
-
     return argsort(rand(n, dtype="float64"))

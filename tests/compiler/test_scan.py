@@ -125,3 +125,21 @@ def test_an_error_before_a_step_leaves_things_as_they_are() -> None:
         compile(step).scan((X, Y), INDEX, before=fail)
     for a, b in zip(_weights(model), kept, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_methods_scan_and_show_their_programs() -> None:
+    class Job:
+        def __init__(self, factor: float) -> None:
+            self.weight = ss.tensor([factor])
+
+        @compile
+        def step(self, x: Any) -> Any:
+            return (x * self.weight).sum()
+
+    index = [[0, 1], [1, 2]]
+    for factor in (2.0, 3.0):
+        job = Job(factor)
+        assert job.step(ss.tensor([1.0, 2.0])).item() == 3.0 * factor
+        found = job.step.scan(ss.tensor([1.0, 2.0, 3.0]), index)
+        assert found.tolist() == [3.0 * factor, 5.0 * factor]
+        assert "multiply" in str(job.step.graph(ss.ones(3)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_every_rule(rule: str) -> None:
     got = [compiled(x, y).item() for _ in range(8)]
     np.testing.assert_allclose(got, expected, rtol=1e-5)
     same(model, eager)
-    assert len(compiled._programs) == 1, "every step after the first uses the same program"
+    assert len(compiled._builds) == 1, "every step after the first uses the same program"
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -122,7 +123,7 @@ def test_a_learning_rate_that_changes_needs_no_new_program() -> None:
         for schedule in schedules:
             schedule.step()
     same(model, eager)
-    assert len(compiled._programs) == 1
+    assert len(compiled._builds) == 1
 
 
 def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes() -> None:
@@ -136,7 +137,7 @@ def test_a_condition_on_a_hyperparameter_makes_another_program_when_it_changes()
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 2
+    assert len(compiled._builds) == 2
 
 
 def test_shapes_make_programs_of_their_own() -> None:
@@ -148,7 +149,7 @@ def test_shapes_make_programs_of_their_own() -> None:
         plain(x, y)
         compiled(x, y)
     same(model, eager)
-    assert len(compiled._programs) == 3
+    assert len(compiled._builds) == 3
 
 
 def test_gradients_are_left_as_after_an_eager_step() -> None:
@@ -293,7 +294,7 @@ def test_float_arguments_are_read_anew_and_others_fixed() -> None:
     x = ss.tensor([1.0, 2.0])
     assert scaled(x, 2.0).tolist() == [3.0, 5.0]
     assert scaled(x, 3.0).tolist() == [4.0, 7.0]
-    assert len(scaled._programs) == 1
+    assert len(scaled._builds) == 1
     assert scaled(x, 3.0, flag=False).tolist() == [3.0, 6.0]
     assert scaled(np.ones(2, "f4"), 3.0, name="b").tolist() == [4.0, 4.0]
 
@@ -465,3 +466,41 @@ def test_a_state_that_changes_its_shape_gets_another_program() -> None:
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [8.0]
     weight.array = np.ones(5, np.float32)
     assert rows.scan(ss.ones(2), [[0, 1]]).tolist() == [10.0]
+
+
+def test_a_loss_that_the_step_went_back_from_has_no_graph() -> None:
+    weight = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def step(x: Any) -> Any:
+        loss = (weight * x).sum()
+        before = loss * 2.0
+        weight.grad = None
+        loss.backward()
+        return loss, before
+
+    loss, before = step(ss.tensor([3.0, 4.0]))
+    assert not loss.requires_grad
+    assert str(loss) == "tensor(11.)"
+    # What it did not go back from is wanted outside, where there is nothing to be had.
+    assert before.requires_grad
+    with pytest.raises(RuntimeError, match="backward\\(\\) \\(or grad\\) inside"):
+        before.backward()
+
+
+def test_calls_from_several_threads() -> None:
+    weight = ss.ones(64, 64)
+
+    @compile
+    def product(x: Any, factor: float) -> Any:
+        return (x @ weight) * factor
+
+    def work(number: int) -> list[bool]:
+        x = np.full((48, 64), float(number), "f4")
+        wanted = np.full((48, 64), 64.0 * number, "f4")
+        found = [product(ss.tensor(x), float(turn)).array for turn in range(1, 60)]
+        return [bool((f == wanted * turn).all()) for turn, f in enumerate(found, 1)]
+
+    # The first call, too, comes from all at once.
+    with ThreadPoolExecutor(8) as pool:
+        assert all(map(all, pool.map(work, range(1, 9))))

@@ -80,6 +80,6 @@ def test_modules_of_one_program_call_each_other(monkeypatch: pytest.MonkeyPatch)
     compiled = compile(f)
     for got, expected in zip(compiled(x), f(x), strict=True):
         np.testing.assert_allclose(got.array, expected.array, rtol=2e-6)
-    (program,) = compiled._programs.values()
+    (program,) = compiled._builds.values()
     module = program.compilation.module
     assert min(len(module.loops), len(module.plain)) > 2

@@ -10,7 +10,7 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler.runtime.thread_tuner import Chooser
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.primitives.row_gradient import RowGradient
 
 RULES = [
@@ -89,7 +89,7 @@ def test_compiled_equals_eager(
     expected = train(rows, name, options, compiled=False)
     found = []
     for count in (1, 3):
-        monkeypatch.setattr(Chooser, "always", count)
+        monkeypatch.setattr(ThreadTuner, "always", count)
         found.append(train(rows, name, options, compiled=True))
     for one, other, wanted in zip(*found, expected, strict=True):
         np.testing.assert_allclose(one, wanted, rtol=1e-8, atol=1e-12)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schuss.backprop import vjp
 from schuss.core import Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
+from schuss.transforms import vjp
 
 X = np.random.default_rng(0).normal(size=(4, 3, 5))
 MASK1 = np.array([True, False, True, True])

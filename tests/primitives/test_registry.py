@@ -16,7 +16,6 @@ import pytest
 import schuss.functions as F
 import schuss.nn.functional  # noqa: F401  # registers primitives of its own
 from schuss import random
-from schuss.backprop import vjp
 from schuss.core import TRACER, Tensor, leaf
 from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
@@ -25,6 +24,7 @@ from schuss.primitives import indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
 from schuss.primitives.indexing import ARRAY
 from schuss.primitives.random import random_uniform
+from schuss.transforms import vjp
 
 FLOATS = ("float32", "float64")
 NUMBERS = (*FLOATS, "int32", "int64")

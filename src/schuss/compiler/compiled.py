@@ -1,16 +1,21 @@
-"""`compile`: the user's face of compiled functions."""
+"""`compile` and compiled functions: traced once for each set of shapes, then run as programs."""
 
 from __future__ import annotations
 
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program, StateChanged
+import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.backprop import is_freed
+from schuss.compiler.build import Build
+from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
+from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
@@ -109,22 +114,28 @@ class Compiled:
         self.function = function
         self._on_demand = on_demand
         self._specializations: dict[Any, list[Specialization]] = {}
-        # A program lives as long as a variant uses it.
-        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
+        # A program lives as long as a specialization uses it.
+        self._builds: weakref.WeakValueDictionary[Any, Build] = weakref.WeakValueDictionary()
         self._last: Specialization | None = None
-        # The variants that scans used last, by their batches.
+        # The specializations that scans used last, by their batches.
         self._scanned: dict[Any, Specialization] = {}
         self._last_mode = True
         self._inputs = 0
+        self._lock = threading.RLock()
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else _Method(self, instance)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the function on tensors."""
         if TRACER.get() is not None:
             return self.function(*args, **options)
+        # Programs have one memory, which serves one call at a time.
+        with self._lock:
+            return self._call(args, options)
+
+    def _call(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         specialization = self._last
         out = None
         try:
@@ -138,7 +149,7 @@ class Compiled:
                 out = specialization.program.run(arrays)
         except StateChanged:
             self._forget(specialization)
-            return self(*args, **options)
+            return self._call(args, options)
         specialization.leave_gradients()
         return specialization.returned(out)
 
@@ -164,6 +175,7 @@ class Compiled:
         *,
         before: Callable[[int], object] | None = None,
         requested: Any = None,
+        first: tuple[Any, ...] = (),
     ) -> Any:
         """Run the function once for each row of `index`, in one native call.
 
@@ -173,11 +185,13 @@ class Compiled:
             index: integers of shape (steps, batch): the rows that each step gets.
             before: called with each step's number, from 0, in order, before the native call: it
                 may set learning rates and other floats for that step, and nothing else.
-            requested: bool of shape (steps,): which steps compute what is set aside; None for all.
+            requested: bool of shape (steps,): which steps compute the on-demand outputs; None for
+                all.
+            first: arguments before those of the batch, the same at every step.
 
         Returns:
-            What the function returns, with the steps stacked along a new first axis; what is set
-            aside is only to be used at the steps that were asked for it.
+            What the function returns, with the steps stacked along a new first axis; on-demand
+            outputs are only to be used at the steps that they were requested of.
 
         Raises:
             ValueError: for an index of another shape.
@@ -196,6 +210,17 @@ class Compiled:
                 f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
                 "of row numbers for each step."
             )
+        with self._lock:
+            return self._scan(data, rows, before, requested, first)
+
+    def _scan(
+        self,
+        data: list[Tensor],
+        rows: Array,
+        before: Callable[[int], object] | None,
+        requested: Any,
+        first: tuple[Any, ...],
+    ) -> Any:
         ahead = None if before is None else _Ahead(before, len(rows))
         parts = []
         done = 0
@@ -203,7 +228,7 @@ class Compiled:
         while done < len(rows):
             if ahead is not None:
                 ahead.reach(done)
-            specialization = self._of_batches(data, rows.shape[1])
+            specialization = self._of_batches(data, rows.shape[1], first)
             structure = specialization.structure
             try:
                 specialization.program.prepare()
@@ -224,13 +249,14 @@ class Compiled:
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return unflatten(structure, iter([leaf(a) for a in stacked]))
 
-    def _of_batches(self, data: list[Tensor], batch: int) -> Specialization:
+    def _of_batches(self, data: list[Tensor], batch: int, first: tuple[Any, ...]) -> Specialization:
         """Return the program for batches of so many rows of the data."""
-        key = (RECORDING.get(), batch, *[(x.array.shape[1:], x.array.dtype) for x in data])
+        specs = [(x.array.shape[1:], x.array.dtype) for x in data]
+        key = (RECORDING.get(), batch, *map(StaticArgument, first), *specs)
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
-            found, _ = self._select(tuple(samples), {})
+            found, _ = self._select((*first, *samples), {})
             if len(self._scanned) >= _MOST_SPECIALIZATIONS:
                 self._scanned.clear()
             self._scanned[key] = found
@@ -300,7 +326,8 @@ class Compiled:
             if self._on_demand:
                 tracer.graph.on_demand = _leaves_of(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
-            wanted_out = [x.requires_grad for x in outputs]
+            # Behind a loss that the function itself went back from there is no graph any more.
+            wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]
             del value
         except BaseException:
             tracer.restore()
@@ -312,12 +339,14 @@ class Compiled:
         tracer.settle()
         fingerprint = tracer.graph.fingerprint()
         identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
-        program = self._programs.get(identity)
-        if program is None:
-            program = self._programs[identity] = Program(tracer.graph, fingerprint)
+        build = self._builds.get(identity)
+        if build is None:
+            build = self._builds[identity] = Build(tracer.graph, fingerprint)
         if held:
             tracer.sources.append(lambda: tuple(held))
-        specialization = Specialization(program, tracer, changes, returned, wanted_out, held)
+        reads = [self.function, unflatten(structure, iter(leaves)), *tracer.modules]
+        state = PythonState(reads, tracer.dictionaries)
+        specialization = Specialization(build, tracer, state, changes, returned, wanted_out, held)
         specialization.fits()
         return specialization
 
@@ -335,5 +364,25 @@ class Compiled:
         """Return a readable listing of the optimised program for these arguments."""
         from schuss.compiler.listing import Listing
 
-        specialization, _ = self._select(args, options)
-        return Listing(specialization.program)
+        with self._lock:
+            specialization, _ = self._select(args, options)
+        return Listing(specialization.build.compilation)
+
+
+class _Method:
+    """A compiled function of a class, bound to an instance."""
+
+    def __init__(self, compiled: Compiled, instance: Any) -> None:
+        self._compiled = compiled
+        self.__self__ = instance
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self._compiled(self.__self__, *args, **options)
+
+    def scan(self, arrays: Any, index: Any, **options: Any) -> Any:
+        """Run the method once for each row of `index`; see `Compiled.scan`."""
+        return self._compiled.scan(arrays, index, first=(self.__self__,), **options)
+
+    def graph(self, *args: Any, **options: Any) -> Any:
+        """Return a readable listing of the method's program; see `Compiled.graph`."""
+        return self._compiled.graph(self.__self__, *args, **options)

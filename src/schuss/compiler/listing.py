@@ -1,9 +1,9 @@
-"""A readable listing of an optimised program: what was fused, bytes, and operations."""
+"""A readable listing of an optimised program: its stages with their layers, bytes, operations."""
 
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.runtime.executable import Program
+from schuss.compiler.pipeline import Compilation
 from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
 
@@ -13,8 +13,8 @@ __all__ = ["Listing"]
 class Listing:
     """The stages of a program, in the order in which they run; `str()` is the text."""
 
-    def __init__(self, program: Program) -> None:
-        self._compilation = program.compilation
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
         self._names: dict[Node, str] = {}
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Listing:
         for place, node in compilation.plan.copies:
             lines.append(f"copy {self._name(node)} -> s{place}")
         for place, node in compilation.plan.deferred.items():
-            lines.append(f"leave {self._name(node)} in its parts -> s{place}")
+            lines.append(f"defer {self._name(node)} -> s{place}")
         lines.append("return " + ", ".join(self._name(n) for n in graph.outputs))
         return "\n".join(lines)
 
@@ -71,12 +71,16 @@ class Listing:
         name, extent = self._compilation.module.stages[number]
         kind = "kernel" if stage.is_kernel else f"loop {'x'.join(map(str, stage.shape or ())) or 1}"
         read, written = self._moved(stage)
-        shared = "" if extent == 1 else f", shared {extent} ways"
+        shared = "" if extent == 1 else f", {extent} partitions"
         epilogues = self._compilation.schedule.epilogues
         before = next((s for s, others in epilogues.items() if stage in others), None)
         if before is not None:
-            shared += f", row by row with {plan.stages.index(before)}"
-        lines = [f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"]
+            shared += f", epilogue of {plan.stages.index(before)}"
+        scopes = ", ".join(dict.fromkeys([n.scope for n in stage.nodes if n.scope]))
+        lines = [
+            f"{number}: {kind} ({name}{shared}; reads {read:,} B, writes {written:,} B)"
+            + (f" of {scopes}" if scopes else "")
+        ]
         stored = set(plan.stored)
         for node in stage.nodes:
             assert node.primitive is not None

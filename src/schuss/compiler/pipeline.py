@@ -1,4 +1,4 @@
-"""From a traced graph to the text of its module, pass by pass; and what is kept of it all."""
+"""The pipeline: from a traced graph to the text of its modules, pass by pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
 from schuss.compiler.schedule.stages import Plan
 
-__all__ = ["Compilation", "compilation"]
+__all__ = ["Compilation", "run_pipeline"]
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Compilation:
         graph: rewritten.
         traced: how many nodes the graph had before.
         plan: its stages.
-        schedule: how threads share them.
+        schedule: their order, and how threads share them.
         memory: its buffers.
         module: its text.
     """
@@ -92,7 +92,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
 ]
 
 
-def compilation(graph: Graph) -> Compilation:
+def run_pipeline(graph: Graph) -> Compilation:
     """Decide everything about the program of a graph, which is rewritten.
 
     Raises:

@@ -1,15 +1,15 @@
-"""Variants: a program with what has to hold for it, and what follows a run."""
+"""Specializations: a program with the guards that have to hold for it, and what follows a run."""
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from schuss.compiler.runtime.executable import Program
+from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard, slot_of
+from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
@@ -30,7 +30,6 @@ class _OpaqueRule:
         )
 
 
-_MODE = operator.attrgetter("training")
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
@@ -43,14 +42,16 @@ class Specialization:
 
     def __init__(
         self,
-        program: Program,
+        build: Build,
         tracer: Tracer,
+        python_state: PythonState,
         gradients: list[tuple[Tensor, Tensor | None]],
         structure: Any,
         wanted: list[bool],
         numbers: list[float],
     ) -> None:
-        self.program = program
+        self.build = build
+        program = self.program = build.program
         self.gradients = gradients
         self.structure = structure
         self.wanted = wanted
@@ -58,8 +59,7 @@ class Specialization:
         self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
         self._sources = tracer.sources
         self._guards = tracer.guards
-        self._modules = list(dict.fromkeys(tracer.modules))
-        self._modes = [m.training for m in self._modules]
+        self._python_state = python_state
         self._evaluators = tracer.evaluators
         self._mark = object()
         self._exact = tracer.exact_gradients
@@ -75,7 +75,7 @@ class Specialization:
 
     def fits(self) -> bool:
         """Return whether the program may be used as things are now; read its numbers anew."""
-        if list(map(_MODE, self._modules)) != self._modes:
+        if self._python_state.changed() is not None:
             return False
         if not self._memory_guard.holds():
             fits = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.functions.creation import (
     arange,
     empty,

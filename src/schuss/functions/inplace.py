@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from schuss.core import RECORDING, Number, Tensor, TensorLike
+import numpy as np
+
+from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, to_array
 from schuss.functions.elementwise import clip
 from schuss.primitives.elementwise import add, divide, multiply, pow, subtract
+from schuss.primitives.reduction import broadcast_to
 
-__all__ = ["add_", "clamp_", "div_", "mul_", "pow_", "sub_"]
+__all__ = ["add_", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
 
 
 def _replaced(owner: str, x: Tensor, result: Tensor) -> Tensor:
@@ -37,6 +40,13 @@ def _replaced(owner: str, x: Tensor, result: Tensor) -> Tensor:
             f"{owner}: expected a result that {x.dtype} holds, got {result.dtype}; cast it first."
         )
     return x.assign(result.detach())
+
+
+def copy_(x: Tensor, value: TensorLike) -> Tensor:
+    """Replace the contents by those of `value`, broadcast to x's shape."""
+    if isinstance(value, Tensor) and TRACER.get() is not None:
+        return x.assign(broadcast_to(value.detach(), x.shape))
+    return x.assign(np.broadcast_to(to_array(value), x.shape).copy())
 
 
 def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:

@@ -1,4 +1,4 @@
-"""Writing LLVM's text form: functions, loops, and typed scalars with operators."""
+"""LLVM IR as text: functions, loops, and typed scalars with operators."""
 
 from __future__ import annotations
 

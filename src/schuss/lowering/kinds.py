@@ -1,4 +1,4 @@
-"""Kinds of lowerings: how a primitive says what its native code is.
+"""Kinds of lowering: how a primitive says what its native code is.
 
 A lowering describes; the compiler turns descriptions into loops. This module imports nothing of
 Schuss, so that the primitives can use it.

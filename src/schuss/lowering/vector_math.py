@@ -1,4 +1,4 @@
-"""Exponentials and their relatives as straight lines of arithmetic that vectorise.
+"""Elementary functions (exp, log, tanh, erf, ...) as straight-line arithmetic that vectorises.
 
 The polynomials are near-minimax fits (Chebyshev), computed with 40 digits. What is not worth an
 inline form calls the C library.
@@ -284,6 +284,17 @@ def _integer_power(x: Scalar, y: Scalar) -> Scalar:
     return total
 
 
+def _divisor(y: Scalar) -> tuple[Scalar, Scalar]:
+    """Return whether an integer is zero, and a divisor in its place that processors take.
+
+    That is 1 for zero, and for -1, by which the smallest number has no quotient; both have the
+    same remainder.
+    """
+    zero = y.eq(0)
+    refused = zero if y.kind == BOOL else zero | y.eq(-1)
+    return zero, refused.where(y.like(1), y)
+
+
 def floor_divide(x: Scalar, y: Scalar) -> Scalar:
     """Return floor(x / y); NumPy's values for zero and infinities."""
     if x.is_float:
@@ -296,13 +307,13 @@ def floor_divide(x: Scalar, y: Scalar) -> Scalar:
         down = whole.op("fsub", down).gt(0.5).where(down.op("fadd", 1.0), down)
         down = whole.eq(0.0).where(whole.like(0.0).call("copysign", ratio), down)
         return y.eq(0.0).where(ratio, down)
-    zero = y.eq(0)
-    safe = zero.where(y.like(1), y)
+    zero, safe = _divisor(y)
     quotient = x.op("udiv" if x.kind == BOOL else "sdiv", safe)
     if x.kind != BOOL:
         rest = x - quotient * safe
         off = rest.ne(0) & (rest ^ safe).lt(0)
         quotient = off.where(quotient - 1, quotient)
+        quotient = y.eq(-1).where(-x, quotient)
     return zero.where(x.like(0), quotient)
 
 
@@ -313,8 +324,7 @@ def remainder(x: Scalar, y: Scalar) -> Scalar:
         off = rest.ne(0.0) & rest.lt(0.0).op("xor", y.lt(0.0))
         signed = off.where(rest.op("fadd", y), rest)
         return signed.eq(0.0).where(signed.call("copysign", y), signed)
-    zero = y.eq(0)
-    safe = zero.where(y.like(1), y)
+    zero, safe = _divisor(y)
     rest = x.op("urem" if x.kind == BOOL else "srem", safe)
     if x.kind != BOOL:
         off = rest.ne(0) & (rest ^ safe).lt(0)

@@ -1,4 +1,4 @@
-"""Writing functions over vectors of one length: masks, loads, stores, and transpositions."""
+"""LLVM IR over vectors of one length: masks, loads, stores, and transpositions."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class VectorEmitter(Function):
         s = self.shape
         distance = s.lanes // 2
         while distance:
-            turned = list(rows)
+            transposed = list(rows)
             for i in range(s.lanes):
                 if i & distance:
                     continue
@@ -100,9 +100,9 @@ class VectorEmitter(Function):
                         f"i32 {lane - distance + s.lanes + own if lane & distance else lane + own}"
                         for lane in range(s.lanes)
                     )
-                    turned[place] = self.vector(
+                    transposed[place] = self.vector(
                         f"shufflevector {pair}, <{s.lanes} x i32> <{lanes}>"
                     )
-            rows = turned
+            rows = transposed
             distance //= 2
         return rows

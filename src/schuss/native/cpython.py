@@ -104,7 +104,7 @@ def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Libra
         f = Function(f"run_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
         write(f)
         texts += [f.text(), _ENTRY.format(name=name)]
-    return load([], [], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
+    return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
 
 
 _ENTRY = """define ptr @{name}(ptr %own, ptr %arguments, i64 %count) #0 {{

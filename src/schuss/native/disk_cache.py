@@ -1,4 +1,4 @@
-"""The cache on disk.
+"""The cache of object files and artifacts on disk.
 
 It never does harm: a file counts only if its digest is right, it appears under its name only when
 it is complete, and where nothing can be written nothing is.

@@ -1,62 +1,31 @@
-"""From LLVM's text form to machine code, with a cache of compiled objects on disk."""
+"""The JIT: LLVM IR to machine code in memory, with a cache of object files on disk."""
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
-from functools import cache, partial
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from schuss.native import disk_cache, object_code
 from schuss.native.target import llvm, target_machine, target_name
 
-__all__ = ["Library", "find", "load"]
+__all__ = ["Library", "Symbols", "find", "load"]
+
+Symbols: TypeAlias = Mapping[str, Callable[[], int]]
+_NO_SYMBOLS: Symbols = MappingProxyType({})
 
 
-@cache
-def _blas() -> Any:
-    # The package is not imported: it would read the metadata of all that is installed.
-    package = find_spec("scipy_openblas32")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError(
-            "compile: expected the package scipy-openblas32, got none; install it."
-        )
-    folder = Path(package.origin).parent / "lib"
-    found = [p for p in sorted(folder.iterdir()) if "scipy_openblas" in p.name]
-    library = ctypes.CDLL(str(found[0]))
-    # Schuss's threads call it each for themselves; this is a copy of its own, apart from NumPy's.
-    library.scipy_openblas_set_num_threads(1)
-    return library
+# The names of functions that LLVM has been told of.
+_known: set[str] = set()
 
 
-@cache
-def _mathematics() -> Any:
-    from ctypes.util import find_library
-
-    return ctypes.CDLL(find_library("m") or None)
-
-
-@cache
-def _resolve(name: str) -> None:
-    """Tell LLVM where a function of another library is."""
-    if name.startswith("schuss_product_"):
-        from schuss.compiler.kernels.packed_gemm import library_function
-
-        llvm().add_symbol(name, library_function(name))
-        return
-    library = _blas() if name.startswith("scipy_") else _mathematics()
-    try:
-        function = getattr(library, name)
-    except AttributeError:
-        function = getattr(ctypes.CDLL(None), name)
-    llvm().add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
-
-
-def _resolve_all(names: list[str]) -> None:
-    for name in names:
-        _resolve(name)
+def _add(symbols: Symbols) -> None:
+    """Tell LLVM where functions of other libraries are."""
+    for name, address in symbols.items():
+        if name not in _known:
+            llvm().add_symbol(name, address())
+            _known.add(name)
 
 
 class Library:
@@ -79,15 +48,19 @@ class Library:
 
 
 def load(
-    loops: Sequence[str], symbols: list[str], *, plain: Sequence[str] = (), optimise: bool = True
+    loops: Sequence[str],
+    *,
+    plain: Sequence[str] = (),
+    symbols: Symbols = _NO_SYMBOLS,
+    optimise: bool = True,
 ) -> Library:
     """Compile modules in LLVM's text form, or take them from the cache.
 
     Args:
         loops: modules that gain by all that LLVM can do, such as loops that become vectors.
-        symbols: functions of other libraries that are called.
         plain: modules that are written as they should run, and only tidied up. They may all call
             each other's functions.
+        symbols: functions of other libraries that are called: what gives the address, by name.
         optimise: without, nothing is done to `loops`, either, and they are compiled in a tenth of
             the time.
     """
@@ -101,17 +74,17 @@ def load(
     return Library(_link(made), name, from_disk=False)
 
 
-def find(name: str, symbols: list[str]) -> Library | None:
+def find(name: str, symbols: Symbols) -> Library | None:
     """Return machine code that `load` compiled, from the cache; None if it is not there."""
     packed = disk_cache.read(f"{name}.o")
     if packed is None:
         return None
-    _resolve_all(symbols)
+    _add(symbols)
     return Library(_link(_unpack(packed)), name, from_disk=True)
 
 
 def _compile(
-    loops: Sequence[str], symbols: list[str], plain: Sequence[str], *, optimise: bool
+    loops: Sequence[str], symbols: Symbols, plain: Sequence[str], *, optimise: bool
 ) -> list[bytes]:
     """Return a program's objects; what else it calls is made ready, side by side with them."""
     full, effort = (object_code.optimise, 2) if optimise else (None, 0)
@@ -123,8 +96,8 @@ def _compile(
     return objects
 
 
-def _ready(symbols: list[str]) -> bytes:
-    _resolve_all(symbols)
+def _ready(symbols: Symbols) -> bytes:
+    _add(symbols)
     return b""
 
 

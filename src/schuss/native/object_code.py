@@ -1,4 +1,4 @@
-"""From LLVM's text form to object code: several modules side by side, on all cores."""
+"""Object code from LLVM IR: several modules are compiled side by side, on all cores."""
 
 from __future__ import annotations
 

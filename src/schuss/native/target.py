@@ -1,4 +1,4 @@
-"""The processor that programs are compiled for, and LLVM's name for it."""
+"""The target: the processor that programs are compiled for, its features and LLVM's name."""
 
 from __future__ import annotations
 

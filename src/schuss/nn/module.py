@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import summary
 
@@ -84,9 +86,8 @@ class Module:
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Compute the output, and remember its shape for `repr`."""
         tracer = TRACER.get()
-        if tracer is not None:
-            tracer.called(self)
-        result = self.forward(*args, **options)
+        call = self.forward if tracer is None else partial(tracer.call, self)
+        result = call(*args, **options)
         if isinstance(result, Tensor):
             self.__dict__["_output_shape"] = result.shape
         return result

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
@@ -137,9 +139,12 @@ class Optimizer:
         tracer = TRACER.get()
         if tracer is not None:
             tracer.follows(self._bound_to(self.state))
-        with no_grad():
+        scope = nullcontext() if tracer is None else tracer.within(self._owner)
+        with no_grad(), scope:
             for group in self.param_groups:
                 self._step_group(group)
+        if tracer is not None:
+            tracer.dictionaries += [self.state, *self.state.values()]
         return loss
 
     def _step_group(self, group: Group) -> None:

@@ -170,5 +170,3 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 matmul.primitive = _matmul  # type: ignore[attr-defined]
-Tensor.__matmul__ = matmul  # type: ignore[method-assign]
-Tensor.__rmatmul__ = lambda self, other: matmul(other, self)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Gradients that a step leaves behind without putting them together.
+"""Deferred gradients: those of tables, which a step leaves without computing the whole array.
 
 A compiled step leaves each parameter's gradient in `.grad`. That of a table is made of few rows,
 which the rule of descent reads as they are; to write the whole table at every step would take as
@@ -19,7 +19,7 @@ _slot: Any = Tensor.array  # type: ignore[misc]  # the descriptor of the slot
 
 
 class DeferredArray:
-    """Stands for an array until it is put together.
+    """Stands for an array that has not been computed yet.
 
     Args:
         compute: returns the array, of what the last run left.
@@ -32,7 +32,7 @@ class DeferredArray:
 
 
 class DeferredTensor(Tensor):
-    """A tensor whose array may not have been put together yet."""
+    """A tensor whose array may not have been computed yet."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class DeferredTensor(Tensor):
 
 
 def materialize(tensor: Tensor) -> Array:
-    """Return the array of a tensor that may have been left in its parts."""
+    """Return the array of a tensor, computed now if it was deferred."""
     held = _slot.__get__(tensor)
     if type(held) is DeferredArray:
         held = held.compute()
@@ -55,9 +55,9 @@ def materialize(tensor: Tensor) -> Array:
     return held  # type: ignore[no-any-return]  # the slot's
 
 
-def defer(tensor: Tensor, parts: DeferredArray | Array) -> None:
-    """Let a tensor be what the last run left, from now on."""
-    _slot.__set__(tensor, parts)
+def defer(tensor: Tensor, array: DeferredArray | Array) -> None:
+    """Let a tensor be what is computed of the parts that the last run left."""
+    _slot.__set__(tensor, array)
 
 
 def deferred_leaf(array: Array) -> DeferredTensor:

@@ -28,15 +28,9 @@ from schuss.primitives.base import (
 )
 from schuss.primitives.logic import (
     bitwise_and,
-    bitwise_invert,
-    bitwise_or,
-    bitwise_xor,
     equal,
     greater,
     greater_equal,
-    less,
-    less_equal,
-    not_equal,
     where,
 )
 from schuss.primitives.recipe import Recipe, number, recipes
@@ -335,22 +329,3 @@ erf = unary(
 def zeros_as(x: Tensor) -> Tensor:
     """Return zeros of x's shape and dtype, that do not depend on x."""
     return leaf(np.zeros(x.shape, x.dtype))
-
-
-def _reflected(function: Any) -> Any:
-    return lambda self, other: function(other, self)
-
-
-_function: Any
-for _name, _function in {
-    "add": add, "sub": subtract, "mul": multiply, "truediv": divide, "floordiv": floor_divide,
-    "mod": remainder, "pow": pow, "and": bitwise_and, "or": bitwise_or, "xor": bitwise_xor,
-}.items():  # fmt: skip
-    setattr(Tensor, f"__{_name}__", _function)
-    setattr(Tensor, f"__r{_name}__", _reflected(_function))
-for _name, _function in {
-    "lt": less, "le": less_equal, "gt": greater, "ge": greater_equal, "eq": equal,
-    "ne": not_equal, "neg": negative, "abs": abs, "invert": bitwise_invert,
-}.items():  # fmt: skip
-    setattr(Tensor, f"__{_name}__", _function)
-Tensor.__pos__ = lambda self: self  # type: ignore[method-assign]

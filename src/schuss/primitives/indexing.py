@@ -443,4 +443,3 @@ def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:
 
 getitem.primitive = _gather  # type: ignore[attr-defined]
 argsort.primitive = _argsort  # type: ignore[attr-defined]
-Tensor.__getitem__ = getitem  # type: ignore[method-assign]

@@ -20,7 +20,7 @@ def names_of(function: Any, *shapes: tuple[int, ...]) -> tuple[list[str], bool]:
     pairs = zip(compiled(*xs), function(*xs), strict=True)
     agree = all(np.allclose(a.array, b.array, rtol=1e-6, atol=1e-7) for a, b in pairs)
     (specializations,) = compiled._specializations.values()
-    return [name for name, _ in specializations[0].program.compilation.module.stages], agree
+    return [name for name, _ in specializations[0].build.compilation.module.stages], agree
 
 
 @pytest.mark.parametrize(

@@ -132,4 +132,4 @@ def test_the_update_sums_the_rows_itself() -> None:
     lines = str(called.graph(x, y)).splitlines()
     (sums,) = [line for line in lines if "segment_sum" in line]
     assert sums.endswith("float64[700, 50]  (a few rows at a time)")
-    assert any(line.startswith("leave ") for line in lines)
+    assert any(line.startswith("defer ") for line in lines)

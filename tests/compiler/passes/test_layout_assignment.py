@@ -44,7 +44,7 @@ def stepped(
         run = compile(step) if is_compiled else step
         losses = [run(x).array for _ in range(2)]
         results.append([*losses, *[np.array(p.array) for p in parameters]])
-    (program,) = run._programs.values()  # type: ignore[attr-defined]  # the compiled one
+    (program,) = run._builds.values()  # type: ignore[attr-defined]  # the compiled one
     return program.compilation, *results
 
 

@@ -25,7 +25,7 @@ def picked(x: ss.Tensor, y: ss.Tensor) -> ss.Tensor:
 def ops_of(function, *arguments) -> list[str]:
     step = compile(function)
     step(*arguments)
-    (program,) = step._programs.values()
+    (program,) = step._builds.values()
     return [n.op for s in program.compilation.plan.stages for n in s.nodes]
 
 

@@ -111,8 +111,8 @@ def compiled_from_disk() -> bool:
     f = compile(lambda x: ss.exp(x) * 1.2345)
     out = f(ss.tensor([0.0, 1.0]))
     np.testing.assert_allclose(out.array, np.exp([0.0, 1.0]) * 1.2345, rtol=1e-6)
-    (made,) = list(f._programs.values())
-    return bool(made.library.from_disk)
+    (made,) = list(f._builds.values())
+    return bool(made.program.library.from_disk)
 
 
 def test_the_second_time_comes_from_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_temporaries_share_memory() -> None:
     f = compile(deep)
     x = ss.randn(1000)
     np.testing.assert_allclose(f(x).array, deep(x).array, rtol=1e-6)
-    (made,) = list(f._programs.values())
+    (made,) = list(f._builds.values())
     assert made.compilation.memory.nbytes < made.compilation.memory.temporary / 4
 
 
@@ -269,4 +269,4 @@ def test_old_variants_are_forgotten() -> None:
     ((specializations),) = f._specializations.values()
     assert len(specializations) == 16
     gc.collect()
-    assert len(f._programs) == 16
+    assert len(f._builds) == 16

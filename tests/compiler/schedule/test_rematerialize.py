@@ -58,7 +58,7 @@ def trained(
     run: Any = compile(step) if compiled else step
     losses = [run(x).array for _ in range(4)]
     values = [np.array(v.array) for v in model.state_dict().values()]
-    compilation = next(iter(run._programs.values())).compilation if compiled else None
+    compilation = next(iter(run._builds.values())).compilation if compiled else None
     return compilation, [*losses, *values]
 
 
@@ -93,7 +93,7 @@ def test_an_activation_keeps_what_it_is_computed_of_alone(monkeypatch: pytest.Mo
         np.testing.assert_allclose(
             run(x, weight).array, gradients(x, weight).array, rtol=1e-3, atol=1e-3
         )
-        (program,) = run._programs.values()
+        (program,) = run._builds.values()
         sizes.append(program.compilation.memory.temporary)
     assert sizes[1] < sizes[0]
 
@@ -118,7 +118,7 @@ def test_a_state_that_is_changed_first_is_read_as_it_was(monkeypatch: pytest.Mon
     for pair in expected:
         for got, value in zip(run(x), pair, strict=True):
             np.testing.assert_allclose(got.array, value, rtol=1e-4, atol=1e-5)
-    (program,) = run._programs.values()
+    (program,) = run._builds.values()
     stages = program.compilation.plan.stages
     moved = [s for s in stages if any(n.op == "add" and n.shape == x.shape for n in s.nodes)]
     assert len(moved) > 1

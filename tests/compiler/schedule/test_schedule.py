@@ -67,7 +67,7 @@ def made(network: str, batch: int = ROWS) -> tuple[nn.Module, Any, Any, ss.Tenso
 
 
 def design_of(step: Any) -> Compilation:
-    (program,) = step._programs.values()
+    (program,) = step._builds.values()
     return program.compilation
 
 
@@ -129,4 +129,4 @@ def test_epilogues_are_fused_into_products() -> None:
     # The activation is fused into the layer, and an update into the gradient of its weights.
     assert any("relu" in ops for ops in fused)
     assert any("sqrt" in ops for ops in fused)
-    assert "row by row with" in str(step.graph(x, y))
+    assert "epilogue of" in str(step.graph(x, y))

@@ -1,4 +1,4 @@
-"""Numbers too small for a normal exponent count as zero within a step.
+"""Denormals: numbers too small for a normal exponent count as zero within a step.
 
 Near a minimum, gradients and their squares shrink to such subnormal numbers, and processors take
 up to a hundred times longer for them: a step would slow down to half its speed as it converges.

@@ -1,4 +1,4 @@
-"""The text of a program's modules, and what else there is to know to run it."""
+"""LLVM modules of a program, as text, and what else there is to know to run it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Module:
         scan: the function that runs the step many times, as a module of its own.
         symbols: functions of other libraries that the step calls.
         scratch: bytes of working memory that each thread needs.
-        stages: for each stage, its function's name and how many shares it can be split into.
+        stages: for each stage, its function's name and how many partitions it has.
         checks_indices: whether an index may turn out to be out of range.
         flops: about how many operations a step takes.
-        is_parallel: whether threads may share it; without, the text has no barriers.
+        is_parallel: whether threads may run it together; without, the text has no barriers.
     """
 
     loops: list[str]

@@ -1,4 +1,4 @@
-"""Rows at rest: what an update leaves as it is, and need not be read or written.
+"""Unchanged rows: what an update leaves as it is, and need not be read or written.
 
 Where no gradient arrives at a row, gradient descent without momentum changes nothing, nor does a
 rule that says so, as those for sparse gradients do. Whether an update is like that is found out

@@ -1,4 +1,4 @@
-"""Which stages are the same code for other memory: an optimiser's, for each of many parameters."""
+"""Stage keys: stages of one key share their code, as an optimiser's for many parameters do."""
 
 from __future__ import annotations
 

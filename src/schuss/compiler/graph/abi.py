@@ -1,4 +1,4 @@
-"""Binary interface (ABI) of programs: the words of the table, alignment, when threads may share."""
+"""The ABI of programs: the words of the table that code and caller share, and alignment."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = [
     "SINGLE_THREAD_FLOPS",
 ]
 
-# The first words of the table: arena, control block, working memory, whether the outputs on demand
-# are asked for, then inputs and states.
+# The first words of the table: arena, control block, working memory, whether
+# on-demand outputs are requested, then the buffers of inputs and states.
 ARENA, CONTROL, SCRATCH, ON_DEMAND, FIRST_BUFFER = 0, 1, 2, 3, 4
 # Buffers begin at multiples of so many bytes.
 ALIGNMENT = 64

@@ -33,10 +33,13 @@ class Node:
         primitive: the primitive, or None.
         array: a constant's value.
         place: an input's, state's or number's position.
+        scope: the layer, or the rule of descent, that it was computed by; "" where it is none,
+            None where it is not known.
     """
 
     __slots__ = (
-        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "shape", "size",
+        "array", "attributes", "dtype", "inputs", "op", "place", "primitive", "scope", "shape",
+        "size",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +53,7 @@ class Node:
         primitive: Primitive | None = None,
         array: Array | None = None,
         place: int = -1,
+        scope: str | None = None,
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -60,6 +64,7 @@ class Node:
         self.primitive = primitive
         self.array = array
         self.place = place
+        self.scope = scope
 
     @property
     def nbytes(self) -> int:
@@ -124,7 +129,25 @@ def made(name: str, *inputs: Node, **attributes: Any) -> Node:
 
 def again(node: Node, inputs: tuple[Node, ...]) -> Node:
     """Return what a node computes, of other inputs of the same shapes."""
-    return Node(node.op, inputs, node.attributes, node.shape, node.dtype, primitive=node.primitive)
+    return Node(
+        node.op,
+        inputs,
+        node.attributes,
+        node.shape,
+        node.dtype,
+        primitive=node.primitive,
+        scope=node.scope,
+    )
+
+
+def hand_on_scope(node: Node, scope: str | None) -> None:
+    """Note whom a node that takes another's place belongs to, with what was made for it."""
+    waiting = [node]
+    while waiting:
+        made = waiting.pop()
+        if made.scope is None and made.primitive is not None:
+            made.scope = scope
+            waiting += made.inputs
 
 
 @dataclass
@@ -144,8 +167,8 @@ class Graph:
         inputs: the arguments, in order.
         states: the tensors read or assigned.
         numbers: Python numbers read anew at every call (without axes).
-        outputs: what is returned, and gradients left behind.
-        on_demand: how many of the last outputs are only computed when they are asked for.
+        outputs: what is returned, and gradients that are left in `.grad`.
+        on_demand: how many of the last outputs are only computed when they are requested.
     """
 
     inputs: list[Node] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Layers' values lie by units, not by rows, so that a thread keeps its units' parameters.
+"""Layout assignment: layers' values lie by units, so that a thread keeps its units' parameters.
 
 Where threads share the rows of a batch, each of them reads all parameters, half of which another
 one has just updated: for small layers it takes longer to move them from cache to cache than to
@@ -11,7 +11,7 @@ are summed. For the largest it makes no difference.
 from __future__ import annotations
 
 from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
-from schuss.compiler.graph.graph import Graph, Node, again, made
+from schuss.compiler.graph.graph import Graph, Node, again, hand_on_scope, made
 from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.kernels.gather import picks_one_of_each_row
 from schuss.lowering.kinds import Elementwise, Reduction
@@ -118,6 +118,8 @@ class _LayoutRewriter:
             elif node.inputs:
                 inputs = tuple(self._new.get(x, x) for x in node.inputs)
                 self._new[node] = node if inputs == node.inputs else again(node, inputs)
+            if node in self._new:
+                hand_on_scope(self._new[node], node.scope)
         kept = {node: new for node, new in self._new.items() if node not in self._chosen}
         self._graph.replace(kept)
 

@@ -13,8 +13,8 @@ __all__ = ["legalize"]
 def legalize(graph: Graph) -> None:
     """Put a copy before every movement that strides alone cannot express.
 
-    So it is with inputs that lie as a kernel does not take them, and what is returned or assigned
-    becomes a whole buffer of its own.
+    An input whose layout its kernel does not accept is copied, too, and what is returned or
+    assigned becomes a whole buffer of its own.
     """
     layouts = Layouts()
     mapping: dict[Node, Node] = {}

@@ -1,4 +1,4 @@
-"""What a step computes only when it is asked for: figures about it, set aside from the rest."""
+"""On-demand outputs: figures about a step that are only computed when they are requested."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["split_on_demand"]
 
 
 def split_on_demand(graph: Graph) -> frozenset[Node]:
-    """Return the nodes that only the outputs set aside need, with nothing done for them elsewhere.
+    """Return the nodes that only on-demand outputs need, with nothing done for them elsewhere.
 
     What they need of the rest and could share a loop with is computed once more: so the rest is
     the very code that it would be without them, keeps no values for them, and gives the same bits.

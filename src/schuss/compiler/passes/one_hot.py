@@ -1,4 +1,4 @@
-"""Scatters of one number into each row, as the gradient of the classes' loss is, as comparisons.
+"""One-hot scatters, as the gradient of the classes' loss is, as comparisons.
 
 A number for each row goes to the column that an index names, everything else is zero: that is
 where(column == index, number, 0), which joins the loop that reads it and needs no buffer.
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, constant, made, ordered
+from schuss.compiler.graph.graph import Graph, Node, constant, hand_on_scope, made, ordered
 from schuss.compiler.kernels.gather import picks_one_of_each_row
 
 __all__ = ["compare_classes"]
@@ -33,6 +33,7 @@ def compare_classes(graph: Graph) -> bool:
             continue
         if picks_one_of_each_row(node, node.shape) and node.shape[1] < 2**31:
             mapping[node] = _compared(node)
+            hand_on_scope(mapping[node], node.scope)
     graph.replace(mapping)
     return bool(mapping)
 

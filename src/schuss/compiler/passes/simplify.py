@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, again, constant, made, ordered, result
+from schuss.compiler.graph.graph import (
+    Graph,
+    Node,
+    again,
+    constant,
+    hand_on_scope,
+    made,
+    ordered,
+    result,
+)
 from schuss.compiler.passes.one_hot import compare_classes
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives.indexing import ROWS_BY_INDEX
@@ -49,6 +58,7 @@ def _pass(graph: Graph, settled: set[Node]) -> bool:
             if found is None:
                 settled.add(new)
             else:
+                hand_on_scope(found, new.scope)
                 new = found
         key = _key(new)
         if key is not None:

@@ -1,7 +1,7 @@
-"""Images: what there is to know of a compiled program to run it, as it is kept on disk.
+"""Artifacts: what there is to know of a compiled program to run it, as it is kept on disk.
 
 A graph as it was traced decides its program, together with the processor, the versions and the
-options; so where an image is kept under all of that, the graph need not be rewritten, fused and
+options; so where an artifact is kept under all of that, the graph need not be rewritten, fused and
 written as text once more to find the machine code that belongs to it.
 """
 
@@ -60,11 +60,12 @@ class Artifact:
         scratch: bytes of working memory that each thread needs.
         flops: about how many operations a step takes.
         checks_indices: whether an index may turn out to be out of range.
-        is_parallel: whether threads may share it.
+        is_parallel: whether threads may run it together.
         numbers: where each of the graph's numbers lies in the arena.
         outputs: where each output lies.
         constants: bytes that are in the arena from the start, by their place.
-        deferred: by a state's position, the operation that puts it together, and the parts.
+        deferred: by a state's position, the operation of a deferred gradient, and what it
+            is computed of.
     """
 
     code: str
@@ -118,20 +119,20 @@ def _sources() -> str:
 
 
 def key_of(fingerprint: str) -> str | None:
-    """Return the name of a traced graph's image in the cache; None while every pass is verified."""
+    """Return the name of a traced graph's artifact in the cache; None while passes are verified."""
     if os.environ.get("SCHUSS_DEBUG") == "verify":
         return None
     versions = f"{__version__} numpy {np.__version__}"
-    return disk_cache.name_of("image", fingerprint, target_name(), versions, _sources())
+    return disk_cache.name_of("artifact", fingerprint, target_name(), versions, _sources())
 
 
 def find(key: str) -> Artifact | None:
-    """Return the image of this name, if it is kept."""
+    """Return the artifact of this name, if it is kept."""
     raw = disk_cache.read(f"{key}.json")
     return None if raw is None else Artifact.from_bytes(raw)
 
 
 def keep(key: str, artifact: Artifact) -> None:
-    """Write an image, unless it is large."""
+    """Write an artifact, unless it is large."""
     if sum(len(b) for _, b in artifact.constants) <= _MOST_BYTES:
         disk_cache.write(f"{key}.json", artifact.to_bytes())

@@ -1,21 +1,21 @@
-"""Programs: compiled graphs bound to the tensors that they read and change."""
+"""Executables: compiled programs bound to the tensors that they read and change."""
 
 from __future__ import annotations
 
 import ctypes
 import operator
-import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime import artifact, thread_pool
+from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import note, taker
+from schuss.compiler.runtime.artifact import Artifact
 from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
@@ -24,15 +24,12 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
-from schuss.compiler.runtime.scan import _Many
+from schuss.compiler.runtime.scan import Scan
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
-
-if TYPE_CHECKING:
-    from schuss.compiler.pipeline import Compilation
 
 __all__ = ["Program", "StateChanged"]
 
@@ -47,19 +44,19 @@ class Program:
     """A graph as machine code.
 
     Args:
-        graph: as traced; it may be rewritten.
-        fingerprint: the graph's.
+        graph: what it computes.
+        artifact: what there is to know to run it.
+        library: its machine code.
     """
 
-    def __init__(self, graph: Graph, fingerprint: str) -> None:
+    def __init__(self, graph: Graph, artifact: Artifact, library: jit.Library) -> None:
         self.graph = graph
-        self._key = artifact.key_of(fingerprint)
-        self._compilation: Compilation | None = None
-        self.artifact, self.library = self._kept() or self._compiled()
+        self.artifact = artifact
+        self.library = library
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
-        self._scan: _Many | None = None
+        self._scan: Scan | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
@@ -67,41 +64,7 @@ class Program:
         self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
-        # The arena serves one run at a time.
-        self._lock = threading.Lock()
         self._alone_step = kind(None)(self.library.address("alone"))
-
-    # From the cache, or by the compiler, whose passes are loaded when they are needed.
-
-    def _kept(self) -> tuple[artifact.Artifact, jit.Library] | None:
-        """Return the program as the cache has it, if it does."""
-        found = None if self._key is None else artifact.find(self._key)
-        if found is None:
-            return None
-        if found.is_parallel:
-            thread_pool.runtime()
-        library = jit.find(found.code, found.symbols)
-        return None if library is None else (found, library)
-
-    def _compiled(self) -> tuple[artifact.Artifact, jit.Library]:
-        """Compile the program, and keep it."""
-        module = self.compilation.module
-        if module.is_parallel:
-            thread_pool.runtime()
-        library = jit.load(module.loops, module.symbols, plain=module.plain)
-        made = self.compilation.artifact(library.name)
-        if self._key is not None:
-            artifact.keep(self._key, made)
-        return made, library
-
-    @property
-    def compilation(self) -> Compilation:
-        """What the compiler found out about the program; the graph is rewritten for it."""
-        if self._compilation is None:
-            from schuss.compiler.pipeline import compilation
-
-            self._compilation = compilation(self.graph)
-        return self._compilation
 
     def _prepare_memory(self) -> None:
         graph, made = self.graph, self.artifact
@@ -135,7 +98,7 @@ class Program:
         self._table[SCRATCH] = address_of(self._scratch)
 
     def _parts(self, state: int) -> DeferredArray:
-        """Return the gradient that a run leaves in its parts."""
+        """Return the deferred gradient that a run leaves."""
         op, places = self.artifact.deferred[state]
         views = [
             np.ndarray(v.shape, np.dtype(v.dtype), self._arena.data, v.start, v.strides)
@@ -162,8 +125,8 @@ class Program:
         self._borrowed = BorrowedArrays(len(read))
         self._memory_guard = MemoryGuard()
         self._stamped: list[Tensor] = []
-        in_place = enumerate(self.artifact.outputs)
-        self._output_in_state = {i: place.at for i, place in in_place if place.kind == "state"}
+        outputs = enumerate(self.artifact.outputs)
+        self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
 
     def _take_states(self) -> None:
         """Point the table to the states' arrays; an array that others use is left to them."""
@@ -183,7 +146,7 @@ class Program:
         self._memory_guard.set(self._words())
 
     def _words(self) -> list[tuple[int | None, int]]:
-        """Return the words that stay as they are while the table is right."""
+        """Return the words of memory that stay as they are while the table is right."""
         owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
@@ -244,11 +207,10 @@ class Program:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
-        with self._lock:
-            kept = note(arrays, self._first_input)
-            outputs = self._run_once()
-            del kept
-            return outputs
+        kept = note(arrays, self._first_input)
+        outputs = self._run_once()
+        del kept
+        return outputs
 
     @cached_property
     def _take(self) -> Callable[..., bool]:
@@ -257,8 +219,7 @@ class Program:
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
-        with self._lock:
-            return self._run_once() if self._take(*arrays) else None
+        return self._run_once() if self._take(*arrays) else None
 
     def _run_once(self) -> list[Array]:
         self._take_states()
@@ -271,8 +232,8 @@ class Program:
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._output_in_state:
-            for i, home in self._output_in_state.items():
-                state = self.graph.states[home].tensor.array
+            for i, place in self._output_in_state.items():
+                state = self.graph.states[place].tensor.array
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
@@ -284,8 +245,7 @@ class Program:
 
     def prepare(self) -> None:
         """Take hold of the states, and raise StateChanged where they do not fit."""
-        with self._lock:
-            self._take_states()
+        self._take_states()
 
     def scan(
         self,
@@ -302,17 +262,16 @@ class Program:
             index: int64, shape (steps, batch).
             kept: the positions of the outputs to return.
             numbers: for each step, the values of the graph's numbers; None where they stay.
-            requested: whether a step computes what is set aside, bool of shape (steps,); None for
-                every step.
+            requested: whether a step computes its on-demand outputs, bool of shape (steps,); None
+                for every step.
 
         Returns:
-            These outputs, stacked along a new first axis; what a step was not asked for is
-            whatever was in memory.
+            These outputs, stacked along a new first axis; on-demand outputs of a step that they
+            were not requested of are whatever was in memory.
         """
-        with self._lock:
-            table = self._number_table(numbers)
-            words = np.ones(len(index)) if requested is None else requested
-            return self._run_many(arrays, index, kept, table, words.astype(np.int64))
+        table = self._number_table(numbers)
+        words = np.ones(len(index)) if requested is None else requested
+        return self._run_many(arrays, index, kept, table, words.astype(np.int64))
 
     def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
         """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""
@@ -329,11 +288,11 @@ class Program:
         )
         return np.array([tuple(values) for values in numbers], slots)
 
-    def _many(self) -> _Many:
+    def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
         if self._scan is None:
-            library = jit.load([], [], plain=[self.artifact.scan])
-            self._scan = _Many(library, self.graph, self._at, self._step)
+            library = jit.load([], plain=[self.artifact.scan])
+            self._scan = Scan(library, self.graph, self._at, self._step)
         return self._scan
 
     def _run_many(

@@ -142,7 +142,7 @@ def references_to(identity: int) -> int | None:
 @cache
 def _compare() -> Any:
     """Return a function of a block of words: how many, then address and value of each."""
-    code = load([_TEXT], [], optimise=False)
+    code = load([_TEXT], optimise=False)
     keep = address_of_function(ctypes.pythonapi.Py_IncRef)
     return builtin(code, "schuss_changed", [id(False), id(True), keep])
 

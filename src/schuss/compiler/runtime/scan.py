@@ -1,4 +1,4 @@
-"""Many steps in one native call."""
+"""Scan: many steps in one native call, on batches gathered from the data by an index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schuss.compiler.runtime.ownership import (
 from schuss.core import Array
 from schuss.native import jit
 
-__all__ = []
+__all__ = ["Scan"]
 
 
-class _Many:
+class Scan:
     """Runs a step many times: the native function, and the block of memory that it reads.
 
     Args:

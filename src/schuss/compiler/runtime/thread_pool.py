@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.kernels.symbols import addresses
 from schuss.native.jit import Library, load
 from schuss.threads import chosen_threads, usable_cores
 
@@ -231,7 +232,7 @@ def runtime() -> Library:
     text = _runtime_text()
     if platform.machine() != "x86_64":
         text = text.replace("declare void @llvm.x86.sse2.pause()\n", "")
-    library = load([text], symbols, optimise=False)
+    library = load([text], symbols=addresses(symbols), optimise=False)
     import llvmlite.binding as llvm
 
     llvm.add_symbol("schuss_barrier", library.address("schuss_barrier"))

@@ -1,4 +1,4 @@
-"""Values that are computed again where they are read, which is cheaper than to keep them.
+"""Rematerialization: values that are computed again where they are read, not kept.
 
 Backward reads what forward computed on the way: of an activation, say, several values that all come
 of one. To write each to memory and read it again takes longer than to compute it anew from what is

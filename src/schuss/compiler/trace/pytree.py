@@ -1,4 +1,4 @@
-"""The shapes of arguments and results: nested containers with the tensors taken out."""
+"""Pytrees: nested containers of arguments and results, with the tensors taken out as leaves."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Tracing: run the user's function once on tensors without values, and keep what it does."""
+"""The tracer: runs the user's function once on abstract tensors, and records a graph."""
 
 from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
@@ -26,6 +27,9 @@ from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.deferred import deferred_leaf
 
 __all__ = ["Abstract", "Tracer"]
+
+# How the scope of what a layer's derivatives compute begins.
+_BACKWARD = "backward of "
 
 
 class Abstract:
@@ -62,7 +66,12 @@ class Tracer:
         # What has to hold for the program to be used again: (function, its value now).
         self.guards: list[tuple[Callable[[], Any], Any]] = []
         self.follow_ups: list[Callable[[], Any]] = []
+        # What the function went through, and what it read every entry of; see `PythonState`.
         self.modules: list[Any] = []
+        self.dictionaries: list[dict[Any, Any]] = []
+        # The layer, or the rule of descent, that is being traced; and the modules that led there.
+        self.scope = ""
+        self._calls: list[tuple[Any, str]] = []
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
         self.some_gradients: list[tuple[Tensor, bool]] = []
@@ -158,6 +167,7 @@ class Tracer:
             if len(inputs) == 2:
                 raise mismatch(primitive.name, error, *inputs) from None
             raise
+        node.scope = self.scope
         out = self.tensor(node)
         if primitive.differentiable and RECORDING.get() and any(x.requires_grad for x in tensors):
             out.requires_grad = True
@@ -219,18 +229,40 @@ class Tracer:
         """Note the gradient that a tensor has before the function changes it."""
         self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
 
-    def called(self, module: Any) -> None:
-        """Note that the function goes through a module: its mode and floats decide the trace."""
-        if module in self.modules:
-            return
+    def call(self, module: Any, *args: Any, **options: Any) -> Any:
+        """Return what a module's `forward` returns, and note that its nodes are this layer's."""
         self.modules.append(module)
-        names = [
-            name
-            for name, value in vars(module).items()
-            if type(value) is float and name not in module.live_numbers
-        ]
-        if names:
-            self.follows(lambda: [getattr(module, name) for name in names])
+        path = self._path_of(module)
+        kind = type(module).__name__
+        self._calls.append((module, path))
+        try:
+            with self.within(f"{path} ({kind})" if path else kind):
+                return module.forward(*args, **options)
+        finally:
+            self._calls.pop()
+
+    def _path_of(self, module: Any) -> str:
+        """Return the dotted name of a module within the outermost one that is being called."""
+        if not self._calls:
+            return ""
+        caller, path = self._calls[-1]
+        name = next((name for name, part in caller.named_modules() if part is module), "")
+        return f"{path}.{name}" if path and name else name
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        """Say what the nodes of the body belong to."""
+        outer, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = outer
+
+    def backward_scope(self, y: Tensor) -> str:
+        """Return the scope of what takes an error back through what made `y`."""
+        array: Any = y.array
+        scope: str = (type(array) is Abstract and array.node.scope) or ""
+        return _BACKWARD + scope if scope and not scope.startswith(_BACKWARD) else scope
 
     def attribute(self, module: Any, name: str) -> TracedNumber:
         """Return one of a module's `live_numbers`, read anew at every call."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from schuss import functions as ops
 from schuss import random
-from schuss.backprop import vjp
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.nn.functional._checks import (
     require_floating,
@@ -22,6 +21,7 @@ from schuss.primitives.batch_norm import is_small
 from schuss.primitives.indexing import look_up
 from schuss.primitives.normalization import standardize
 from schuss.primitives.recipe import number
+from schuss.transforms import vjp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,56 @@
+"""Symbols: the addresses of the functions that kernels call, of packed GEMM, BLAS and libm."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from schuss.native.jit import Symbols
+
+__all__ = ["addresses"]
+
+
+def addresses(names: Iterable[str]) -> Symbols:
+    """Return for each name what gives the address; libraries are loaded when they are needed."""
+    return {name: partial(_address, name) for name in names}
+
+
+def _address(name: str) -> int:
+    if name.startswith("schuss_product_"):
+        # A program without large products needs none of it.
+        from schuss.compiler.kernels.gemm_library import library_function
+
+        return library_function(name)
+    library = _blas() if name.startswith("scipy_") else _libm()
+    try:
+        function = getattr(library, name)
+    except AttributeError:
+        function = getattr(ctypes.CDLL(None), name)
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+@cache
+def _blas() -> Any:
+    # The package is not imported: it would read the metadata of all that is installed.
+    package = find_spec("scipy_openblas32")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError(
+            "compile: expected the package scipy-openblas32, got none; install it."
+        )
+    folder = Path(package.origin).parent / "lib"
+    found = [p for p in sorted(folder.iterdir()) if "scipy_openblas" in p.name]
+    library = ctypes.CDLL(str(found[0]))
+    # Schuss's threads call it each for themselves; this is a copy of its own, apart from NumPy's.
+    library.scipy_openblas_set_num_threads(1)
+    return library
+
+
+@cache
+def _libm() -> Any:
+    from ctypes.util import find_library
+
+    return ctypes.CDLL(find_library("m") or None)
