@@ -57,5 +57,6 @@ def test_only_kernels_that_index_may_fail() -> None:
 def test_concat_lowers_to_regions() -> None:
     step = ss.compile(lambda x: ss.concat([x, 2.0 * x]))
     step(ss.ones(3))
-    (kernel,) = [s for s in step._last.program.compilation.plan.stages if s.is_kernel]
+    (build,) = step._builds.values()
+    (kernel,) = [s for s in build.compilation.plan.stages if s.is_kernel]
     assert kernel_of(kernel.nodes[0]) is KERNELS["regions"]
