@@ -1,4 +1,4 @@
-"""How many threads are used: by the matrix products of eager operations, and by programs."""
+"""How many threads are used: by eager matrix products, and by compiled programs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["chosen_threads", "get_num_threads", "limit_threads", "set_num_threads", "usable_cores"]
+__all__ = ["get_num_threads", "limit_threads", "program_threads", "set_num_threads", "usable_cores"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
 _controller: Any = None
-_chosen: int | None = None
+_chosen_threads: int | None = None
 
 
 def _blas() -> Any:
@@ -57,7 +57,7 @@ def _share_of_cores(groups: Path) -> float | None:
 
 
 def set_num_threads(n: int) -> None:
-    """Let matrix products, and compiled programs, use at most `n` threads, from now on.
+    """Let eager matrix products and compiled programs use at most `n` threads, from now on.
 
     Args:
         n: at least 1; more than the processor's cores make it slower.
@@ -67,14 +67,26 @@ def set_num_threads(n: int) -> None:
     """
     if operator.index(n) < 1:
         raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}.")
-    global _chosen
-    _chosen = operator.index(n)
+    global _chosen_threads
+    _chosen_threads = operator.index(n)
     _blas().limit(limits=n)
 
 
-def chosen_threads() -> int | None:
-    """Return what `set_num_threads` was told, or None as long as nobody chose."""
-    return _chosen
+def program_threads() -> int:
+    """Return how many threads compiled programs may use.
+
+    As many as `set_num_threads` was told; before that, one for each usable core, but no more than
+    the environment's OMP_NUM_THREADS, which NumPy's matrix products follow, too.
+    """
+    return _default_threads() if _chosen_threads is None else _chosen_threads
+
+
+@cache
+def _default_threads() -> int:
+    # There may be a number for each level of nested threads: 4,2.
+    outermost = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    limit = int(outermost) if outermost.isdecimal() else 0
+    return min(limit, usable_cores()) if limit > 0 else usable_cores()
 
 
 def get_num_threads() -> int:

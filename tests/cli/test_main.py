@@ -97,6 +97,23 @@ def test_doctor_fails_where_a_test_does(
     assert err == "schuss doctor: failed here: two, three.\n"
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("", "known: calls are checked natively"),
+        ("the interpreter is pypy", "unknown, since the interpreter is pypy: a call of a compiled"),
+    ],
+)
+def test_doctor_says_whether_calls_are_checked_natively(
+    reason: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schuss.cli.doctor, "SELF_TESTS", {})
+    monkeypatch.setattr("schuss.native.cpython.unknown_layout", lambda: reason)
+    assert main(["doctor"]) == 0
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("object layout")]
+    assert said in line
+
+
 @pytest.mark.parametrize("name", sorted(schuss.cli.doctor.SELF_TESTS))
 def test_doctors_tests_pass(name: str) -> None:
     assert schuss.cli.doctor.SELF_TESTS[name]() is None

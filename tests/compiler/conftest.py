@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from schuss.native import cpython
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory):
@@ -12,3 +14,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory):
     patch.setenv("SCHUSS_DEBUG", "verify")
     yield
     patch.undo()
+
+
+@pytest.fixture(params=["natively", "in plain Python"])
+def natively_and_in_plain_python(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run a test with calls checked natively, and again as where no object's layout is known."""
+    if request.param == "in plain Python":
+        monkeypatch.setattr(cpython, "unknown_layout", lambda: "it is switched off")
+    elif not cpython.layout_is_known():
+        pytest.skip(cpython.unknown_layout())

@@ -66,3 +66,18 @@ def test_an_index_out_of_range_is_an_error_and_no_crash() -> None:
     with pytest.raises(IndexError, match="out of range"):
         pick(x, ss.tensor([-4, 0]))
     assert pick(x, ss.tensor([1, 1])).tolist() == [2.0, 2.0]
+
+
+def test_a_traced_tensor_that_is_kept_outside_says_so_when_it_is_used() -> None:
+    kept: list[Any] = []
+
+    @compile
+    def double(x: Any) -> Any:
+        kept.append(x * 3.0)
+        return x * 2.0
+
+    assert double(ss.ones(2)).tolist() == [2.0, 2.0]
+    said = r"shape \(2,\) \(a result of multiply\).*kept outside"
+    for use in (lambda: kept[0].tolist(), lambda: kept[0] + 1.0, lambda: repr(kept[0])):
+        with pytest.raises(TraceError, match=said):
+            use()

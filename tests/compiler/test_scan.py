@@ -14,6 +14,8 @@ from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.schedule import schedule
 from schuss.nn import functional as F
 
+pytestmark = pytest.mark.usefixtures("natively_and_in_plain_python")
+
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6))
 Y = RNG.integers(0, 3, 40)

@@ -14,6 +14,8 @@ from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.nn import functional as F
 
+pytestmark = pytest.mark.usefixtures("natively_and_in_plain_python")
+
 RULES: dict[str, Callable[[Any], optim.Optimizer]] = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
     "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True),
@@ -504,3 +506,18 @@ def test_calls_from_several_threads() -> None:
     # The first call, too, comes from all at once.
     with ThreadPoolExecutor(8) as pool:
         assert all(map(all, pool.map(work, range(1, 9))))
+
+
+def test_gradients_may_be_assigned() -> None:
+    weight = ss.tensor([1.0, 1.0], requires_grad=True)
+
+    def step(x: Any) -> Any:
+        weight.grad = x * 2.0
+        return x.sum()
+
+    for run in (step, compile(step)):
+        for turn in (1.0, 2.0):
+            run(ss.tensor([turn, 3.0]))
+            assert weight.grad is not None
+            assert weight.grad.tolist() == [2.0 * turn, 6.0]
+        weight.grad = None

@@ -89,6 +89,7 @@ def _machine() -> dict[str, str]:
         "BLAS": _blas(),
         "compiler": _compiler(),
         "compiled": _cache(),
+        "object layout": _object_layout(),
     }
 
 
@@ -129,6 +130,25 @@ def _cache() -> str:
     folder = cache_folder()
     sizes = [path.stat().st_size for path in folder.glob("*.o")] if folder.is_dir() else []
     return f"{len(sizes)} programs, {sum(sizes) / 1e6:.1f} MB in {folder}"
+
+
+def _object_layout() -> str:
+    import platform
+
+    import numpy as np
+
+    from schuss.native.cpython import unknown_layout
+
+    reason = unknown_layout()
+    if reason:
+        return (
+            f"unknown, since {reason}: a call of a compiled function is checked in Python, which "
+            "takes some tenths of a millisecond, and copies the states that it changes"
+        )
+    python, numpy = (
+        ".".join(v.split(".")[:2]) for v in (platform.python_version(), np.__version__)
+    )
+    return f"CPython {python}, NumPy {numpy} known: calls are checked natively"
 
 
 def _test_primitives() -> str | None:

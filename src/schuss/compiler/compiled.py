@@ -15,7 +15,7 @@ from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.specialization import Specialization
-from schuss.compiler.trace.python_state import PythonState
+from schuss.compiler.trace.python_state import PythonState, reachable_tensors
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
@@ -317,6 +317,7 @@ class Compiled:
                     stand_in.grad = x.grad
                 stand_ins.append(stand_in)
         args, options = unflatten(structure, iter(stand_ins))
+        tracer.may_reach(reachable_tensors([self.function, args, options]))
         given = [s for s in stand_ins if isinstance(s, Tensor)]
         token = TRACER.set(tracer)
         try:
@@ -336,6 +337,7 @@ class Compiled:
             TRACER.reset(token)
         changes = self._finish(tracer, outputs, given, leaves)
         del outputs, given, stand_ins, args, options
+        tracer.forsake()
         tracer.settle()
         fingerprint = tracer.graph.fingerprint()
         identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.build import Build
-from schuss.compiler.runtime.guards import MemoryGuard, slot_of
+from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
+from schuss.native.cpython import slot_address
 
 __all__ = ["Specialization"]
 
@@ -85,8 +86,10 @@ class Specialization:
             )
             if not fits:
                 return False
-            words = [(slot_of(t, "grad"), id(t.grad)) for t in self._graded]
-            words += [(slot_of(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors]
+            words = [(slot_address(t, "grad"), id(t.grad)) for t in self._graded]
+            words += [
+                (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
+            ]
             self._memory_guard.set(words)
         sources = [read() for read in self._sources]
         if sources != self._sources_seen or self.program.numbers_from is not self._mark:

@@ -1,1 +1,1 @@
-"""From LLVM text to machine code that runs: target, compilation, the cache on disk, CPython."""
+"""From LLVM text to machine code that runs, with a cache on disk; and CPython's objects."""

@@ -1,123 +1,174 @@
-"""Python's and NumPy's objects, as machine code sees them, and its functions as Python's.
+"""Where CPython and NumPy keep their objects' fields: the only file that reads them by address.
 
-On ten numbers a call through ctypes takes as long as two of NumPy's. What is called for so few is
-a builtin function of Python's instead, which finds the numbers in its arguments by itself.
+To read a field takes nanoseconds where to ask Python for it takes a good part of a microsecond, and
+machine code can ask for nothing at all. The layout is checked once, when it is first needed. Where
+it is not known, no address is given, and everything is decided in plain Python, with equal results.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from importlib import import_module
+from types import MemberDescriptorType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar
-from schuss.native.jit import Library, load
 
-__all__ = ["DATA", "HEAD", "LOOPS", "LOOP_DATA", "NIN", "NOUT", "TYPES", "NumPyArray", "address_of"]
-__all__ += ["are_arrays", "argument", "builtin", "is_possible", "keep", "library", "pointer"]
+if TYPE_CHECKING:
+    from schuss.native.jit import Library
 
-# Of the public layout of NumPy's objects, in bytes behind the head of each object.
-HEAD = object.__basicsize__
-_TYPE = 8 - HEAD
-DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = 0, 8, 16, 40, 48
-NIN, NOUT, LOOPS, LOOP_DATA, TYPES = 0, 4, 16, 24, 32
-_IN_ORDER = 0x1 | 0x100
+__all__ = ["NumPyArray", "address_of", "are_arrays", "argument", "array_data_address"]
+__all__ += ["builtin_function", "increment_address", "layout_is_known", "pointer"]
+__all__ += ["refcount_address", "reference_count", "slot_address", "unknown_layout"]
+
+# Offsets in bytes from an object's `id`. Of any object (PyObject, with CPython's global lock):
+_REFCOUNT, _TYPE, _HEAD = 0, 8, 16
+# Of an array (PyArrayObject_fields, which NumPy's binary interface of this version fixes):
+_DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
+_NUMPY_ABI = 0x02000000
+_C_CONTIGUOUS, _ALIGNED = 0x1, 0x100
+
+
+def layout_is_known() -> bool:
+    """Return whether fields are read by address; everything natively checked depends on it."""
+    return not unknown_layout()
 
 
 @cache
-def is_possible() -> bool:
-    """Return whether this Python and this NumPy keep their objects as expected here."""
-    if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
-        return False
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        return False
+def unknown_layout() -> str:
+    """Return what about this interpreter or NumPy is not known; an empty string if all is.
+
+    Only objects made for it are read, within their size, and at last the shape of such an array.
+    SCHUSS_PLAIN_PYTHON=1 makes the layout count as unknown.
+    """
+    if os.environ.get("SCHUSS_PLAIN_PYTHON", "0") not in ("", "0"):
+        return "SCHUSS_PLAIN_PYTHON is set"
+    if sys.implementation.name != "cpython":
+        return f"the interpreter is {sys.implementation.name}"
+    if ctypes.sizeof(ctypes.c_void_p) != 8:
+        return "the interpreter is not of 64 bits"
+    if object.__basicsize__ != _HEAD:
+        return "objects have another head, as in free-threaded builds"
+    if not _refcounts_are_as_expected():
+        return "references are counted in another way"
+    if _numpy_abi() != _NUMPY_ABI:
+        return f"NumPy's binary interface is another ({_numpy_abi():#x})"
+    if not _arrays_are_as_expected():
+        return "NumPy's arrays have other fields"
+    return ""
+
+
+def _word(address: int) -> int:
+    return ctypes.c_int64.from_address(address).value
+
+
+def _half_word(address: int) -> int:
+    return ctypes.c_int32.from_address(address).value
+
+
+def _refcounts_are_as_expected() -> bool:
+    held = [object()]
+    one = _word(id(held[0]) + _REFCOUNT)
+    held *= 5
+    return (one, _word(id(held[0]) + _REFCOUNT)) == (1, 5)
+
+
+def _numpy_abi() -> int:
+    """Return the version of NumPy's binary interface, asked for as extension modules ask."""
+    numpy_functions = import_module("numpy._core._multiarray_umath")._ARRAY_API
+    get_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+        ("PyCapsule_GetPointer", ctypes.pythonapi)
+    )
+    # The first in the table, in every version, is PyArray_GetNDArrayCVersion.
+    get_version = ctypes.PYFUNCTYPE(ctypes.c_uint)(_word(get_pointer(numpy_functions, None)))
+    return int(get_version())
+
+
+def _arrays_are_as_expected() -> bool:
     x = np.zeros((2, 3), np.float32)
-    at = id(x) + HEAD
-    read: Any = ctypes.c_int64.from_address
-    half: Any = ctypes.c_int32.from_address
-    function = id(np.exp) + HEAD
-    return bool(
-        read(at + DATA).value == x.ctypes.data
-        and half(at + _NDIM).value == 2
-        and [read(read(at + _SHAPE).value + 8 * i).value for i in range(2)] == [2, 3]
-        and read(at + _DTYPE).value == id(x.dtype)
-        and half(at + _FLAGS).value & _IN_ORDER == _IN_ORDER
-        and half(function + NIN).value == np.exp.nin
-        and half(function + NOUT).value == np.exp.nout
-        and half(function + TYPES).value == np.exp.ntypes
+    at = id(x)
+    return (
+        np.ndarray.__basicsize__ >= _FLAGS + 4
+        and _word(at + _TYPE) == id(np.ndarray)
+        and _word(at + _DATA) == x.__array_interface__["data"][0]
+        and _half_word(at + _NDIM) == 2
+        and _word(at + _DTYPE) == id(x.dtype)
+        and _half_word(at + _FLAGS) == x.flags.num
+        and [_word(_word(at + _SHAPE) + 8 * axis) for axis in range(2)] == [2, 3]
     )
 
 
-def address_of(function: Any) -> int:
-    """Return the address of a function of a library."""
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+# Fields, for Python.
 
 
-class _Method(ctypes.Structure):
-    """Python's PyMethodDef."""
-
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("function", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
+def array_data_address(array: np.ndarray[Any, Any]) -> int:
+    """Return where an array's elements begin."""
+    if layout_is_known():
+        return _word(id(array) + _DATA)
+    return int(array.__array_interface__["data"][0])
 
 
-_FASTCALL = 0x80
-# Python keeps addresses of these alone.
-_kept: list[Any] = []
-
-
-def builtin(code: Library, name: str, words: list[int]) -> Any:
-    """Return a function of a library as one of Python's.
+def slot_address(holder: Any, name: str) -> int | None:
+    """Return the address of an object's slot, a word that holds the `id` of the slot's value.
 
     Args:
-        code: holds the function, which `library` has made.
-        name: its name.
-        words: numbers that it is given at each call.
+        holder: an object whose class, or a class that it derives from, has the slot.
+        name: of the slot, as in `__slots__`.
+
+    Returns:
+        The address, or None where the layout is not known.
     """
-    own = np.array(words, np.int64)
-    method = _Method(name.encode(), code.address(name), _FASTCALL, None)
-    _kept.append((method, own, code))
-    make = ctypes.pythonapi.PyCFunction_NewEx
-    make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
-    return make(ctypes.addressof(method), own, None)
+    kind: Any = type(holder)
+    offset = _slot_offset(kind, name) if layout_is_known() else None
+    return None if offset is None else id(holder) + offset
 
 
-def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Library:
-    """Return functions that are called by Python.
+@cache
+def _slot_offset(kind: Any, name: str) -> int | None:
+    # A property of a derived class may have the slot's name.
+    owner = next(c for c in kind.__mro__ if isinstance(vars(c).get(name), MemberDescriptorType))
+    probe: Any = object.__new__(owner)
+    value = object()
+    vars(owner)[name].__set__(probe, value)
+    offsets = range(_HEAD, owner.__basicsize__, 8)
+    found = [offset for offset in offsets if _word(id(probe) + offset) == id(value)]
+    return found[0] if len(found) == 1 else None
 
-    Args:
-        writers: what writes each, by its name. It has the parameters `%own`, an array of words,
-            `%arguments`, the arguments' objects, and `%count`, how many they are; and it leaves
-            at `%place` the object that is returned, see `keep`.
-        more: other functions' texts.
+
+def refcount_address(identity: int) -> int | None:
+    """Return the address of the word that counts the references to the object with this `id`."""
+    return identity + _REFCOUNT if layout_is_known() else None
+
+
+def reference_count(identity: int) -> int | None:
+    """Return how many references there are to the object with this `id`, which must be alive.
+
+    None where the layout is not known: there may be any number of them.
     """
-    texts = list(more)
-    for name, write in writers.items():
-        f = Function(f"run_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
-        write(f)
-        texts += [f.text(), _ENTRY.format(name=name)]
-    return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
+    return _word(identity + _REFCOUNT) if layout_is_known() else None
 
 
-_ENTRY = """define ptr @{name}(ptr %own, ptr %arguments, i64 %count) #0 {{
-  %place = alloca ptr
-  call void @run_{name}(ptr %own, ptr %arguments, i64 %count, ptr %place)
-  %found = load ptr, ptr %place
-  ret ptr %found
-}}
-"""
+# Fields, for machine code.
+
+
+def pointer(address: Scalar) -> str:
+    """Return an address as a pointer."""
+    return address.f.make(f"inttoptr {address.typed} to ptr", "ptr").name
 
 
 class NumPyArray:
-    """An array of NumPy's, as the machine code sees it."""
+    """The fields of an object, taken for an array, in a function that is being written.
+
+    Args:
+        f: the function.
+        pointer: the object.
+    """
 
     def __init__(self, f: Function, pointer: str) -> None:
         self.f = f
@@ -125,16 +176,16 @@ class NumPyArray:
 
     def _field(self, offset: int, kind: str) -> Scalar:
         place = self.f.fresh("p")
-        self.f.emit(f"{place} = getelementptr i8, ptr {self.pointer}, i64 {HEAD + offset}")
+        self.f.emit(f"{place} = getelementptr i8, ptr {self.pointer}, i64 {offset}")
         return self.f.load(place, 0, kind)
 
     def type(self) -> Scalar:
-        """Return the address of the object's type, which need not be an array's."""
+        """Return the address of the object's type, the only field that any object has."""
         return self._field(_TYPE, I64)
 
     def data(self) -> Scalar:
-        """Return the address of the numbers."""
-        return self._field(DATA, I64)
+        """Return the address of the elements."""
+        return self._field(_DATA, I64)
 
     def ndim(self) -> Scalar:
         """Return the number of axes."""
@@ -144,10 +195,20 @@ class NumPyArray:
         """Return where the lengths of the axes are."""
         return pointer(self._field(_SHAPE, I64))
 
+    def dtype(self) -> Scalar:
+        """Return the address of the dtype."""
+        return self._field(_DTYPE, I64)
+
+    def is_c_contiguous(self) -> Scalar:
+        """Return whether the elements lie in memory in order, aligned."""
+        wanted = _C_CONTIGUOUS | _ALIGNED
+        return (self._field(_FLAGS, I32) & wanted).eq(wanted)
+
+    # For eager kernels alone, see the end of this file.
+
     def is_plain(self, dtype: Scalar) -> Scalar:
-        """Return whether the numbers are of a dtype, and lie in memory in order."""
-        flags = self._field(_FLAGS, I32) & _IN_ORDER
-        return self._field(_DTYPE, I64).eq(dtype) & flags.eq(_IN_ORDER)
+        """Return whether the elements are of a dtype, and lie in memory in order, aligned."""
+        return self.dtype().eq(dtype) & self.is_c_contiguous()
 
     def size(self) -> Scalar:
         """Return the number of elements."""
@@ -160,23 +221,99 @@ class NumPyArray:
         return f.load(total, 0, I64)
 
 
-def pointer(address: Scalar) -> str:
-    """Return an address as a pointer."""
-    return address.f.make(f"inttoptr {address.typed} to ptr", "ptr").name
-
-
 def argument(f: Function, place: Scalar | int) -> NumPyArray:
-    """Return one of the arguments, taken for an array."""
+    """Return an argument of a builtin function, taken for an array."""
     return NumPyArray(f, pointer(f.load("%arguments", place, I64)))
 
 
-def are_arrays(f: Function, count: Scalar, kind: Scalar) -> Scalar:
-    """Return whether there are `count` arguments, all of the type at the address `kind`."""
+def are_arrays(f: Function, count: Scalar, array_type: Scalar) -> Scalar:
+    """Return whether there are `count` arguments, all of the type at the address `array_type`."""
     right = f.reserve(I64)
     f.store(f.parameter("count", I64).eq(count).to(I64), right, 0)
     with f.when(f.load(right, 0, I64).eq(1)), f.loop(0, count) as place:
-        f.store(f.load(right, 0, I64) & argument(f, place).type().eq(kind).to(I64), right, 0)
+        is_array = argument(f, place).type().eq(array_type)
+        f.store(f.load(right, 0, I64) & is_array.to(I64), right, 0)
     return f.load(right, 0, I64).eq(1)
+
+
+# Machine code as functions of Python's.
+
+
+class _PyMethodDef(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_METH_FASTCALL = 0x80
+# A builtin function only knows the addresses of these.
+_kept: list[Any] = []
+
+
+def builtin_function(name: str, address: int, words: Sequence[int], code: object) -> Any:
+    """Return machine code as a builtin function: calling it takes a tenth of a call by ctypes.
+
+    Args:
+        name: of the function.
+        address: of a C function of `self`, the arguments' objects and their number, which returns
+            a new reference.
+        words: what it finds in `self`, an int64 array.
+        code: what keeps the machine code in memory.
+    """
+    self = np.array(words, np.int64)
+    method = _PyMethodDef(name.encode(), address, _METH_FASTCALL, None)
+    _kept.append((method, self, code))
+    make = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)(
+        ("PyCFunction_NewEx", ctypes.pythonapi)
+    )
+    return make(ctypes.addressof(method), self, None)
+
+
+def increment_address() -> int:
+    """Return the address of the C function that counts a new reference to an object."""
+    return address_of(ctypes.pythonapi.Py_IncRef)
+
+
+def address_of(function: Any) -> int:
+    """Return the address of a function of a library."""
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+# For eager kernels in machine code alone: inner_loops, recipes, bounds, scatter, bind_draw. With
+# them go `NumPyArray.is_plain` and `size`, too.
+
+__all__ += ["HEAD", "LOOPS", "LOOP_DATA", "builtin", "is_possible", "keep", "library"]
+
+HEAD, LOOPS, LOOP_DATA = _HEAD, 16, 24
+is_possible = layout_is_known
+
+
+def builtin(code: Any, name: str, words: list[int]) -> Any:
+    """Return a function of a library as one of Python's, which is given these words."""
+    return builtin_function(name, code.address(name), words, code)
+
+
+def library(writers: dict[str, Callable[[Function], None]], *more: str) -> Library:
+    """Return functions that are called by Python.
+
+    Args:
+        writers: what writes each, by its name. It has the parameters `%own`, an array of words,
+            `%arguments`, the arguments' objects, and `%count`, how many they are; and it leaves
+            at `%place` the object that is returned, see `keep`.
+        more: other functions' texts.
+    """
+    from schuss.native.jit import load
+    from schuss.native.predicate import _ENTRY
+
+    texts = list(more)
+    for name, write in writers.items():
+        f = Function(f"answer_{name}", ["ptr %own", "ptr %arguments", "i64 %count", "ptr %place"])
+        write(f)
+        texts += [f.text(), _ENTRY.format(name=name)]
+    return load([], plain=["\n".join([*texts, "attributes #0 = { nounwind }"])])
 
 
 def keep(f: Function, increment: Scalar) -> None:

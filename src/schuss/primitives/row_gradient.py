@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
+from schuss.native.cpython import reference_count
 from schuss.primitives.deferred import DeferredArray, DeferredTensor, defer, materialize
 
 __all__ = ["RowGradient", "assign_rows", "has_rows", "row_gradient"]
@@ -119,18 +119,10 @@ def has_rows(gradient: Any) -> bool:
     return type(gradient) is RowGradient and gradient.rows is not None
 
 
-def _holders(tensor: Tensor) -> int:
-    """Return the reference count of a tensor's array, counted in the one way used here."""
-    return next(map(sys.getrefcount, [tensor.array]))
-
-
-_ALONE = _holders(leaf(np.zeros(1)))
-
-
 def assign_rows(tensor: Tensor, rows: Array, values: Array) -> None:
     """Change rows of a tensor, in place unless somebody else holds its array."""
     mine = tensor.array.base is None and tensor.array.flags.writeable
-    if not mine or _holders(tensor) > _ALONE:
+    if not mine or reference_count(id(tensor.array)) != 1:
         tensor.array = np.array(tensor.array)
     tensor.array[rows] = values
     tensor.stamp = next_stamp()

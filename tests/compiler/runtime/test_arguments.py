@@ -1,8 +1,6 @@
-"""The inputs of a call: what is looked at before a program is used again."""
+"""Arguments of a call: what is checked before a program is used again."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,24 +8,24 @@ import pytest
 import schuss as ss
 from schuss.compiler import compile
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.runtime import arguments
-from schuss.compiler.runtime.arguments import note, taker
+from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 
 F4, I8 = np.dtype(np.float32), np.dtype(np.int64)
 NODES = [Node("input", (), {}, (3, 4), F4), Node("input", (), {}, (3,), I8)]
 GOOD = np.zeros((3, 4), F4), np.zeros(3, I8)
 
 
-@pytest.fixture(params=["native", "python"])
-def table(request: Any, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    if request.param == "python":
-        monkeypatch.setattr(arguments, "is_possible", lambda: False)
+pytestmark = pytest.mark.usefixtures("natively_and_in_plain_python")
+
+
+@pytest.fixture
+def table() -> np.ndarray:
     return np.zeros(2, np.int64)
 
 
-def test_notes_where_arrays_lie(table: np.ndarray) -> None:
-    take = taker(NODES, table.ctypes.data)
-    assert take(*GOOD)
+def test_notes_where_arrays_begin(table: np.ndarray) -> None:
+    bind = argument_binder(NODES, table.ctypes.data)
+    assert bind(*GOOD)
     assert list(table) == [a.ctypes.data for a in GOOD]
 
 
@@ -46,14 +44,14 @@ def test_notes_where_arrays_lie(table: np.ndarray) -> None:
     ids=lambda a: f"{a.shape} {a.dtype} {a.strides}",
 )
 def test_takes_no_others(table: np.ndarray, other: np.ndarray) -> None:
-    take = taker(NODES, table.ctypes.data)
-    assert not take(other, GOOD[1])
+    bind = argument_binder(NODES, table.ctypes.data)
+    assert not bind(other, GOOD[1])
     assert list(table) == [0, 0]
 
 
 def test_copies_of_what_does_not_lie_in_order_are_kept(table: np.ndarray) -> None:
     across = np.arange(12, dtype=F4).reshape(4, 3).T
-    kept = note([across, GOOD[1]], table.ctypes.data)
+    kept = bind_arguments([across, GOOD[1]], table.ctypes.data)
     assert kept[0].flags.c_contiguous
     assert kept[1] is GOOD[1]
     np.testing.assert_array_equal(kept[0], across)

@@ -11,25 +11,25 @@ LARGE, SMALL = 10**9, 10**6
 
 
 def run(tuner: ThreadTuner, one: float, many: float, runs: int = 2000) -> list[int]:
-    """Return the sizes that are chosen where steps take so long."""
-    sizes = []
+    """Return the numbers of threads that are chosen where steps take so long."""
+    chosen = []
     for _ in range(runs):
-        sizes.append(tuner.size())
-        tuner.took(sizes[-1], one if sizes[-1] == 1 else many)
-    return sizes
+        chosen.append(tuner.threads())
+        tuner.record(chosen[-1], one if chosen[-1] == 1 else many)
+    return chosen
 
 
 @pytest.fixture(autouse=True)
 def _two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ThreadTuner, "always", None)
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 2)
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 2)
 
 
 @pytest.mark.parametrize("flops", [LARGE, SMALL])
 @pytest.mark.parametrize(("one", "many", "best"), [(1.0, 0.6, 2), (0.6, 1.0, 1)])
 def test_takes_what_is_faster(flops: int, one: float, many: float, best: int) -> None:
-    sizes = run(ThreadTuner(flops), one, many)
-    assert sizes[100:].count(best) > 0.95 * len(sizes[100:])
+    chosen = run(ThreadTuner(flops), one, many)
+    assert chosen[100:].count(best) > 0.95 * len(chosen[100:])
 
 
 def test_large_programs_begin_with_all_threads() -> None:
@@ -65,14 +65,14 @@ def test_hopes_less_and_less() -> None:
 def test_pieces_of_many_steps_need_fewer_readings() -> None:
     def runs_until_back(steps: int) -> int:
         found = ThreadTuner(SMALL)
-        while found.size() == 2:
-            found.took(2, 2.0, steps)
-            if found.size() == 1:
-                found.took(1, 1.0, steps)
+        while found.threads() == 2:
+            found.record(2, 2.0, steps)
+            if found.threads() == 1:
+                found.record(1, 1.0, steps)
         for count in range(1000):
-            size = found.size()
-            found.took(size, 1.0 if size == 1 else 0.6, steps)
-            if size == 2:
+            threads = found.threads()
+            found.record(threads, 1.0 if threads == 1 else 0.6, steps)
+            if threads == 2:
                 return count
         return 1000
 
@@ -82,7 +82,7 @@ def test_pieces_of_many_steps_need_fewer_readings() -> None:
 def test_one_slow_step_changes_nothing() -> None:
     found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 40)
-    found.took(found.size(), 100.0)
+    found.record(found.threads(), 100.0)
     assert run(found, 1.0, 0.6, 10) == [2] * 10
 
 
@@ -94,12 +94,12 @@ def test_pieces_of_a_scan_get_longer_for_shorter_steps() -> None:
 
 
 def test_a_core_alone_is_never_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 1)
     assert set(run(ThreadTuner(LARGE), 1.0, 0.1)) == {1}
 
 
 def test_follows_a_change_of_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     found = ThreadTuner(LARGE)
     run(found, 1.0, 0.6, 100)
-    monkeypatch.setattr(thread_tuner, "team_size", lambda: 1)
-    assert found.size() == 1
+    monkeypatch.setattr(thread_tuner, "program_threads", lambda: 1)
+    assert found.threads() == 1

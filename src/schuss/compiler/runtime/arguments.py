@@ -1,42 +1,38 @@
-"""Where the inputs of a call lie: noted by one call of machine code, which looks at the arrays."""
+"""Arguments of a call: one native call checks the arrays and notes where their elements begin."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.runtime.guards import address_of
 from schuss.core import Array
-from schuss.lowering.ir_builder import I64, Function
+from schuss.lowering.ir_builder import I64, Function, Scalar
 from schuss.native.cpython import (
-    NumPyArray,
     are_arrays,
     argument,
-    builtin,
-    is_possible,
-    keep,
-    library,
+    array_data_address,
+    layout_is_known,
     pointer,
 )
-from schuss.native.cpython import address_of as address_of_function
 from schuss.native.jit import Library
+from schuss.native.predicate import bind_predicate, compile_predicate
 
-__all__ = ["note", "taker"]
+__all__ = ["argument_binder", "bind_arguments"]
 
-_AXES = 8
-# The words: how many inputs, the type of arrays, where their addresses go, what is returned for
-# yes and no, what counts a reference; for each input its dtype, number of axes, and lengths.
-_COUNT, _ARRAY, _TABLE, _NO, _YES, _KEEP, _INPUTS = range(7)
-_EACH = 2 + _AXES
+_MOST_AXES = 8
+# The words of the native function: how many inputs, the type of arrays, and where their addresses
+# go; then for each input its dtype, number of axes, and their lengths.
+_COUNT, _ARRAY_TYPE, _TABLE, _INPUTS = range(4)
+_DTYPE, _NDIM, _SHAPE = range(3)
+_WORDS_OF_INPUT = _SHAPE + _MOST_AXES
 
 
-def taker(inputs: Sequence[Node], table: int) -> Callable[..., bool]:
-    """Return a function of arrays that notes where they lie, if they are as they should be.
+def argument_binder(inputs: Sequence[Node], table: int) -> Callable[..., bool]:
+    """Return a function of arrays that notes their addresses, if they are as they should be.
 
     Args:
         inputs: of the program.
@@ -46,67 +42,66 @@ def taker(inputs: Sequence[Node], table: int) -> Callable[..., bool]:
         A function that returns whether the arrays have the shapes and dtypes of the inputs, and
         lie in memory in order; it notes nothing otherwise. The caller keeps hold of the arrays.
     """
-    if not is_possible() or any(len(node.shape) > _AXES for node in inputs):
-        return lambda *arrays: _take(inputs, table, arrays)
-    words = [
-        len(inputs), id(np.ndarray), table, id(False), id(True),
-        address_of_function(ctypes.pythonapi.Py_IncRef),
-    ]  # fmt: skip
+    if not layout_is_known() or any(len(node.shape) > _MOST_AXES for node in inputs):
+        return lambda *arrays: _bind_if_fit(inputs, table, arrays)
+    words = [len(inputs), id(np.ndarray), table]
     for node in inputs:
+        lengths = [*node.shape, *[0] * (_MOST_AXES - len(node.shape))]
         # Of the dtypes in use there is one object each.
-        lengths = [*node.shape, *[0] * (_AXES - len(node.shape))]
         words += [id(np.dtype(node.dtype.str)), len(node.shape), *lengths]
-    found: Callable[..., bool] = builtin(_library(), "schuss_take", words)
-    return found
+    return bind_predicate(_library(), _NAME, words)
 
 
-def note(arrays: Sequence[Array], table: int) -> list[Array]:
-    """Note where arrays lie that may not be in order; return what has to be kept meanwhile."""
+def bind_arguments(arrays: Sequence[Array], table: int) -> list[Array]:
+    """Note where arrays begin that may not be in order; return what has to be kept meanwhile."""
     kept = []
     for i, array in enumerate(arrays):
         if not array.flags.c_contiguous or not array.flags.aligned:
             array = np.ascontiguousarray(array)
         kept.append(array)
-        ctypes.c_int64.from_address(table + 8 * i).value = address_of(array)
+        ctypes.c_int64.from_address(table + 8 * i).value = array_data_address(array)
     return kept
 
 
-def _take(inputs: Sequence[Node], table: int, arrays: Sequence[Array]) -> bool:
+def _bind_if_fit(inputs: Sequence[Node], table: int, arrays: Sequence[Array]) -> bool:
+    """Do in Python what the native function does."""
     for node, array in zip(inputs, arrays, strict=True):
         if array.shape != node.shape or array.dtype != node.dtype:
             return False
         if not array.flags.c_contiguous or not array.flags.aligned:
             return False
-    note(arrays, table)
+    bind_arguments(arrays, table)
     return True
+
+
+_NAME = "schuss_bind_arguments"
 
 
 @cache
 def _library() -> Library:
-    return library({"schuss_take": _write})
+    return compile_predicate(_NAME, _write)
 
 
-def _write(f: Function) -> None:
-    own = pointer(NumPyArray(f, "%own").data())
+def _write(f: Function, words: str) -> Scalar:
+    def word(place: Scalar | int) -> Scalar:
+        return f.load(words, place, I64)
 
-    def word(place: Any) -> Any:
-        return f.load(own, place, I64)
+    fit = f.reserve(I64)
 
-    f.store(word(_NO), "%place", 0)
+    def require(condition: Scalar) -> None:
+        f.store(f.load(fit, 0, I64) & condition.to(I64), fit, 0)
+
     count = word(_COUNT)
-    with f.when(are_arrays(f, count, word(_ARRAY))):
-        right = f.reserve(I64)
-        f.store(f.number(1), right, 0)
+    f.store(are_arrays(f, count, word(_ARRAY_TYPE)).to(I64), fit, 0)
+    with f.when(f.load(fit, 0, I64).eq(1)), f.loop(0, count) as i:
+        array, first = argument(f, i), i * _WORDS_OF_INPUT + _INPUTS
+        ndim = word(first + _NDIM)
+        has_ndim = array.ndim().eq(ndim)
+        require(has_ndim & array.dtype().eq(word(first + _DTYPE)) & array.is_c_contiguous())
+        with f.when(has_ndim), f.loop(0, ndim) as axis:
+            require(f.load(array.shape(), axis, I64).eq(word(first + axis + _SHAPE)))
+    with f.when(f.load(fit, 0, I64).eq(1)):
+        table = pointer(word(_TABLE))
         with f.loop(0, count) as i:
-            array, first = argument(f, i), i * _EACH + _INPUTS
-            good = array.is_plain(word(first)) & array.ndim().eq(word(first + 1))
-            f.store(f.load(right, 0, I64) & good.to(I64), right, 0)
-            with f.when(good), f.loop(0, word(first + 1)) as axis:
-                same = f.load(array.shape(), axis, I64).eq(word(first + axis + 2))
-                f.store(f.load(right, 0, I64) & same.to(I64), right, 0)
-        with f.when(f.load(right, 0, I64).eq(1)):
-            table = pointer(word(_TABLE))
-            with f.loop(0, count) as i:
-                f.store(argument(f, i).data(), table, i)
-            f.store(word(_YES), "%place", 0)
-    keep(f, word(_KEEP))
+            f.store(argument(f, i).data(), table, i)
+    return f.load(fit, 0, I64).eq(1)

@@ -14,9 +14,9 @@ import numpy as np
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.runtime import thread_pool
-from schuss.compiler.runtime.arguments import note, taker
+from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 from schuss.compiler.runtime.artifact import Artifact
-from schuss.compiler.runtime.guards import MemoryGuard, address_of, slot_of
+from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
     aligned,
@@ -28,6 +28,7 @@ from schuss.compiler.runtime.scan import Scan
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
+from schuss.native.cpython import array_data_address, slot_address
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer
 
@@ -72,7 +73,7 @@ class Program:
         self._arena[: made.fixed] = 0
         for at, content in made.constants:
             self._arena[at : at + len(content)] = np.frombuffer(content, np.uint8)
-        self._status = ctypes.c_int64.from_address(address_of(self._arena))
+        self._status = ctypes.c_int64.from_address(array_data_address(self._arena))
         self._numbers = [
             np.ndarray((), node.dtype, self._arena.data, at)
             for node, at in zip(graph.numbers, made.numbers, strict=True)
@@ -85,17 +86,17 @@ class Program:
         ]
         entries = FIRST_BUFFER + len(graph.inputs) + len(graph.states) + 1
         self._table = np.zeros(entries, np.int64)
-        self._table[0] = address_of(self._arena)
+        self._table[0] = array_data_address(self._arena)
         self._table[ON_DEMAND] = 1
         self._provide_scratch(1)
-        self._at = address_of(self._table)
+        self._at = array_data_address(self._table)
         self._pointers = (ctypes.c_int64 * entries).from_address(self._at)
         self._first_input = self._at + 8 * FIRST_BUFFER
 
-    def _provide_scratch(self, size: int) -> None:
+    def _provide_scratch(self, threads: int) -> None:
         """Have working memory for so many threads."""
-        self._scratch = aligned((size * self.artifact.scratch,), np.dtype(np.uint8))
-        self._table[SCRATCH] = address_of(self._scratch)
+        self._scratch = aligned((threads * self.artifact.scratch,), np.dtype(np.uint8))
+        self._table[SCRATCH] = array_data_address(self._scratch)
 
     def _parts(self, state: int) -> DeferredArray:
         """Return the deferred gradient that a run leaves."""
@@ -138,8 +139,8 @@ class Program:
             array = tensor.array
             if not array.flags.c_contiguous or not array.flags.aligned:
                 array = tensor.array = np.ascontiguousarray(array)
-            self._borrowed.hold(i, array)
-            self._pointers[place] = address_of(array)
+            self._borrowed.borrow(i, array)
+            self._pointers[place] = array_data_address(array)
         for tensor, parts in self._deferred:
             defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
@@ -150,9 +151,9 @@ class Program:
         owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
-            words.append((slot_of(tensor, "array"), id(tensor.array)))
-            words.append((slot_of(tensor, "requires_grad"), id(tensor.requires_grad)))
-        words += [(slot_of(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
+            words.append((slot_address(tensor, "array"), id(tensor.array)))
+            words.append((slot_address(tensor, "requires_grad"), id(tensor.requires_grad)))
+        words += [(slot_address(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
         return words + counts
 
     def _expect(self, place: int, tensor: Tensor) -> None:
@@ -169,7 +170,7 @@ class Program:
                 own = aligned(tensor.shape, tensor.dtype)
                 own[...] = tensor.array
                 give_ownership(tensor, own)
-            self._pointers[place] = address_of(tensor.array)
+            self._pointers[place] = array_data_address(tensor.array)
 
     def set_numbers(self, values: Sequence[float]) -> None:
         """Set the numbers of the graph."""
@@ -184,17 +185,17 @@ class Program:
         if self._tuner is None:
             alone()
         else:
-            size = self._tuner.size()
+            threads = self._tuner.threads()
             start = time.perf_counter()
-            if size == 1:
+            if threads == 1:
                 alone()
             else:
-                team = thread_pool.team(size)
-                if len(self._scratch) < size * self.artifact.scratch:
-                    self._provide_scratch(size)
+                team = thread_pool.team(threads)
+                if len(self._scratch) < threads * self.artifact.scratch:
+                    self._provide_scratch(threads)
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
-            self._tuner.took(size, (time.perf_counter() - start) / steps, steps)
+            self._tuner.record(threads, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
             self._refuse_index()
 
@@ -207,7 +208,7 @@ class Program:
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
-        kept = note(arrays, self._first_input)
+        kept = bind_arguments(arrays, self._first_input)
         outputs = self._run_once()
         del kept
         return outputs
@@ -215,7 +216,7 @@ class Program:
     @cached_property
     def _take(self) -> Callable[..., bool]:
         """What notes where the inputs of a further call lie."""
-        return taker(self.graph.inputs, self._first_input)
+        return argument_binder(self.graph.inputs, self._first_input)
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
@@ -315,7 +316,7 @@ class Program:
             moving[many.first_output + len(graph.outputs)] = numbers
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
-            pointers[FIRST_BUFFER + i] = address_of(target)
+            pointers[FIRST_BUFFER + i] = array_data_address(target)
         self._take_states()
         pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         done = 0

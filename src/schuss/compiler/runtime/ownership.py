@@ -1,44 +1,52 @@
-"""Who holds the states' arrays: programs write in place only what nobody else can look at."""
+"""Ownership of states' arrays: a program writes in place only what nobody else can look at."""
 
 from __future__ import annotations
 
 import ctypes
 import math
-import sys
 import weakref
 from typing import Any
 
 import numpy as np
 
 from schuss.compiler.graph.abi import ALIGNMENT
-from schuss.compiler.runtime.guards import address_of, references_to
-from schuss.core import Array, Tensor, leaf
+from schuss.core import Array, Tensor
+from schuss.native.cpython import array_data_address, refcount_address, reference_count
 
 __all__ = ["BorrowedArrays", "aligned", "give_ownership", "guarded_words", "is_owned"]
+
+
+class _Memory(np.ndarray[Any, Any]):
+    """Bytes that belong to an array.
+
+    NumPy lets a view refer to the array that owns the bytes in place of the one that it was taken
+    of, but not where the owner is of another class.
+    """
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """Return a new array at an address that is a multiple of 64.
 
-    Its memory belongs to something that is no array, so that every view of it keeps hold of the
-    array itself, and who else uses it can be counted.
+    Every view of it refers to the array itself, so that who else uses it can be counted.
     """
     nbytes = math.prod(shape) * dtype.itemsize
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -address_of(raw) % ALIGNMENT
-    return np.ndarray(shape, dtype, raw.data, start)
+    memory = _Memory((nbytes + ALIGNMENT,), np.uint8)
+    start = -array_data_address(memory) % ALIGNMENT
+    return np.ndarray(shape, dtype, memory, start)
 
 
-# The array that programs gave to a tensor, by the tensor's id; and how often one was given.
+# The array that each tensor was given to own, by the tensor's id; and how often one was given.
 _OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
 _ownerships_given = ctypes.c_int64(0)
+# Who refers to an array that is owned: the tensor and `_OWNED`.
+_OWNERS = 2
 # How many programs read an array, by its id; they keep hold of it, but look at it only when they
 # run, and then want what is in it by then.
-_READERS: dict[int, int] = {}
+_BORROWERS: dict[int, int] = {}
 
 
 def give_ownership(tensor: Tensor, array: Array) -> None:
-    """Make `array` the tensor's, and note that programs may write into it."""
+    """Make `array` the tensor's own, which programs may write into."""
     tensor.array = array
     key = id(tensor)
     _OWNED[key] = (weakref.ref(tensor, lambda _: _OWNED.pop(key, None)), array)
@@ -46,11 +54,15 @@ def give_ownership(tensor: Tensor, array: Array) -> None:
 
 
 def is_owned(tensor: Tensor) -> bool:
-    """Return whether its array was given to it, and only it and programs hold the array."""
+    """Return whether its array was given to it, and only it and programs refer to the array.
+
+    Where references cannot be counted somebody else may refer to it, so that it is not owned.
+    """
     known = _OWNED.get(id(tensor))
-    mine = known is not None and known[1] is tensor.array
+    is_given = known is not None and known[1] is tensor.array
     del known
-    return mine and _holders(tensor) <= _ALONE + _READERS.get(id(tensor.array), 0)
+    key = id(tensor.array)
+    return is_given and reference_count(key) == _owners_and_borrowers(key)
 
 
 def guarded_words(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
@@ -59,24 +71,13 @@ def guarded_words(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
     An array that was given to a tensor lives until another is given; so that comes first.
     """
     keys = [id(tensor.array) for tensor in tensors]
-    counts = [(references_to(key), _ALONE_WORD + _READERS.get(key, 0)) for key in keys]
+    counts = [(refcount_address(key), _owners_and_borrowers(key)) for key in keys]
     return [(ctypes.addressof(_ownerships_given), _ownerships_given.value), *counts]
 
 
-def _holders(tensor: Tensor) -> int:
-    """Return the reference count of a tensor's array, counted in the one way used here."""
-    return next(map(sys.getrefcount, [tensor.array]))
-
-
-def _alone() -> tuple[int, int]:
-    """Return what `_holders` says when only a tensor and this file hold an array; and the word."""
-    held = leaf(np.empty(()))
-    give_ownership(held, aligned((1,), np.dtype(np.float32)))
-    word = references_to(id(held.array))
-    return _holders(held), 0 if word is None else ctypes.c_int64.from_address(word).value
-
-
-_ALONE, _ALONE_WORD = _alone()
+def _owners_and_borrowers(key: int) -> int:
+    """Return how many references an array has while nobody else refers to it."""
+    return _OWNERS + _BORROWERS.get(key, 0)
 
 
 class BorrowedArrays:
@@ -88,29 +89,29 @@ class BorrowedArrays:
 
     def __init__(self, size: int) -> None:
         self._arrays: list[Array | None] = [None] * size
-        weakref.finalize(self, _let_go, self._arrays)
+        weakref.finalize(self, _return_all, self._arrays)
 
-    def hold(self, place: int, array: Array) -> None:
+    def borrow(self, place: int, array: Array) -> None:
         """Keep an array, in the place of the one before."""
         before = self._arrays[place]
         if before is array:
             return
-        _READERS[id(array)] = _READERS.get(id(array), 0) + 1
+        _BORROWERS[id(array)] = _BORROWERS.get(id(array), 0) + 1
         self._arrays[place] = array
         if before is not None:
-            _forget(before)
+            _return(before)
 
 
-def _let_go(arrays: list[Array | None]) -> None:
+def _return_all(arrays: list[Array | None]) -> None:
     for array in arrays:
         if array is not None:
-            _forget(array)
+            _return(array)
     arrays.clear()
 
 
-def _forget(array: Array) -> None:
-    left = _READERS[id(array)] - 1
-    if left:
-        _READERS[id(array)] = left
+def _return(array: Array) -> None:
+    others = _BORROWERS[id(array)] - 1
+    if others:
+        _BORROWERS[id(array)] = others
     else:
-        del _READERS[id(array)]
+        del _BORROWERS[id(array)]

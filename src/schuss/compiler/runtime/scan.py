@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime.guards import address_of
 from schuss.compiler.runtime.ownership import (
     aligned,
 )
 from schuss.core import Array
 from schuss.native import jit
+from schuss.native.cpython import array_data_address
 
 __all__ = ["Scan"]
 
@@ -44,8 +44,8 @@ class Scan:
         block = self._block
         block[1:-1] = [0] * (len(block) - 2)
         for i, source in enumerate(sources):
-            block[2 + 2 * i], block[3 + 2 * i] = address_of(source), len(source)
-        self._starts = [(i, address_of(a), a.strides[0]) for i, a in moving.items()]
+            block[2 + 2 * i], block[3 + 2 * i] = array_data_address(source), len(source)
+        self._starts = [(i, array_data_address(a), a.strides[0]) for i, a in moving.items()]
         self._held = (sources, moving)
 
     def begin(self, done: int, count: int) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from schuss.core import Tensor
 from schuss.primitives.base import Primitive
 
-__all__ = ["PythonState"]
+__all__ = ["PythonState", "reachable_tensors"]
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 _MISSING = object()
@@ -140,6 +140,13 @@ class PythonState:
         return None
 
 
+def reachable_tensors(roots: Sequence[Any]) -> list[Tensor]:
+    """Return the tensors that a function may reach by the names in its code."""
+    found = _Reads()
+    found.follow(roots)
+    return found.tensors
+
+
 class _Reads:
     """Finds what code reads: first the names that it uses, then what these are."""
 
@@ -150,6 +157,11 @@ class _Reads:
         self._functions: dict[int, types.FunctionType] = {}
         self._instances: dict[int, Any] = {}
         self._containers: dict[int, Any] = {}
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """The tensors among what was found."""
+        return [value for value in self._seen.values() if isinstance(value, Tensor)]
 
     def follow(self, roots: Sequence[Any]) -> None:
         """Find all that is reachable from `roots` by names that code uses."""

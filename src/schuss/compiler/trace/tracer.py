@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
@@ -56,6 +56,27 @@ class Abstract:
         refuse(f".{name}", _VALUE)
 
 
+class Forsaken(Abstract):
+    """Stands for the array of a traced tensor that was kept when the trace was over."""
+
+    __slots__ = ()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        self._refuse()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise TraceError(
+            f"compile: {user_line()} uses a tensor of shape {self.shape} (a result of "
+            f"{self.node.op}) that was made inside of a compiled function and kept outside of it, "
+            "in a list or an attribute; there it has no values. Return it from the function."
+        )
+
+
 class Tracer:
     """Takes the place of evaluation while a function is traced; see `schuss.core.TRACER`."""
 
@@ -83,6 +104,8 @@ class Tracer:
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # The gradients that tensors had before: id -> (tensor, its gradient).
         self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
+        # Likewise of tensors that the function may assign a gradient to unseen.
+        self._reachable: list[tuple[Tensor, Tensor | None]] = []
 
     # Values in and out.
 
@@ -272,8 +295,18 @@ class Tracer:
 
     # The end.
 
+    def may_reach(self, tensors: Iterable[Tensor]) -> None:
+        """Note the gradients of tensors that the function may come by without an operation."""
+        self._reachable = [(tensor, tensor.grad) for tensor in tensors if tensor.requires_grad]
+
+    def _see_assigned_gradients(self) -> None:
+        for tensor, before in self._reachable:
+            if tensor.grad is not before:
+                self._gradients.setdefault(id(tensor), (tensor, before))
+
     def restore(self) -> None:
         """Give tensors back the gradients that they had."""
+        self._see_assigned_gradients()
         for tensor, gradient in self._gradients.values():
             tensor.grad = gradient
 
@@ -283,6 +316,7 @@ class Tracer:
         Returns:
             The tensors whose `.grad` the function changes, with what it becomes.
         """
+        self._see_assigned_gradients()
         self.graph.outputs = [self.read(x) for x in outputs]
         changes = self._collect_gradients()
         self.restore()
@@ -314,6 +348,13 @@ class Tracer:
             self._now[id(target)] = node
             changes.append((tensor, target))
         return changes
+
+    def forsake(self) -> None:
+        """Tell tensors that the function kept somewhere what to say when they are used."""
+        for made in self._made:
+            tensor: Any = made()
+            if tensor is not None and type(tensor.array) is Abstract:
+                tensor.array = Forsaken(tensor.array.node)
 
     def settle(self) -> None:
         """Tell states from constants: what nothing but this tracer holds ends with the trace."""
