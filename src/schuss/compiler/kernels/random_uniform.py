@@ -1,4 +1,4 @@
-"""Uniform random numbers from Philox, a counter-based generator."""
+"""Random uniform: numbers from Philox, a counter-based generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that are put together from copies of the inputs: concat, pad, and indexing's gradient."""
+"""Regions: results put together from copies of inputs, as concat, pad and index gradients."""
 
 from __future__ import annotations
 
