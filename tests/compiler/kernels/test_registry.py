@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 
 import schuss as ss
-import schuss.primitives.random
+from schuss import primitives
 from schuss.compiler.graph.graph import GraphError, Node
 from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.kernels.registry import KERNELS, kernel_of
@@ -14,6 +17,10 @@ from schuss.lowering.kinds import Kernel
 from schuss.primitives.base import REGISTRY
 
 F8 = np.dtype("float64")
+
+# Primitives are loaded when they are needed; here all of them are.
+for _module in pkgutil.iter_modules(primitives.__path__, "schuss.primitives."):
+    importlib.import_module(_module.name)
 
 
 def test_every_kernel_has_its_descriptor() -> None:
