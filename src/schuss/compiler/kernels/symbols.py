@@ -1,4 +1,4 @@
-"""Where the functions are that kernels call: of the packed GEMM, of BLAS and of libm."""
+"""Symbols: the addresses of the functions that kernels call, of packed GEMM, BLAS and libm."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def addresses(names: Iterable[str]) -> Symbols:
 def _address(name: str) -> int:
     if name.startswith("schuss_product_"):
         # A program without large products needs none of it.
-        from schuss.compiler.kernels.packed_gemm import library_function
+        from schuss.compiler.kernels.gemm_library import library_function
 
         return library_function(name)
     library = _blas() if name.startswith("scipy_") else _libm()
