@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided
 
 __all__ = ["Partition", "Partitioning", "is_disjoint", "lies_disjoint", "preferred_count"]
+__all__ += ["private_values"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,20 @@ def preferred_count(extent: int, rows: int) -> int:
     Stages that are shared by the same rows need no barrier between them.
     """
     return rows if rows and extent % rows == 0 else extent
+
+
+def private_values(views: Iterable[tuple[Strided, int | None]]) -> frozenset[Node]:
+    """Return the values of which each step uses its own part alone.
+
+    Args:
+        views: all views that a stage has of values, each with the axis that steps go along; None
+            where a step may use any element.
+    """
+    found: dict[Node, bool] = {}
+    for view, axis in views:
+        mine = axis is not None and axis < len(view.shape) and is_disjoint(view, axis)
+        found[view.root] = found.get(view.root, True) and mine
+    return frozenset(root for root, is_private in found.items() if is_private)
 
 
 def is_disjoint(view: Strided, axis: int = 0) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import is_disjoint
+from schuss.compiler.graph.partition import private_values
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.index_arrays import IndexedPlaces
@@ -26,11 +26,8 @@ class Gather(KernelDescriptor):
 
     def private(self, node: Node, layouts: Layouts) -> frozenset[Node]:
         """Return the result, and where each row is picked from, what lies in rows."""
-        private = [node]
-        if picks_one_of_each_row(node, node.inputs[0].shape):
-            views = [layouts.of(x) for x in node.inputs]
-            private += [view.root for view in views if is_disjoint(view)]
-        return frozenset(private)
+        axis = 0 if picks_one_of_each_row(node, node.inputs[0].shape) else None
+        return private_values([(layouts.of(x), axis) for x in node.inputs]) | {node}
 
     def write(self, k: KernelEmitter) -> None:
         """Copy what the indices pick, in whole rows where they lie without gaps."""

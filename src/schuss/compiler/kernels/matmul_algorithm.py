@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import Partitioning, is_disjoint
+from schuss.compiler.graph.partition import Partitioning, private_values
 from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.plan import KernelPlan
@@ -99,7 +99,8 @@ class Product:
 
     def _private(self, *, x_too: bool = True) -> frozenset[Node]:
         """Return the values of which each index along the first axis has a part of its own."""
-        return frozenset([self.node, *([self.x.root] if x_too and is_disjoint(self.x) else [])])
+        # Of y, a step reads all; and y may be x's own memory.
+        return private_values([(self.x, 0 if x_too else None), (self.y, None)]) | {self.node}
 
 
 @dataclass(frozen=True)
