@@ -163,9 +163,9 @@ class LoopEmitter:
             assert isinstance(lowering, Reduction)
             x = operand(node, node.inputs[0]).to(kind)
             # The order within one total is fixed when the program is compiled.
-            f.arithmetic = " reassoc contract"
+            f.arithmetic = " reassoc"
             total = lowering.combine(f.load(place, at, kind), x)
-            f.arithmetic = " contract"
+            f.arithmetic = ""
             f.store(total, place, at)
 
     def _offset(self, access: Access, index: Index) -> Scalar | int:
