@@ -13,6 +13,7 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
 
+pytestmark = pytest.mark.usefixtures("natively_and_in_plain_python")
 X = ss.tensor([[1.0, 2.0]])
 FACTOR = 2.0
 OPTIONS = {"shift": 1.0, "unread": 0}
