@@ -8,8 +8,6 @@ between threads nor the way it is computed changes a bit.
 
 from __future__ import annotations
 
-from functools import cache
-
 from schuss.compiler.kernels.micro_kernel import (
     LEAST_MR,
     MC,
@@ -26,6 +24,7 @@ from schuss.compiler.kernels.micro_kernel import (
 from schuss.lowering.ir_builder import F32, F64, I64, Scalar
 from schuss.lowering.vectors import SUFFIX, VectorEmitter
 from schuss.native.jit import Library, load
+from schuss.native.once import once
 from schuss.native.target import vector_bytes
 
 __all__ = ["function_name", "library_function"]
@@ -202,7 +201,7 @@ def _text(shape: TileShape) -> str:
     )
 
 
-@cache
+@once
 def _library(shape: TileShape) -> Library:
     return load([], plain=[_text(shape)])
 
