@@ -18,7 +18,7 @@ from schuss.compiler.trace.python_state import PythonState, reachable_tensors
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
-from schuss.native.once import ForkSafeLock
+from schuss.native.once import ForkSafeLock, no_fork_inside
 
 __all__ = ["Compiled", "compile"]
 
@@ -292,7 +292,8 @@ class Compiled:
                     specialization.numbers[:] = numbers
                 if specialization.fits():
                     return specialization, arrays
-        specialization = self._trace(structure, leaves, arrays, numbers)
+        with no_fork_inside:
+            specialization = self._trace(structure, leaves, arrays, numbers)
         specializations = self._specializations.setdefault(key, [])
         specializations.insert(0, specialization)
         del specializations[_MOST_SPECIALIZATIONS:]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from schuss.native import disk_cache, object_code
+from schuss.native.once import no_fork_inside
 from schuss.native.target import llvm, target_machine, target_name
 
 __all__ = ["Library", "Symbols", "find", "load"]
@@ -44,7 +45,8 @@ class Library:
 
     def address(self, name: str) -> int:
         """Return the address of a function."""
-        return int(self._engine.get_function_address(name))
+        with no_fork_inside:
+            return int(self._engine.get_function_address(name))
 
 
 def load(
@@ -64,14 +66,15 @@ def load(
         optimise: without, nothing is done to `loops`, either, and they are compiled in a tenth of
             the time.
     """
-    parts = (str(optimise), str(len(loops)), *loops, *plain)
-    name = disk_cache.name_of(target_name(), *parts)
-    found = find(name, symbols)
-    if found is not None:
-        return found
-    made = _compile(loops, symbols, plain, optimise=optimise)
-    disk_cache.write(f"{name}.o", _pack(made))
-    return Library(_link(made), name, from_disk=False)
+    with no_fork_inside:
+        parts = (str(optimise), str(len(loops)), *loops, *plain)
+        name = disk_cache.name_of(target_name(), *parts)
+        found = find(name, symbols)
+        if found is not None:
+            return found
+        made = _compile(loops, symbols, plain, optimise=optimise)
+        disk_cache.write(f"{name}.o", _pack(made))
+        return Library(_link(made), name, from_disk=False)
 
 
 def find(name: str, symbols: Symbols) -> Library | None:
@@ -79,8 +82,9 @@ def find(name: str, symbols: Symbols) -> Library | None:
     packed = disk_cache.read(f"{name}.o")
     if packed is None:
         return None
-    _add(symbols)
-    return Library(_link(_unpack(packed)), name, from_disk=True)
+    with no_fork_inside:
+        _add(symbols)
+        return Library(_link(_unpack(packed)), name, from_disk=True)
 
 
 def _compile(

@@ -1,4 +1,4 @@
-"""Loading once, whichever of several threads is the first; and locks that a fork leaves open."""
+"""Loading once by several threads, and forking while other threads hold locks or compile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-__all__ = ["ForkSafeLock", "once"]
+__all__ = ["ForkSafeLock", "no_fork_inside", "once"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -38,13 +38,54 @@ class ForkSafeLock:
 _locks: weakref.WeakSet[ForkSafeLock] = weakref.WeakSet()
 
 
+class _NoFork:
+    """A context that no fork begins in: LLVM's own locks would stay closed in the child."""
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def before_fork(self) -> None:
+        """Wait until nobody is inside, and let nobody in."""
+        self._changed.acquire()
+        self._changed.wait_for(lambda: not self._inside, timeout=_LONGEST_WAIT)
+
+    def after_fork(self) -> None:
+        """Let others in again, in the parent."""
+        self._changed.release()
+
+    def renew(self) -> None:
+        """Be free, in the child."""
+        self._inside = 0
+        self._changed = threading.Condition()
+
+
+# Seconds; whoever forks from inside must not wait for ever.
+_LONGEST_WAIT = 30.0
+no_fork_inside = _NoFork()
+
+
 def _renew_all() -> None:
-    for lock in _locks:
+    no_fork_inside.renew()
+    for lock in list(_locks):
         lock.renew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_all)
+    os.register_at_fork(
+        before=no_fork_inside.before_fork,
+        after_in_parent=no_fork_inside.after_fork,
+        after_in_child=_renew_all,
+    )
 
 
 def once(function: Function) -> Function:
@@ -59,7 +100,7 @@ def once(function: Function) -> Function:
     @wraps(function)
     def wrapped(*args: Any) -> Any:
         if args not in known:
-            with lock:
+            with lock, no_fork_inside:
                 if args not in known:
                     known[args] = function(*args)
         return known[args]
