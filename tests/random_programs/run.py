@@ -1,0 +1,39 @@
+"""Random programs without an end: each is held to eager evaluation, and made small if it fails.
+
+    python tests/random_programs/run.py [--first SEED] [--seconds S]
+
+Every stage is shared between threads; the same bits have to come out of one, two and three of them,
+and of every order in which threads may run between two barriers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+from checks import check, everything_shared
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--first", type=int, default=0, help="seed of the first program")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="when to end")
+    options = parser.parse_args()
+    failed, seed, begin = 0, options.first, time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, everything_shared():
+        os.environ["SCHUSS_CACHE"] = folder
+        while time.monotonic() - begin < options.seconds:
+            report = check(seed)
+            if report is not None:
+                failed += 1
+                print(f"seed {seed} fails:\n{report}\n", flush=True)
+            seed += 1
+    print(f"{seed - options.first} programs, {failed} with a difference")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
