@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from checks import check, everything_shared, fault_of
 from programs import Program, Step, make, reduced
 
@@ -42,11 +37,12 @@ def test_a_wrong_partition_is_found_and_made_small(monkeypatch: pytest.MonkeyPat
     steps = (Step("tanh", (0,)), Step("scale", (1,)), Step("gram", (2,)), Step("sin", (3,)))
     program = Program(((9, 4), (3,)), "float64", steps, "value")
     fault = fault_of(program)
-    assert fault is not None and "partitions: " in fault
+    assert fault is not None
+    assert "partitions: " in fault
     small = reduced(program, lambda p: fault_of(p) is not None)
     assert [step.name for step in small.steps][-1] == "gram"
     assert len(small.steps) == 2
-    assert small.shapes[0] <= (9, 4) and small.shapes != program.shapes
+    assert small.shapes[0] < (9, 4)
 
 
 def test_programs_are_the_same_each_time() -> None:
