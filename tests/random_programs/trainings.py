@@ -11,14 +11,17 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.nn import functional as F
 
+# A normalization takes away what the layer before it shifts by: its gradient is rounding alone, which
+# rules with a small eps would make a step of.
+_EPS = 1e-3
 RULES: dict[str, Any] = {
     "sgd": lambda p: optim.SGD(p, lr=0.05),
     "momentum": lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
-    "adam": lambda p: optim.Adam(p, lr=0.01),
-    "amsgrad": lambda p: optim.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.01),
-    "adamw": lambda p: optim.AdamW(p, lr=0.01),
-    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
-    "adagrad": lambda p: optim.Adagrad(p, lr=0.05),
+    "adam": lambda p: optim.Adam(p, lr=0.01, eps=_EPS),
+    "amsgrad": lambda p: optim.Adam(p, lr=0.01, eps=_EPS, amsgrad=True, weight_decay=0.01),
+    "adamw": lambda p: optim.AdamW(p, lr=0.01, eps=_EPS),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, eps=_EPS, momentum=0.5, centered=True),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.05, eps=_EPS),
 }
 ACTIVATIONS = ["ReLU", "Tanh", "Sigmoid", "GELU", "SiLU", "ELU", "LeakyReLU", "Hardswish", "Mish"]
 WIDTHS = (1, 2, 3, 5, 8, 16, 17, 33, 64, 70)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from schuss.compiler.graph.abi import ALIGNMENT
 from schuss.compiler.graph.graph import Graph, GraphError, Node
 from schuss.compiler.schedule.stages import Plan, Stage
@@ -65,17 +67,23 @@ class _Arena:
     def __init__(self, start: int) -> None:
         self.top = start
         self.start = start
-        self._placed: list[tuple[int, int, int, int]] = []
+        # Of what is placed: the first and last time, the first byte, and the one after the last.
+        self._placed = np.empty((64, 4), np.int64)
+        self._count = 0
 
     def place(self, first: int, last: int, nbytes: int) -> int:
         """Return the lowest offset free from time `first` to `last`."""
-        busy = sorted((o, o + n) for f, t, o, n in self._placed if not (t < first or last < f))
+        placed = self._placed[: self._count]
+        busy = placed[(placed[:, 1] >= first) & (placed[:, 0] <= last), 2:]
         offset = self.start
-        for low, high in busy:
+        for low, high in busy[np.argsort(busy[:, 0])].tolist():
             if offset + nbytes <= low:
                 break
             offset = max(offset, high)
-        self._placed.append((first, last, offset, nbytes))
+        if self._count == len(self._placed):
+            self._placed = np.concatenate([self._placed, np.empty_like(self._placed)])
+        self._placed[self._count] = first, last, offset, offset + nbytes
+        self._count += 1
         self.top = max(self.top, offset + nbytes)
         return offset
 

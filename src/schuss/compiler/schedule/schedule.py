@@ -8,6 +8,7 @@ barrier.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph, Node
@@ -85,6 +86,8 @@ class _Scheduler:
         self.epilogues: dict[Stage, list[Stage]] = {}
         # The stages that have their place, as bits.
         self.done = 0
+        self.position = {stage: i for i, stage in enumerate(plan.stages)}
+        self.readers = _readers(plan)
 
     def run(self) -> list[Stage]:
         """Give all stages partitions and segments; return them in their order."""
@@ -119,26 +122,31 @@ class _Scheduler:
             self.done |= 1 << stage.number
             self.partitions[stage], self.segments[stage] = partition, segment
             if partition.partitioning.allows_epilogue and partition.is_parallel:
-                found += self._place_epilogues(stage, partition, waiting)
+                found += self._place_epilogues(stage, partition)
         return found
 
-    def _place_epilogues(
-        self, producer: Stage, partition: Partition, waiting: list[Stage]
-    ) -> list[Stage]:
+    def _place_epilogues(self, producer: Stage, partition: Partition) -> list[Stage]:
         """Fuse the loops into a kernel that can read its rows as soon as they are computed."""
         found: list[Stage] = []
-        needed = 1 << producer.number
-        for stage in waiting:
+        # Only what reads the rows, or what is computed of them, in the order of the plan.
+        waiting = [(self.position[s], s) for s in self.readers.get(producer, ())]
+        heapify(waiting)
+        seen = {stage for _, stage in waiting}
+        while waiting:
+            _, stage = heappop(waiting)
             is_loop = not (stage.is_kernel or stage.on_demand or has_rows(stage))
             is_ready = not stage.before & ~self.done and stage not in self.partitions
-            if not (is_loop and is_ready and stage.before & needed):
+            if not (is_loop and is_ready):
                 continue
             own = self._partition(stage, producer=partition)
             if own is not None:
                 found.append(stage)
                 self.done |= 1 << stage.number
-                needed |= 1 << stage.number
                 self.partitions[stage], self.segments[stage] = own, self.segments[producer]
+                for reader in self.readers.get(stage, ()):
+                    if reader not in seen:
+                        seen.add(reader)
+                        heappush(waiting, (self.position[reader], reader))
         if found:
             self.epilogues[producer] = found
         return found
@@ -185,6 +193,18 @@ class _Scheduler:
         written = {n for n in stage.nodes if n in self.stored}
         is_by_rows = any(written <= partitioning.private for partitioning in partitionings)
         return [*shared, alone] if is_by_rows else [alone, *shared]
+
+
+def _readers(plan: Plan) -> dict[Stage, list[Stage]]:
+    """Return for each stage those that read what it computes."""
+    found: dict[Stage, dict[Stage, None]] = {}
+    for stage in plan.stages:
+        for node in stage.nodes:
+            for x in node.inputs:
+                source = plan.stage_of.get(plan.layouts.of(x).root)
+                if source is not None and source is not stage:
+                    found.setdefault(source, {})[stage] = None
+    return {source: list(readers) for source, readers in found.items()}
 
 
 def _can_be_epilogue(partition: Partition, producer: Partition) -> bool:

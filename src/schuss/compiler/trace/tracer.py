@@ -92,6 +92,8 @@ class Tracer:
         # The layer, or the rule of descent, that is being traced; and the modules that led there.
         self.scope = ""
         self._calls: list[tuple[Any, str]] = []
+        # The names of a module's parts, by the ids of both.
+        self._names: dict[int, dict[int, str]] = {}
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
         self.some_gradients: list[tuple[Tensor, bool]] = []
@@ -266,7 +268,11 @@ class Tracer:
         if not self._calls:
             return ""
         caller, path = self._calls[-1]
-        name = next((name for name, part in caller.named_modules() if part is module), "")
+        names = self._names.get(id(caller))
+        if names is None:
+            parts = caller.named_modules()
+            names = self._names[id(caller)] = {id(part): name for name, part in parts}
+        name = names.get(id(module), "")
         return f"{path}.{name}" if path and name else name
 
     @contextmanager
