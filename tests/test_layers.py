@@ -31,7 +31,7 @@ ORDER = [
 ]
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),
-    *("pipeline", "build", "specialization", "listing", "compiled"),
+    *("pipeline", "build", "specialization", "storm", "signature", "listing", "compiled"),
 ]
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

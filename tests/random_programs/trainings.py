@@ -11,8 +11,8 @@ import schuss as ss
 from schuss import nn, optim
 from schuss.nn import functional as F
 
-# A normalization takes away what the layer before it shifts by: its gradient is rounding alone, which
-# rules with a small eps would make a step of.
+# A normalization takes away what the layer before it shifts by: the gradient is rounding alone, of
+# which rules with a small eps would make a step.
 _EPS = 1e-3
 RULES: dict[str, Any] = {
     "sgd": lambda p: optim.SGD(p, lr=0.05),

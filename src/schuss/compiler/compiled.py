@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
+from schuss.compiler.signature import count_leaves, plain_arrays, signature_of
 from schuss.compiler.specialization import Specialization
+from schuss.compiler.storm import MOST_SIGNATURES, TraceStorm
 from schuss.compiler.trace.python_state import PythonState, reachable_tensors
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -48,22 +50,6 @@ def compile(function: Callable[..., Any]) -> Compiled:
     tensor([2., 4.])
     """
     return Compiled(function)
-
-
-def _leaves_of(value: Any) -> int:
-    found: list[Any] = []
-    flatten(value, found, numbers=False)
-    return len(found)
-
-
-def _plain_arrays(args: Sequence[Any]) -> list[Array] | None:
-    """Return the arrays of arguments that are tensors without a gradient; None for others."""
-    arrays = []
-    for x in args:
-        if type(x) is not Tensor or x.requires_grad:
-            return None
-        arrays.append(x.array)
-    return arrays
 
 
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
@@ -122,6 +108,7 @@ class Compiled:
         self._last_mode = True
         self._inputs = 0
         self._lock = ForkSafeLock()
+        self._storm = TraceStorm()
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -136,14 +123,17 @@ class Compiled:
             return self._call(args, options)
 
     def _call(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        self._storm.calls += 1
         specialization = self._last
         out = None
         try:
             if specialization is not None and not options and RECORDING.get() is self._last_mode:
-                arrays = _plain_arrays(args)
+                arrays = plain_arrays(args)
                 if arrays is not None and len(arrays) == self._inputs and specialization.fits():
                     out = specialization.program.run_if_fits(arrays)
             if specialization is None or out is None:
+                if self._storm.is_on and self._is_new(args, options):
+                    return self.function(*args, **options)
                 specialization, arrays = self._select(args, options)
                 self._remember(specialization, args, options)
                 out = specialization.program.run(arrays)
@@ -163,7 +153,7 @@ class Compiled:
 
     def _remember(self, specialization: Specialization, args: Any, options: Any) -> None:
         """Keep what the next call tries first."""
-        is_plain = not options and _plain_arrays(args) is not None
+        is_plain = not options and plain_arrays(args) is not None
         self._last = specialization if is_plain else None
         self._last_mode = RECORDING.get()
         self._inputs = len(args)
@@ -268,23 +258,7 @@ class Compiled:
         """Return the program for these arguments, traced if need be, and its inputs."""
         leaves: list[Any] = []
         structure = flatten((args, options), leaves, numbers=True)
-        signature: list[Any] = [structure, RECORDING.get()]
-        arrays: list[Array] = []
-        numbers: list[float] = []
-        for x in leaves:
-            if isinstance(x, Tensor):
-                array = x.array
-                # Its gradient is left in the very tensor, so that the program is bound to it.
-                owner = StaticArgument(x) if x.requires_grad else None
-                signature.append((array.shape, array.dtype, owner))
-                arrays.append(array)
-            elif isinstance(x, float):
-                numbers.append(x)
-            else:
-                array = to_array(x)
-                signature.append((array.shape, array.dtype, None))
-                arrays.append(array)
-        key = tuple(signature)
+        key, arrays, numbers = signature_of(structure, leaves)
         found = self._specializations.get(key)
         if found is not None:
             for specialization in found:
@@ -294,10 +268,19 @@ class Compiled:
                     return specialization, arrays
         with no_fork_inside:
             specialization = self._trace(structure, leaves, arrays, numbers)
+        self._storm.note_trace(getattr(self.function, "__name__", "a function"))
+        if key not in self._specializations and len(self._specializations) >= MOST_SIGNATURES:
+            del self._specializations[next(iter(self._specializations))]
         specializations = self._specializations.setdefault(key, [])
         specializations.insert(0, specialization)
         del specializations[_MOST_SPECIALIZATIONS:]
         return specialization, arrays
+
+    def _is_new(self, args: Any, options: Any) -> bool:
+        leaves: list[Any] = []
+        structure = flatten((args, options), leaves, numbers=True)
+        key, _, _ = signature_of(structure, leaves)
+        return key not in self._specializations and self._storm.is_new(key)
 
     def _trace(
         self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
@@ -326,7 +309,7 @@ class Compiled:
             outputs: list[Any] = []
             returned = flatten(value, outputs, numbers=False)
             if self._on_demand:
-                tracer.graph.on_demand = _leaves_of(value[1])
+                tracer.graph.on_demand = count_leaves(value[1])
             outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
             # Behind a loss that the function itself went back from there is no graph any more.
             wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]

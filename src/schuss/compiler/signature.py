@@ -1,0 +1,50 @@
+"""Signatures: what the program for a call is found by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import schuss.methods  # noqa: F401  # attaches them to Tensor
+from schuss.compiler.trace.pytree import StaticArgument, flatten
+from schuss.core import RECORDING, Array, Tensor, to_array
+
+__all__ = ["count_leaves", "plain_arrays", "signature_of"]
+
+
+def count_leaves(value: Any) -> int:
+    """Return how many tensors a nested value holds."""
+    found: list[Any] = []
+    flatten(value, found, numbers=False)
+    return len(found)
+
+
+def plain_arrays(args: Sequence[Any]) -> list[Array] | None:
+    """Return the arrays of arguments that are tensors without a gradient; None for others."""
+    arrays = []
+    for x in args:
+        if type(x) is not Tensor or x.requires_grad:
+            return None
+        arrays.append(x.array)
+    return arrays
+
+
+def signature_of(structure: Any, leaves: list[Any]) -> tuple[Any, list[Array], list[float]]:
+    """Return what programs are found by, with the arrays and the floats among the leaves."""
+    signature: list[Any] = [structure, RECORDING.get()]
+    arrays: list[Array] = []
+    numbers: list[float] = []
+    for x in leaves:
+        if isinstance(x, Tensor):
+            array = x.array
+            # Its gradient is left in the very tensor, so that the program is bound to it.
+            owner = StaticArgument(x) if x.requires_grad else None
+            signature.append((array.shape, array.dtype, owner))
+            arrays.append(array)
+        elif isinstance(x, float):
+            numbers.append(x)
+        else:
+            array = to_array(x)
+            signature.append((array.shape, array.dtype, None))
+            arrays.append(array)
+    return tuple(signature), arrays, numbers
