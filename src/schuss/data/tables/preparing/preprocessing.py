@@ -366,7 +366,11 @@ class TablePreprocessor:
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
         plan = asdict(self._plan)
-        return {"format": FORMAT_VERSION, **plan, "kinds": list(plan["kinds"].values())}
+        return {
+            "format": FORMAT_VERSION,
+            **plan,
+            "kinds": [kind.to_config() for kind in self.kinds.values()],
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TablePreprocessor:
