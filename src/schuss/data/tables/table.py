@@ -16,6 +16,7 @@ from schuss.data.tables.parsing import (
     factorise,
     has_decimal_commas,
     number_format,
+    parse_number,
     parse_numbers,
 )
 from schuss.data.tables.timestamps import TimeFormat, parse_stamps
@@ -187,6 +188,24 @@ class Table:
         taken.originals = None if self.originals is None else self.originals[rows]
         return taken
 
+    def with_missing(self, marks: Sequence[str]) -> Table:
+        """Return a table in which these values, as text or as numbers, are missing."""
+        if not marks:
+            return self
+        numbers = [n for n in map(parse_number, marks) if n is not None and n == n]
+        columns = {}
+        for name, values in self.columns.items():
+            if values.dtype == TEXT:
+                bare = np.strings.strip(values)
+                gone = np.any([bare == mark for mark in marks], axis=0)
+                values = np.where(gone, np.array("", dtype=TEXT), values)
+            elif values.dtype.kind in "if" and bool((gone := np.isin(values, numbers)).any()):
+                values = np.where(gone, np.nan, values)
+            columns[name] = values
+        found = self._with(columns, self.lines)
+        found.originals = self.originals
+        return found
+
     def where(self, row: int) -> str:
         """Say where a row is: "line 17" of a file, "row 16" of a table in memory (from 1)."""
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
@@ -200,6 +219,7 @@ class Table:
             to: What it was wanted for, such as " to exclude".
         """
         hint = did_you_mean(name, self.columns)
+        hint += "".join(f" ({note})" for note in self.notes if "no line of column names" in note)
         return DataError(f"{self.source}: there is no {what} {name!r}{to}; {hint}")
 
     def unexpected(self, name: str, wrong: Array | int, expected: str, remedy: str) -> DataError:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from schuss.data.tables.parsing import Array
-from schuss.data.tables.reading.delimited import check_names
+from schuss.data.tables.reading.layout import check_names
 from schuss.data.tables.reading.streams import existing_file
 from schuss.data.tables.table import Table
 from schuss.data.tables.values import LARGEST_EXACT, as_column, text_column
