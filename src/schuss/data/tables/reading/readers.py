@@ -60,7 +60,8 @@ def _iter_file(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
     if str(path) == "-":
         return _iter_stdin(rows, options)
     if re.match(r"(?:https?|ftp|s3|gs):/", str(path)):
-        raise DataError(f"{path}: expected a file, got an address; download it first.")
+        address = str(path).replace(":/", "://", 1)  # a path has one slash
+        raise DataError(f"{address}: expected a file, got an address; download it first.")
     suffix = _suffix(path)
     if suffix in _ARROW:
         return frames.iter_arrow_file(path, rows=rows)
