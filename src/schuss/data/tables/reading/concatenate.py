@@ -14,13 +14,15 @@ from schuss.data.tables.values import LARGEST_EXACT, text_column
 __all__ = ["concatenate"]
 
 
-def concatenate(tables: Iterable[Table]) -> Table:
+def concatenate(tables: Iterable[Table], *, release: bool = False) -> Table:
     """Put tables one below the other.
 
     A column that a table lacks is missing there; numbers and text together become text.
 
     Args:
         tables: At least one table.
+        release: Whether each column is taken out of the tables when it is joined, so that it is
+            not in memory twice for long.
 
     Returns:
         One table with the columns of all of them, in the order in which they appear.
@@ -32,7 +34,12 @@ def concatenate(tables: Iterable[Table]) -> Table:
     if len(parts) == 1:
         return parts[0]
     names = dict.fromkeys(name for part in parts for name in part.columns)
-    columns = {name: _joined(parts, name) for name in names}
+    lengths = [part.rows for part in parts]
+    columns = {}
+    for name in names:
+        columns[name] = _joined(parts, lengths, name)
+        for part in parts if release else ():
+            part.columns.pop(name, None)
     lines = None
     numbered = [part.lines for part in parts if part.lines is not None]
     if len(numbered) == len(parts):
@@ -47,13 +54,12 @@ def concatenate(tables: Iterable[Table]) -> Table:
     )
 
 
-def _joined(parts: list[Table], name: str) -> Array:
+def _joined(parts: list[Table], lengths: list[int], name: str) -> Array:
     pieces = [part.columns.get(name) for part in parts]
     telling = [
         p for p in pieces if p is not None and not (p.dtype == TEXT and bool(np.all(p == "")))
     ]
     types = {piece.dtype.kind for piece in telling}
-    lengths = [part.rows for part in parts]
     if types == {"i", "f"} and any(_too_large(p) for p in telling):
         return np.concatenate([_whole_text(p, n) for p, n in zip(pieces, lengths, strict=True)])
     if types <= {"i", "f"} and types:

@@ -23,7 +23,7 @@ __all__ = ["iter_json_lines", "table_of_records"]
 
 _ROWS = 50_000
 _BLOCK = 1 << 20
-_ARRAY = re.compile(r"\s*\[\s*(?:\{|$)")
+_ARRAY = re.compile(r"\s*\[\s*(?:[{\]]|$)")
 _BETWEEN = re.compile(r"[\s,]*")
 #: A table of more cells than this must have a value in one of so many.
 _MOST_EMPTY_CELLS = 2_000_000
@@ -176,7 +176,7 @@ def _elements(stream: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, str, 
             more = stream.read(size)
             if not more:
                 problem = f"{error.msg.lower()} at character {error.colno}"
-                raise _invalid(path, line + error.lineno - 1, problem) from None
+                raise _invalid(path, line + text.count("\n", place, error.pos), problem) from None
             text, place, size = text[place:] + more, 0, 2 * size
             if len(text) > 2 * LONGEST_RECORD:
                 raise _too_long(path, line) from None

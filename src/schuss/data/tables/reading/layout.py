@@ -103,7 +103,8 @@ def find_layout(sample: str, source: str, options: ReadOptions) -> Layout:
         skip, comments = before, []
     layout, agree = _try(lines[skip:], sep)
     layout.commented = bool(comments)
-    if agree <= 0.5 and options.header is None:
+    first = next(iter(_head(layout, "".join(lines[skip:]), 1)), [])
+    if options.header is None and (agree <= 0.5 or _may_be_title(first, len(first))):
         for titles in range(1, min(_MOST_TITLES, len(lines) - skip - 1) + 1):
             found = _after_titles(lines[skip:], titles, sep)
             if found is not None:
@@ -134,7 +135,8 @@ def _try(lines: list[str], sep: str | None) -> tuple[Layout, float]:
         score = (agree > 0.5, widths[0])
         if score > best_score:
             best, best_score, best_agree = layout, score, agree
-    if sep is None and best_score == (False, 0) and _blanks_separate(text):
+    aligned = best.delimiter == "\t" and all("  " in line for line in text.split("\n") if line)
+    if sep is None and (aligned or not best_score[0]) and _blanks_separate(text):
         return Layout(" ", spaced=True), 1.0
     return best, best_agree
 
@@ -182,12 +184,17 @@ def _after_titles(lines: list[str], titles: int, sep: str | None) -> Layout | No
     if agree < 1.0 or len(records) < 2 or width < 2:
         return None
     names = records[0]
-    if any(sum(map(bool, record)) > max(1, width // 2) for record in above):
+    if not all(_may_be_title(record, width) for record in above):
         return None
     if not all(name.strip() for name in names) or any(map(_is_value, names)):
         return None
     layout.skip = titles
     return layout
+
+
+def _may_be_title(record: Sequence[str], width: int) -> bool:
+    """Tell whether a record has at most half as many fields with text as a row has fields."""
+    return width > 1 and sum(map(bool, record)) <= max(1, width // 2)
 
 
 def _is_value(text: str) -> bool:
@@ -211,11 +218,10 @@ def _find_names(layout: Layout, text: str, comments: list[str], options: ReadOpt
         return
     width = len(records[0])
     layout.named = _are_names(records[0], [r for r in records[1:] if len(r) == width])
-    if comments and (not layout.named or len(comments) == 1):
-        above = _head(layout, comments[-1].lstrip("# \t"))
-        names = above[0] if above else []
-        if len(names) == width > 1 and not layout.named:
-            layout.names = names
+    if comments and (not layout.named or all(map(_is_value, records[0]))):
+        names = next(iter(_head(layout, comments[-1].lstrip("# \t"))), [])
+        if len(names) == width > 1 and not any(map(_is_value, names)):
+            layout.names, layout.named = names, False
 
 
 def _are_names(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

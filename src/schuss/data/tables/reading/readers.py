@@ -282,7 +282,8 @@ def read_table(
         return table
     bundled = _bundled(str(source))
     path = bundled or Path(source).expanduser()
-    table = concatenate(_iter_file(path, _CHUNK, options)).with_missing(options.na_values)
+    table = concatenate(_iter_file(path, _CHUNK, options), release=True)
+    table = table.with_missing(options.na_values)
     if bundled:
         table.source = str(source)
     return table
