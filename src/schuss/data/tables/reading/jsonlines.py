@@ -6,7 +6,6 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,27 +92,24 @@ def _invalid(path: Path, line: int, problem: str) -> DataError:
     )
 
 
-@contextmanager
-def _reading(path: Path, line: int) -> Iterator[None]:
-    """Say what is wrong with a piece of JSON that begins on a line."""
-    try:
-        yield
-    except KeyError as error:
-        raise DataError(
-            f"{path}, line {line}: the key {error.args[0]!r} is there twice; rename one of them."
-        ) from None
-    except RecursionError:
-        raise DataError(f"{path}, line {line}: nested too deeply; flatten the values.") from None
+def _refused(error: Exception, path: Path, line: int) -> DataError:
+    """Return the error of a piece of JSON that is valid but cannot be used."""
+    if isinstance(error, KeyError):
+        key = error.args[0]
+        return DataError(
+            f"{path}, line {line}: the key {key!r} is there twice; rename one of them."
+        )
+    return DataError(f"{path}, line {line}: nested too deeply; flatten the values.")
 
 
 def _parse(text: str, path: Path, line: int) -> dict[str, Any]:
-    with _reading(path, line):
-        try:
-            record = _DECODER.decode(text)
-        except json.JSONDecodeError as error:
-            problem = f"{error.msg.lower()} at character {error.pos + 1}"
-            raise _invalid(path, line, problem) from None
-        return _checked(record, text, path, line)
+    try:
+        return _checked(_DECODER.decode(text), text, path, line)
+    except json.JSONDecodeError as error:
+        problem = f"{error.msg.lower()} at character {error.pos + 1}"
+        raise _invalid(path, line, problem) from None
+    except (KeyError, RecursionError) as error:
+        raise _refused(error, path, line) from None
 
 
 def _checked(record: Any, text: str, path: Path, line: int) -> dict[str, Any]:
@@ -169,8 +165,9 @@ def _elements(stream: io.TextIOWrapper, path: Path) -> Iterator[tuple[int, str, 
                 raise _invalid(path, line, "text after the array")
             return
         try:
-            with _reading(path, line):
-                record, end = _DECODER.raw_decode(text, place)
+            record, end = _DECODER.raw_decode(text, place)
+        except (KeyError, RecursionError) as error:
+            raise _refused(error, path, line) from None
         except json.JSONDecodeError as error:
             # The element may go on after what was read.
             more = stream.read(size)
