@@ -59,8 +59,8 @@ FILES = [
         "latin.csv",
         (HEAD + "1.0,gr\xfcn,yes\n").encode("latin-1"),
         "bought",
-        ", line 2: byte 0xfc (byte 7 of the line) is not UTF-8; save the file as UTF-8, or say what "
-        "it is in, such as encoding latin-1 or windows-1252 (--encoding).",
+        ", line 2: byte 0xfc (byte 7 of the line) is not UTF-8; save the file as UTF-8, or say "
+        "what it is in, such as encoding latin-1 or windows-1252 (--encoding).",
     ),
     (
         "target.csv",

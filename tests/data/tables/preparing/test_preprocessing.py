@@ -154,9 +154,13 @@ def test_dates_that_repeat_others_are_left_out_and_said():
     notes = {row["column"]: row["note"] for row in made.describe()}
     assert notes["paid"].endswith("; the same as 'ordered' in all training rows, left out")
     parts = [notes[name].partition("; ")[2] for name in ("ordered", "due")]
-    assert parts[0] == parts[1] == (
-        "taken as days, month, day of month, day of week, hour, sine of the year, "
-        "cosine of the year, sine of the day, cosine of the day"
+    assert (
+        parts[0]
+        == parts[1]
+        == (
+            "taken as days, month, day of month, day of week, hour, sine of the year, "
+            "cosine of the year, sine of the day, cosine of the day"
+        )
     )
     assert "paid" not in made.columns
 
