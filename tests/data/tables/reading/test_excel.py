@@ -72,3 +72,17 @@ def test_another_file_and_no_openpyxl(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DataError, match=r"pip install 'schuss\[excel\]'"):
         read_table(path)
+
+
+def test_a_cell_far_away_and_a_workbook_that_would_fill_the_memory(tmp_path, monkeypatch):
+    made = openpyxl.Workbook()
+    made.active.append(["a", "b"])
+    made.active.append([1, 2])
+    made.active.cell(row=50_000, column=2, value=3)
+    made.save(tmp_path / "t.xlsx")
+    assert read_table(tmp_path / "t.xlsx").lines.tolist() == [2, 50_000]
+    monkeypatch.setattr("schuss.data.tables.reading.excel._LARGE", 1000)
+    path = book(tmp_path, [["a"], ["x" * 30_000], ["y" * 30_000]])
+    monkeypatch.setattr("schuss.data.tables.reading.excel._MOST_PACKED", 2)
+    with pytest.raises(DataError, match="unpacks to 0 MB, which is no sheet"):
+        read_table(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,10 @@ from schuss.data.tables.values import as_column
 from schuss.errors import DataError
 
 __all__ = ["iter_excel"]
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, SyntaxError, LookupError, TypeError, ValueError)
+_LARGE = 1 << 26
+_MOST_PACKED = 100
 
 
 def iter_excel(path: Path, options: ReadOptions = READ, *, rows: int) -> Iterator[Table]:
@@ -36,21 +42,44 @@ def iter_excel(path: Path, options: ReadOptions = READ, *, rows: int) -> Iterato
             f"{path}: reading this format needs openpyxl; install it with "
             "pip install 'schuss[excel]', or save the sheet as CSV."
         ) from None
-    try:
+    with _reading(path):
+        _refuse_bomb(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise DataError(
-            f"{path}: expected an Excel workbook, got something else or a damaged one ({error}); "
-            "save it again."
-        ) from None
     try:
         if not book.worksheets:
             raise DataError(f"{path}: the workbook has no sheet with cells.")
         sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # each row ends at its last cell, wherever the sheet's is
         notes = [f"{path}: the first sheet, {sheet.title!r}"] if len(book.sheetnames) > 1 else []
-        yield from _tables(_records(sheet), path, notes, options, rows)
+        with _reading(path):
+            yield from _tables(_records(sheet), path, notes, options, rows)
     finally:
         book.close()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say that a file is damaged in the place of the errors of zip, XML and openpyxl."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (*_DAMAGED, OSError) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise DataError(
+            f"{path}: expected an Excel workbook, got something else or a damaged one ({detail}); "
+            "save it again."
+        ) from None
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse a file that is much larger unpacked: openpyxl holds all its texts in memory."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > _LARGE and size > _MOST_PACKED * path.stat().st_size:
+        raise DataError(
+            f"{path}: unpacks to {size >> 20:,} MB, which is no sheet of numbers; save it as CSV."
+        )
 
 
 def _records(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
