@@ -172,3 +172,7 @@ def test_a_cell_of_many_blanks_takes_linear_time():
     long = "1" + " " * 200_000 + "x"
     table = Table({"a": [long, "12:30" + " " * 200_000 + "x", "2"]})
     assert infer_kinds(table)["a"].kind == "category"
+
+
+def test_numbers_of_more_digits_than_python_reads():
+    assert kind_of(["1" * 5000, "2", "1" * 5001])[1].kind == "category"

@@ -226,7 +226,7 @@ def _differ_beyond_floats(table: Table, name: str, values: npt.NDArray[np.float6
     if not len(values) or float(np.abs(values).max()) <= LARGEST_EXACT:
         return False
     words = {word.strip() for word in table.factors(name)[0] if not is_missing(word)}
-    return all(map(_WHOLE.match, words)) and len(set(map(int, words))) > len(np.unique(values))
+    return all(map(_WHOLE.match, words)) and len(words) > len(np.unique(values))
 
 
 def _whole_numbers(table: Table, name: str) -> ColumnKind:

@@ -24,6 +24,8 @@ def read(tmp_path, content, name="t.csv", **options):
         "  a    b\n  1    2\n 3     4\n",
         "a \tb\n1 \t2\n3\t 4\n",
         "a  b\r\n1  2\r\n3  4\r\n",
+        "a b\n1 2\n3\t4\n",
+        f"{'#' * 100_000}\na,b\n1,2\n3,4\n",
     ],
 )
 def test_lines_before_the_names_and_blanks(tmp_path, content):

@@ -30,6 +30,7 @@ __all__ = ["iter_delimited"]
 _BLOCK = 1 << 21
 _WIDE = 100
 _SAMPLE = 1 << 16
+_SAMPLE_LINES = 10
 #: Marks the end of a block for `csv.reader`: a record that is swallowed shows an open quote.
 _END = "\x00end"
 
@@ -183,6 +184,13 @@ def _beginning(stream: io.TextIOWrapper, path: Path) -> tuple[str, int]:
     raise DataError(f"{path}: the file is empty; expected a line of column names and rows.")
 
 
+def _sample(text: str) -> str:
+    """Return the first lines of a text: enough to tell its layout."""
+    ends = [end for end in (text.find("\n", _SAMPLE), text.find("\r", _SAMPLE)) if end >= 0]
+    sample = text[: min(ends) + 1] if ends else text
+    return sample if sample.count("\n") + sample.count("\r") >= _SAMPLE_LINES else text
+
+
 def _too_long(path: Path, line: int) -> DataError:
     return DataError(
         f"{path}, line {line}: a row is longer than {LONGEST_RECORD:,} characters (an open "
@@ -197,6 +205,8 @@ def _names(
     text, line = _after_lines(text, layout.skip), line + layout.skip
     with long_fields():
         while True:
+            if layout.delimiter == " ":
+                text = without_runs_of_blanks(text)
             reader = layout.reader(text)
             record: list[str] = next((r for r in reader if any(map(str.strip, r))), [])
             used = reader.line_num
@@ -226,10 +236,7 @@ def iter_delimited(path: Path, options: ReadOptions = READ) -> Iterator[Table]:
     """
     with open_text(path, options.encoding) as stream:
         text, blank = _beginning(stream, path)
-        sample = text[:_SAMPLE]
-        if len(text) > _SAMPLE and "\n" in sample:
-            sample = sample[: sample.rfind("\n") + 1]
-        layout = find_layout(sample, str(path), options)
+        layout = find_layout(_sample(text), str(path), options)
         names, notes, text, line = _names(stream, text, layout, path, blank + 1)
         parser = _Parser(path, layout, len(names), line)
         found = False
