@@ -22,6 +22,8 @@ def kind_of(values, **more):
         (["NA", "EU", "AS"], ["NA"]),
         (["missing", "found"], ["missing"]),
         (["nil", "one nil", "two nil"], ["nil"]),
+        (["-", "+", "++"], ["-"]),
+        (["-", "mild", "severe"], []),
         (["NA", "red", "blue"], []),
         (["None", "red", "blue"], []),
         (["none", "yes", "no"], []),

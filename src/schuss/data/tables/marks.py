@@ -40,7 +40,8 @@ def marks_that_are_words(values: Iterable[str]) -> list[str]:
     """Return the words such as `none` that are a value beside a column's other words.
 
     They are where the others are words too, and spelt alike: `none` beside `mild` and `severe`,
-    `NA` beside `EU` and `AS`; but not `NA` beside `red` and `blue`, nor `none` beside yes and no.
+    `NA` beside `EU` and `AS`, `-` beside `+`; but not `NA` beside `red` and `blue`, nor `none`
+    beside yes and no.
 
     Args:
         values: Distinct values of a column.
@@ -51,6 +52,8 @@ def marks_that_are_words(values: Iterable[str]) -> list[str]:
     words = {value.strip() for value in values}
     marks = sorted(word for word in words if word.lower() in _WORD_MARKS)
     others = [word for word in words if word.lower() not in MISSING_MARKS]
+    if others and all(set(word) <= set("+-") for word in others):
+        return sorted(words & {"-", "--"})
     if not marks or not others or truth_pair(others):
         return []
     if not all(word[0].isalpha() for word in others):

@@ -139,7 +139,9 @@ def test_one_column(tmp_path):
 fields = st.text(alphabet='ab1 ,;"\n\r\té', max_size=4)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(st.tuples(fields, fields, fields), min_size=1, max_size=12),
     size=st.sampled_from([1, 3, 17, 1 << 22]),

@@ -64,6 +64,7 @@ def test_titles_are_left_out_and_said(tmp_path, title, lines):
     [
         ("5.1,3.5,setosa\n4.9,3.0,setosa\n", ["x0", "x1", "x2"]),
         ("63,male,yes\n41,female,no\n", ["x0", "x1", "x2"]),
+        ("5.1,3.5,2\n", ["x0", "x1", "x2"]),
         ("0,0,5,1\n0,0,4,2\n", ["x0", "x1", "x2", "x3"]),
         ("yes,red\nno,blue\nyes,blue\nno,red\n", ["x0", "x1"]),
         ("2020-01-01,a\n2020-01-02,b\n", ["x0", "x1"]),

@@ -214,6 +214,8 @@ def _find_names(layout: Layout, text: str, comments: list[str], options: ReadOpt
         layout.named = options.header == "first"
         return
     records = _head(layout, text)
+    if len(records) == 1:
+        layout.named = not all(map(_is_value, records[0]))
     if len(records) < 2 or {len(record) for record in records[:2]} != {len(records[0])}:
         return
     width = len(records[0])
