@@ -59,8 +59,8 @@ FILES = [
         "latin.csv",
         (HEAD + "1.0,gr\xfcn,yes\n").encode("latin-1"),
         "bought",
-        ", line 2: byte 0xfc (byte 7 of the line) is not UTF-8; save the file as UTF-8 (it may be "
-        "in Windows-1252 or Latin-1 now).",
+        ", line 2: byte 0xfc (byte 7 of the line) is not UTF-8; save the file as UTF-8, or say "
+        "what it is in, such as encoding latin-1 or windows-1252 (--encoding).",
     ),
     (
         "target.csv",
@@ -112,12 +112,6 @@ FILES = [
         "b",
         ": the target 'b' has 10,000 classes in 10,000 rows, so it looks like an identifier; "
         "choose a column whose values repeat.",
-    ),
-    (
-        "twice.csv",
-        table(rows(), "size,size,bought\n"),
-        "bought",
-        ", line 1: the column name 'size' is there twice (columns 1 and 2); rename one of them.",
     ),
 ]
 

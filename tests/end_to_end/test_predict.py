@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schuss import data
 from schuss.data import read_table
 from schuss.training import load
 
@@ -20,6 +21,7 @@ FLOWERS = """id,petal_width,note,petal_length,sepal_width,sepal_length
 008,1.8,,6.0,3.2,7.2
 009,,?,,2.8,
 """
+BUNDLED = Path(data.__file__).parent / "bundled" / "iris.csv"
 PROBABILITIES = ["probability_setosa", "probability_versicolor", "probability_virginica"]
 
 
@@ -176,3 +178,78 @@ def test_memory_does_not_grow_with_the_file(run: Path) -> None:
         )
         peaks.append(int(done.stdout) * (1 if sys.platform == "darwin" else 1024))
     assert peaks[1] < peaks[0] + 20e6
+
+
+def test_a_carriage_return_in_a_field_is_quoted(schuss, run: Path) -> None:
+    text = FLOWERS.replace('"a, b"', '"a\rb"')
+    (run.parent / "new.csv").write_bytes(text.encode())
+    for name, delimiter in (("out.csv", ","), ("out.tsv", "\t")):
+        schuss("predict", "run", "new.csv", "-o", name)
+        with (run.parent / name).open(newline="") as file:
+            records = list(csv.reader(file, delimiter=delimiter))
+        assert [len(record) for record in records] == [10] * 4
+        assert records[1][2] == "a\rb"
+
+
+LONG = [2**60 + 1, None, 1234567890123456789]
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_long_ids_of_parquet_stay(schuss, run: Path, kind: str, out: str) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    ids = LONG if kind == "int64" else [2**63 + 1, 5, None]
+    table = read_table(run.parent / "new.csv")
+    flowers = {name: table.numbers(name)[0] for name in table.names if name[:1] in "ps"}
+    parquet.write_table(
+        pyarrow.table({"key": pyarrow.array(ids, kind), **flowers}), run.parent / "in.parquet"
+    )
+    assert schuss("predict", "run", "in.parquet", "-o", out).status == 0
+    path = run.parent / out
+    if out == "out.parquet":
+        assert parquet.read_table(path)["key"].to_pylist() == ids
+    elif out == "out.jsonl":
+        assert [json.loads(line)["key"] for line in path.read_text().splitlines()] == ids
+    else:
+        assert read_table(path)["key"].tolist() == ["" if n is None else str(n) for n in ids]
+
+
+def test_evaluate_says_how_many_rows(schuss, run: Path) -> None:
+    lines = BUNDLED.read_text().splitlines()
+    lines[1:11] = [line.rpartition(",")[0] + "," for line in lines[1:11]]
+    (run.parent / "gaps.csv").write_text("\n".join(lines) + "\n")
+    done = schuss("evaluate", "run", "gaps.csv", "--json")
+    assert "140 of 150 rows (10 without species)\n" in done.out
+    assert (done.json["rows"], done.json["rows_without_target"]) == (140, 10)
+    assert schuss("evaluate", "run", "iris").out.endswith("\n150 rows\n")
+
+
+def test_options_of_reading(schuss, run: Path) -> None:
+    lines = BUNDLED.read_text().replace(",", "^").replace("setosa", "séta").splitlines()
+    lines[1] = lines[1].replace("5.1", "-7")
+    (run.parent / "t.txt").write_bytes("\n".join(lines[1:]).encode("latin-1"))
+    how = ("--sep", "^", "--encoding", "latin-1", "--header", "none")
+    out = ("--epochs", 1, "--out", "other", "--na-values", "-7")
+    done = schuss("train", "t.txt", "--target", "x4", *how, *out)
+    assert done.status == 0, done.err
+    assert "numbers, 1 of 150 missing" in done.err
+    # The run knows what means missing.
+    done = schuss("predict", "other", "t.txt", *how)
+    assert done.status == 0, done.err
+    with_gap = (run.parent / "t.txt").read_bytes().replace(b"-7^", b"^")
+    (run.parent / "t.txt").write_bytes(with_gap)
+    again = schuss("predict", "other", "t.txt", *how)
+    assert again.out == done.out.replace("-7,", ",", 1)
+
+
+def test_from_standard_input(run: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "schuss", "predict", str(run), "-"],
+        input=FLOWERS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("id,petal_width,note,")
+    assert len(done.stdout.splitlines()) == 4

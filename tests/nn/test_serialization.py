@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -100,6 +101,15 @@ def test_truncated_files_are_refused(tmp_path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(FileFormatError, match=r"model.safetensors: not a whole safetensors file"):
+        nn.load_safetensors(path)
+
+
+def test_a_shape_that_numpy_cannot_have_is_refused(tmp_path):
+    entry = {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]}
+    header = json.dumps({"a": entry}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(FileFormatError, match="'a' cannot be held"):
         nn.load_safetensors(path)
 
 

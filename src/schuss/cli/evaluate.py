@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from schuss.cli.options import add_reading, reading
 from schuss.cli.parser import CommandParser
 from schuss.cli.summary import figures_table, print_json
 
@@ -20,6 +21,7 @@ def parser() -> CommandParser:
     )
     read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
     read.add_argument("file", metavar="FILE", help="a table that has the target's column")
+    add_reading(read)
     read.add_argument("--quiet", action="store_true", help="with --json, print nothing else")
     read.add_argument("--json", action="store_true", help="end with the result as one JSON object")
     return read
@@ -27,13 +29,19 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures."""
+    from schuss.data import read_table
     from schuss.training import load
 
     trained = load(arguments.run)
-    figures = trained.evaluate(arguments.file)
+    table = trained.aligned(read_table(arguments.file, **reading(arguments)))
+    figures = trained.figures(table)
+    rows = int(trained.target.present(table).sum())
+    without = table.rows - rows
     if not (arguments.quiet and arguments.json):
         print(figures_table({arguments.file: figures}))
+        left_out = f" of {table.rows:,} rows ({without:,} without {trained.target.name})"
+        print(f"{rows:,}{left_out if without else ' rows'}")
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}
-        print_json({**result, "test": figures})
+        print_json({**result, "rows": rows, "rows_without_target": without, "test": figures})
     return 0

@@ -5,10 +5,51 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from schuss.cli.parser import nearest
 
-__all__ = ["count", "names", "number", "one_of", "pairs", "share", "sizes"]
+__all__ = [
+    "add_reading",
+    "count",
+    "names",
+    "number",
+    "one_of",
+    "pairs",
+    "reading",
+    "share",
+    "sizes",
+]
+
+_READING = ("sep", "header", "encoding", "na_values")
+
+
+def add_reading(read: argparse.ArgumentParser, *, missing: bool = False) -> None:
+    """Add the options of how a table's file is read; with `missing`, what counts as missing."""
+    add = read.add_argument_group("how the file is read (it is found out)").add_argument
+    add("--sep", metavar="CHARACTER", help="what separates the fields; or tab, or space")
+    add(
+        "--header",
+        metavar="none",
+        type=one_of(("none", "first")),
+        help="none: no line names the columns, which are x0, x1, ...; first: the first line does",
+    )
+    add("--encoding", metavar="NAME", help="a text file's encoding, such as latin-1")
+    if missing:
+        add(
+            "--na-values",
+            metavar="VALUES",
+            type=names,
+            action="extend",
+            default=[],
+            help="further values that mean missing, separated by commas",
+        )
+
+
+def reading(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of `add_reading` by name, as `read_table` takes them."""
+    given = vars(arguments)
+    return {name: given[name] for name in _READING if name in given}
 
 
 def count(least: int) -> Callable[[str], int]:

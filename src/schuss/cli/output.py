@@ -52,12 +52,16 @@ def check_output(target: str) -> str:
 
 
 @contextmanager
-def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write]:
+def open_output(
+    target: str, *, numeric: Collection[str] = (), whole: Mapping[str, str] | None = None
+) -> Iterator[Write]:
     """Open a table for writing; it appears under its name when it is complete.
 
     Args:
         target: A path, or `-` for standard output as CSV.
         numeric: Columns whose text is written as numbers where the format has numbers.
+        whole: Columns of whole numbers, which may be text, with Arrow's type of each; it may be
+            filled until the first chunk is written.
 
     Yields:
         A function that writes the next chunk: its columns, and others beside them; every chunk has
@@ -80,7 +84,7 @@ def open_output(target: str, *, numeric: Collection[str] = ()) -> Iterator[Write
         ) from None
     try:
         with opened as file:
-            with _format(file, suffix, numeric) as write:
+            with _format(file, suffix, numeric, {} if whole is None else whole) as write:
                 # Each line of JSON has columns of its own; the other formats name them at the top.
                 yield write if suffix.startswith(".jsonl") else _same_columns(target, write)
             file.flush()
@@ -114,9 +118,11 @@ def _same_columns(target: str, write: Write) -> Write:
 
 
 @contextmanager
-def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[Write]:
+def _format(
+    file: IO[bytes], suffix: str, numeric: Collection[str], whole: Mapping[str, str]
+) -> Iterator[Write]:
     if suffix == ".parquet":
-        with _parquet(file, numeric) as write:
+        with _parquet(file, numeric, whole) as write:
             yield write
         return
     packed: Any = (
@@ -127,7 +133,7 @@ def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[
     text = io.TextIOWrapper(packed, encoding="utf-8", newline="", write_through=False)
     try:
         if suffix.startswith(".jsonl"):
-            yield _json_lines(text, numeric)
+            yield _json_lines(text, numeric, whole)
         else:
             yield _delimited(text, "\t" if suffix.startswith(".tsv") else ",")
     finally:
@@ -136,8 +142,19 @@ def _format(file: IO[bytes], suffix: str, numeric: Collection[str]) -> Iterator[
             packed.close()
 
 
+class _LineFeeds:
+    """Ends each line that is written with a line feed in the place of both line ends."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> int:
+        return self._stream.write(line[:-2] + "\n")
+
+
 def _delimited(stream: IO[str], delimiter: str) -> Write:
-    writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+    # It quotes the line ends that it writes itself, so it is told of both.
+    writer = csv.writer(_LineFeeds(stream), delimiter=delimiter, lineterminator="\r\n")
     begun = False
 
     def write(columns: Columns) -> None:
@@ -169,13 +186,16 @@ def _texts(values: npt.NDArray[Any]) -> list[str]:
     return plain if values.dtype.kind == "T" else list(map(str, plain))
 
 
-def _json_lines(stream: IO[str], numeric: Collection[str]) -> Write:
+def _json_lines(stream: IO[str], numeric: Collection[str], whole: Mapping[str, str]) -> Write:
     def write(columns: Columns, more: Columns | None = None, *, originals: Any = None) -> None:
         # A table holds nested values, and yes and no where some are missing, as text.
         begun = None if originals is None else [text[1:-1].strip() for text in originals]
         columns = (more or {}) if begun is not None else {**columns, **(more or {})}
         names = [json.dumps(name, ensure_ascii=False) for name in columns]
-        texts = [_json_texts(values, name in numeric) for name, values in columns.items()]
+        texts = [
+            _json_texts(values, name in numeric or name in whole)
+            for name, values in columns.items()
+        ]
         for number, row in enumerate(zip(*texts, strict=True)):
             pairs = [f"{name}: {value}" for name, value in zip(names, row, strict=True)]
             if begun is not None and begun[number]:
@@ -202,14 +222,21 @@ def _json_texts(values: npt.NDArray[Any], numeric: bool) -> list[str]:
 
 
 @contextmanager
-def _parquet(file: IO[bytes], numeric: Collection[str]) -> Iterator[Write]:
+def _parquet(
+    file: IO[bytes], numeric: Collection[str], whole: Mapping[str, str]
+) -> Iterator[Write]:
     pyarrow, parquet = _pyarrow()
     writer: Any = None
 
     def write(columns: Columns) -> None:
         nonlocal writer
         table = pyarrow.table(
-            {name: _arrow(pyarrow, values, name in numeric) for name, values in columns.items()}
+            {
+                name: _whole(pyarrow, values, whole[name])
+                if name in whole
+                else _arrow(pyarrow, values, name in numeric)
+                for name, values in columns.items()
+            }
         )
         if writer is None:
             writer = parquet.ParquetWriter(file, table.schema)
@@ -247,6 +274,15 @@ def _pyarrow() -> tuple[Any, Any]:
             "Parquet needs pyarrow; install it with: pip install 'schuss[tables]'"
         ) from None
     return pyarrow, parquet
+
+
+def _whole(pyarrow: Any, values: npt.NDArray[Any], kind: str) -> Any:
+    """Return a column of whole numbers; those of which some are missing are text or floats."""
+    if values.dtype.kind == "f":
+        return pyarrow.array(values, from_pandas=True).cast(kind)
+    if values.dtype.kind == "i":
+        return pyarrow.array(values).cast(kind)
+    return pyarrow.array([int(v) if v else None for v in values.tolist()], kind)
 
 
 def _arrow(pyarrow: Any, values: npt.NDArray[Any], numeric: bool) -> Any:

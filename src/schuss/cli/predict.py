@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from schuss.cli.options import add_reading, reading
 from schuss.cli.output import check_output, open_output
 from schuss.cli.parser import CommandParser
 from schuss.cli.summary import print_json
@@ -37,7 +38,8 @@ def parser() -> CommandParser:
     read.add_argument(
         "file",
         metavar="FILE",
-        help="a .csv, .tsv, .jsonl (each also .gz) or .parquet file; more columns do no harm",
+        help="a .csv, .tsv, .jsonl, .json (each also .gz, .bz2, .xz or .zip), .parquet or .xlsx "
+        "file, or - for standard input; more columns do no harm",
     )
     read.add_argument(
         "-o",
@@ -46,6 +48,7 @@ def parser() -> CommandParser:
         default="-",
         help="a file of any of these formats; - for standard output as CSV (the default)",
     )
+    add_reading(read)
     read.add_argument("--quiet", action="store_true", help="no word about what was written")
     read.add_argument("--json", action="store_true", help="end with what was written, as JSON")
     return read
@@ -68,9 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
         numeric.append(trained.target.name)
     names: list[str] = []
     rows = 0
-    with open_output(arguments.out, numeric=numeric) as write:
-        for chunk in iter_table(arguments.file):
+    whole: dict[str, str] = {}
+    with open_output(arguments.out, numeric=numeric, whole=whole) as write:
+        for chunk in iter_table(arguments.file, **reading(arguments)):
             names = names or _new_names(trained, chunk.names)
+            whole |= {name: kind for name, kind in chunk.declared.items() if "int" in kind}
             new = dict(zip(names, _columns(trained, chunk), strict=True))
             write(chunk.columns, new, originals=chunk.originals)
             rows += chunk.rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from schuss.cli.options import count, names, number, one_of, pairs, share, sizes
+from schuss.cli.options import add_reading, count, names, number, one_of, pairs, share, sizes
 from schuss.cli.parser import CommandParser
 
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
@@ -28,9 +28,11 @@ def parser() -> CommandParser:
     read.add_argument(
         "data",
         metavar="DATA",
-        help="a bundled data set (iris), or a .csv, .tsv, .jsonl (each also .gz) or .parquet file",
+        help="a bundled data set (iris); a .csv, .tsv, .jsonl, .json (each also .gz, .bz2, .xz or "
+        ".zip), .parquet or .xlsx file; or - for standard input",
     )
     _add_table(read)
+    add_reading(read, missing=True)
     _add_shares(read)
     _add_descent(read)
     _add_output(read)

@@ -185,7 +185,10 @@ def _array(file: Path, stored: Any, name: str) -> Array:
             f"{file}: expected float, int64, int32 or bool tensors, got {kind} for {name!r}; save "
             "it again as float32."
         )
-    array: Array = stored.get_tensor(name)
+    try:
+        array: Array = stored.get_tensor(name)
+    except ValueError as error:  # a shape such as (0, 2**62), which NumPy cannot have
+        raise FileFormatError(f"{file}: {name!r} cannot be held ({error}).") from None
     return array
 
 

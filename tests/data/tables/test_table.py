@@ -9,7 +9,8 @@ import pytest
 
 from schuss.data import Table
 from schuss.data.tables.parsing import TEXT
-from schuss.data.tables.table import as_column, did_you_mean
+from schuss.data.tables.table import did_you_mean
+from schuss.data.tables.values import as_column
 from schuss.errors import DataError
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,16 @@ def test_the_target_is_named_or_given_or_known() -> None:
         assert isinstance(whole, tuple)
     with pytest.raises(UsageError, match="the column to predict; the array has the columns x0, x1"):
         read_training_table(x, None)
+
+
+def test_a_source_is_read_again_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_bytes("1^é\n-7^x\n".encode("latin-1"))
+    reading = {"sep": "^", "header": "none", "encoding": "latin-1", "na_values": ["-7"]}
+    table = read_table(path, **reading)
+    source = json.loads(json.dumps(describe_source(path, table, reading)))
+    assert source["reading"] == reading
+    again = open_source(source, None, "data")
+    assert again is not None
+    assert again["x1"].tolist() == ["é", "x"]
+    assert again["x0"].tolist() == ["1", ""]

@@ -5,7 +5,7 @@ The functions take a table and the column's kind as it was when the network lear
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
@@ -56,6 +56,8 @@ class ColumnKind:
         tolerant: Whether values of another kind count as missing instead of being an error.
         missing_used: Whether the network learns from which values of a column that is left out are
             missing.
+        words: Words that are values here though they mean missing elsewhere, such as `none`.
+        sentinel: A number that counts as missing, such as -999.
     """
 
     name: str
@@ -66,15 +68,17 @@ class ColumnKind:
     time_format: TimeFormat = "year first"
     tolerant: bool = False
     missing_used: bool = False
+    words: Sequence[str] = ()
+    sentinel: float | None = None
 
     def to_config(self) -> dict[str, Any]:
         """Return the fields as a dictionary that JSON can hold."""
-        return asdict(self)
+        return {**asdict(self), "words": list(self.words)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ColumnKind:
         """Make the kind that `to_config` described."""
-        return cls(**config)
+        return cls(**{**config, "words": tuple(config.get("words", ()))})
 
 
 _REMEDY = "correct it, or leave it empty if it is missing"
@@ -98,6 +102,8 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
         raise table.unexpected(kind.name, 0, "a number", _REMEDY)
     else:
         numbers = values.astype(np.float64)
+    if kind.sentinel is not None:
+        numbers = np.where(numbers == kind.sentinel, np.nan, numbers)
     infinite = np.isinf(numbers)
     if infinite.any():
         raise table.unexpected(kind.name, infinite, "a finite number", _REMEDY)
@@ -169,7 +175,7 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
     if values.dtype == TEXT:
         raw, small = table.factors(kind.name)
         codes = small.astype(np.int64)
-        raw = [_trim(value) for value in raw]
+        raw = [_trim(value, kind.words) for value in raw]
     elif values.dtype.kind == "f":
         distinct, codes = np.unique(values, return_inverse=True, equal_nan=True)
         raw = ["" if np.isnan(v) else _label(v) for v in distinct.tolist()]
@@ -189,9 +195,9 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
     return list(labels), np.array(place, dtype=np.int64)[codes]
 
 
-def _trim(value: str) -> str:
+def _trim(value: str, words: Sequence[str]) -> str:
     value = value.strip()
-    if value.lower() in MISSING_MARKS:
+    if value.lower() in MISSING_MARKS and value not in words:
         return ""
     if value.endswith("0") and "." in value:
         number = parse_number(value)

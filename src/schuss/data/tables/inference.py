@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, Kind, labels_of
+from schuss.data.tables.marks import (
+    are_tolerable,
+    counts_of,
+    declared_words,
+    find_sentinel,
+    marks_that_are_words,
+)
 from schuss.data.tables.parsing import (
     TEXT,
     Array,
     NumberFormat,
     is_missing,
-    number_format,
     truth_pair,
     truth_value,
 )
 from schuss.data.tables.table import Table, shown
 from schuss.data.tables.timestamps import TimeFormat, number_time_format, time_format
+from schuss.data.tables.values import LARGEST_EXACT
 from schuss.errors import UsageError
 
 __all__ = ["KINDS", "infer_kinds"]
@@ -29,8 +37,6 @@ __all__ = ["KINDS", "infer_kinds"]
 KINDS: tuple[Kind, ...] = ("numeric", "category", "boolean", "timestamp", "text", "identifier")
 _USED = ("numeric", "category", "boolean", "timestamp")
 
-#: Share of a column's values that may be something else before the column counts as text.
-_TOLERATED = 0.05
 #: Up to so many different values a text column is a category, however few rows there are.
 _ALWAYS_CATEGORY = 10
 _LONG_TEXT = 100
@@ -39,6 +45,7 @@ _ID_NAME = re.compile(
     r"|^unnamed: ?\d+$|^column \d+$|[a-z]I[Dd]$",
 )
 _LEADING_ZERO = re.compile(r"^0\d+$")
+_WHOLE = re.compile(r"^-?\d+$")
 
 
 def _plural(n: int, word: str) -> str:
@@ -84,6 +91,10 @@ def _numeric(
         note: What to say of these, and of the format.
         style: How commas are read.
     """
+    sentinel = find_sentinel(values[~np.isnan(values)])
+    if sentinel is not None:
+        values = np.where(values == sentinel, np.nan, values)
+        note += f"; {sentinel:g} counts as missing"
     present = values[~np.isnan(values)]
     missing = len(values) - len(present) - others
     if not len(present):
@@ -106,7 +117,9 @@ def _numeric(
     else:
         reason = "numbers"
     reason += _missing_note(missing, len(values)) + note
-    return ColumnKind(name, kind, reason, True, number_format=style, tolerant=others > 0)
+    return ColumnKind(
+        name, kind, reason, True, number_format=style, tolerant=others > 0, sentinel=sentinel
+    )
 
 
 def _stamps(
@@ -128,9 +141,21 @@ def _stamps(
 
 
 def _words(
-    name: str, distinct: Sequence[str], counts: npt.NDArray[np.int64], rows: int
+    name: str,
+    distinct: Sequence[str],
+    counts: npt.NDArray[np.int64],
+    rows: int,
+    marks: Sequence[str] = (),
 ) -> ColumnKind:
-    """Describe a column of words: a category where they repeat, else text or an identifier."""
+    """Describe a column of words: a category where they repeat, else text or an identifier.
+
+    Args:
+        name: The column's name.
+        distinct: Its different words.
+        counts: How often each is there.
+        rows: Number of rows of the table.
+        marks: Those of the words that mean missing in other columns.
+    """
     present = int(counts.sum())
     k = len(distinct)
     if k == 1 and present == rows:
@@ -145,38 +170,39 @@ def _words(
         reason = f"{kind}, left out: {k:,} different values in {present:,} rows"
         if rows - present:
             reason += f" (whether it is missing is used: {rows - present:,} of {rows:,} are)"
-        return ColumnKind(name, kind, reason, False, missing_used=present < rows)
-    return ColumnKind(name, "category", f"{_plural(k, 'different value')}{missing}", True)
+        return ColumnKind(
+            name, kind, reason, False, missing_used=present < rows, words=tuple(marks)
+        )
+    reason = f"{_plural(k, 'different value')}{missing}"
+    if marks:
+        reason += f"; {' and '.join(map(shown, marks))} taken as a value, not as missing"
+    return ColumnKind(name, "category", reason, True, words=tuple(marks))
 
 
 def _infer_text(table: Table, name: str) -> ColumnKind:
     text = table[name]
-    values, bad = table.numbers(name)
+    style = table.number_format(name) if table.decimal_commas else "plain"
+    values, bad = table.numbers(name, style)
+    commas = {"thousands": ", with thousands commas", "decimal comma": ", decimal commas"}
     if not bad.any():
         whole = values[~np.isnan(values)]
         codes = bool(np.all(whole == np.floor(whole))) and _has_leading_zeros(text)
-        if not codes:
-            return _numeric(name, values)
-    distinct, codes_of = table.factors(name)
-    counts = np.bincount(codes_of, minlength=len(distinct))
-    merged: dict[str, int] = {}
-    for value, count in zip(distinct, counts.tolist(), strict=True):
-        if not is_missing(value):
-            merged[value.strip()] = merged.get(value.strip(), 0) + count
+        if not codes and not _differ_beyond_floats(table, name, whole):
+            return _numeric(name, values, note=commas.get(style, ""), style=style)
+    marks = marks_that_are_words(table.factors(name)[0])
+    merged = counts_of(table, name)
     words = list(merged)
-    tally = np.array(list(merged.values()), dtype=np.int64)
-    present = int(tally.sum())
-    if not present:
+    present = sum(merged.values())
+    if not present and not marks:
         return _empty(name)
     missing = table.rows - present
     if truth_pair(words):
         reason = " or ".join(sorted(words, key=lambda w: bool(truth_value(w)), reverse=True))
         return ColumnKind(name, "boolean", reason + _missing_note(missing, table.rows), True)
     if bad.any():
-        style = number_format(words, decimal_comma=table.decimal_comma)
+        style = table.number_format(name)
         values, bad = table.numbers(name, style)
-        if int(bad.sum()) <= _TOLERATED * present and not _has_leading_zeros(text):
-            commas = {"thousands": ", with thousands commas", "decimal comma": ", decimal commas"}
+        if are_tolerable(table, name, bad, merged) and not _has_leading_zeros(text):
             note = commas.get(style, "")
             if bad.any():
                 note += _other(table, bad, text, "number")
@@ -184,12 +210,33 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
     form, unclear = time_format(words)
     if form is not None:
         stamps, bad = table.stamps(name, form)
-        if int(bad.sum()) <= _TOLERATED * present:
+        if are_tolerable(table, name, bad, merged):
             note = f", read as {form}" if unclear else ""
             if bad.any():
                 note += _other(table, bad, text, "date")
             return _stamps(name, stamps, int(bad.sum()), note, form)
-    return _words(name, words, tally, table.rows)
+    if marks:
+        merged = counts_of(table, name, marks)
+    tally = np.array(list(merged.values()), dtype=np.int64)
+    return _words(name, list(merged), tally, table.rows, marks)
+
+
+def _differ_beyond_floats(table: Table, name: str, values: npt.NDArray[np.float64]) -> bool:
+    """Tell whether whole numbers in text are more different ones than as float64."""
+    if not len(values) or float(np.abs(values).max()) <= LARGEST_EXACT:
+        return False
+    words = {word.strip() for word in table.factors(name)[0] if not is_missing(word)}
+    return all(map(_WHOLE.match, words)) and len(words) > len(np.unique(values))
+
+
+def _whole_numbers(table: Table, name: str) -> ColumnKind:
+    """Describe a column of int64, which may hold more different numbers than float64 can."""
+    values = table[name]
+    if len(values) and max(int(values.max()), -int(values.min())) > LARGEST_EXACT:
+        distinct, counts = np.unique(values, return_counts=True)
+        if len(distinct) > len(np.unique(distinct.astype(np.float64))):
+            return _words(name, list(map(str, distinct.tolist())), counts, table.rows)
+    return _numeric(name, values.astype(np.float64))
 
 
 def _has_leading_zeros(text: Array) -> bool:
@@ -202,13 +249,16 @@ def _infer(table: Table, name: str) -> ColumnKind:
     values = table[name]
     declared = table.declared.get(name)
     if declared == "category":
-        distinct, codes = labels_of(table, ColumnKind(name, "category", "", True))
+        marks = declared_words(table, name)
+        distinct, codes = labels_of(
+            table, ColumnKind(name, "category", "", True, words=tuple(marks))
+        )
         counts = np.bincount(codes[codes >= 0], minlength=len(distinct)).astype(np.int64)
         if not len(distinct):
             return _empty(name)
-        kind = _words(name, distinct, counts, table.rows)
+        kind = _words(name, distinct, counts, table.rows, marks)
         if kind.kind == "category":
-            return ColumnKind(name, "category", f"declared as such, {kind.reason}", True)
+            return replace(kind, reason=f"declared as such, {kind.reason}")
         return kind
     if values.dtype == TEXT:
         return _infer_text(table, name)
@@ -218,6 +268,8 @@ def _infer(table: Table, name: str) -> ColumnKind:
         if len(values) and bool(np.all(values == values[0])):
             return _left_out(name, "constant", f"the same value in every row ({bool(values[0])})")
         return ColumnKind(name, "boolean", "true or false", True)
+    if values.dtype.kind == "i":
+        return _whole_numbers(table, name)
     return _numeric(name, values.astype(np.float64))
 
 
@@ -234,13 +286,16 @@ def _forced(table: Table, name: str, kind: str) -> ColumnKind:
         other = np.array([*(truth_value(label) is None for label in labels), False])[codes]
         return _forced_by(table, name, kind, other, bool(other[codes >= 0].all()))
     if values.dtype != TEXT or kind not in ("numeric", "timestamp"):
-        return ColumnKind(name, cast(Kind, kind), reason, used)
+        marks: list[str] = []
+        if values.dtype == TEXT and kind == "category":
+            marks = declared_words(table, name) or marks_that_are_words(table.factors(name)[0])
+        return ColumnKind(name, cast(Kind, kind), reason, used, words=tuple(marks))
     distinct, _ = table.factors(name)
     words = [v.strip() for v in distinct if not is_missing(v)]
     style: NumberFormat = "plain"
     form: TimeFormat = "year first"
     if kind == "numeric":
-        style = number_format(words, decimal_comma=table.decimal_comma)
+        style = table.number_format(name)
         read, bad = table.numbers(name, style)
     else:
         found = time_format(words)[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = [
     "TEXT",
     "NumberFormat",
     "factorise",
+    "has_decimal_commas",
     "is_missing",
     "number_format",
     "parse_number",
@@ -41,12 +42,12 @@ _TRUTH_PAIRS = (("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off"
 _TRUTH = {word: bool(side) for pair in _TRUTH_PAIRS for side, word in enumerate(pair)}
 _TRUTH |= {"0.0": False, "1.0": True}
 
-_CURRENCY = re.compile(
-    r"^([+-]?)\s*(?:[$€£¥₹]|USD|EUR|GBP|CHF)\s*|\s*(?:[$€£¥₹%]|USD|EUR|GBP|CHF)$"
-)
-_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?$")
+_UNITS = (*"$€£¥₹", "USD", "EUR", "GBP", "CHF")
+_UNIT_FIRST = re.compile(rf"^([+-]?)\s*(?:{'|'.join(map(re.escape, _UNITS))})\s*")
+# Groups of thousands do not begin with a zero: 0,123 is a fraction.
+_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$")
 _DECIMAL_COMMA = re.compile(r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+(?:[eE][+-]?\d+)?$")
-_DOTTED_THOUSANDS = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3})+$")
+_DOTTED_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
 _GROUPED_BY_SPACE = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d*)?$")
 
 
@@ -72,7 +73,12 @@ def factorise(text: Array) -> tuple[list[str], npt.NDArray[np.int32]]:
 
 def _bare(value: str) -> str:
     """Take the currency or per cent sign, and spaces between groups of digits, from a number."""
-    value = _CURRENCY.sub(r"\1", value.strip())
+    value = _UNIT_FIRST.sub(r"\1", value.strip())
+    for unit in (*_UNITS, "%"):
+        if value.endswith(unit):
+            # Not a pattern: one that may begin at each of many blanks takes quadratic time.
+            value = value[: -len(unit)].rstrip()
+            break
     if _GROUPED_BY_SPACE.match(value):
         value = re.sub("[ \u00a0\u202f']", "", value)
     return value
@@ -116,13 +122,17 @@ def parse_number(value: str, style: NumberFormat = "plain") -> float | None:
     return None if math.isnan(number) else number
 
 
-def number_format(values: Sequence[str], *, decimal_comma: bool = False) -> NumberFormat:
+def number_format(
+    values: Sequence[str], *, decimal_comma: bool = False, dotted: bool = False
+) -> NumberFormat:
     """Decide how the commas inside numbers are read.
 
     Args:
         values: Distinct values of a column.
         decimal_comma: What to take where both readings are possible (`1,234`): True for files
             whose fields are separated by semicolons.
+        dotted: Whether `1.234` is one thousand and some: True where other columns have decimal
+            commas.
 
     Returns:
         `"plain"` where no number holds a comma.
@@ -132,7 +142,9 @@ def number_format(values: Sequence[str], *, decimal_comma: bool = False) -> Numb
     """
     commas = [bare for bare in map(_bare, values) if "," in bare and bare[-1].isdigit()]
     if not commas:
-        return "plain"
+        dots = [bare for bare in map(_bare, values) if "." in bare] if dotted else []
+        grouped = bool(dots) and all(_DOTTED_THOUSANDS.match(bare) for bare in dots)
+        return "decimal comma" if grouped else "plain"
     thousands = sum(_THOUSANDS.match(v) is not None for v in commas)
     decimals = sum(_DECIMAL_COMMA.match(v) is not None for v in commas)
     if max(thousands, decimals) == 0:
@@ -140,6 +152,16 @@ def number_format(values: Sequence[str], *, decimal_comma: bool = False) -> Numb
     if thousands == decimals:
         return "decimal comma" if decimal_comma else "thousands"
     return "thousands" if thousands > decimals else "decimal comma"
+
+
+def has_decimal_commas(values: Iterable[str]) -> bool:
+    """Tell whether values are numbers with commas that can be nothing but decimal ones.
+
+    >>> has_decimal_commas(["1,5", "2"]), has_decimal_commas(["1,500"])
+    (True, False)
+    """
+    commas = [bare for bare in map(_bare, values) if "," in bare]
+    return all(map(_DECIMAL_COMMA.match, commas)) and not all(map(_THOUSANDS.match, commas))
 
 
 def parse_numbers(

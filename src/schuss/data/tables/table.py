@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import difflib
-import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import TEXT, Array, NumberFormat, factorise, parse_numbers
+from schuss.data.tables.parsing import (
+    TEXT,
+    Array,
+    NumberFormat,
+    factorise,
+    has_decimal_commas,
+    number_format,
+    parse_number,
+    parse_numbers,
+)
 from schuss.data.tables.timestamps import TimeFormat, parse_stamps
+from schuss.data.tables.values import as_column, whole_characters
 from schuss.errors import DataError
 
-__all__ = ["Table", "as_column", "did_you_mean", "shown"]
+__all__ = ["Table", "did_you_mean", "shown"]
 
-_LARGEST_EXACT = 2**53
+#: So many rows tell whether a table's numbers have decimal commas.
+_TELLING_ROWS = 1000
 
 
 def did_you_mean(name: str, names: Iterable[str], listed: str = "the columns are") -> str:
@@ -28,7 +35,7 @@ def did_you_mean(name: str, names: Iterable[str], listed: str = "the columns are
     >>> did_you_mean("specie", ["species", "petal_length"])
     "did you mean 'species'?"
     """
-    known = list(names)
+    known = [name if name.isprintable() else repr(name) for name in names]
     lower = {n.lower(): n for n in reversed(known)}
     near = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     if near:
@@ -47,116 +54,6 @@ def shown(value: object) -> str:
     """
     quoted = repr(str(value))
     return quoted if len(quoted) <= 40 else quoted[:36] + "..." + quoted[-1]
-
-
-def _is_missing_object(value: object) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    if isinstance(value, np.datetime64):
-        return bool(np.isnat(value))
-    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
-
-
-def _number_of(value: object) -> float:
-    """Return a float; a whole number beyond its range is infinite, as it is in a text."""
-    try:
-        return float(cast(float, value))
-    except OverflowError:
-        return math.inf if cast(int, value) > 0 else -math.inf
-
-
-def _text_of(value: object) -> str:
-    if isinstance(value, (float, np.floating)):
-        number = float(value)
-        whole = number.is_integer() and abs(number) < _LARGEST_EXACT
-        return str(int(number)) if whole else repr(number)
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
-
-
-def _from_objects(values: Sequence[object]) -> Array:
-    """Hold Python values in the narrowest of the kinds that a table knows."""
-    missing = [_is_missing_object(v) for v in values]
-    present = [v for v, gone in zip(values, missing, strict=True) if not gone]
-    whole = not any(missing)
-    if all(isinstance(v, (bool, np.bool_)) for v in present):
-        if whole:
-            return np.array(values, dtype=np.bool_)
-    elif all(
-        isinstance(v, (int, float, np.integer, np.floating, decimal.Decimal))
-        and not isinstance(v, bool)
-        for v in present
-    ):
-        integers = all(isinstance(v, (int, np.integer)) for v in present)
-        if not integers or all(abs(cast(int, v)) <= _LARGEST_EXACT for v in present):
-            if integers and whole:
-                return np.array(values, dtype=np.int64)
-            numbers = [np.nan if m else _number_of(v) for v, m in zip(values, missing, strict=True)]
-            return np.array(numbers, dtype=np.float64)
-    elif all(isinstance(v, datetime.timedelta) for v in present):
-        spans = [np.nan if m else _seconds(v) for v, m in zip(values, missing, strict=True)]
-        return np.array(spans, dtype=np.float64)
-    elif all(isinstance(v, (datetime.date, np.datetime64)) for v in present):
-        stamps = [
-            np.datetime64("NaT", "us") if m else v for v, m in zip(values, missing, strict=True)
-        ]
-        return np.array([_utc(v) for v in stamps], dtype="datetime64[us]")
-    texts = ["" if m else _text_of(v) for v, m in zip(values, missing, strict=True)]
-    return np.array(texts, dtype=TEXT)
-
-
-def _seconds(value: object) -> float:
-    return cast(datetime.timedelta, value).total_seconds()
-
-
-def _utc(value: object) -> object:
-    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
-        return value.astimezone(datetime.UTC).replace(tzinfo=None)
-    return value
-
-
-def as_column(values: Any) -> Array:
-    """Hold a column as one of bool, int64, float64, datetime64 in microseconds, or text.
-
-    Args:
-        values: Sequence or array of shape (rows,).
-
-    Returns:
-        Array of shape (rows,). A missing value is NaN, NaT or empty text.
-
-    Raises:
-        ValueError: If the values are not one-dimensional.
-
-    >>> as_column([1, None, 3])
-    array([ 1., nan,  3.])
-    """
-    if isinstance(values, (list, tuple)):
-        # Filled one by one: NumPy would make two dimensions of values that are lists themselves.
-        array = np.empty(len(values), dtype=object)
-        for row, value in enumerate(values):
-            array[row] = value
-    else:
-        array = np.asarray(values)
-    if array.ndim != 1:
-        raise ValueError(f"as_column: expected values of shape (rows,), got {array.shape}.")
-    kind = array.dtype.kind
-    if kind == "b" or array.dtype in (np.int64, np.float64, TEXT):
-        return array
-    if kind in "iu":
-        return array.astype(np.float64 if array.dtype == np.uint64 else np.int64)
-    if kind == "f":
-        return array.astype(np.float64)
-    if kind == "M":
-        return array.astype("datetime64[us]")
-    if kind == "m":
-        seconds = array.astype("timedelta64[us]").astype(np.float64) / 1e6
-        return np.where(np.isnat(array), np.nan, seconds)
-    if kind in "UT":
-        return array.astype(TEXT)
-    return _from_objects(array.tolist())
 
 
 class Table:
@@ -194,7 +91,9 @@ class Table:
         decimal_comma: bool = False,
     ) -> None:
         """Hold the columns; see the class."""
-        self.columns: dict[str, Array] = {str(k): as_column(v) for k, v in columns.items()}
+        self.columns: dict[str, Array] = {
+            whole_characters(str(name)): as_column(values) for name, values in columns.items()
+        }
         self.source = source
         self.lines = lines
         self.declared = dict(declared or {})
@@ -205,6 +104,7 @@ class Table:
         # What text was read as, by column and reading; rows taken from the table take it along.
         self._read: dict[tuple[str, str], tuple[Array, Array]] = {}
         self._factors: dict[str, tuple[list[str], Array]] = {}
+        self._decimal_commas: bool | None = None
         lengths = {name: len(values) for name, values in self.columns.items()}
         self.rows = next(iter(lengths.values()), 0)
         for name, length in lengths.items():
@@ -243,7 +143,7 @@ class Table:
         return f"Table({self.source}: {self.rows} rows, {len(self.columns)} columns)"
 
     def _with(self, columns: Mapping[str, Array], lines: npt.NDArray[np.int64] | None) -> Table:
-        return Table(
+        found = Table(
             columns,
             source=self.source,
             lines=lines,
@@ -251,6 +151,8 @@ class Table:
             notes=self.notes,
             decimal_comma=self.decimal_comma,
         )
+        found._decimal_commas = self._decimal_commas
+        return found
 
     def select(self, names: Sequence[str]) -> Table:
         """Return a table of these columns, in this order.
@@ -286,6 +188,24 @@ class Table:
         taken.originals = None if self.originals is None else self.originals[rows]
         return taken
 
+    def with_missing(self, marks: Sequence[str]) -> Table:
+        """Return a table in which these values, as text or as numbers, are missing."""
+        if not marks:
+            return self
+        numbers = [n for n in map(parse_number, marks) if n is not None and n == n]
+        columns = {}
+        for name, values in self.columns.items():
+            if values.dtype == TEXT:
+                bare = np.strings.strip(values)
+                gone = np.any([bare == mark for mark in marks], axis=0)
+                values = np.where(gone, np.array("", dtype=TEXT), values)
+            elif values.dtype.kind in "if" and bool((gone := np.isin(values, numbers)).any()):
+                values = np.where(gone, np.nan, values)
+            columns[name] = values
+        found = self._with(columns, self.lines)
+        found.originals = self.originals
+        return found
+
     def where(self, row: int) -> str:
         """Say where a row is: "line 17" of a file, "row 16" of a table in memory (from 1)."""
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
@@ -299,6 +219,7 @@ class Table:
             to: What it was wanted for, such as " to exclude".
         """
         hint = did_you_mean(name, self.columns)
+        hint += "".join(f" ({note})" for note in self.notes if "no line of column names" in note)
         return DataError(f"{self.source}: there is no {what} {name!r}{to}; {hint}")
 
     def unexpected(self, name: str, wrong: Array | int, expected: str, remedy: str) -> DataError:
@@ -323,6 +244,21 @@ class Table:
         if key not in self._read:
             self._read[key] = parse_numbers(self[name], style)
         return self._read[key]
+
+    @property
+    def decimal_commas(self) -> bool:
+        """Whether some column's numbers have commas that can be nothing but decimal ones."""
+        if self._decimal_commas is None:
+            heads = (v[:_TELLING_ROWS] for v in self.columns.values() if v.dtype == TEXT)
+            found = (head[np.strings.find(head, ",") >= 0].tolist() for head in heads)
+            self._decimal_commas = any(values and has_decimal_commas(values) for values in found)
+        return self._decimal_commas
+
+    def number_format(self, name: str) -> NumberFormat:
+        """Decide how the commas in a text column's numbers are read, by the other columns too."""
+        words, _ = self.factors(name)
+        either = self.decimal_comma or self.decimal_commas
+        return number_format(words, decimal_comma=either, dotted=self.decimal_commas)
 
     def stamps(self, name: str, style: TimeFormat) -> tuple[Array, Array]:
         """Read a text column as dates, once; see `schuss.data.tables.timestamps.parse_stamps`."""

@@ -72,6 +72,8 @@ _PATTERNS = {
     "clock": re.compile(_CLOCK),
 }
 _NOT_A_TIME = np.datetime64("NaT", "us")
+#: Longer texts are no dates; the patterns would take quadratic time over many blanks.
+_LONGEST = 100
 
 
 def _clock(parts: dict[str, str | None]) -> datetime.timedelta | None:
@@ -115,7 +117,7 @@ def parse_stamp(value: str, style: TimeFormat) -> np.datetime64 | None:
     if value.lower() in MISSING_MARKS:
         return _NOT_A_TIME
     pattern = "numbers" if style in ("day first", "month first") else style
-    match = _PATTERNS[pattern].fullmatch(value)
+    match = _PATTERNS[pattern].fullmatch(value) if len(value) <= _LONGEST else None
     if match is None:
         return None
     parts = match.groupdict()

@@ -84,6 +84,9 @@ class TableJob:
         if cross_validated:
             labels = train.y if task == "classification" else None
             folds = fold_of_rows(len(train), _MEMBERS, seed=seed + 1, stratify=labels)
+            if train.copies is not None:
+                _, first, copy = np.unique(train.copies, return_index=True, return_inverse=True)
+                folds = folds[first][copy]
             inputs = (train.numeric, train.categories, folds)
         learned_from = Examples.of((inputs, train.y), weight=train.weight, owner="train")
         factors = _class_factors(class_weight, prepared)

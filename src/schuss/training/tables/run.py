@@ -263,7 +263,12 @@ class Run:
         return rows
 
     def aligned(self, table: Table) -> Table:
-        """Give the columns of a plain array the names that the network learned, by their order."""
+        """Make a table as the network learned from: values that mean missing, names of columns.
+
+        The columns of a plain array get the names that the network learned, by their order.
+        """
+        reading = self.config["sources"]["data"].get("reading", {})
+        table = table.with_missing(reading.get("na_values", ()))
         known = list(self.preprocessor.kinds)
         targets = ("target", self.target.name)
         features = [name for name in table.names if name in known or name not in targets]

@@ -37,8 +37,8 @@ def fingerprint(table: Table) -> str:
 
 
 def is_path(data: Any) -> bool:
-    """Tell whether data is the name of a file or of a bundled set."""
-    return isinstance(data, (str, os.PathLike))
+    """Tell whether data is the name of a file or of a bundled set, and not standard input."""
+    return isinstance(data, (str, os.PathLike)) and str(data) != "-"
 
 
 def run_name(data: Any) -> str:
@@ -53,13 +53,23 @@ def run_name(data: Any) -> str:
     return re.sub(r"[^\w\-]+", "-", name)
 
 
-def describe_source(data: Any, table: Table) -> dict[str, Any]:
-    """Return what finds the same table again, as JSON can hold it."""
+def describe_source(
+    data: Any, table: Table, reading: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return what finds the same table again, as JSON can hold it.
+
+    Args:
+        data: what `read_table` took.
+        table: the table.
+        reading: options of `read_table`, by name.
+    """
     path = None
     if is_path(data):
         # A bundled set's name means the set, whatever is called so in the folder.
         path = str(data) if str(data) in BUNDLED else str(Path(data).expanduser().resolve())
-    return {"path": path, "rows": table.rows, "sha256": fingerprint(table)}
+    told = {name: value for name, value in (reading or {}).items() if value}
+    more = {"reading": told} if told else {}
+    return {"path": path, "rows": table.rows, "sha256": fingerprint(table), **more}
 
 
 def open_source(source: Mapping[str, Any] | None, given: Any, what: str) -> Table | None:
@@ -82,7 +92,7 @@ def open_source(source: Mapping[str, Any] | None, given: Any, what: str) -> Tabl
             f"resume: this run's {what} was in memory, not in a file; give it again as {what}=..."
         )
     try:
-        table = read_table(data)
+        table = read_table(data, **source.get("reading", {}))
     except DataError as error:
         raise DataError(f"resume: the run's {what} cannot be read again: {error}") from None
     if fingerprint(table) != source["sha256"]:
@@ -94,13 +104,16 @@ def open_source(source: Mapping[str, Any] | None, given: Any, what: str) -> Tabl
     return table
 
 
-def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
+def read_training_table(
+    data: Any, target: Any, reading: Mapping[str, Any] | None = None
+) -> tuple[Table, str, Any]:
     """Return the table, the target's name, and the data as one thing that reads the same again.
 
     Args:
         data: what `read_table` takes.
         target: the target's column; or its values, where `data` holds the features; or None for
             a bundled set or a pair (features, target).
+        reading: options of `read_table`, by name.
 
     Raises:
         UsageError: if no target is given.
@@ -110,7 +123,7 @@ def read_training_table(data: Any, target: Any) -> tuple[Table, str, Any]:
     if target is not None and not isinstance(target, str):
         data, target = (data, target), None
     pair = isinstance(data, tuple) and len(data) == 2
-    table = read_table(data)
+    table = read_table(data, **(reading or {}))
     if target is None:
         if pair:
             target = table.names[-1]

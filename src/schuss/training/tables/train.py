@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from schuss.data import read_table
+from schuss.data.tables.reading.options import read_options
 from schuss.errors import DataError, UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.training.arguments import grouped
@@ -72,12 +73,17 @@ def train(
     callbacks: Iterable[Any] = (),
     checkpoint_seconds: float = 5.0,
     eager: bool | None = None,
+    sep: str | None = None,
+    header: str | None = None,
+    encoding: str | None = None,
+    na_values: str | float | Sequence[str | float] = (),
 ) -> Run:
     """Train a network on a table: the whole job in one call.
 
     Args:
-        data: a .csv, .tsv, .jsonl or .parquet file; the name of a bundled set ("iris"); a frame;
-            columns by name; a pair (features, target); or an array of features.
+        data: a file that `schuss.data.read_table` takes (.csv, .tsv, .jsonl, .parquet, ...); the
+            name of a bundled set ("iris"); a frame; columns by name; a pair (features, target); or
+            an array of features.
         target: the column to predict, or its values; a bundled set and a pair need none.
         task: "classification" or "regression"; None decides by the target.
         exclude: columns to leave out.
@@ -110,6 +116,10 @@ def train(
         checkpoint_seconds: least time between checkpoints.
         eager: whether steps run one by one with NumPy, and not as native code; None compiles
             them where that is faster in all.
+        sep: how the files are read, as `schuss.data.read_table` takes it.
+        header: as there.
+        encoding: as there.
+        na_values: as there; the run takes these values for missing in other rows, too.
 
     Returns:
         The run: `predict`, `evaluate`, `save`, `test`, `validation`, `folder`, ...
@@ -126,15 +136,16 @@ def train(
     options = TableOptions.of_call(given)
     if out is not None:
         check_free(Path(out), overwrite)
-    table, name, data = read_training_table(data, target)
-    held = None if validation is None else read_table(validation)
-    tested = None if test is None else read_table(test)
+    reading = vars(read_options(sep=sep, header=header, encoding=encoding, na_values=na_values))
+    table, name, data = read_training_table(data, target, reading)
+    held = None if validation is None else read_table(validation, **reading)
+    tested = None if test is None else read_table(test, **reading)
     job = TableJob.prepare(table, name, options, validation=held, test=tested)
     model = job.network()
     sources = {
-        "data": describe_source(data, table),
-        "validation": None if held is None else describe_source(validation, held),
-        "test": None if tested is None else describe_source(test, tested),
+        "data": describe_source(data, table, reading),
+        "validation": None if held is None else describe_source(validation, held, reading),
+        "test": None if tested is None else describe_source(test, tested, reading),
     }
     folder = RunFolder.create(
         job.config(model, sources),

@@ -126,6 +126,7 @@ def test_rows_without_a_target_are_left_out_everywhere():
     assert ready.notes == [
         "10 rows have no value in the target 'y' and are left out",
         "the table: 10 rows without the target are left out",
+        "the table: 72 of its 100 rows are among those learned from, too",
     ]
 
 

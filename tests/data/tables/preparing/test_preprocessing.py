@@ -125,24 +125,44 @@ def test_dates_and_the_time_between_them():
     end = start + np.arange(200) * np.timedelta64(1, "s")
     made = fit({"start": start, "end": end})
     names = made.feature_names
-    # 58 days say nothing about years and months, and the end hardly differs from the start.
+    # 58 days say nothing about years and months.
     assert names == [
         "start: days",
         "start: day of week",
         "start: hour",
+        "end: days",
+        "end: day of week",
+        "end: hour",
         "hours from start to end",
         "start: sine of the day",
         "start: cosine of the day",
+        "end: sine of the day",
+        "end: cosine of the day",
     ]
-    assert made.describe()[1]["note"] == (
-        "dates from 2019-03-01 to 2019-04-28; taken as hours from start to end"
-    )
     k = names.index("hours from start to end")
     numeric, _ = made.transform(Table({"start": start, "end": end}))
     expected = clip((np.arange(200.0) - 99.5) / 99.5)
     np.testing.assert_allclose(numeric[:, k], expected, atol=1e-6)
     numeric, _ = made.transform(Table({"start": [None], "end": ["2019-03-01"]}))
     assert np.isfinite(numeric).all()
+
+
+def test_dates_that_repeat_others_are_left_out_and_said():
+    when = np.datetime64("2020-01-01", "us") + np.arange(600) * np.timedelta64(37, "h")
+    later = when + np.timedelta64(1, "D")
+    made = fit({"ordered": when, "paid": when, "due": later, "x": np.arange(600.0) % 7})
+    notes = {row["column"]: row["note"] for row in made.describe()}
+    assert notes["paid"].endswith("; the same as 'ordered' in all training rows, left out")
+    parts = [notes[name].partition("; ")[2] for name in ("ordered", "due")]
+    assert (
+        parts[0]
+        == parts[1]
+        == (
+            "taken as days, month, day of month, day of week, hour, sine of the year, "
+            "cosine of the year, sine of the day, cosine of the day"
+        )
+    )
+    assert "paid" not in made.columns
 
 
 def test_the_parts_of_a_date_follow_from_its_span():

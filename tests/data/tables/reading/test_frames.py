@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import re
 
 import numpy as np
 import pytest
 
 from schuss.data import Table, infer_kinds, iter_table, read_table
+from schuss.data.tables.reading.concatenate import concatenate
 from schuss.errors import DataError
 
 DAY = np.datetime64("2020-02-03T04:05:06", "us")
@@ -77,11 +79,9 @@ def test_pandas_dtypes():
 def test_pandas_names_twice():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(np.zeros((2, 2)), columns=["a", "a"])
-    message = (
-        "the data frame: the column name 'a' is there twice (columns 1 and 2); rename one of them."
-    )
-    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        read_table(frame)
+    table = read_table(frame)
+    assert table.names == ["a", "a_2"]
+    assert "the column name 'a' is there twice" in table.notes[0]
 
 
 def test_polars():
@@ -227,3 +227,45 @@ def test_rows_as_dictionaries():
 def test_what_cannot_be_a_table(source, message):
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         read_table(source)
+
+
+LONG = [2**60 + 1, 2**60 + 3, None, 1234567890123456789]
+
+
+def test_whole_numbers_that_float64_cannot_hold_keep_their_digits():
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    pyarrow = pytest.importorskip("pyarrow")
+    digits = ["" if n is None else str(n) for n in LONG]
+    unsigned = [2**63 + 1, 2**60 + 3, 5, 1234567890123456789]
+    for data in (
+        {"a": LONG},
+        {"a": [None if n is None else decimal.Decimal(n) for n in LONG]},
+        pandas.DataFrame({"a": pandas.Series(LONG, dtype="Int64")}),
+        polars.DataFrame({"a": LONG}),
+        pyarrow.table({"a": pyarrow.array(LONG, pyarrow.int64())}),
+        pyarrow.table({"a": pyarrow.array(LONG, pyarrow.decimal128(25, 0))}),
+    ):
+        assert read_table(data).text("a") == digits
+    for data in (
+        {"a": np.array(unsigned, dtype=np.uint64)},
+        pandas.DataFrame({"a": pandas.Series(unsigned, dtype="uint64")}),
+        pandas.DataFrame({"a": pandas.Series(unsigned, dtype="UInt64")}),
+        polars.DataFrame({"a": polars.Series(unsigned, dtype=polars.UInt64)}),
+        pyarrow.table({"a": pyarrow.array(unsigned, pyarrow.uint64())}),
+    ):
+        assert read_table(data).text("a") == list(map(str, unsigned))
+
+
+def test_long_whole_numbers_stay_when_tables_are_joined():
+    parts = [{"a": [2**60 + 1, 5]}, {"a": [7, None]}, {"a": [1.5, 2.0]}]
+    joined = concatenate([read_table(part) for part in parts])
+    assert joined.text("a") == [str(2**60 + 1), "5", "7", "", "1.5", "2"]
+
+
+def test_halves_of_surrogate_pairs_and_complex_numbers():
+    table = read_table({"a\ud800": ["\ud800b", "c"]})
+    assert table.names == ["a\ufffd"]
+    assert table["a\ufffd"].tolist() == ["\ufffdb", "c"]
+    with pytest.raises(DataError, match="column 'a': expected real numbers, got complex ones"):
+        read_table({"a": np.arange(3) * 1j})

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from schuss.data import iter_table, read_table
+from schuss.data.tables.reading import jsonlines
 from schuss.errors import DataError
 
 
@@ -113,3 +114,49 @@ def test_a_column_that_is_empty_at_first_and_then_numbers(tmp_path):
     table = read_table(put(tmp_path, content))
     assert table["a"].dtype == np.float64
     assert int(np.isnan(table["a"]).sum()) == 50_010
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_array_of_objects(tmp_path, monkeypatch, block, indent):
+    monkeypatch.setattr(jsonlines, "_BLOCK", block)
+    rows = [{"a": k, "b": f"x]{k}", "c": None if k % 3 else [k]} for k in range(50)]
+    path = tmp_path / "t.json"
+    path.write_text("\n " + json.dumps(rows, indent=indent))
+    table = read_table(path)
+    assert table["a"].tolist() == list(range(50))
+    assert table["b"][7] == "x]7"
+    assert [json.loads(text) for text in table.originals] == rows
+    assert table.lines[:2].tolist() == ([2, 2] if indent is None else [3, 10])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[\n{"a": 1},\n{"a": }\n]', "line 3: not valid JSON"),
+        ('[{"a": 1},\n', "line 2: not valid JSON"),
+        ('[{"a": 1}, 3]', "line 1: expected an object"),
+        ('[{"a": 1, "a": 2}]', "line 1: the key 'a' is there twice"),
+        ('[{"a": 1}] x', "line 1: not valid JSON"),
+        ("[]", "the file has no rows"),
+    ],
+)
+def test_arrays_that_are_no_table(tmp_path, content, message):
+    path = tmp_path / "t.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=message):
+        read_table(path)
+
+
+def test_rows_with_keys_of_their_own_are_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(f'{{"k{k}": 1}}\n' for k in range(3000)))
+    with pytest.raises(DataError, match="3,000 different keys in 3,000 rows, of which a row has 1"):
+        read_table(path)
+
+
+def test_values_nested_too_deeply_to_be_written_again(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": ' + "[" * 985 + "]" * 985 + '}\n{"a": 1}\n')
+    with pytest.raises(DataError, match="nested too deeply"):
+        read_table(path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from schuss.data import BUNDLED, Table, iter_table, read_table
-from schuss.data.tables.reading.readers import concatenate
+from schuss.data.tables.reading.concatenate import concatenate
 from schuss.errors import DataError
 
 
@@ -30,11 +30,11 @@ def test_bundled_name_wins_and_a_path_reaches_the_file(tmp_path, monkeypatch):
 
 
 def test_unknown_ending(tmp_path):
-    path = tmp_path / "t.xlsx"
+    path = tmp_path / "t.sav"
     path.write_bytes(b"x")
     message = (
-        f"{path}: expected a table in a .csv, .tsv, .jsonl, .parquet or .feather file, got .xlsx; "
-        "save it as one of these."
+        f"{path}: expected a table in a .csv, .tsv, .jsonl, .parquet, .feather or .xlsx file, "
+        "got .sav; save it as one of these."
     )
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         read_table(path)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -103,9 +107,7 @@ def test_binary_far_down():
 @pytest.mark.parametrize(
     ("magic", "message"),
     [
-        (b"PK\x03\x04", "a zip file or an Excel workbook; unpack it, or save the sheet as CSV."),
         (b"PAR1", "a Parquet file; name it .parquet."),
-        (b"BZh9", "compressed with bzip2; unpack it, or compress it with gzip."),
         (b"%PDF-1.7", "a PDF document; save the table as CSV."),
     ],
 )
@@ -116,8 +118,8 @@ def test_another_format_under_the_name_of_csv(magic, message):
 def test_wrong_encoding_names_line_and_byte():
     refuses(
         write("l.csv", "name,b\na,1\nJosé,2\n".encode("latin-1")),
-        "l.csv, line 3: byte 0xe9 (byte 4 of the line) is not UTF-8; save the file as UTF-8 "
-        "(it may be in Windows-1252 or Latin-1 now).",
+        "l.csv, line 3: byte 0xe9 (byte 4 of the line) is not UTF-8; save the file as UTF-8, "
+        "or say what it is in, such as encoding latin-1 or windows-1252 (--encoding).",
     )
 
 
@@ -126,7 +128,7 @@ def test_wrong_encoding_inside_gzip_and_far_down():
     refuses(
         write("l.csv.gz", gzip.compress(content, 1)),
         "l.csv.gz, line 600002: byte 0xff (byte 1 of the line) is not UTF-8; save the file as "
-        "UTF-8 (it may be in Windows-1252 or Latin-1 now).",
+        "UTF-8, or say what it is in, such as encoding latin-1 or windows-1252 (--encoding).",
     )
 
 
@@ -167,3 +169,84 @@ def test_gzip_only_by_name():
         "g.csv.gz: expected gzip data, as the name says, got something else; compress it again, "
         "or take the .gz from its name.",
     )
+
+
+PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+NAMED = {"gz": "gzip", "bz2": "bzip2", "xz": "xz"}
+
+
+@pytest.mark.parametrize("ending", PACK)
+def test_compressed_files(ending):
+    packed = PACK[ending](b"a,b\n" + b"1,2\n" * 5000)
+    assert read_table(write(f"t.csv.{ending}", packed)).rows == 5000
+    assert read_table(write("under_another_name.csv", packed)).rows == 5000
+    name = NAMED[ending]
+    refuses(
+        write(f"cut.csv.{ending}", packed[:-8]),
+        f"cut.csv.{ending}: the {name} data is cut off or damaged; copy or compress the file "
+        "again.",
+    )
+    refuses(
+        write(f"plain.csv.{ending}", "a\n1\n"),
+        f"plain.csv.{ending}: expected {name} data, as the name says, got something else; "
+        f"compress it again, or take the .{ending} from its name.",
+    )
+
+
+def pack(name: str, **members: str) -> str:
+    with zipfile.ZipFile(name, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member.replace("__", "."), content)
+    return name
+
+
+def test_zip_files():
+    assert read_table(pack("t.zip", t__tsv="a,b\tc\n1,5\t2\n")).names == ["a,b", "c"]
+    assert read_table(pack("t.csv.zip", anything="a,b\n1,5\n")).names == ["a", "b"]
+    assert read_table(pack("t.jsonl.zip", x__jsonl='{"a": 1}\n')).names == ["a"]
+    refuses(
+        pack("two.zip", a__csv="a\n1\n", b__csv="b\n1\n"),
+        "two.zip: expected one file in the zip, got 2 (a.csv, b.csv); unpack it.",
+    )
+    refuses(
+        write("cut.zip", Path("t.zip").read_bytes()[:40]),
+        "cut.zip: the zip data is cut off or damaged; copy or compress the file again.",
+    )
+
+
+def test_an_address():
+    refuses(
+        "https://example.com/a.csv",
+        "https://example.com/a.csv: expected a file, got an address; download it first.",
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1,2\n", "a\tb\n1\t2\n", '{"a": 1, "b": 2}\n', '[{"a": 1, "b": 2}]'],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_standard_input(monkeypatch, content, packed):
+    data = gzip.compress(content.encode()) if packed else content.encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    table = read_table("-")
+    assert list(table.records()) == [("1", "2")]
+    assert table.source == "standard input"
+
+
+def test_standard_input_that_is_no_table(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a,b\n1,2\n1,2,3\n")))
+    refuses(
+        "-",
+        "standard input, line 3: expected 2 fields, got 3; quote a field that holds a comma, or "
+        "take the extra one out.",
+    )
+
+
+def test_parquet_from_standard_input(monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pyarrow.table({"a": [1, 2]}), "t.parquet")
+    data = io.BytesIO(Path("t.parquet").read_bytes())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(data))
+    assert read_table("-").rows == 2

@@ -18,6 +18,14 @@ from schuss.data.tables.columns import (
     stamps_of,
 )
 from schuss.data.tables.inference import infer_kinds
+from schuss.data.tables.marks import marks_that_are_words
+from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.preparing.copies import (
+    copies_of_rows,
+    repeated_ids,
+    shared_rows,
+    together,
+)
 from schuss.data.tables.preparing.leaks import telling_columns
 from schuss.data.tables.preparing.preprocessing import TablePreprocessor
 from schuss.data.tables.preparing.target import TargetEncoder
@@ -41,6 +49,7 @@ class Share:
         categories: int64 of shape (rows, len(preprocessor.category_sizes)).
         y: int64 classes, or float32 standardised values, of shape (rows,).
         weight: float32 of shape (rows,), or None where all rows count the same.
+        copies: int64 of shape (rows,), equal where rows are alike; or None where none are.
     """
 
     table: Table
@@ -49,6 +58,7 @@ class Share:
     categories: npt.NDArray[np.int64]
     y: npt.NDArray[Any]
     weight: npt.NDArray[np.float32] | None
+    copies: Rows | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -105,7 +115,8 @@ def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
 
 def _groups(table: Table, name: str) -> Rows:
     """Number the groups; rows without one are a group each."""
-    _, codes = labels_of(table, ColumnKind(name, "category", "", True))
+    words = marks_that_are_words(table.factors(name)[0]) if table[name].dtype == TEXT else []
+    _, codes = labels_of(table, ColumnKind(name, "category", "", True, words=words))
     alone = np.flatnonzero(codes < 0)
     codes = codes.copy()
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(len(alone))
@@ -120,7 +131,14 @@ def _split(
     classes: npt.NDArray[Any] | None,
     groups: Rows | None,
     time: npt.NDArray[np.float64] | None,
+    copies: Rows | None,
 ) -> tuple[Rows, Rows]:
+    if copies is not None:
+
+        def plain(chosen: Rows) -> tuple[Rows, Rows]:
+            return _split(table, chosen, share, seed, classes, groups, time, None)
+
+        return together(plain, rows, copies, classes, seed)
     try:
         learn, held = split_rows(
             len(rows),
@@ -223,9 +241,19 @@ def prepare_table(
     groups = None if group is None else _groups(table, group)
     moments = None if time is None else _moments(table, time)
     weights = None if weight is None else weight_column(table, weight)
+    copies = None
+    if groups is None and moments is None:
+        copies = copies_of_rows(table, column_kinds, encoder)
+        notes += repeated_ids(features, column_kinds)
+    if copies is not None:
+        more = int((np.bincount(copies)[copies] > 1).sum())
+        notes.append(
+            f"{more:,} of {table.rows:,} rows are there more than once; the copies of a row stay "
+            "on one side of each split"
+        )
     test_rows = validation_rows = None
     if test is None and test_share > 0.0:
-        rows, test_rows = _split(table, rows, test_share, seed, classes, groups, moments)
+        rows, test_rows = _split(table, rows, test_share, seed, classes, groups, moments, copies)
     if validation is None and validation_share > 0.0 and len(rows) > 1:
         if groups is not None and len(np.unique(groups[rows])) == 1 < len(np.unique(groups)):
             raise DataError(
@@ -233,7 +261,7 @@ def prepare_table(
                 "other is left to validate by; give validation_share=0, or more groups."
             )
         rows, validation_rows = _split(
-            table, rows, validation_share, seed + 1, classes, groups, moments
+            table, rows, validation_share, seed + 1, classes, groups, moments, copies
         )
     train_table = table.take(rows)
     encoder.fit(train_table)
@@ -269,7 +297,14 @@ def prepare_table(
             notes.append(
                 f"{source.source}: {source.rows - len(kept):,} rows without the target are left out"
             )
-        return share(source, kept, _own_weights(source, weight))
+        found = share(source, kept, _own_weights(source, weight))
+        known = shared_rows(train_table, found.table, column_kinds, encoder)
+        if known:
+            notes.append(
+                f"{source.source}: {known:,} of its {source.rows:,} rows are among those learned "
+                "from, too"
+            )
+        return found
 
     ready = PreparedTable(
         train=share(table, rows, weights),
@@ -280,6 +315,8 @@ def prepare_table(
         kinds=column_kinds,
         notes=notes,
     )
+    if copies is not None:
+        ready.train.copies = copies[rows]
     if ready.train.weight is not None and not ready.train.weight.any():
         raise DataError(
             f"{table.source}: all training rows have the weight 0 in column {weight!r}; "

@@ -10,6 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.tables.preparing.dates import (
+    Floats,
+    Numbers,
+    Stamps,
+    date_numbers,
+    different_dates,
+)
 from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
 from schuss.data.tables.preparing.scaling import (
     Levels,
@@ -20,39 +27,14 @@ from schuss.data.tables.preparing.scaling import (
     scaled_column,
 )
 from schuss.data.tables.table import Table, did_you_mean
-from schuss.data.tables.timestamps import stamp_features
 from schuss.errors import DataError
 
 __all__ = ["TablePreprocessor"]
-
-Floats = npt.NDArray[np.float64]
 
 #: Categories of up to this size (with one place for a missing value) are one-hot.
 _MAX_ONE_HOT = 9
 #: A level seen so often has an embedding of its own; rarer ones share that of the unknown.
 _MIN_LEVEL_COUNT = 2
-#: With more columns of dates than this, the times between them are left out.
-_MAX_PAIRED_STAMPS = 4
-#: Days that the training rows must span for a part of a date to mean more than its one turn.
-_NEEDED_SPAN = {
-    "year": 366.0,
-    "month": 180.0,
-    "sine of the year": 180.0,
-    "cosine of the year": 180.0,
-    "day of month": 60.0,
-    "day of week": 14.0,
-}
-
-#: Values by name, with the table's columns that they come from.
-_Numbers = dict[str, tuple[tuple[str, ...], Floats]]
-
-
-def _span(stamps: npt.NDArray[np.datetime64]) -> float:
-    """Return the days from the first moment to the last."""
-    present = stamps[~np.isnat(stamps)]
-    if not len(present):
-        return 0.0
-    return float((present.max() - present.min()) / np.timedelta64(1, "D"))
 
 
 @dataclass
@@ -95,6 +77,7 @@ class TablePreprocessor:
     def __init__(self) -> None:
         """Make a preprocessor that has learned nothing yet."""
         self._plan = _Plan()
+        self._repeated: dict[str, str] = {}
 
     # What it makes.
 
@@ -144,11 +127,10 @@ class TablePreprocessor:
                 f"from; {did_you_mean(first, table.names)}"
             )
 
-    def _quantities(self, table: Table) -> tuple[_Numbers, _Numbers]:
+    def _quantities(self, table: Table) -> tuple[Numbers, Numbers]:
         """Compute the numbers, and the parts of dates that lie on circles."""
-        quantities: _Numbers = {}
-        circles: _Numbers = {}
-        stamps: dict[str, Any] = {}
+        quantities: Numbers = {}
+        stamps: dict[str, Stamps] = {}
         needed = set(self.columns) if self._fitted else None
         for kind in self._plan.kinds.values():
             if not kind.used or (needed is not None and kind.name not in needed):
@@ -157,21 +139,10 @@ class TablePreprocessor:
                 quantities[kind.name] = ((kind.name,), numbers_of(table, kind))
             elif kind.kind == "timestamp":
                 stamps[kind.name] = stamps_of(table, kind)
-        for name, moments in stamps.items():
-            for parts, found in zip(stamp_features(moments), (quantities, circles), strict=True):
-                span = 0.0 if self._fitted else _span(moments)
-                for part, values in parts.items():
-                    if self._fitted or span >= _NEEDED_SPAN.get(part, 0.0):
-                        found.setdefault(f"{name}: {part}", ((name,), values))
-        names = list(stamps)
-        if len(names) <= _MAX_PAIRED_STAMPS:
-            for k, first in enumerate(names):
-                for then in names[k + 1 :]:
-                    between = (stamps[then] - stamps[first]).astype("timedelta64[us]")
-                    gone = np.isnat(between)
-                    hours = np.where(gone, np.nan, between.astype(np.float64) / 3.6e9)
-                    quantities[f"hours from {first} to {then}"] = ((first, then), hours)
-        return quantities, circles
+        if not self._fitted:
+            stamps, self._repeated = different_dates(stamps)
+        found = date_numbers(stamps, every_part=self._fitted)
+        return quantities | found[0], found[1]
 
     def _missing(self, table: Table, name: str) -> npt.NDArray[np.bool_]:
         """Tell which rows of a column have no usable value."""
@@ -239,7 +210,7 @@ class TablePreprocessor:
     def _learn_quantities(self, table: Table) -> tuple[list[Scaled], list[Scaled]]:
         """Scale numbers and dates, leaving out what does not vary and what repeats another."""
         quantities, circles = self._quantities(table)
-        parts: list[Floats] = []
+        parts: dict[tuple[str, ...], list[Floats]] = {}
         learned: tuple[list[Scaled], list[Scaled]] = ([], [])
         for numbers, found in zip((quantities, circles), learned, strict=True):
             for name, (columns, values) in numbers.items():
@@ -250,9 +221,10 @@ class TablePreprocessor:
                         self._plan.notes[name] = "the same in all training rows, left out"
                     continue
                 if not number:
-                    if len(columns) == 1 and repeats(values, parts):
+                    # Parts of one date repeat each other; those of another may follow it closely.
+                    if len(columns) == 1 and repeats(values, parts.get(columns, [])):
                         continue
-                    parts.append(values)
+                    parts.setdefault(columns, []).append(values)
                 found.append(scaled)
         return learned
 
@@ -261,7 +233,7 @@ class TablePreprocessor:
         plan = self._plan
         for kind in plan.kinds.values():
             coded = kind.kind in ("category", "boolean")
-            if coded or not (kind.used or kind.missing_used):
+            if coded or kind.name in self._repeated or not (kind.used or kind.missing_used):
                 continue
             gone = self._missing(table, kind.name)
             if gone.any() and not gone.all():
@@ -284,6 +256,10 @@ class TablePreprocessor:
         plan = self._plan
         for kind in plan.kinds.values():
             if not (kind.used and kind.kind == "timestamp"):
+                continue
+            if kind.name in self._repeated:
+                first = self._repeated[kind.name]
+                plan.notes[kind.name] = f"the same as {first!r} in all training rows, left out"
                 continue
             parts = [
                 scaled.name.removeprefix(f"{kind.name}: ")
@@ -366,7 +342,11 @@ class TablePreprocessor:
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
         plan = asdict(self._plan)
-        return {"format": FORMAT_VERSION, **plan, "kinds": list(plan["kinds"].values())}
+        return {
+            "format": FORMAT_VERSION,
+            **plan,
+            "kinds": [kind.to_config() for kind in self.kinds.values()],
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TablePreprocessor:

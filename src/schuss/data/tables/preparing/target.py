@@ -17,6 +17,7 @@ from schuss.data.tables.preparing.target_values import (
     Label,
     TargetValues,
     class_labels,
+    merged_spellings,
     not_a_number,
     number_label,
     read_target,
@@ -61,6 +62,8 @@ class TargetEncoder:
     mean: float = 0.0
     std: float = 1.0
     whole: bool = False
+    words: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         what = f"{self.n_classes:,} classes" if self.task == "classification" else "a quantity"
@@ -112,6 +115,8 @@ class TargetEncoder:
             )
         refuse_infinite(table, name, values)
         encoder = cls._quantity_or_classes(table, name, values, task)
+        encoder.words, encoder.marks = values.words, values.marks
+        encoder._name_classes(table)
         dropped = table.rows - present
         if dropped:
             plural = "row has" if dropped == 1 else "rows have"
@@ -119,6 +124,9 @@ class TargetEncoder:
                 f"{dropped:,} {plural} no value in the target {name!r} and "
                 f"{'is' if dropped == 1 else 'are'} left out"
             )
+        if values.marks:
+            marks = " and ".join(map(shown, values.marks))
+            encoder.notes.append(f"in the target {name!r}, {marks} counts as no value")
         if present == 1:
             raise DataError(
                 f"{table.source}: expected at least 2 rows with a value in the target {name!r}, "
@@ -157,6 +165,24 @@ class TargetEncoder:
         classes = class_labels(table, name, values)
         reason = "as you said" if task else f"{len(classes)} different values"
         return cls(name, "classification", classes=classes, reason=reason)
+
+    def _name_classes(self, table: Table) -> None:
+        """Make one class of the spellings of a word, and say which words are classes."""
+        if self.task != "classification":
+            return
+        labels, codes = labels_of(table, self._kind)
+        counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+        by_label = dict(zip(labels, counts.tolist(), strict=True))
+        found = [by_label.get(str(label), 0) for label in self.classes]
+        self.classes, notes = merged_spellings(self.classes, found)
+        self.notes += [f"in the target {self.name!r}, {note}" for note in notes]
+        if self.words:
+            words = " and ".join(map(shown, self.words))
+            self.notes.append(f"in the target {self.name!r}, {words} is a class, not missing")
+
+    @property
+    def _kind(self) -> ColumnKind:
+        return ColumnKind(self.name, "category", "", True, words=self.words)
 
     def _check_variety(self, table: Table, values: TargetValues, present: int) -> None:
         """Refuse a target that does not vary or is different in every row."""
@@ -249,7 +275,7 @@ class TargetEncoder:
             DataError: If a value is infinite or not a number.
         """
         self._check_there(table)
-        read = read_target(table, self.name, self.style)
+        read = read_target(table, self.name, self.style, self.marks)
         if read.bad.any() or read.numbers is None:
             if not (read.numbers is None and bool(read.missing.all())):
                 raise not_a_number(table, self.name, read.bad)
@@ -280,9 +306,15 @@ class TargetEncoder:
             y = (raw / unit - self.mean / unit) / (self.std / unit)
             limit = float(np.finfo(np.float32).max)
             return np.clip(y, -limit, limit).astype(np.float32), keep
-        labels, codes = labels_of(table, ColumnKind(self.name, "category", "", True))
+        labels, codes = labels_of(table, self._kind)
         known = {_key(label): code for code, label in enumerate(self.classes)}
-        renumber = [known.get(_key(label), -2) for label in labels]
+        folded = {key.lower(): code for key, code in known.items()}
+        renumber = [
+            known.get(label, folded.get(label.lower(), -2) if len(folded) == len(known) else -2)
+            for label in labels
+        ]
+        if self.marks:
+            renumber = [-1 if m in self.marks else k for m, k in zip(labels, renumber, strict=True)]
         renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]
         if bool((renumbered == -2).any()):
             some = ", ".join(str(label) for label in self.classes[:8])
@@ -320,7 +352,8 @@ class TargetEncoder:
         if all(isinstance(label, bool) for label in self.classes):
             return np.array(self.classes, dtype=np.bool_)
         if all(isinstance(label, int) for label in self.classes):
-            return np.array(self.classes, dtype=np.int64)
+            large = max(map(abs, cast("list[int]", self.classes)), default=0) >= 2**63
+            return np.array(self.classes, dtype=object if large else np.int64)
         if all(isinstance(label, (int, float)) for label in self.classes):
             return np.array(self.classes, dtype=np.float64)
         return np.array(self.classes, dtype=object)

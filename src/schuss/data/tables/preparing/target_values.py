@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of
-from schuss.data.tables.parsing import TEXT, NumberFormat, number_format
-from schuss.data.tables.table import Table
+from schuss.data.tables.marks import (
+    are_tolerable,
+    counts_of,
+    declared_words,
+    find_sentinel,
+    marks_that_are_words,
+)
+from schuss.data.tables.parsing import TEXT, NumberFormat, truth_pair
+from schuss.data.tables.table import Table, shown
 from schuss.errors import DataError
 
 __all__ = [
     "Label",
     "TargetValues",
     "class_labels",
+    "merged_spellings",
     "not_a_number",
     "number_label",
     "read_target",
@@ -24,20 +34,38 @@ __all__ = [
 ]
 
 Label = str | int | float | bool
+#: Shorter ones that differ in case alone may be letters, or genes.
+_SHORTEST_WORD = 3
+_SENTINEL = re.compile(r"-9+$")
 
 
 @dataclass
 class TargetValues:
-    """The target as it was read: numbers (NaN where missing), or None where it is words."""
+    """The target as it was read: numbers (NaN where missing), or None where it is words.
+
+    Of words, `words` are those that are classes though they mean missing elsewhere; of numbers,
+    `marks` are the texts that count as missing.
+    """
 
     numbers: npt.NDArray[np.float64] | None
     style: NumberFormat
     bad: npt.NDArray[np.bool_]
     missing: npt.NDArray[np.bool_]
+    words: list[str] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
 
-def read_target(table: Table, name: str, style: NumberFormat | None = None) -> TargetValues:
-    """Read the target as numbers if it is that, and find what is missing."""
+def read_target(
+    table: Table, name: str, style: NumberFormat | None = None, marks: Sequence[str] | None = None
+) -> TargetValues:
+    """Read the target as numbers if it is that, and find what is missing.
+
+    Args:
+        table: The rows.
+        name: The target's column.
+        style: How commas are read; None decides.
+        marks: Texts that count as missing; None decides.
+    """
     values = table[name]
     rows = table.rows
     if values.dtype.kind == "b":
@@ -47,19 +75,50 @@ def read_target(table: Table, name: str, style: NumberFormat | None = None) -> T
         return TargetValues(None, "plain", ~np.isnat(values), np.isnat(values))
     if values.dtype != TEXT:
         numbers = values.astype(np.float64)
-        return TargetValues(numbers, "plain", np.zeros(rows, dtype=np.bool_), np.isnan(numbers))
+        bad = np.zeros(rows, dtype=np.bool_)
+        return _without_sentinel(TargetValues(numbers, "plain", bad, np.isnan(numbers)), marks)
     if style is None:
-        numbers, bad = table.numbers(name)
         style = "plain"
-        if bad.any():
-            words, _ = table.factors(name)
-            style = number_format(words, decimal_comma=table.decimal_comma)
+        if table.decimal_commas or table.numbers(name)[1].any():
+            style = table.number_format(name)
     numbers, bad = table.numbers(name, style)
     missing = np.isnan(numbers) & ~bad
     present = rows - int(missing.sum())
     if not present or int(bad.sum()) > 0.5 * present:
-        return TargetValues(None, "plain", bad, missing)
-    return TargetValues(numbers, style, bad, missing)
+        words = declared_words(table, name) or marks_that_are_words(table.factors(name)[0])
+        if words:
+            missing = missing & ~_is_one_of(table, name, words)
+        return TargetValues(None, "plain", bad, missing, words)
+    found = TargetValues(numbers, style, bad, missing, marks=list(marks or ()))
+    undecided = marks is None and bool(bad.any())
+    if undecided and are_tolerable(table, name, bad, counts_of(table, name), share=0.0):
+        distinct, codes = table.factors(name)
+        found.marks = sorted({distinct[code].strip() for code in np.unique(codes[bad])})
+    if found.marks:
+        gone = bad & _is_one_of(table, name, found.marks)
+        found.bad, found.missing = bad & ~gone, missing | gone
+    return _without_sentinel(found, marks)
+
+
+def _is_one_of(table: Table, name: str, words: Sequence[str]) -> npt.NDArray[np.bool_]:
+    distinct, codes = table.factors(name)
+    return np.array([word.strip() in words for word in distinct], dtype=np.bool_)[codes]
+
+
+def _without_sentinel(values: TargetValues, marks: Sequence[str] | None) -> TargetValues:
+    """Count a number such as -999 as missing: one of the marks, or one that is found."""
+    numbers = values.numbers
+    assert numbers is not None
+    if marks is None:
+        sentinel = find_sentinel(numbers[~np.isnan(numbers)])
+    else:
+        sentinel = next((float(mark) for mark in marks if _SENTINEL.match(mark)), None)
+    if sentinel is not None:
+        gone = numbers == sentinel
+        values.marks = list(dict.fromkeys([*values.marks, f"{sentinel:.0f}"]))
+        values.numbers = np.where(gone, np.nan, numbers)
+        values.missing = values.missing | gone
+    return values
 
 
 def number_label(value: float, whole: bool) -> Label:
@@ -70,7 +129,8 @@ def number_label(value: float, whole: bool) -> Label:
 def class_labels(table: Table, name: str, values: TargetValues) -> list[Label]:
     """List the classes in order: numbers by size, words by the alphabet."""
     column = table[name]
-    labels, _ = labels_of(table, ColumnKind(name, "category", "", True))
+    kind = ColumnKind(name, "category", "", True, words=values.words)
+    labels, _ = labels_of(table, kind)
     if column.dtype.kind == "b" or set(labels) == {"False", "True"}:
         return [label == "True" for label in sorted(labels)]
     numbers = values.numbers
@@ -84,6 +144,43 @@ def class_labels(table: Table, name: str, values: TargetValues) -> list[Label]:
     except ValueError:
         pass
     return sorted(labels)
+
+
+def merged_spellings(
+    labels: Sequence[Label], counts: Sequence[int]
+) -> tuple[list[Label], list[str]]:
+    """Make one class of words that differ in nothing but upper and lower case.
+
+    Single letters stay apart, except those of yes and no.
+
+    Args:
+        labels: The classes in order.
+        counts: Rows of each.
+
+    Returns:
+        The classes, each as it is spelt most often; and sentences about the others.
+
+    >>> merged_spellings(["No", "Yes", "yes"], [5, 4, 2])
+    (['No', 'Yes'], ["'yes' counts as 'Yes'"])
+    """
+    same: dict[str, list[tuple[int, str]]] = {}
+    for label, count in zip(labels, counts, strict=True):
+        if not isinstance(label, str):
+            return list(labels), []
+        same.setdefault(label.lower(), []).append((count, label))
+    words = truth_pair(list(same))
+    classes: list[Label] = []
+    notes = []
+    for folded, spellings in same.items():
+        if len(spellings) == 1 or not (words or len(folded) >= _SHORTEST_WORD):
+            classes += [label for _, label in spellings]
+            continue
+        chosen = max(spellings, key=lambda found: found[0])[1]
+        others = [label for _, label in spellings if label != chosen]
+        said = "count" if len(others) > 1 else "counts"
+        notes.append(f"{' and '.join(map(shown, others))} {said} as {shown(chosen)}")
+        classes.append(chosen)
+    return sorted(classes, key=str), notes
 
 
 def _is_plain_integer(label: str) -> bool:

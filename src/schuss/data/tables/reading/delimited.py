@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import io
-import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,99 +11,28 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.parsing import TEXT, Array
+from schuss.data.tables.reading.layout import (
+    LONGEST_RECORD,
+    Layout,
+    check_names,
+    find_layout,
+    long_fields,
+    new_names,
+    without_runs_of_blanks,
+)
+from schuss.data.tables.reading.options import READ, ReadOptions
 from schuss.data.tables.reading.streams import open_text
 from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
-__all__ = ["check_names", "iter_delimited", "sniff_delimiter"]
+__all__ = ["iter_delimited"]
 
-_DELIMITERS = ",;\t|"
-_BLOCK = 1 << 22
+_BLOCK = 1 << 21
+_WIDE = 100
 _SAMPLE = 1 << 16
+_SAMPLE_LINES = 10
 #: Marks the end of a block for `csv.reader`: a record that is swallowed shows an open quote.
 _END = "\x00end"
-_FRACTION = re.compile(r"^-?\d+\.\d+$")
-
-
-@contextlib.contextmanager
-def _long_fields() -> Iterator[None]:
-    """Let a field be a whole document; `csv` has one limit, of 128 KiB, for the whole process."""
-    before = csv.field_size_limit(1 << 30)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
-
-
-def sniff_delimiter(sample: str) -> str:
-    r"""Find what separates the fields: comma, semicolon, tab or vertical bar.
-
-    Args:
-        sample: The beginning of a file, whole lines.
-
-    Returns:
-        The separator under which the lines agree best with the first, and the first has the most
-        fields; a comma where nothing separates anything.
-
-    >>> sniff_delimiter("a;b;c\n1,5;2;3\n")
-    ';'
-    """
-    best, best_score = ",", (0.0, 0)
-    for delimiter in _DELIMITERS:
-        records = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-        with _long_fields():
-            widths = [len(record) for record in itertools.islice(records, 100) if record]
-        if not widths or widths[0] < 2:
-            continue
-        agree = sum(width == widths[0] for width in widths) / len(widths)
-        score = (float(agree > 0.5), widths[0])
-        if score > best_score:
-            best, best_score = delimiter, score
-    return best
-
-
-def check_names(
-    raw_names: list[str], source: str, line: int | None = 1
-) -> tuple[list[str], list[str]]:
-    """Check column names, and name those that have none after their position.
-
-    Args:
-        raw_names: The names as they are in the file.
-        source: What messages call the file.
-        line: Line of the names, or None where they are not on a line.
-
-    Returns:
-        The names, and sentences about what was changed.
-
-    Raises:
-        DataError: If a name is there twice, or the names look like data.
-
-    >>> check_names(["a", ""], "x.csv")
-    (['a', 'column 2'], ["x.csv: column 2 has no name; it is called 'column 2'"])
-    """
-    place = source if line is None else f"{source}, line {line}"
-    names: list[str] = []
-    notes: list[str] = []
-    first_at: dict[str, int] = {}
-    for position, raw in enumerate(raw_names, start=1):
-        name = raw.strip()
-        if not name:
-            name = f"column {position}"
-            notes.append(f"{source}: column {position} has no name; it is called {name!r}")
-        if name in first_at:
-            raise DataError(
-                f"{place}: the column name {name!r} is there twice (columns {first_at[name]} and "
-                f"{position}); rename one of them."
-            )
-        first_at[name] = position
-        names.append(name)
-    fractions = sum(_FRACTION.match(name) is not None for name in names)
-    if fractions and 2 * fractions >= len(names):
-        raise DataError(
-            f"{place}: expected column names, got numbers ({', '.join(names[:3])}, ...); "
-            "add a first line with the names of the columns."
-        )
-    return names, notes
 
 
 @dataclass
@@ -121,19 +46,23 @@ class _Block:
 class _Parser:
     """Turns blocks of text into columns, fast where no field is quoted."""
 
-    def __init__(self, path: Path, delimiter: str, width: int, line: int, spaced: bool) -> None:
+    def __init__(self, path: Path, layout: Layout, width: int, line: int) -> None:
         self.path = path
-        self.delimiter = delimiter
+        self.layout = layout
+        self.delimiter = layout.delimiter
         self.width = width
-        self.line = line  # of the next record
-        self.spaced = spaced  # blanks after a delimiter, before a quote
+        self.line = self.open_line = line  # of the next record, and of one without an end
 
     def parse(self, text: str, last: bool) -> _Block | None:
         """Parse whole lines; None where a quoted field is still open at the end."""
-        if '"' not in text:
+        if self.delimiter == " ":
+            text = without_runs_of_blanks(text)
+        if '"' not in text and not self.layout.commented:
             block = self._plain(text)
             if block is not None:
                 return block
+            if "\n\n" in text:  # of a million blank lines, a list of records takes a lot
+                return self._one_by_one(_ended(text), last)
         return self._quoted(text, last)
 
     def _plain(self, text: str) -> _Block | None:
@@ -143,25 +72,30 @@ class _Parser:
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
+        if self.delimiter == " ":
+            lines = [" ".join(line.split()) for line in lines]
         if {line.count(self.delimiter) for line in lines} != {self.width - 1} or "" in lines:
             return None
         flat = self.delimiter.join(lines).split(self.delimiter)
-        fields = np.array(flat, dtype=TEXT).reshape(-1, self.width)
         numbers = np.arange(self.line, self.line + len(lines), dtype=np.int64)
         self.line += len(lines)
-        return _Block([fields[:, k] for k in range(self.width)], numbers)
+        if self.width > _WIDE:  # many short columns are made faster at once
+            fields = np.array(flat, dtype=TEXT).reshape(-1, self.width)
+            return _Block(list(fields.T), numbers)
+        columns = [np.array(flat[k :: self.width], dtype=TEXT) for k in range(self.width)]
+        return _Block(columns, numbers)
 
     def _quoted(self, text: str, last: bool) -> _Block | None:
         """Read records with `csv`; None where a quoted field is still open at the end."""
-        ended = text if text.endswith(("\n", "\r")) else text + "\n"
-        stream = io.StringIO(ended + _END, newline="")
-        reader = csv.reader(stream, delimiter=self.delimiter, skipinitialspace=self.spaced)
-        with _long_fields():
+        ended = _ended(text)
+        reader = self.layout.reader(ended + _END)
+        with long_fields():
             records = list(reader)
         closed = records.pop() == [_END]
         # Where each record is a line of the right width, there is nothing to look at closer.
         if (
             closed
+            and not self.layout.commented
             and reader.line_num == len(records) + 1
             and set(map(len, records)) == {self.width}
         ):
@@ -172,19 +106,20 @@ class _Parser:
 
     def _one_by_one(self, text: str, last: bool) -> _Block | None:
         """Read records with `csv`, following the line of each."""
-        stream = io.StringIO(text + _END, newline="")
-        reader = csv.reader(stream, delimiter=self.delimiter, skipinitialspace=self.spaced)
+        reader = self.layout.reader(text + _END)
         records: list[list[str]] = []
         starts: list[int] = []
         start = line = self.line
         closed = False
-        with _long_fields():
+        with long_fields():
             for record in reader:
                 start, line = line, self.line + reader.line_num
                 if record == [_END]:
                     line, closed = start, True
                     break
                 if not record or (len(record) == 1 < self.width and not record[0].strip()):
+                    continue
+                if self._is_comment(record):
                     continue
                 if len(record) != self.width:
                     if _END in record[-1]:
@@ -194,6 +129,7 @@ class _Parser:
                 starts.append(start)
         if not closed:
             if not last:
+                self.open_line = start
                 return None
             raise DataError(
                 f"{self.path}, line {start}: a quotation mark opens a field that never ends; "
@@ -202,13 +138,17 @@ class _Parser:
         self.line = line
         return self._block(records, np.array(starts, dtype=np.int64))
 
+    def _is_comment(self, record: list[str]) -> bool:
+        odd = self.layout.commented or len(record) != self.width
+        return odd and record[0].startswith("#") and _END not in record[-1]
+
     def _block(self, records: list[list[str]], lines: npt.NDArray[np.int64]) -> _Block:
         fields = zip(*records, strict=True) if records else [()] * self.width
         return _Block([np.array(column, dtype=TEXT) for column in fields], lines)
 
     def _ragged(self, record: list[str], line: int) -> DataError:
         got, expected = len(record), self.width
-        names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+        names = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blank"}
         what = names.get(self.delimiter, repr(self.delimiter))
         remedy = (
             f"quote a field that holds a {what}, or take the extra one out"
@@ -220,24 +160,8 @@ class _Parser:
         )
 
 
-def _blanks_before_quotes(sample: str, delimiter: str) -> bool:
-    """Tell whether quoted fields come after blanks, which `csv` takes for unquoted ones."""
-    if re.search(re.escape(delimiter) + ' +"', sample) is None:
-        return False
-    records = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-    with _long_fields():
-        fields = [field for record in itertools.islice(records, 100) for field in record]
-    return any(field.startswith(" ") and field.lstrip(" ").startswith('"') for field in fields)
-
-
-def _first_record(text: str, delimiter: str, spaced: bool) -> tuple[list[str], int]:
-    """Read the column names from the beginning of a file, and count the lines up to their end."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=spaced)
-    with _long_fields():
-        for record in reader:
-            if record and any(field.strip() for field in record):
-                return record, reader.line_num
-    return [], reader.line_num
+def _ended(text: str) -> str:
+    return text if text.endswith(("\n", "\r")) else text + "\n"
 
 
 def _after_lines(text: str, count: int) -> str:
@@ -247,8 +171,62 @@ def _after_lines(text: str, count: int) -> str:
     return stream.read()
 
 
-def iter_delimited(path: Path, *, delimiter: str | None = None) -> Iterator[Table]:
-    """Read a delimited file, plain or gzip, block by block; delimiter None finds it.
+def _beginning(stream: io.TextIOWrapper, path: Path) -> tuple[str, int]:
+    """Read up to the first line that is not blank, and count the lines before."""
+    blank = 0
+    while text := stream.read(_BLOCK):
+        kept = text.lstrip()
+        if kept:
+            head = text[: len(text) - len(kept)]
+            cut = max(head.rfind("\n"), head.rfind("\r")) + 1
+            return text[cut:], blank + len(list(io.StringIO(text[:cut], newline="")))
+        blank += text.count("\n") or text.count("\r")
+    raise DataError(f"{path}: the file is empty; expected a line of column names and rows.")
+
+
+def _sample(text: str) -> str:
+    """Return the first lines of a text: enough to tell its layout."""
+    ends = [end for end in (text.find("\n", _SAMPLE), text.find("\r", _SAMPLE)) if end >= 0]
+    sample = text[: min(ends) + 1] if ends else text
+    return sample if sample.count("\n") + sample.count("\r") >= _SAMPLE_LINES else text
+
+
+def _too_long(path: Path, line: int) -> DataError:
+    return DataError(
+        f"{path}, line {line}: a row is longer than {LONGEST_RECORD:,} characters (an open "
+        "quotation mark, or no line ends?); expected one line for each row."
+    )
+
+
+def _names(
+    stream: io.TextIOWrapper, text: str, layout: Layout, path: Path, line: int
+) -> tuple[list[str], list[str], str, int]:
+    """Take the column names from the text; return them, notes, the rest and its first line."""
+    text, line = _after_lines(text, layout.skip), line + layout.skip
+    with long_fields():
+        while True:
+            if layout.delimiter == " ":
+                text = without_runs_of_blanks(text)
+            reader = layout.reader(text)
+            record: list[str] = next((r for r in reader if any(map(str.strip, r))), [])
+            used = reader.line_num
+            rest = _after_lines(text, used)
+            # Names that reach to the end of what was read may go on after it.
+            more = "" if rest else stream.read(max(len(text), _BLOCK))
+            if not more:
+                break
+            text += more
+            if len(text) > LONGEST_RECORD:
+                raise _too_long(path, line)
+    if layout.named:
+        names, notes = check_names(record, str(path), line + used - 1)
+        return names, notes, rest, line + used
+    names, notes = check_names(layout.names or new_names(len(record)), str(path), line)
+    return names, notes, text, line
+
+
+def iter_delimited(path: Path, options: ReadOptions = READ) -> Iterator[Table]:
+    """Read a delimited file, plain or compressed, block by block.
 
     Yields:
         Tables of some rows each, in order, all with the same columns of text, unchanged.
@@ -256,26 +234,11 @@ def iter_delimited(path: Path, *, delimiter: str | None = None) -> Iterator[Tabl
     Raises:
         DataError: If the file cannot be read as a table; the message names the line.
     """
-    with open_text(path) as stream:
-        text = stream.read(_BLOCK)
-        if not text.strip():
-            raise DataError(f"{path}: the file is empty; expected a line of column names and rows.")
-        sample = text[:_SAMPLE]
-        if len(text) > _SAMPLE and "\n" in sample:
-            sample = sample[: sample.rfind("\n") + 1]
-        delimiter = delimiter or sniff_delimiter(sample)
-        spaced = _blanks_before_quotes(sample, delimiter)
-        while True:
-            raw_names, used = _first_record(text, delimiter, spaced)
-            rest = _after_lines(text, used)
-            # Names that reach to the end of what was read may go on after it.
-            more = "" if rest else stream.read(_BLOCK)
-            if not more:
-                break
-            text += more
-        names, notes = check_names(raw_names, str(path), used)
-        text = rest
-        parser = _Parser(path, delimiter, len(names), used + 1, spaced)
+    with open_text(path, options.encoding) as stream:
+        text, blank = _beginning(stream, path)
+        layout = find_layout(_sample(text), str(path), options)
+        names, notes, text, line = _names(stream, text, layout, path, blank + 1)
+        parser = _Parser(path, layout, len(names), line)
         found = False
         for block in _blocks(stream, text, parser):
             found = found or len(block.lines) > 0
@@ -285,8 +248,8 @@ def iter_delimited(path: Path, *, delimiter: str | None = None) -> Iterator[Tabl
                 dict(zip(names, block.columns, strict=True)),
                 source=str(path),
                 lines=block.lines,
-                notes=notes,
-                decimal_comma=delimiter == ";",
+                notes=[*layout.notes, *notes],
+                decimal_comma=layout.delimiter == ";",
             )
         if not found:
             raise DataError(
@@ -307,7 +270,9 @@ def _blocks(stream: io.TextIOWrapper, text: str, parser: _Parser) -> Iterator[_B
         if block is not None:
             yield block
             text, size = text[cut:], _BLOCK
+        elif len(text) > LONGEST_RECORD and not last:
+            raise _too_long(parser.path, parser.open_line)
         else:
-            size *= 2  # an open quote: look further
+            size = min(2 * size, LONGEST_RECORD + 1 - len(text))  # an open quote: look further
         if last:
             return

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from schuss.data.tables.parsing import TEXT, Array
-from schuss.data.tables.reading.delimited import check_names
+from schuss.data.tables.parsing import Array
+from schuss.data.tables.reading.layout import check_names
 from schuss.data.tables.reading.streams import existing_file
-from schuss.data.tables.table import Table, as_column
+from schuss.data.tables.table import Table
+from schuss.data.tables.values import LARGEST_EXACT, as_column, text_column
 from schuss.errors import DataError
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 
 
 def _text_column(values: list[Any]) -> Array:
-    return np.array(["" if v is None else str(v) for v in values], dtype=TEXT)
+    return text_column(["" if v is None else str(v) for v in values])
 
 
 def from_pandas(frame: Any, source: str = "the data frame") -> Table:
@@ -55,7 +56,9 @@ def from_pandas(frame: Any, source: str = "the data frame") -> Table:
         elif isinstance(series.dtype, np.dtype) and kind in "biufMm":
             columns[name] = as_column(series.to_numpy())
         elif kind in "iuf" and not series.isna().any():
-            columns[name] = as_column(series.to_numpy(dtype=f"{kind}8" if kind != "u" else "i8"))
+            columns[name] = as_column(series.to_numpy(dtype=f"{kind}8"))
+        elif kind in "iu" and series.abs().max() > LARGEST_EXACT:
+            columns[name] = as_column(series.astype(object).tolist())
         elif kind in "iuf":
             columns[name] = series.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
@@ -78,6 +81,8 @@ def from_polars(frame: Any, source: str = "the data frame") -> Table:
             if "time_zone=" in kind and "time_zone=None" not in kind:
                 series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
             columns[name] = as_column(series.to_numpy())
+            if columns[name].dtype.kind == "f" and _are_too_large(kind, columns[name]):
+                columns[name] = as_column(series.to_list())
         else:
             columns[name] = as_column(series.to_list())
     return Table(columns, source=source, declared=declared, notes=notes)
@@ -100,6 +105,10 @@ def from_arrow(data: Any, source: str) -> Table:
             else:
                 # Arrow gives NaN for a null in a column of numbers.
                 columns[name] = as_column(column.to_numpy(**_copy(column)))
+                if not whole and _are_too_large(kind, columns[name]):
+                    columns[name] = as_column(column.to_pylist())
+            if kind == "uint64" or (kind == "int64" and not whole):
+                declared[name] = kind  # its values are text where float64 would change them
         elif kind.startswith(("timestamp", "date32", "date64")):
             columns[name] = as_column(column.to_numpy(**_copy(column)).astype("datetime64[us]"))
         elif kind in ("string", "large_string"):
@@ -111,6 +120,12 @@ def from_arrow(data: Any, source: str) -> Table:
         else:
             columns[name] = as_column(column.to_pylist())
     return Table(columns, source=source, declared=declared, notes=notes)
+
+
+def _are_too_large(kind: str, values: Array) -> bool:
+    """Tell whether whole numbers, made float64 as some are missing, are not what they were."""
+    whole = kind.lower().startswith(("int", "uint"))
+    return whole and bool(np.nanmax(np.abs(values), initial=0.0) > LARGEST_EXACT)
 
 
 def _copy(column: Any) -> dict[str, bool]:
@@ -153,7 +168,7 @@ def iter_arrow_file(path: Path, *, rows: int) -> Iterator[Table]:
             found = True
             yield from_arrow(batch, str(path))
             row += batch.num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, UnicodeError) as error:
         what = "Parquet" if parquet else "Feather"
         place = f"{path}, after row {row - 1}" if row > 1 else str(path)
         detail = " ".join(str(error).split()).rstrip(".")[:120]
@@ -217,6 +232,8 @@ def from_mapping(data: Mapping[str, Any], source: str = "the table") -> Table:
             columns[str(name)] = as_column(
                 values if isinstance(values, (list, tuple, np.ndarray)) else list(values)
             )
+        except DataError as error:
+            raise DataError(f"{source}, column {str(name)!r}: {error}") from None
         except ValueError:
             raise DataError(
                 f"{source}: expected one value for each row in column {str(name)!r}, got an array "

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from schuss.data.tables.parsing import TEXT, Array
 from schuss.data.tables.reading import frames
+from schuss.data.tables.reading.concatenate import concatenate
 from schuss.data.tables.reading.delimited import iter_delimited
+from schuss.data.tables.reading.excel import iter_excel
 from schuss.data.tables.reading.jsonlines import iter_json_lines, table_of_records
-from schuss.data.tables.reading.streams import existing_file
+from schuss.data.tables.reading.options import ReadOptions, read_options
+from schuss.data.tables.reading.streams import COMPRESSED, existing_file, open_text, zipped_name
 from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
-__all__ = ["BUNDLED", "concatenate", "iter_table", "read_table"]
+__all__ = ["BUNDLED", "iter_table", "read_table"]
 
 
 #: Data sets that come with Schuss, by name: their file and the column to predict.
@@ -26,7 +34,9 @@ BUNDLED = {"iris": ("iris.csv", "species")}
 _TEXT = {".csv": None, ".txt": None, ".data": None, ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _JSON = (".jsonl", ".ndjson", ".json")
 _ARROW = (".parquet", ".pq", ".feather", ".arrow")
+_EXCEL = (".xlsx", ".xlsm")
 _CHUNK = 50_000
+_STDIN = "standard input"
 
 
 def _bundled(source: str) -> Path | None:
@@ -36,22 +46,68 @@ def _bundled(source: str) -> Path | None:
     return Path(__file__).parents[2] / "bundled" / BUNDLED[source][0]
 
 
-def _iter_file(path: Path, rows: int, delimiter: str | None) -> Iterator[Table]:
+def _suffix(path: Path) -> str:
+    """Return the ending that tells the format: that of what is compressed, where it is."""
     suffixes = [s.lower() for s in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    if suffixes and suffixes[-1] in COMPRESSED:
+        packed = suffixes.pop()
+        if packed == ".zip" and (not suffixes or suffixes[-1] not in (*_TEXT, *_JSON)):
+            suffixes = [s.lower() for s in Path(zipped_name(path)).suffixes]
+    return suffixes[-1] if suffixes else ""
+
+
+def _iter_file(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
+    if str(path) == "-":
+        return _iter_stdin(rows, options)
+    if re.match(r"(?:https?|ftp|s3|gs):/", str(path)):
+        address = str(path).replace(":/", "://", 1)  # a path has one slash
+        raise DataError(f"{address}: expected a file, got an address; download it first.")
+    suffix = _suffix(path)
     if suffix in _ARROW:
         return frames.iter_arrow_file(path, rows=rows)
+    if suffix in _EXCEL:
+        return iter_excel(path, options, rows=rows)
     if suffix in _JSON:
-        return iter_json_lines(path, rows=rows)
+        return iter_json_lines(path, options, rows=rows)
     if suffix not in _TEXT:
         existing_file(path)
         raise DataError(
-            f"{path}: expected a table in a .csv, .tsv, .jsonl, .parquet or .feather file, "
+            f"{path}: expected a table in a .csv, .tsv, .jsonl, .parquet, .feather or .xlsx file, "
             f"got {suffix or 'a name without an ending'}; save it as one of these."
         )
-    return iter_delimited(path, delimiter=delimiter or _TEXT[suffix])
+    return iter_delimited(path, replace(options, sep=options.sep or _TEXT[suffix]))
+
+
+def _iter_stdin(rows: int, options: ReadOptions) -> Iterator[Table]:
+    """Read standard input, whose format its first bytes tell, through a file of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _STDIN
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            for table in _iter_unnamed(path, rows, options):
+                table.source = _STDIN
+                table.notes = [note.replace(str(path), _STDIN) for note in table.notes]
+                yield table
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), _STDIN)) from None
+
+
+def _iter_unnamed(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
+    with path.open("rb") as file:
+        head = file.read(6)
+    if head[:4] == b"PAR1" or head == b"ARROW1":
+        named = path.with_suffix(".parquet" if head[:4] == b"PAR1" else ".feather")
+        return frames.iter_arrow_file(path.rename(named), rows=rows)
+    if head[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(path) as archive:
+            if "[Content_Types].xml" in archive.namelist():
+                return iter_excel(path.rename(path.with_suffix(".xlsx")), options, rows=rows)
+    with open_text(path, options.encoding) as stream:
+        begin = stream.read(_CHUNK).lstrip()[:1]
+    if begin in ("{", "["):
+        return iter_json_lines(path, options, rows=rows)
+    return iter_delimited(path, options)
 
 
 def _module(source: object) -> str:
@@ -128,82 +184,24 @@ def _with_target(features: Any, target: Any) -> Table:
     )
 
 
-def concatenate(tables: Iterable[Table]) -> Table:
-    """Put tables one below the other.
-
-    A column that a table lacks is missing there; numbers and text together become text.
-
-    Args:
-        tables: At least one table.
-
-    Returns:
-        One table with the columns of all of them, in the order in which they appear.
-
-    >>> concatenate([Table({"a": [1]}), Table({"a": ["x"]})])["a"].tolist()
-    ['1', 'x']
-    """
-    parts = list(tables)
-    if len(parts) == 1:
-        return parts[0]
-    names = dict.fromkeys(name for part in parts for name in part.columns)
-    columns = {name: _joined(parts, name) for name in names}
-    lines = None
-    numbered = [part.lines for part in parts if part.lines is not None]
-    if len(numbered) == len(parts):
-        lines = np.concatenate(numbered)
-    return Table(
-        columns,
-        source=parts[0].source,
-        lines=lines,
-        declared={k: v for part in parts for k, v in part.declared.items()},
-        notes=list(dict.fromkeys(note for part in parts for note in part.notes)),
-        decimal_comma=parts[0].decimal_comma,
-    )
-
-
-def _joined(parts: list[Table], name: str) -> Array:
-    pieces = [part.columns.get(name) for part in parts]
-    telling = [
-        p for p in pieces if p is not None and not (p.dtype == TEXT and bool(np.all(p == "")))
-    ]
-    types = {piece.dtype.kind for piece in telling}
-    lengths = [part.rows for part in parts]
-    if types <= {"i", "f"} and types:
-        dtype: Any = np.int64 if types == {"i"} and len(telling) == len(parts) else np.float64
-        empty: Any = np.nan
-    elif types == {"b"} and len(telling) == len(parts):
-        dtype, empty = np.bool_, False
-    elif types == {"M"}:
-        dtype, empty = np.dtype("datetime64[us]"), np.datetime64("NaT", "us")
-    else:
-        return np.concatenate(
-            [
-                np.full(n, "", dtype=TEXT)
-                if piece is None
-                else piece
-                if piece.dtype == TEXT
-                else np.array(part.text(name), dtype=TEXT)
-                for part, piece, n in zip(parts, pieces, lengths, strict=True)
-            ]
-        )
-    kept = {id(p) for p in telling}
-    return np.concatenate(
-        [
-            p.astype(dtype) if p is not None and id(p) in kept else np.full(n, empty, dtype=dtype)
-            for p, n in zip(pieces, lengths, strict=True)
-        ]
-    )
-
-
 def iter_table(
-    source: Any, *, chunk_rows: int = _CHUNK, delimiter: str | None = None
+    source: Any,
+    *,
+    chunk_rows: int = _CHUNK,
+    sep: str | None = None,
+    header: str | None = None,
+    encoding: str | None = None,
+    na_values: str | float | Sequence[str | float] = (),
 ) -> Iterator[Table]:
     """Read a table chunk by chunk, so that it need not fit into memory.
 
     Args:
         source: A path, or anything else that `read_table` takes.
         chunk_rows: Rows of a chunk, at least 1; the last one may have fewer.
-        delimiter: What separates the fields of a text file; None finds it.
+        sep: As `read_table` takes it, like the others.
+        header: As there.
+        encoding: As there.
+        na_values: As there.
 
     Yields:
         Tables in order. The text of a delimited file is unchanged in them, so that
@@ -217,15 +215,16 @@ def iter_table(
     """
     if chunk_rows < 1:
         raise ValueError(f"iter_table: expected chunk_rows of at least 1, got {chunk_rows}.")
+    options = read_options(sep=sep, header=header, encoding=encoding, na_values=na_values)
     if not isinstance(source, (str, os.PathLike)):
-        table = _from_memory(source)
+        table = _from_memory(source).with_missing(options.na_values)
         for start in range(0, table.rows, chunk_rows):
             yield table.take(slice(start, start + chunk_rows))
         return
     path = _bundled(str(source)) or Path(source).expanduser()
     waiting: list[Table] = []
-    for block in _iter_file(path, chunk_rows, delimiter):
-        waiting.append(block)
+    for block in _iter_file(path, chunk_rows, options):
+        waiting.append(block.with_missing(options.na_values))
         if sum(part.rows for part in waiting) < chunk_rows:
             continue
         whole = concatenate(waiting)
@@ -237,28 +236,44 @@ def iter_table(
         yield concatenate(waiting)
 
 
-def read_table(source: Any, *, delimiter: str | None = None) -> Table:
+def read_table(
+    source: Any,
+    *,
+    sep: str | None = None,
+    header: str | None = None,
+    encoding: str | None = None,
+    na_values: str | float | Sequence[str | float] = (),
+) -> Table:
     """Read a whole table.
 
     Args:
-        source: A path to .csv, .tsv, .txt, .jsonl (each also with .gz), .parquet or .feather; the
+        source: A path to .csv, .tsv, .txt, .jsonl, .json (each also with .gz, .bz2, .xz or .zip),
+            .parquet, .feather or .xlsx (its first sheet); "-" for standard input; the
             name of a bundled data set (`"iris"`); a frame of pandas or polars; a pyarrow table;
             columns by name; a list of rows as dictionaries; an array of shape (rows, columns),
             whose columns are named x0, x1, ...; or a pair (features, target), whose second part
             becomes the column `target`.
-        delimiter: What separates the fields of a text file; None finds it.
+        sep: What separates the fields of a text file, one character, "tab" or "space" (any number
+            of blanks); None finds it.
+        header: "none" where no line names the columns, which are x0, x1, ... then; "first" where
+            the first line does, whatever it looks like; None decides by the lines below it.
+        encoding: A text file's encoding, such as "latin-1"; None takes UTF-8, or UTF-16 with a
+            byte order mark.
+        na_values: Values that mean missing in any column, besides those that are known.
 
     Returns:
         The table.
 
     Raises:
         DataError: If it cannot be read; the message says what is wrong, where, and what to do.
+        UsageError: If an option is out of range.
 
     >>> read_table("iris")
     Table(iris: 150 rows, 5 columns)
     """
+    options = read_options(sep=sep, header=header, encoding=encoding, na_values=na_values)
     if not isinstance(source, (str, os.PathLike)):
-        table = _from_memory(source)
+        table = _from_memory(source).with_missing(options.na_values)
         if not table.columns or not table.rows:
             raise DataError(
                 f"{table.source}: there are no {'rows' if table.columns else 'columns'}; "
@@ -267,7 +282,8 @@ def read_table(source: Any, *, delimiter: str | None = None) -> Table:
         return table
     bundled = _bundled(str(source))
     path = bundled or Path(source).expanduser()
-    table = concatenate(_iter_file(path, _CHUNK, delimiter))
+    table = concatenate(_iter_file(path, _CHUNK, options), release=True)
+    table = table.with_missing(options.na_values)
     if bundled:
         table.source = str(source)
     return table

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import bz2
 import difflib
 import gzip
 import io
+import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from schuss.errors import DataError
 
-__all__ = ["existing_file", "open_text"]
+__all__ = ["COMPRESSED", "existing_file", "open_text", "zipped_name"]
 
-_GZIP = b"\x1f\x8b"
+#: How compressed files begin, and what their names end in.
+_COMPRESSIONS = (
+    (b"\x1f\x8b", ".gz", "gzip"),
+    (b"BZh", ".bz2", "bzip2"),
+    (b"\xfd7zXZ", ".xz", "xz"),
+    (b"PK\x03\x04", ".zip", "zip"),
+)
+COMPRESSED = tuple(ending for _, ending, _ in _COMPRESSIONS)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _MAGIC = (
     (b"PAR1", "a Parquet file", "name it .parquet"),
     (b"ARROW1", "an Arrow file", "name it .feather"),
-    (b"PK\x03\x04", "a zip file or an Excel workbook", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"BZh", "compressed with bzip2", "unpack it, or compress it with gzip"),
-    (b"\xfd7zXZ", "compressed with xz", "unpack it, or compress it with gzip"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it, or compress it with gzip"),
     (b"%PDF", "a PDF document", "save the table as CSV"),
     (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
@@ -101,17 +108,67 @@ class _Checked(io.RawIOBase):
         return len(data)
 
 
-def _raw(path: Path) -> IO[bytes]:
+def _compression(path: Path) -> tuple[str, str]:
+    """Return the ending and the name of a file's compression; empty where it is not compressed."""
     with path.open("rb") as file:
-        head = file.read(2)
-    if head == _GZIP:
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if path.suffix.lower() == ".gz":
+        head = file.read(8)
+    for magic, ending, name in _COMPRESSIONS:
+        if head.startswith(magic):
+            return ending, name
+    for _, ending, name in _COMPRESSIONS:
+        if path.suffix.lower() == ending:
+            raise DataError(
+                f"{path}: expected {name} data, as the name says, got something else; "
+                f"compress it again, or take the {ending} from its name."
+            )
+    return "", ""
+
+
+def _raw(path: Path) -> IO[bytes]:
+    """Open a file for reading what it holds, unpacked."""
+    ending, _ = _compression(path)
+    if ending == ".zip":
+        archive = zipfile.ZipFile(path)
+        return archive.open(_member(archive, path))
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    return cast("IO[bytes]", openers[ending](path, "rb") if ending else path.open("rb"))
+
+
+def _member(archive: zipfile.ZipFile, path: Path) -> str:
+    """Return the name of the one file in a zip."""
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    names = [name for name in names if not name.startswith("__MACOSX/")]
+    if "[Content_Types].xml" in names:
         raise DataError(
-            f"{path}: expected gzip data, as the name says, got something else; "
-            "compress it again, or take the .gz from its name."
+            f"{path}: expected text, got an Excel workbook; name it .xlsx, or save it as CSV."
         )
-    return path.open("rb")
+    if len(names) != 1:
+        raise DataError(
+            f"{path}: expected one file in the zip, got {len(names)}"
+            f"{' (' + ', '.join(names[:3]) + ')' if names else ''}; unpack it."
+        )
+    return names[0]
+
+
+def zipped_name(path: Path) -> str:
+    """Return the name of the one file in a zip file.
+
+    Raises:
+        DataError: If the file is no zip, is damaged, or holds none or several files.
+    """
+    if _compression(existing_file(path))[0] != ".zip":
+        return ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _member(archive, path)
+    except zipfile.BadZipFile:
+        raise _damaged(path, "zip") from None
+
+
+def _damaged(path: Path, name: str) -> DataError:
+    return DataError(
+        f"{path}: the {name} data is cut off or damaged; copy or compress the file again."
+    )
 
 
 def _wrong_byte(path: Path, encoding: str) -> str:
@@ -129,21 +186,26 @@ def _wrong_byte(path: Path, encoding: str) -> str:
 
 
 @contextmanager
-def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
-    """Open a text file, plain or gzip, in UTF-8 or UTF-16 with a byte order mark.
+def open_text(path: Path, encoding: str | None = None) -> Iterator[io.TextIOWrapper]:
+    """Open a text file, plain or compressed (gzip, bzip2, xz, zip).
 
     Line ends are unchanged. What goes wrong while reading becomes a DataError.
+
+    Args:
+        path: The file.
+        encoding: Its encoding; None takes UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
         DataError: If the file is missing, empty, binary, damaged, or in another encoding.
     """
     existing_file(path)
-    encoding = "utf-8"
+    _, packed = _compression(path)
+    given, encoding = encoding, encoding or "utf-8"
     try:
         with _raw(path) as raw:
             head = raw.read(64)
         for mark, name in _BOMS:
-            if head.startswith(mark):
+            if head.startswith(mark) and (given is None or name == "utf-8-sig"):
                 encoding = name
         for magic, what, remedy in _MAGIC:
             if head.startswith(magic):
@@ -151,19 +213,29 @@ def open_text(path: Path) -> Iterator[io.TextIOWrapper]:
         if not head:
             raise DataError(f"{path}: the file is empty; expected a line of column names and rows.")
         with _raw(path) as raw:
-            checked = _Checked(raw, path, encoding == "utf-16")
+            wide = "".join(encoding.lower().split("-")).replace("_", "").startswith("utf16")
+            checked = _Checked(raw, path, wide or "32" in encoding)
             buffered = io.BufferedReader(checked, _BLOCK)
             yield io.TextIOWrapper(buffered, encoding=encoding, newline="")
     except UnicodeError:
+        if given is not None:
+            where = _wrong_byte(path, encoding)
+            raise DataError(f"{path}, {where} is not {given}; give another encoding.") from None
         if encoding == "utf-16":
             raise DataError(
                 f"{path}: the UTF-16 text is cut off or damaged; save the file as UTF-8."
             ) from None
         raise DataError(
-            f"{path}, {_wrong_byte(path, encoding)} is not UTF-8; save the file as UTF-8 "
-            "(it may be in Windows-1252 or Latin-1 now)."
+            f"{path}, {_wrong_byte(path, encoding)} is not UTF-8; save the file as UTF-8, or say "
+            "what it is in, such as encoding latin-1 or windows-1252 (--encoding)."
         ) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataError(
-            f"{path}: the gzip data is cut off or damaged; copy or compress the file again."
-        ) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile):
+        raise _damaged(path, packed) from None
+    except OSError as error:
+        if packed != "bzip2" or error.errno is not None:
+            raise
+        raise _damaged(path, packed) from None
+    except (RuntimeError, NotImplementedError) as error:
+        if packed != "zip" or isinstance(error, RecursionError):
+            raise
+        raise DataError(f"{path}: the zip cannot be read ({error}); unpack it.") from None
