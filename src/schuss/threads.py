@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import os
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 _controller: Any = None
 _chosen_threads: int | None = None
+
+# The limits that hold now, in all Python threads: BLAS has one number for the whole process. With
+# them, what it was told to use without them.
+_LIMITS_LOCK = threading.RLock()
+_limits: list[int] = []
+_unlimited: dict[str, int] = {}
 
 
 def _blas() -> Any:
@@ -69,7 +77,10 @@ def set_num_threads(n: int) -> None:
         raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}.")
     global _chosen_threads
     _chosen_threads = operator.index(n)
-    _blas().limit(limits=n)
+    with _LIMITS_LOCK:
+        if _limits:
+            _unlimited.update(dict.fromkeys(_unlimited, _chosen_threads))
+        _use_threads(min([_chosen_threads, *_limits]))
 
 
 def program_threads() -> int:
@@ -98,8 +109,12 @@ def get_num_threads() -> int:
     return max((library["num_threads"] for library in _blas().info()), default=1)
 
 
-def limit_threads(n: int) -> AbstractContextManager[Any]:
+@contextmanager
+def limit_threads(n: int) -> Iterator[None]:
     """Use at most `n` threads within a `with` block; what was set before holds again after it.
+
+    Where such blocks overlap in several Python threads, the least number holds in all of them,
+    and what was set before comes back after the last.
 
     Small products are slower on many threads than on one, far slower when a core is busy with
     something else, since the threads wait for each other by spinning.
@@ -108,5 +123,25 @@ def limit_threads(n: int) -> AbstractContextManager[Any]:
     ...     get_num_threads()
     1
     """
-    limit: AbstractContextManager[Any] = _blas().limit(limits=n)
-    return limit
+    with _LIMITS_LOCK:
+        if not _limits:
+            _unlimited.update({x["filepath"]: x["num_threads"] for x in _blas().info()})
+        _limits.append(n)
+        _use_threads(min([*_limits, *_unlimited.values()]))
+    try:
+        yield
+    finally:
+        with _LIMITS_LOCK:
+            _limits.remove(n)
+            if _limits:
+                _use_threads(min([*_limits, *_unlimited.values()]))
+            else:
+                for path, number in _unlimited.items():
+                    _blas().select(filepath=path).limit(limits=number)
+                _unlimited.clear()
+
+
+def _use_threads(n: int) -> None:
+    """Tell BLAS the number of threads, where it uses another one."""
+    if any(library["num_threads"] != n for library in _blas().info()):
+        _blas().limit(limits=n)

@@ -15,6 +15,7 @@ from schuss.core import float32
 from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
+from schuss.threads import limit_threads
 from schuss.training.arguments import grouped, refuse
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
@@ -31,7 +32,6 @@ from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import catch_interrupts
-from schuss.training.runs.lock import lock_folder
 from schuss.version import __version__
 
 __all__ = ["Trainer"]
@@ -185,31 +185,35 @@ class Trainer:
             UsageError: if options contradict each other.
             DivergenceError: if the loss is not finite and no epoch was complete.
             TraceError: if eager is False, and the model or the loss cannot be compiled.
-            Interrupted: after Ctrl-C; a checkpoint has been saved.
+            Interrupted: after Ctrl-C, SIGTERM or SIGHUP; a checkpoint has been saved. After the
+                latter two it is a SystemExit as well, with 128 and the signal's number.
         """
-        data = self._rows(train, validation, sample_weight)
+        # How many threads share a product decides how its sums are rounded, so that one computes
+        # those of an eager step; compiled programs give the same bits on any number.
+        with limit_threads(1), np.errstate(all="ignore"):
+            return self._fit(self._rows(train, validation, sample_weight), resume)
+
+    def _fit(self, data: TrainingData, resume: bool) -> Fit:
         folder = self._open(resume)
         display = make_display(self._output.progress, self.plan.monitor)
         plan = replace(self.plan, eager=self._runs_eagerly(data.training))
-        rows = min(plan.batch_size, len(data.training))
-        outer = random.get_state()
-        lock = nullcontext() if folder is None else lock_folder(folder.path)
-        with lock, catch_interrupts() as stop, cost.one_thread_if_small(self.model, rows):
+        lock = nullcontext() if folder is None else folder.locked()
+        with lock, random.separate_draws(), catch_interrupts() as stop:
             context = RunContext(folder, display, self._callbacks, stop)
             stepper = self._stepper(data.training, eager=bool(plan.eager))
             loop = TrainingLoop(plan, self._learner, stepper, data, context)
             try:
                 fit = loop.run(resume=resume)
+                # One that was handed over gets its last model from whoever made it.
+                if folder is not None and folder is not self._output.folder:
+                    end = {"epoch": fit.best_epoch, "finished": True}
+                    folder.write_model(self.model.state_dict(), end)
             except BaseException:
                 display.end("")
                 raise
             finally:
-                random.set_state(outer)
                 if folder is not None:
                     folder.end_metrics()
-        # A run folder that was handed over gets its last model from whoever made it.
-        if folder is not None and folder is not self._output.folder:
-            folder.write_model(self.model.state_dict(), {"epoch": fit.best_epoch, "finished": True})
         display.end(fit.summary(plan.patience))
         return fit
 

@@ -15,6 +15,7 @@ from schuss.training.descent.learner import Learner
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.loop.state import LoopState
 from schuss.training.runs import checkpoint
+from schuss.training.runs.bundle import well_formed
 from schuss.training.runs.folder import RunFolder
 
 __all__ = ["Checkpoints"]
@@ -94,13 +95,16 @@ class Checkpoints:
             return LoopState(notes=notes), {}
         arrays, header = found
         try:
-            self._check_layout(header["layout"])
-            state = LoopState.from_header(header)
-            best = checkpoint.restore(arrays, header["optimizer"], learner.model, learner.optimizer)
-            self._average.load_state_dict(checkpoint.part("average", arrays))
+            with well_formed("the checkpoint"):
+                self._check_layout(header["layout"])
+                state = LoopState.from_header(header)
+                best = checkpoint.restore(
+                    arrays, header["optimizer"], learner.model, learner.optimizer
+                )
+                self._average.load_state_dict(checkpoint.part("average", arrays))
+                learner.schedule.load_state_dict(header["schedule"])
         except FileFormatError as error:
             raise FileFormatError(f"{folder.path}: {error}") from None
-        learner.schedule.load_state_dict(header["schedule"])
         state.notes += notes
         return state, best
 

@@ -56,9 +56,13 @@ def restore(
         model.load_state_dict(part("model", arrays))
     except ValueError as error:
         raise FileFormatError(f"the checkpoint is of another network ({error}).") from None
+    best = part("best", arrays)
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    if best and {name: value.shape for name, value in best.items()} != shapes:
+        raise FileFormatError("the checkpoint's best weights are of another network.")
     restore_optimizer(optimizer, part("optimizer", arrays), groups)
     random.set_state(np.array(arrays["random"]))
-    return part("best", arrays)
+    return best
 
 
 def copy_state(model: Module) -> dict[str, Tensor]:
