@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import IO, Any
 
-__all__ = ["SafeStream", "printable", "say"]
+__all__ = ["SafeStream", "is_terminal", "printable", "say"]
 
 
 def printable(text: str) -> str:
@@ -38,6 +38,10 @@ class SafeStream:
         try:
             if self._stream is not None:
                 self._stream.write(text)
+        except UnicodeEncodeError as error:
+            # A terminal of few letters, such as ASCII or Windows's code pages.
+            escaped = text.encode(error.encoding, "backslashreplace").decode(error.encoding)
+            self.write(escaped)
         except (OSError, ValueError):  # a closed pipe, terminal or stream
             pass
         return len(text)
@@ -58,3 +62,11 @@ def say(text: str, stream: IO[str] | None = None) -> None:
     """Print lines on standard error, or another stream, if there is one that can be written."""
     lines = "\n".join(map(printable, text.split("\n")))
     print(lines, file=SafeStream(sys.stderr if stream is None else stream), flush=True)
+
+
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Tell whether a stream is a terminal; one that is closed or missing is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False

@@ -19,10 +19,10 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _controller: Any = None
 _chosen_threads: int | None = None
 
-# The limits that hold now, in all Python threads: BLAS has one number for the whole process. With
-# them, what it was told to use without them.
+# The limits that hold now, with the Python threads that set them: BLAS has one number for the whole
+# process. And what each library was told to use without them.
 _LIMITS_LOCK = threading.RLock()
-_limits: list[int] = []
+_limits: list[tuple[int, int]] = []
 _unlimited: dict[str, int] = {}
 
 
@@ -78,9 +78,9 @@ def set_num_threads(n: int) -> None:
     global _chosen_threads
     _chosen_threads = operator.index(n)
     with _LIMITS_LOCK:
-        if _limits:
-            _unlimited.update(dict.fromkeys(_unlimited, _chosen_threads))
-        _use_threads(min([_chosen_threads, *_limits]))
+        _unlimited.update(dict.fromkeys(_unlimited, _chosen_threads))
+        for library in _libraries():
+            _use_threads(library, min([_chosen_threads, *(most for _, most in _limits)]))
 
 
 def program_threads() -> int:
@@ -123,25 +123,44 @@ def limit_threads(n: int) -> Iterator[None]:
     ...     get_num_threads()
     1
     """
+    held = threading.get_ident(), n
     with _LIMITS_LOCK:
         if not _limits:
-            _unlimited.update({x["filepath"]: x["num_threads"] for x in _blas().info()})
-        _limits.append(n)
-        _use_threads(min([*_limits, *_unlimited.values()]))
+            _unlimited.update({x.filepath: x.get_num_threads() for x in _libraries()})
+        _limits.append(held)
+        _apply_limits()
     try:
         yield
     finally:
         with _LIMITS_LOCK:
-            _limits.remove(n)
-            if _limits:
-                _use_threads(min([*_limits, *_unlimited.values()]))
-            else:
-                for path, number in _unlimited.items():
-                    _blas().select(filepath=path).limit(limits=number)
+            _limits.remove(held)
+            _apply_limits()
+            if not _limits:
                 _unlimited.clear()
 
 
-def _use_threads(n: int) -> None:
-    """Tell BLAS the number of threads, where it uses another one."""
-    if any(library["num_threads"] != n for library in _blas().info()):
-        _blas().limit(limits=n)
+def _libraries() -> list[Any]:
+    found: list[Any] = _blas().lib_controllers
+    return found
+
+
+def _apply_limits() -> None:
+    """Tell BLAS the least of the limits, or what holds without them."""
+    mine = any(thread == threading.get_ident() for thread, _ in _limits)
+    for library in _libraries():
+        most = [_unlimited.get(library.filepath, 1)]
+        # With OpenMP each Python thread has a number of its own.
+        if mine or getattr(library, "threading_layer", "") != "openmp":
+            most += [limit for _, limit in _limits]
+        _use_threads(library, min(most))
+
+
+def _use_threads(library: Any, n: int) -> None:
+    """Tell a library the number of threads, where it uses another one."""
+    if library.get_num_threads() == n:
+        return
+    # threadpoolctl lets only one Python thread set it, unless told that the matter is settled.
+    settle = getattr(library, "clear_controlling_thread", lambda force: None)
+    settle(force=True)
+    library.set_num_threads(n)
+    settle(force=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from schuss.cli.parser import CommandParser
-from schuss.cli.summary import figures_table, print_json
+from schuss.cli.summary import figures_table, print_json, print_lines
 
 EXAMPLES = """\
 examples:
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     trained = load(arguments.run)
     figures = trained.evaluate(arguments.file)
     if not (arguments.quiet and arguments.json):
-        print(figures_table({arguments.file: figures}))
+        print_lines(figures_table({arguments.file: figures}))
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}
         print_json({**result, "test": figures})

@@ -94,17 +94,12 @@ class Checkpoints:
             self._begin_as_saved()
             return LoopState(notes=notes), {}
         arrays, header = found
-        try:
-            with well_formed("the checkpoint"):
-                self._check_layout(header["layout"])
-                state = LoopState.from_header(header)
-                best = checkpoint.restore(
-                    arrays, header["optimizer"], learner.model, learner.optimizer
-                )
-                self._average.load_state_dict(checkpoint.part("average", arrays))
-                learner.schedule.load_state_dict(header["schedule"])
-        except FileFormatError as error:
-            raise FileFormatError(f"{folder.path}: {error}") from None
+        with well_formed(folder.path):
+            self._check_layout(header["layout"])
+            state = LoopState.from_header(header)
+            best = checkpoint.restore(arrays, header["optimizer"], learner.model, learner.optimizer)
+            self._average.load_state_dict(checkpoint.part("average", arrays))
+            learner.schedule.load_state_dict(header["schedule"])
         state.notes += notes
         return state, best
 

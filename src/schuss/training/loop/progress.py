@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import IO, Any, cast
 
-from schuss.messages import SafeStream, printable
+from schuss.messages import SafeStream, is_terminal, printable
 
 __all__ = ["Display", "Lines", "make_display"]
 
@@ -188,13 +188,6 @@ def make_display(progress: bool | Display, monitor: str = "loss") -> Display:
         return Display()
     if progress is not True:
         return progress
-    if _is_terminal(sys.stderr):
+    if is_terminal(sys.stderr):
         return Bar(sys.stderr, monitor)
     return Lines(sys.stderr, monitor)
-
-
-def _is_terminal(stream: IO[str]) -> bool:
-    try:
-        return stream.isatty()
-    except ValueError:  # it was closed
-        return False

@@ -83,8 +83,10 @@ def well_formed(place: object) -> Iterator[None]:
 
     try:
         yield
-    except FileFormatError:
-        raise
+    except FileFormatError as error:
+        if str(place) in str(error):
+            raise
+        raise type(error)(f"{place}: {error}") from None
     except (ArithmeticError, AssertionError, AttributeError, LookupError) as error:
         refuse(error)
     except (MemoryError, RecursionError, SchussError, TypeError, ValueError) as error:
