@@ -260,7 +260,10 @@ class Tensor:
         return format(self.item(), spec) if spec and self.size == 1 else str(self)
 
     def __reduce__(self) -> Any:
-        raise TypeError("Tensor: pickling is refused for safety; save tensors with safetensors.")
+        if self.node is not None:
+            raise ValueError("pickle: expected a leaf, got a result; pickle x.detach() instead.")
+        array = np.asarray(self._values("pickling"))
+        return _unpickled, (type(self), array, self.requires_grad, self.grad)
 
     def __copy__(self) -> Tensor:
         return self.clone()
@@ -381,6 +384,16 @@ class Tensor:
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
         def __getattr__(self, name: str) -> Any: ...
+
+
+def _unpickled(
+    kind: type[Tensor], array: Array, requires_grad: bool, grad: Tensor | None
+) -> Tensor:
+    """Return the tensor that was pickled."""
+    made = new_object(kind)
+    Tensor.__init__(made, array, requires_grad=requires_grad)
+    made.grad = grad
+    return made
 
 
 def leaf(array: Array) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -385,6 +386,8 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
 
 def _named(function: Function, primitive: Primitive, doc: str) -> Function:
     function.__name__ = function.__qualname__ = primitive.name
+    # Where it is defined, two frames up, so that it is pickled by its name as others are.
+    function.__module__ = sys._getframe(2).f_globals["__name__"]
     function.__doc__ = doc
     function.primitive = primitive  # type: ignore[attr-defined]
     return function

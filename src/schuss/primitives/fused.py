@@ -46,6 +46,10 @@ class Fused:
     def __repr__(self) -> str:
         return f"<fused {self.name}>"
 
+    def __reduce__(self) -> str:
+        # By its name, as functions are pickled; update_wrapper has set the module.
+        return str(self.__qualname__)  # type: ignore[attr-defined]
+
     def __call__(self, *inputs: Tensor, **attributes: Any) -> Tensor:
         """Evaluate as one node; in a trace, and for integers, go through the composition."""
         first = inputs[0]

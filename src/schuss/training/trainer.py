@@ -140,6 +140,18 @@ class Trainer:
         self._output = grouped(OutputOptions, given)
         self._callbacks = as_callbacks(callbacks)
         self._class_weight = class_weight
+        kept = ("self", "model", "optimizer", "lr", "weight_decay", "metrics", "callbacks")
+        self._options = {n: v for n, v in given.items() if n not in kept}
+
+    def __reduce__(self) -> Any:
+        # What was made of the options is made again; the optimizer has its state.
+        options = {
+            **self._options,
+            "optimizer": self.optimizer,
+            "metrics": dict(self.plan.metrics),
+            "callbacks": list(self._callbacks),
+        }
+        return _made_again, (type(self), self.model, options)
 
     @property
     def model(self) -> Module:
@@ -294,6 +306,11 @@ class Trainer:
             path=place,
             overwrite=self._output.overwrite,
         )
+
+
+def _made_again(kind: type[Trainer], model: Module, options: dict[str, Any]) -> Trainer:
+    """Return a trainer that was pickled or copied."""
+    return kind(model, **options)
 
 
 def _dtype(model: Module) -> Any:

@@ -260,9 +260,7 @@ def test_a_full_disk_is_said_with_the_file(tmp_path: Path) -> None:
     folder.begin_metrics([])
     folder.end_metrics()
     folder._history._handle = os.open("/dev/full", os.O_WRONLY)
-    with pytest.raises(
-        DataError, match=r"metrics\.jsonl: cannot be written \(No space .*go on"
-    ):
+    with pytest.raises(DataError, match=r"metrics\.jsonl: cannot be written \(No space .*go on"):
         folder.append_metrics({"epoch": 1})
     folder.end_metrics()
 
