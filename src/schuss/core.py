@@ -21,6 +21,7 @@ from schuss.dtypes import (
 )
 from schuss.modes import (
     RECORDING,
+    SILENCE,
     TRACER,
     eagerly,
     enable_grad,
@@ -74,6 +75,7 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
             f"tensor: expected numbers in a regular shape, got nested lists of unequal lengths "
             f"({error}); pad them or keep them apart."
         ) from None
+    SILENCE.ensure()
     if dtype is not None:
         return array.astype(supported_dtype(dtype), copy=False)
     if is_supported(array.dtype):

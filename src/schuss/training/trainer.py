@@ -13,6 +13,7 @@ import numpy as np
 from schuss import random
 from schuss.core import float32
 from schuss.errors import UsageError
+from schuss.modes import quietly
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.threads import limit_threads
@@ -202,7 +203,7 @@ class Trainer:
         """
         # How many threads share a product decides how its sums are rounded, so that one computes
         # those of an eager step; compiled programs give the same bits on any number.
-        with limit_threads(1), np.errstate(all="ignore"):
+        with limit_threads(1), quietly():
             return self._fit(self._rows(train, validation, sample_weight), resume)
 
     def _fit(self, data: TrainingData, resume: bool) -> Fit:
@@ -232,20 +233,22 @@ class Trainer:
     def evaluate(self, data: Any) -> dict[str, float | None]:
         """Return the loss and the metrics on rows given like those of `fit`."""
         rows = Examples.of(data, dtype=_dtype(self.model))
-        return evaluate(
-            self.model,
-            self._learner.objective,
-            rows,
-            self.plan.metrics,
-            forward=self._forward(rows),
-        )
+        with quietly():
+            return evaluate(
+                self.model,
+                self._learner.objective,
+                rows,
+                self.plan.metrics,
+                forward=self._forward(rows),
+            )
 
     def predict(self, inputs: Any) -> Any:
         """Return the model's outputs for X, or for (X1, X2), as an array."""
         given = inputs if isinstance(inputs, tuple) else (inputs,)
         targets = np.zeros(len(given[0]), dtype=np.int64)
         rows = Examples.of((given, targets), dtype=_dtype(self.model))
-        return outputs(self.model, rows, forward=self._forward(rows))
+        with quietly():
+            return outputs(self.model, rows, forward=self._forward(rows))
 
     def _forward(self, rows: Examples) -> CompiledForward | None:
         """Return the model as native code, where so many rows are worth it."""

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from schuss import random
 from schuss.core import Array, Tensor, enable_grad
+from schuss.modes import quietly
 from schuss.training.descent import health
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.steppers import Stepper
@@ -166,7 +165,7 @@ class TrainingLoop:
             display.note(note)
         self.model.train()
         # What is not finite is noticed in the loss, and said once.
-        with enable_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with enable_grad(), quietly():
             while not self._is_over():
                 self._run_epoch()
         return self._finish()

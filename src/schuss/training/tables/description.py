@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from math import isfinite
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from schuss.core import Array
-from schuss.data import Table
+from schuss.data import Table, TablePreprocessor, TargetEncoder
 from schuss.errors import FileFormatError, SchussError
 from schuss.training.tables.options import TableOptions
 
-if TYPE_CHECKING:
-    from schuss.training.tables.run import Run
-
-__all__ = ["check_config", "check_result", "check_run", "check_size"]
+__all__ = ["check_config", "check_parts", "check_result", "check_size"]
 
 _COUNTS = ("numeric_features", "out_features", "embedded")
 _NETWORK = (*_COUNTS, "cardinalities", "hidden", "activation", "dropout", "baseline", "members")
@@ -101,14 +98,25 @@ def check_result(result: Mapping[str, Any]) -> None:
             _check(name, result[name], kind)
 
 
-def check_run(run: Run) -> None:
+def check_parts(
+    config: Mapping[str, Any],
+    prepared: TablePreprocessor,
+    target: TargetEncoder,
+    measure: Callable[[Table], object],
+) -> None:
     """Refuse a run whose parts do not fit together: predict two rows, and measure that.
+
+    Args:
+        config: the run's.
+        prepared: what makes the network's inputs.
+        target: what its outputs mean.
+        measure: predicts and measures the rows of a table.
 
     Raises:
         ValueError: if types or sizes are wrong; and whatever fails on the way, except for what
             Schuss raises on purpose.
     """
-    network, prepared, target = run.config["network"], run.preprocessor, run.target
+    network = config["network"]
     _check("preprocessing", prepared.learned, type(prepared.learned))
     _check("target_encoding", target, type(target))
     sizes = {
@@ -120,7 +128,7 @@ def check_run(run: Run) -> None:
     wrong = [name for name, size in sizes.items() if network[name] != size]
     if wrong:
         raise ValueError(f"network and preprocessing differ in {', '.join(wrong)}")
-    if (target.task == "regression") != (run.config["range"] is not None):
+    if (target.task == "regression") != (config["range"] is not None):
         raise ValueError("range goes with a quantity")
     columns: dict[str, Any] = {
         name: [np.nan, 1.0] if kind.kind == "numeric" else [None, "a"]
@@ -128,11 +136,11 @@ def check_run(run: Run) -> None:
         if kind.kind != "timestamp"
     }
     columns |= {name: [None, None] for name in prepared.kinds if name not in columns}
-    ends = run.classes.tolist() or [target.mean - target.std, target.mean + target.std]
+    ends = target.class_array.tolist() or [target.mean - target.std, target.mean + target.std]
     columns[target.name] = [ends[0], ends[-1]]
     with suppress(SchussError):
-        run.figures(Table(columns))
-    run.columns  # noqa: B018  # describes each of them
+        measure(Table(columns))
+    prepared.describe()
 
 
 def _check(name: str, value: Any, kind: Any) -> None:

@@ -22,6 +22,7 @@ from schuss.data import (
 )
 from schuss.data.tables.preparing.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
+from schuss.modes import quietly
 from schuss.nn.tabular import TabularMLP
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward
@@ -34,8 +35,8 @@ from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.replacing import bring_back
 from schuss.training.tables.description import (
     check_config,
+    check_parts,
     check_result,
-    check_run,
     check_size,
 )
 from schuss.training.tables.recipe import tabular_recipe
@@ -209,7 +210,8 @@ class Run:
 
     def predict_table(self, table: Table) -> Predictions:
         """Predict the rows of a table, such as one chunk of a file larger than memory."""
-        return self._predictions(self._outputs(table))
+        with quietly():
+            return self._predictions(self._outputs(table))
 
     def evaluate(self, data: Any) -> Figures:
         """Return figures on rows that have the target, by name; None where one is undefined.
@@ -225,6 +227,10 @@ class Run:
 
     def figures(self, table: Table) -> Figures:
         """Return figures on the rows of a table; see `evaluate`."""
+        with quietly():
+            return self._figures(table)
+
+    def _figures(self, table: Table) -> Figures:
         y, there = self.target.encode(table)
         if not there.any():
             raise DataError(
@@ -370,7 +376,7 @@ def load(path: str | os.PathLike[str]) -> Run:
         )
     for name in ("format", "kind"):
         header.pop(name, None)
-    with well_formed(place), np.errstate(all="ignore"):
+    with well_formed(place):
         check_config(config)
         check_result(header)
         check_size(config["network"], arrays)
@@ -379,5 +385,5 @@ def load(path: str | os.PathLike[str]) -> Run:
         model.eval()
         header["notes"] = [*header.get("notes", []), *notes]
         run = Run(config, model, header, folder, history)
-        check_run(run)
+        check_parts(config, run.preprocessor, run.target, run.figures)
     return run

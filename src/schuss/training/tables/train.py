@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from schuss.core import Array
 from schuss.data import read_table
 from schuss.errors import DataError, UsageError
 from schuss.messages import printable, say
+from schuss.modes import quietly
 from schuss.nn.tabular import TabularMLP
 from schuss.threads import limit_threads
 from schuss.training.arguments import grouped
@@ -252,7 +251,7 @@ def _repeatable() -> Iterator[None]:
     How many threads share a product decides how its sums are rounded, so that one computes those
     that are not compiled; compiled programs give the same bits on any number.
     """
-    with limit_threads(1), np.errstate(all="ignore"):
+    with limit_threads(1), quietly():
         yield
 
 
