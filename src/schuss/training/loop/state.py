@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from schuss.errors import FileFormatError
+from schuss.training.descent.health import is_tally
 from schuss.training.evaluation.metrics import HIGHER_IS_BETTER
 from schuss.training.loop.plan import TrainingPlan
 
@@ -71,10 +73,13 @@ class LoopState:
             fits = type(given) is type(value) or (isinstance(value, float) and type(given) is int)
             if name == "best_value":
                 fits = given is None or type(given) in (int, float)
+            fits = fits and not (type(given) is float and not isfinite(given))
             if not fits or (type(given) is int and given < 0 and name != "best_value"):
                 raise FileFormatError(f"the checkpoint's {name} is damaged: {given!r:.40}.")
         if not all(isinstance(note, str) for note in found.notes):
             raise FileFormatError("the checkpoint's notes are damaged.")
+        if not is_tally(found.health) or (found.batch and not found.loss_rows):
+            raise FileFormatError("the checkpoint's sums of an epoch are damaged.")
         return found
 
     def begin_epoch(self) -> None:

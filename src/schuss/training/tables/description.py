@@ -41,6 +41,16 @@ _CONFIG: dict[str, Any] = {
     "recipe": dict[str, Any],
     "target": str,
 }
+# Besides what TableOptions looks at.
+_OPTIONS: dict[str, Any] = {
+    "task": str | None,
+    "exclude": list[str],
+    "kinds": dict[str, str],
+    "class_weight": str | list[list[Any]] | None,
+    "test_share": float,
+    "seed": int,
+    "eager": bool | None,
+}
 
 
 def check_size(network: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
@@ -81,10 +91,18 @@ def check_config(config: Mapping[str, Any]) -> None:
     """
     for name, kind in _CONFIG.items():
         _check(name, config[name], kind)
-    TableOptions.of_config(config["options"])
-    bounds = config["range"]
+    options, bounds = {"eager": None, **config["options"]}, config["range"]
+    for name, kind in _OPTIONS.items():
+        _check(name, options[name], kind)
+    TableOptions.of_config(options)
+    weights = options["class_weight"]
+    for pair in weights if isinstance(weights, list) else []:
+        if len(pair) != 2 or not _conforms(pair[1], float):
+            raise ValueError("class_weight has to be pairs of a class and its factor")
     if bounds is not None and not (len(bounds) == 2 and bounds[0] <= bounds[1]):
         raise ValueError("range has to be two numbers in their order")
+    if (config["target_encoding"]["task"] == "regression") != (bounds is not None):
+        raise ValueError("range goes with a quantity")
 
 
 def check_result(result: Mapping[str, Any]) -> None:
@@ -128,8 +146,6 @@ def check_parts(
     wrong = [name for name, size in sizes.items() if network[name] != size]
     if wrong:
         raise ValueError(f"network and preprocessing differ in {', '.join(wrong)}")
-    if (target.task == "regression") != (config["range"] is not None):
-        raise ValueError("range goes with a quantity")
     columns: dict[str, Any] = {
         name: [np.nan, 1.0] if kind.kind == "numeric" else [None, "a"]
         for name, kind in prepared.kinds.items()

@@ -223,6 +223,8 @@ def _job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> Tabl
         sources = {name: config["sources"][name] for name in ("data", "validation", "test")}
         for source in sources.values():
             check_source(source)
+        if sources["data"] is None:
+            raise ValueError("there is no table to learn from")
         check_config(config)
         options, target = TableOptions.of_config(config["options"]), str(config["target"])
         version = config["versions"]["schuss"]
