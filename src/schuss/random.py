@@ -84,10 +84,11 @@ def set_state(state: TensorLike) -> None:
 def separate_draws() -> Iterator[None]:
     """Keep what is drawn within a block apart from what others draw, before, after and beside it.
 
-    After the block the generator is as it was. Where another thread is in such a block already,
-    this one gets a generator of its own, so that both draw what they would have drawn alone.
+    After the block the generator is as it was. In all threads but the main one, and within another
+    such block, it is a generator of its own, so that threads draw what they would draw alone.
     """
-    if not _SEPARATE.acquire(blocking=False):
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or not _SEPARATE.acquire(blocking=False):
         token = _KEY.set(leaf(get_state()))
         try:
             yield
