@@ -16,7 +16,18 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 # What stands later may import what stands before it, never the other way round: not inside of
 # functions, and not for types alone.
 ORDER = [
-    *("version", "dtypes", "errors", "modes", "threads", "lowering", "native", "core", "values"),
+    *(
+        "version",
+        "dtypes",
+        "messages",
+        "errors",
+        "modes",
+        "threads",
+        "lowering",
+        "native",
+        "core",
+        "values",
+    ),
     *(
         "primitives",
         "backprop",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -60,3 +61,30 @@ def test_what_is_set_comes_before_the_environment(monkeypatch: pytest.MonkeyPatc
         assert program_threads() == tuner.threads() == 1
     with pytest.raises(ValueError, match="at least 1 thread, got 0"):
         set_num_threads(0)
+
+
+def test_limits_of_several_threads_leave_what_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_chosen_threads", None)
+    before = threads.get_num_threads()
+    entered, left = [Event() for _ in range(4)], [Event() for _ in range(4)]
+    most = [2, 1, 2, 1]
+
+    def hold(number: int) -> None:
+        with threads.limit_threads(most[number]):
+            entered[number].set()
+            left[number].wait(30)
+
+    with threads.limit_threads(8):
+        set_num_threads(4)
+    workers = [Thread(target=hold, args=(number,)) for number in range(4)]
+    seen = []
+    for number, worker in enumerate(workers):
+        worker.start()
+        entered[number].wait(30)
+        seen.append(threads.get_num_threads())
+    for number in (1, 0, 3, 2):
+        left[number].set()
+        workers[number].join()
+        seen.append(threads.get_num_threads())
+    assert seen == [2, 1, 1, 1, 1, 1, 2, 4]
+    set_num_threads(before)

@@ -17,6 +17,7 @@ from schuss.core import (
     new_object,
     next_stamp,
 )
+from schuss.modes import quietly
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
@@ -70,7 +71,18 @@ def reverse(
     targets: frozenset[Tensor] | None = None,
     retain_graph: bool,
 ) -> dict[Tensor, Tensor]:
-    """Carry `errors` from `roots` back; return what arrives at the targets, or at the leaves.
+    """Carry `errors` from `roots` back; return what arrives at the targets, or at the leaves."""
+    with quietly():
+        return _reverse(roots, errors, targets, retain_graph)
+
+
+def _reverse(
+    roots: Sequence[Tensor],
+    errors: Sequence[Tensor],
+    targets: frozenset[Tensor] | None,
+    retain_graph: bool,
+) -> dict[Tensor, Tensor]:
+    """Go back through the graph.
 
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.

@@ -21,6 +21,7 @@ from schuss.dtypes import (
 )
 from schuss.modes import (
     RECORDING,
+    SILENCE,
     TRACER,
     eagerly,
     enable_grad,
@@ -74,6 +75,7 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
             f"tensor: expected numbers in a regular shape, got nested lists of unequal lengths "
             f"({error}); pad them or keep them apart."
         ) from None
+    SILENCE.ensure()
     if dtype is not None:
         return array.astype(supported_dtype(dtype), copy=False)
     if is_supported(array.dtype):
@@ -260,7 +262,10 @@ class Tensor:
         return format(self.item(), spec) if spec and self.size == 1 else str(self)
 
     def __reduce__(self) -> Any:
-        raise TypeError("Tensor: pickling is refused for safety; save tensors with safetensors.")
+        if self.node is not None:
+            raise ValueError("pickle: expected a leaf, got a result; pickle x.detach() instead.")
+        array = np.asarray(self._values("pickling"))
+        return _unpickled, (type(self), array, self.requires_grad, self.grad)
 
     def __copy__(self) -> Tensor:
         return self.clone()
@@ -381,6 +386,16 @@ class Tensor:
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
         def __getattr__(self, name: str) -> Any: ...
+
+
+def _unpickled(
+    kind: type[Tensor], array: Array, requires_grad: bool, grad: Tensor | None
+) -> Tensor:
+    """Return the tensor that was pickled."""
+    made = new_object(kind)
+    Tensor.__init__(made, array, requires_grad=requires_grad)
+    made.grad = grad
+    return made
 
 
 def leaf(array: Array) -> Tensor:

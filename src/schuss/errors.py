@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from schuss.messages import printable
+
 __all__ = [
     "DataError",
     "FileFormatError",
@@ -13,7 +15,12 @@ __all__ = [
 
 
 class SchussError(Exception):
-    """Base of Schuss's own errors."""
+    """Base of Schuss's own errors, whose messages are one line that any terminal can show."""
+
+    def __init__(self, message: object = "", *more: object) -> None:
+        # Python's own errors take anything and print nothing where nothing is given; so do these.
+        text = printable(message).strip() if isinstance(message, str) else message
+        super().__init__(*([text, *more] if text != "" or more else []))
 
 
 class UsageError(SchussError, ValueError):

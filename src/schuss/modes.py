@@ -1,19 +1,86 @@
-"""How operations are evaluated here: recorded for a gradient or not, at once or traced."""
+"""How operations are evaluated here: recorded or not, at once or traced, and without warnings."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, Token
+from contextvars import Context, ContextVar, Token
 from types import TracebackType
 from typing import Any
 
-__all__ = ["RECORDING", "TRACER", "eagerly", "enable_grad", "is_grad_enabled", "is_plain"]
-__all__ += ["no_grad"]
+import numpy as np
+from numpy._core import umath
+
+__all__ = ["AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER", "eagerly"]
+__all__ += ["enable_grad", "is_grad_enabled", "is_plain", "no_grad", "quietly"]
 
 # Context variables are cheaper to read than thread locals; a new thread has the default.
 RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
 TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
+
+
+class _ErrorState:
+    """What NumPy does about 1 / 0, log(0) and overflow, by its public interface."""
+
+    def get(self) -> Any:
+        """Return what tells one state from another."""
+        return tuple(np.geterr().values())
+
+    def set(self, state: Any) -> Any:
+        """Change to another state, and return what `reset` takes."""
+        scope = np.errstate(all="ignore")
+        scope.__enter__()
+        return scope
+
+    def reset(self, scope: Any) -> None:
+        """Go back to the state before."""
+        scope.__exit__(None, None, None)
+
+
+# log(0), 1 / 0 and overflow give inf and nan, as in every framework; NumPy would also warn. Its own
+# context variable is set and reset in a tenth of a microsecond, np.errstate in almost a whole one.
+FLOAT_ERRORS: Any = getattr(umath, "_extobj_contextvar", None) or _ErrorState()
+with np.errstate(all="ignore"):
+    QUIET: Any = FLOAT_ERRORS.get()
+# Whoever has changed the state, to look for what is not finite, is told as they wish.
+AS_USUAL: Any = Context().run(FLOAT_ERRORS.get)
+
+
+class _Silence:
+    """The filter that drops such warnings where they come from a line of Schuss's own.
+
+    Operations on a few numbers look whether it is the first, which costs a tenth of changing
+    NumPy's state: a test runner, or whoever asks for all warnings, puts other filters before it.
+    """
+
+    item: Any = None
+
+    def ensure(self) -> None:
+        """Put it before all others where it is not."""
+        filters = warnings.filters
+        if not filters or filters[0] is not self.item:
+            self.come_first()
+
+    def come_first(self) -> None:
+        """Put it before all others, until they go back to what they were before."""
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"schuss\.")
+        self.item = warnings.filters[0]
+
+
+SILENCE = _Silence()
+SILENCE.come_first()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Compute with NumPy without warnings of what is not finite, unless the user has set them."""
+    token = FLOAT_ERRORS.set(QUIET) if FLOAT_ERRORS.get() is AS_USUAL else None
+    try:
+        yield
+    finally:
+        if token is not None:
+            FLOAT_ERRORS.reset(token)
 
 
 def is_plain() -> bool:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -35,12 +39,15 @@ __all__ = [
     "randint",
     "randn",
     "randperm",
+    "separate_draws",
     "set_state",
     "uniform",
 ]
 
 # The seed and the number of draws so far: the whole state of the generator.
-_key = leaf(np.array([0, 0], int64))
+_SHARED = leaf(np.array([0, 0], int64))
+_KEY: ContextVar[Tensor] = ContextVar("schuss_random_key", default=_SHARED)
+_SEPARATE = threading.Lock()
 _NEXT = np.array([0, 1], int64)
 
 
@@ -53,12 +60,12 @@ def manual_seed(seed: int) -> None:
     True
     """
     wrapped = operator.index(seed) & (2**64 - 1)
-    _key.assign(np.array([wrapped - 2**64 if wrapped >= 2**63 else wrapped, 0], int64))
+    _KEY.get().assign(np.array([wrapped - 2**64 if wrapped >= 2**63 else wrapped, 0], int64))
 
 
 def get_state() -> Array:
     """Return the generator's state: int64, shape (2,)."""
-    return _key.array.copy()
+    return _KEY.get().array.copy()
 
 
 def set_state(state: TensorLike) -> None:
@@ -70,7 +77,30 @@ def set_state(state: TensorLike) -> None:
     array = np.asarray(state)
     if array.shape != (2,) or array.dtype.kind != "i":
         raise ValueError(f"set_state: expected int64 of shape (2,), got {array.shape}.")
-    _key.assign(array.astype(int64))
+    _KEY.get().assign(array.astype(int64))
+
+
+@contextmanager
+def separate_draws() -> Iterator[None]:
+    """Keep what is drawn within a block apart from what others draw, before, after and beside it.
+
+    After the block the generator is as it was. In all threads but the main one, and within another
+    such block, it is a generator of its own, so that threads draw what they would draw alone.
+    """
+    alone = threading.current_thread() is threading.main_thread()
+    if not alone or not _SEPARATE.acquire(blocking=False):
+        token = _KEY.set(leaf(get_state()))
+        try:
+            yield
+        finally:
+            _KEY.reset(token)
+        return
+    outer = get_state()
+    try:
+        yield
+    finally:
+        set_state(outer)
+        _SEPARATE.release()
 
 
 def _shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
@@ -92,17 +122,19 @@ def rand(*shape: Any, dtype: Any = None) -> Tensor:
     sizes = _shape(shape)
     if TRACER.get() is None:
         return leaf(draw(sizes, supported_dtype(dtype)))
-    drawn = random_uniform(_key, sizes, dtype)
-    _key.assign(_key + asarray(_NEXT))
+    key = _KEY.get()
+    drawn = random_uniform(key, sizes, dtype)
+    key.assign(key + asarray(_NEXT))
     return drawn
 
 
 def draw(shape: tuple[int, ...], dtype: np.dtype[Any] = float32) -> Array:
     """Return what `rand` returns outside of a trace, as an array."""
-    drawn: Array = uniform_value(_key.array, shape=shape, dtype=dtype)
+    key = _KEY.get()
+    drawn: Array = uniform_value(key.array, shape=shape, dtype=dtype)
     # What assign does, without its checks.
-    _key.array = _key.array + _NEXT
-    _key.stamp = next_stamp()
+    key.array = key.array + _NEXT
+    key.stamp = next_stamp()
     return drawn
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import operator
 import os
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,12 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 _controller: Any = None
 _chosen_threads: int | None = None
+
+# The limits that hold now, with the Python threads that set them: BLAS has one number for the whole
+# process. And what each library was told to use without them.
+_LIMITS_LOCK = threading.RLock()
+_limits: list[tuple[int, int]] = []
+_unlimited: dict[str, int] = {}
 
 
 def _blas() -> Any:
@@ -69,7 +77,10 @@ def set_num_threads(n: int) -> None:
         raise ValueError(f"set_num_threads: expected at least 1 thread, got {n}.")
     global _chosen_threads
     _chosen_threads = operator.index(n)
-    _blas().limit(limits=n)
+    with _LIMITS_LOCK:
+        _unlimited.update(dict.fromkeys(_unlimited, _chosen_threads))
+        for library in _libraries():
+            _use_threads(library, min([_chosen_threads, *(most for _, most in _limits)]))
 
 
 def program_threads() -> int:
@@ -98,8 +109,12 @@ def get_num_threads() -> int:
     return max((library["num_threads"] for library in _blas().info()), default=1)
 
 
-def limit_threads(n: int) -> AbstractContextManager[Any]:
+@contextmanager
+def limit_threads(n: int) -> Iterator[None]:
     """Use at most `n` threads within a `with` block; what was set before holds again after it.
+
+    Where such blocks overlap in several Python threads, the least number holds in all of them,
+    and what was set before comes back after the last.
 
     Small products are slower on many threads than on one, far slower when a core is busy with
     something else, since the threads wait for each other by spinning.
@@ -108,5 +123,44 @@ def limit_threads(n: int) -> AbstractContextManager[Any]:
     ...     get_num_threads()
     1
     """
-    limit: AbstractContextManager[Any] = _blas().limit(limits=n)
-    return limit
+    held = threading.get_ident(), n
+    with _LIMITS_LOCK:
+        if not _limits:
+            _unlimited.update({x.filepath: x.get_num_threads() for x in _libraries()})
+        _limits.append(held)
+        _apply_limits()
+    try:
+        yield
+    finally:
+        with _LIMITS_LOCK:
+            _limits.remove(held)
+            _apply_limits()
+            if not _limits:
+                _unlimited.clear()
+
+
+def _libraries() -> list[Any]:
+    found: list[Any] = _blas().lib_controllers
+    return found
+
+
+def _apply_limits() -> None:
+    """Tell BLAS the least of the limits, or what holds without them."""
+    mine = any(thread == threading.get_ident() for thread, _ in _limits)
+    for library in _libraries():
+        most = [_unlimited.get(library.filepath, 1)]
+        # With OpenMP each Python thread has a number of its own.
+        if mine or getattr(library, "threading_layer", "") != "openmp":
+            most += [limit for _, limit in _limits]
+        _use_threads(library, min(most))
+
+
+def _use_threads(library: Any, n: int) -> None:
+    """Tell a library the number of threads, where it uses another one."""
+    if library.get_num_threads() == n:
+        return
+    # threadpoolctl lets only one Python thread set it, unless told that the matter is settled.
+    settle = getattr(library, "clear_controlling_thread", lambda force: None)
+    settle(force=True)
+    library.set_num_threads(n)
+    settle(force=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -275,3 +277,43 @@ def test_predicting_bad_tables_leaves_no_output(schuss, run: Path) -> None:
         assert line in done.err
         assert done.err.count("\n") == 1
         assert sorted(run.parent.rglob("*")) == before
+
+
+def test_names_of_files_and_columns_do_not_command_a_terminal(schuss, tmp_path: Path) -> None:
+    odd = "\x1b[2J\u202ered\r\nname\x07\x9b"
+    lines = [f"{k % 7},{k % 5},{'ab'[k % 7 > 3]}" for k in range(60)]
+    file = tmp_path / f"t{odd}.csv"
+    file.write_text(f'"x{odd}",z,"y{odd}"\n' + "\n".join(lines) + "\n", newline="")
+    name, target = file.name, f"y{odd}"
+    out = f"run{odd}"
+    for words in (
+        ["train", name, "--target", target, "--epochs", 2, "--out", out, "--json"],
+        ["train", name, "--target", "nothing"],
+        ["train", name, "--target", target, "--exclude", f"x{odd}s"],
+        ["train", f"{odd}.csv", "--target", target],
+        ["evaluate", out, name, "--json"],
+        ["predict", out, name, "-o", f"o{odd}.jsonl"],
+        ["resume", out],
+        [odd],
+        ["train", f"--{odd}"],
+    ):
+        done = schuss(*words)
+        shown = (done.out + done.err).replace("\n", "")
+        assert shown.isprintable(), words
+        assert "bug in Schuss" not in shown
+        if done.status:
+            assert done.err.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are Unicode")
+def test_a_file_name_need_not_be_unicode(schuss, tmp_path: Path) -> None:
+    file, run, out = (os.fsdecode(name) for name in (b"caf\xe9.csv", b"r\xe9n", b"\xe9.csv"))
+    (tmp_path / "plain.csv").write_text("x,y\n" + "1,a\n2,b\n" * 30)
+    (tmp_path / "plain.csv").rename(tmp_path / file)
+    done = schuss("train", file, "--target", "y", "--epochs", 2, "--out", run, "--json")
+    assert done.status == 0
+    assert done.json["run"] == run
+    assert schuss("predict", run, file, "-o", out).err == "60 predictions: \\udce9.csv\n"
+    assert schuss("evaluate", run, file, PYTHONIOENCODING="ascii").status == 0
+    assert schuss("resume", run).status == 0
+    assert schuss("train", file, "--target", "y", "--epochs", 2).status == 0

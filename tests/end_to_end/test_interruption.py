@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from schuss.training import load, resume
+from schuss.errors import UsageError
+from schuss.training import Callback, load, resume, train
+from schuss.training.runs.folder import RunFolder
 
 EPOCHS = 60
 # Checkpoints as often as the loop allows, so that a kill may well fall into the writing of one.
@@ -117,6 +122,106 @@ def test_ctrl_c_saves_and_says_how_to_go_on(schuss, start, tmp_path: Path) -> No
     again = schuss("resume", "run")
     assert again.status == 0
     assert again.err == "run: had ended already; nothing is left to do.\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_to_end_saves_too(schuss, start, tmp_path: Path, name: str) -> None:
+    number = getattr(signal, name)
+    started = start("train", "iris", "--epochs", 5000, "--out", "run")
+    wait_for_epochs(tmp_path / "run", 3)
+    started.send_signal(number)
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 128 + number
+    assert "; go on with: python -m schuss resume run" in err.splitlines()[-1]
+    done = (tmp_path / "run" / "metrics.jsonl").read_bytes().count(b"\n")
+    assert RunFolder(tmp_path / "run").read_checkpoint()[0][1]["epoch"] == done
+
+    # A program of one's own ends likewise, and may have its own way with signals.
+    program = PROGRAM.replace(str(EPOCHS), "5000")
+    for more, status in (("", 128 + number), (f"import signal; signal.signal({number}, 1); ", 0)):
+        process = subprocess.Popen(
+            [sys.executable, "-c", more + program.replace("5000", "60" if more else "5000"), name],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+        )
+        wait_for_epochs(tmp_path / name, 3)
+        process.send_signal(number)
+        assert process.communicate(timeout=60)[1] == b""
+        assert process.returncode == status
+        shutil.rmtree(tmp_path / name)
+
+
+def test_another_process_does_not_replace_a_run_that_is_trained(start, tmp_path: Path) -> None:
+    started = start("train", "iris", "--epochs", 5000, "--out", "run")
+    wait_for_epochs(tmp_path / "run", 3)
+    with pytest.raises(UsageError, match="another process is training this run"):
+        train("iris", out=tmp_path / "run", overwrite=True, epochs=2, quiet=True)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    _, err = started.communicate(timeout=60)
+    assert started.returncode == 2
+    assert "run: the run's folder was removed or replaced in the meantime" in err.splitlines()[-1]
+    assert load(tmp_path / "moved").predict([[5.1, 3.5, 1.4, 0.2]]).shape == (1,)
+
+
+def test_whoever_reads_the_progress_may_go_away(start, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    command = [sys.executable, "-m", "schuss", "train", "iris", "--epochs", "300", "--out", "run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=write, stderr=write)
+    os.close(write)
+    wait_for_epochs(tmp_path / "run", 3)
+    os.close(read)
+    assert process.wait(timeout=60) == 0
+    assert load(tmp_path / "run").finished
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
+    for words in ("train iris --epochs 3 --out run", "evaluate run iris --json", "doctor"):
+        command = f"{sys.executable} -m schuss {words} {closed}"
+        done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert b"bug in Schuss" not in done.stderr
+    assert load(tmp_path / "run").finished
+
+
+def test_a_program_may_have_no_standard_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert train("iris", epochs=2, out=tmp_path / "run").finished
+    assert capsys.readouterr().out == ""
+
+
+def test_a_damaged_history_costs_no_checkpoint(
+    unbroken: tuple[Path, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schuss.training.loop.checkpoints._COST_SHARE", 0.0)
+
+    class Stop(Callback):
+        def on_epoch(self, loop: Any) -> None:
+            if loop.epoch == 40:
+                raise KeyboardInterrupt
+
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            "iris", epochs=EPOCHS, quiet=True, checkpoint_seconds=0.0, out=run, callbacks=[Stop()]
+        )
+    best = RunFolder(run).read_checkpoint()[0][1]["best_epoch"]
+    file = run / "metrics.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b":", b";", 1)
+    lines[best - 1] = b"\n"
+    file.write_bytes(b"".join(lines))
+    seen: list[int] = []
+    found = resume(run, quiet=True, callbacks=[lambda record: seen.append(record["epoch"])])
+    assert seen[0] >= 39
+    some = ", ".join(map(str, sorted([3, best])))
+    assert found.notes[-1] == f"{file}: damaged in line {some}; the history lacks that"
+    assert [r["epoch"] for r in found.history] == [n for n in range(1, EPOCHS + 1) if n != 3]
+    assert model(run) == model(unbroken[0])
+    assert found.validation == load(unbroken[0]).validation
+    assert len(load(run).history) == EPOCHS - 1
 
 
 def test_a_table_that_changed_cannot_be_resumed(schuss, start, tmp_path: Path) -> None:

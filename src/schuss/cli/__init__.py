@@ -7,10 +7,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import IO
 
 from schuss.cli.parser import COMMANDS, command_name, parse
 from schuss.errors import DataError, SchussError, UsageError
+from schuss.messages import printable, say
 
 __all__ = ["main"]
 
@@ -34,20 +37,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after `schuss`; those of this process if left out.
 
     Returns:
-        0; 2 for bad usage or data, 1 for a failure while running, 130 after Ctrl-C.
+        0; 2 for bad usage or data, 1 for a failure while running; 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
     """
+    _open_standard_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     name = f"schuss {words[0]}" if words[:1] and words[0] in COMMANDS else "schuss"
     try:
         command, arguments = parse(words)
         uninterrupted(lambda: import_module("numpy"))
+        if not getattr(arguments, "quiet", True):
+            _say_without_cache(name)
         status = command(arguments)
-        sys.stdout.flush()
+        _flush(sys.stdout)
     except KeyboardInterrupt as stop:
-        return _say(name, str(stop) or "stopped by Ctrl-C.", INTERRUPTED)
+        status = getattr(stop, "code", INTERRUPTED)
+        return _say(name, str(stop) or "stopped by Ctrl-C.", status)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is wrong, and nobody listens.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     except (UsageError, DataError) as problem:
         return _say(name, str(problem), BAD_INPUT)
@@ -61,7 +68,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as problem:
         hint = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
         return _say(name, f"{type(problem).__name__}: {problem}; {hint}", FAILURE)
+    finally:
+        _let_go_of_broken_streams()
     return status
+
+
+def _open_standard_streams() -> None:
+    """Take the places of standard streams that are closed, lest the next files open there."""
+    for place in range(3):
+        try:
+            os.fstat(place)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_RDWR)
+
+
+def _flush(stream: IO[str] | None) -> None:
+    if stream is not None:
+        stream.flush()
+
+
+def _let_go_of_broken_streams() -> None:
+    """Write to nowhere what nobody can read, since Python would fail over it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            _flush(stream)
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _say_without_cache(name: str) -> None:
+    """Say once why every program will be compiled anew, where that is so."""
+    from schuss.native.disk_cache import why_unused
+
+    reason = why_unused()
+    if reason is not None:
+        say(f"{name}: compiled programs are not kept: {printable(reason)}.")
 
 
 def uninterrupted(load: Callable[[], object]) -> None:
@@ -89,5 +132,5 @@ def _say(name: str, message: str, status: int) -> int:
     for words, option in _OPTIONS:
         message = words.sub(option, message)
     message = message.replace("schuss resume ", f"{command_name()} resume ")
-    print(f"{name}:", " ".join(message.split()), file=sys.stderr)
+    say(f"{name}: {' '.join(printable(message).split())}")
     return status

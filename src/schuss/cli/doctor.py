@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
 from schuss.cli.parser import CommandParser
+from schuss.messages import printable, say
 from schuss.threads import usable_cores
 from schuss.version import __version__
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(json.dumps({**facts, "tests": results, "ok": not failed}))
     if failed:
-        print(f"schuss doctor: failed here: {', '.join(failed)}.", file=sys.stderr)
+        say(f"schuss doctor: failed here: {', '.join(failed)}.")
     return int(bool(failed))
 
 
@@ -125,11 +125,13 @@ def _compiler() -> str:
 
 
 def _cache() -> str:
-    from schuss.native.disk_cache import cache_folder
+    from schuss.native.disk_cache import cache_folder, why_unused
 
-    folder = cache_folder()
+    folder, reason = cache_folder(), why_unused()
+    if folder is None or reason is not None:
+        return f"warning: programs are not kept on disk: {printable(str(reason))}"
     sizes = [path.stat().st_size for path in folder.glob("*.o")] if folder.is_dir() else []
-    return f"{len(sizes)} programs, {sum(sizes) / 1e6:.1f} MB in {folder}"
+    return f"{len(sizes)} programs, {sum(sizes) / 1e6:.1f} MB in {printable(str(folder))}"
 
 
 def _object_layout() -> str:

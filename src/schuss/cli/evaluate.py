@@ -6,7 +6,7 @@ import argparse
 
 from schuss.cli.options import add_reading, reading
 from schuss.cli.parser import CommandParser
-from schuss.cli.summary import figures_table, print_json
+from schuss.cli.summary import figures_table, print_json, print_lines
 
 EXAMPLES = """\
 examples:
@@ -38,9 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     rows = int(trained.target.present(table).sum())
     without = table.rows - rows
     if not (arguments.quiet and arguments.json):
-        print(figures_table({arguments.file: figures}))
+        print_lines(figures_table({arguments.file: figures}))
         left_out = f" of {table.rows:,} rows ({without:,} without {trained.target.name})"
-        print(f"{rows:,}{left_out if without else ' rows'}")
+        print_lines(f"{rows:,}{left_out if without else ' rows'}")
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}
         print_json({**result, "rows": rows, "rows_without_target": without, "test": figures})

@@ -103,7 +103,10 @@ def names(text: str) -> list[str]:
     """Read column names separated by commas; as in a table, quotation marks keep a comma in."""
     import csv
 
-    found = next(csv.reader([text], skipinitialspace=True), [])
+    try:
+        found = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise argparse.ArgumentTypeError(f"expected names, got {text!r} ({error})") from None
     return [name.strip() for name in found if name.strip()]
 
 

@@ -13,6 +13,7 @@ from schuss.cli.output import check_output, open_output
 from schuss.cli.parser import CommandParser
 from schuss.cli.summary import print_json
 from schuss.errors import UsageError
+from schuss.messages import printable, say
 
 if TYPE_CHECKING:
     from schuss.data import Table
@@ -57,6 +58,8 @@ def parser() -> CommandParser:
 def run(arguments: argparse.Namespace) -> int:
     """Predict chunk by chunk."""
     check_output(arguments.out)
+    if arguments.out == "-" and sys.stdout is None:
+        raise UsageError("there is no standard output; give -o a file.")
     if arguments.out != "-" and _same(arguments.out, arguments.file):
         raise UsageError(f"{arguments.out}: is the input itself; give another name.")
     if arguments.json and arguments.out == "-":
@@ -80,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
             write(chunk.columns, new, originals=chunk.originals)
             rows += chunk.rows
     if not arguments.quiet and arguments.out != "-":
-        print(f"{rows:,} predictions: {arguments.out}", file=sys.stderr)
+        say(f"{rows:,} predictions: {printable(arguments.out)}")
     if arguments.json:
         print_json({"run": arguments.run, "out": arguments.out, "rows": rows, "columns": names})
     return 0
@@ -107,7 +110,6 @@ def _new_names(trained: Run, taken: Collection[str]) -> list[str]:
         while free in taken or free in found:
             free, number = f"{name}_{number}", number + 1
         if free != name:
-            note = f"schuss predict: there is a column {name!r} already; the new one is {free!r}."
-            print(note, file=sys.stderr)
+            say(f"schuss predict: there is a column {name!r} already; the new one is {free!r}.")
         found.append(free)
     return found

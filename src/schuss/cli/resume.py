@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from schuss.cli.parser import CommandParser
+from schuss.messages import printable, say
 
 EXAMPLES = """\
 examples:
@@ -50,6 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
         on_start=note_start,
     )
     if not begun and not arguments.quiet:
-        print(f"{arguments.run}: had ended already; nothing is left to do.", file=sys.stderr)
+        say(f"{printable(arguments.run)}: had ended already; nothing is left to do.")
     show_result(found, quiet=arguments.quiet, as_json=arguments.json)
     return 0

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schuss.cli.parser import command_name
+from schuss.messages import is_terminal, printable, say
 
 if TYPE_CHECKING:
     from schuss.training import Run
 
-__all__ = ["figures_table", "print_json", "result_json", "show_result", "show_start"]
+__all__ = ["figures_table", "print_json", "print_lines", "result_json", "show_result", "show_start"]
 
 _MOST_COLUMNS = 40
 _MOST_CLASSES = 6
@@ -25,13 +26,13 @@ def show_start(run: Run) -> None:
     """Print what was inferred, on standard error: the columns, the target, the shares."""
     shown = [(c["column"], c["kind"], c["note"]) for c in run.columns[:_MOST_COLUMNS]]
     shown.append((run.target.name, "target", _target(run)))
-    print(_aligned(shown), file=sys.stderr)
+    say(_aligned([[printable(word) for word in row] for row in shown]))
     if len(run.columns) > _MOST_COLUMNS:
-        print(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns", file=sys.stderr)
+        say(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns")
     said = {f"{c['column']}: {c['note']}" for c in run.columns[:_MOST_COLUMNS]}
     for note in run.notes:
         if note not in said:
-            print(f"note: {note}", file=sys.stderr)
+            say(f"note: {printable(note)}")
     shares = run.shares
     parts = [f"rows: {shares['train']:,} to learn from"]
     if run.members and not shares["validation"]:
@@ -40,7 +41,7 @@ def show_start(run: Run) -> None:
         parts.append(f"{shares['validation']:,} to choose the best epoch by")
     if shares["test"]:
         parts.append(f"{shares['test']:,} to test")
-    print(", ".join(parts), file=sys.stderr, flush=True)
+    say(", ".join(parts))
 
 
 def _target(run: Run) -> str:
@@ -55,7 +56,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
     """Put rows of words below each other, the last word wrapped to the terminal's width."""
     widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     edge = sum(widths) + 2 * len(widths) + 2
-    whole = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    whole = shutil.get_terminal_size().columns if is_terminal(sys.stderr) else None
     lines = []
     for *first, last in rows:
         padded = [f"{word:<{width}}" for word, width in zip(first, widths, strict=True)]
@@ -69,13 +70,15 @@ def _aligned(rows: Sequence[Sequence[str]]) -> str:
 def show_result(run: Run, *, quiet: bool = False, as_json: bool = False) -> None:
     """Print the final figures, where the run is, and what can be done with it."""
     shares = {"validation": run.validation, "test": run.test}
+    lines = []
     if not (quiet and as_json):
-        print(figures_table({name: figures for name, figures in shares.items() if figures}))
-        print(f"\nrun: {run.folder}")
+        lines.append(figures_table({name: figures for name, figures in shares.items() if figures}))
+        lines.append(f"\nrun: {printable(str(run.folder))}")
     if not quiet and not as_json:
-        schuss, folder = command_name(), shlex.quote(str(run.folder))
-        print(f"next: {schuss} predict {folder} new.csv -o out.csv")
-        print(f"      {schuss} evaluate {folder} test.csv")
+        schuss, folder = command_name(), shlex.quote(printable(str(run.folder)))
+        lines.append(f"next: {schuss} predict {folder} new.csv -o out.csv")
+        lines.append(f"      {schuss} evaluate {folder} test.csv")
+    print_lines(*lines)
     if as_json:
         print_json(result_json(run))
 
@@ -103,6 +106,7 @@ def figures_table(shares: Mapping[str, Mapping[str, float | None]]) -> str:
     accuracy  0.9333
     auc            -
     """
+    shares = {printable(title): figures for title, figures in shares.items()}
     names = list(dict.fromkeys(name for figures in shares.values() for name in figures))
     cells = {
         title: [_figure(figures.get(name)) for name in names] for title, figures in shares.items()
@@ -124,4 +128,16 @@ def _figure(value: float | None) -> str:
 
 def print_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line, as the last line of standard output."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False), flush=True)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    # Escaped are also those characters that a terminal obeys and that are none of Unicode's.
+    print_lines("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text))
+
+
+def print_lines(*lines: str) -> None:
+    """Print lines on standard output, if there is one and somebody reads it.
+
+    What they are about is done by then and lies in files.
+    """
+    if sys.stdout is not None:
+        for line in lines:
+            say(line, sys.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,23 @@ class Compiled:
         self._lock = ForkSafeLock()
         self._storm = TraceStorm()
         functools.update_wrapper(self, function, updated=())
+
+    def __reduce__(self) -> Any:
+        # Programs are of this process; another one compiles the function anew.
+        name = getattr(self.function, "__qualname__", "")
+        module = sys.modules.get(getattr(self.function, "__module__", None) or "")
+        found: Any = module
+        try:
+            for part in name.split("."):
+                found = getattr(found, part)
+        except AttributeError:
+            found = None
+        if found is self:
+            if module is not sys.modules.get("__main__"):
+                return name
+            # The name means this object; under the new one pickle finds the function in it.
+            self.function.__qualname__ = f"{name}.function"
+        return functools.partial(Compiled, on_demand=self._on_demand), (self.function,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _Method(self, instance)

@@ -19,6 +19,7 @@ from schuss.core import (
     supported_dtype,
 )
 from schuss.functions.naming import torch_names
+from schuss.modes import SILENCE
 from schuss.primitives.base import as_tensor
 from schuss.primitives.logic import where
 
@@ -52,6 +53,7 @@ def full(
     array = np.full(_sizes(shape), fill_value)
     if dtype is None:
         dtype = float32 if array.dtype.kind == "f" else array.dtype
+    SILENCE.ensure()
     return leaf(array.astype(supported_dtype(dtype), copy=False))
 
 
@@ -97,6 +99,7 @@ def arange(
     """Return start, start + step, ... below `stop`; int64 for integers, else float32."""
     array = np.arange(0 if stop is None else start, start if stop is None else stop, step)
     default = float32 if array.dtype.kind == "f" else int64
+    SILENCE.ensure()
     return leaf(array.astype(supported_dtype(default if dtype is None else dtype), copy=False))
 
 

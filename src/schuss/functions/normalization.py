@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor
+from schuss.modes import SILENCE
 from schuss.primitives.axes import Axes
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
 from schuss.primitives.fused import fused
@@ -44,6 +45,7 @@ Figures = tuple[Array, Array, Array]
 
 def deviations(x: Array, axes: Axes) -> Figures:
     """Return the mean over `axes`, the distances from it, and the mean of their squares."""
+    SILENCE.ensure()
     mean = mean_along(x, axes)
     distance = x - mean
     return mean, distance, mean_along(distance * distance, axes)

@@ -1,7 +1,8 @@
 """The cache of object files and artifacts on disk.
 
-It never does harm: a file counts only if its digest is right, it appears under its name only when
-it is complete, and where nothing can be written nothing is.
+It never does harm: a file counts only if its digest is right and nobody but this user (or root)
+can have written it, it appears under its name only when it is complete, and where nothing can be
+written nothing is.
 """
 
 from __future__ import annotations
@@ -9,22 +10,51 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["cache_folder", "name_of", "read", "write"]
+__all__ = ["cache_folder", "name_of", "read", "why_unused", "write"]
 
 _MAGIC = b"schuss-object-2\n"
 _HEAD = len(_MAGIC) + 32
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def cache_folder() -> Path:
-    """Return the folder of the cache: SCHUSS_CACHE, or `schuss` in the user's cache folder."""
+class _NotOursError(OSError):
+    """Somebody else can write the cache, whose machine code would run here."""
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of the cache: SCHUSS_CACHE, or `schuss` in the user's cache folder.
+
+    None where the user has no folder: in containers and services that run under a mere number.
+    """
     chosen = os.environ.get("SCHUSS_CACHE")
     if chosen:
         return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "schuss" / "programs"
+    base = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    if not base.is_absolute():
+        try:
+            base = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return base / "schuss" / "programs" if base.is_absolute() else None
+
+
+def why_unused() -> str | None:
+    """Return why programs are not kept on disk, for a person; None where they are."""
+    folder = cache_folder()
+    if folder is None:
+        return "there is no home folder; SCHUSS_CACHE can name a folder"
+    try:
+        with _opened(folder):
+            return None
+    except _NotOursError as error:
+        return f"{error}; SCHUSS_CACHE can name another folder"
+    except OSError:
+        return None
 
 
 def name_of(*parts: str) -> str:
@@ -34,8 +64,12 @@ def name_of(*parts: str) -> str:
 
 def read(name: str) -> bytes | None:
     """Return what was written under a name; None if it is not there, or damaged."""
+    folder = cache_folder()
+    if folder is None:
+        return None
     try:
-        raw = (cache_folder() / name).read_bytes()
+        with _opened(folder) as handle:
+            raw = _content(folder, name, handle)
     except OSError:
         return None
     if not raw.startswith(_MAGIC) or _digest(raw[_HEAD:]) != raw[len(_MAGIC) : _HEAD]:
@@ -46,9 +80,12 @@ def read(name: str) -> bytes | None:
 def write(name: str, content: bytes) -> None:
     """Keep `content` under a name, if that is possible."""
     folder = cache_folder()
+    if folder is None:
+        return
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
+        with _opened(folder):
+            handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + _digest(content) + content)
@@ -56,6 +93,40 @@ def write(name: str, content: bytes) -> None:
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(part)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int | None]:
+    """Open the folder, and refuse one that others may write to; None where users are not known."""
+    if not hasattr(os, "getuid"):
+        yield None
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _refuse_others(os.fstat(handle), folder)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _content(folder: Path, name: str, handle: int | None) -> bytes:
+    if handle is None:
+        return (folder / name).read_bytes()
+    # By the folder that was looked at, whatever is under its name by now; a pipe does not block.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(name, flags, dir_fd=handle), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise _NotOursError(f"{folder / name} is no file")
+        _refuse_others(found, folder / name)
+        return file.read()
+
+
+def _refuse_others(found: os.stat_result, path: Path) -> None:
+    if found.st_uid not in (0, os.geteuid()):
+        raise _NotOursError(f"{path} belongs to another user")
+    if found.st_mode & _OTHERS_WRITE:
+        raise _NotOursError(f"others may write to {path}")
 
 
 def _digest(content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -25,6 +26,7 @@ from schuss.core import (
     to_array,
 )
 from schuss.lowering.kinds import Elementwise, Lowering
+from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET, SILENCE
 from schuss.values.numbers import as_operand
 
 __all__ = [
@@ -37,11 +39,6 @@ __all__ = [
     "binary",
     "unary",
 ]
-
-# log(0), 1/0 and overflow give inf and nan, as in every framework; NumPy would also warn.
-warnings.filterwarnings(
-    "ignore", category=RuntimeWarning, module=r"schuss\.(primitives|functions|values)"
-)
 
 Rule: TypeAlias = Callable[..., Tensor]
 Unary: TypeAlias = Callable[[TensorLike], Tensor]
@@ -116,10 +113,6 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
     tracer = TRACER.get()
     if tracer is not None:
         return tracer.apply(primitive, inputs, attributes)  # type: ignore[no-any-return]
-    if len(inputs) == 1:
-        (x,) = inputs
-        out = primitive.value(x.array, **attributes)
-        return record(primitive, inputs, attributes, out, x.requires_grad)
     wanted = False
     arrays = []
     for x in inputs:
@@ -128,7 +121,12 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
             arrays.append(x.array)
         else:
             arrays.append(x)
-    out = primitive.value(*arrays, **attributes)
+    token = FLOAT_ERRORS.set(QUIET) if FLOAT_ERRORS.get() is AS_USUAL else None
+    try:
+        out = primitive.value(*arrays, **attributes)
+    finally:
+        if token is not None:
+            FLOAT_ERRORS.reset(token)
     return record(primitive, inputs, attributes, out, wanted)
 
 
@@ -271,6 +269,9 @@ def unary(
             (x,) = promote(x, 1.0)[:1]
         if TRACER.get() is not None:
             return apply(primitive, (x,), NO_ATTRIBUTES)
+        filters = warnings.filters
+        if not filters or filters[0] is not SILENCE.item:
+            SILENCE.come_first()
         try:
             out = value(x.array)
         except TypeError as error:
@@ -339,6 +340,9 @@ def binary(
             return slow(x, y)
         if TRACER.get() is not None:
             return apply(primitive, (x, y), NO_ATTRIBUTES)
+        filters = warnings.filters
+        if not filters or filters[0] is not SILENCE.item:
+            SILENCE.come_first()
         try:
             out = value(a, b)
         except (ValueError, TypeError) as error:
@@ -385,6 +389,8 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
 
 def _named(function: Function, primitive: Primitive, doc: str) -> Function:
     function.__name__ = function.__qualname__ = primitive.name
+    # Where it is defined, two frames up, so that it is pickled by its name as others are.
+    function.__module__ = sys._getframe(2).f_globals["__name__"]
     function.__doc__ = doc
     function.primitive = primitive  # type: ignore[attr-defined]
     return function

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import TRACER, Tensor, leaf
+from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET
 from schuss.primitives.base import record
 
 __all__ = ["FUSED", "Fused", "fused"]
@@ -46,21 +47,27 @@ class Fused:
     def __repr__(self) -> str:
         return f"<fused {self.name}>"
 
+    def __reduce__(self) -> str:
+        # By its name, as functions are pickled; update_wrapper has set the module.
+        return str(self.__qualname__)  # type: ignore[attr-defined]
+
     def __call__(self, *inputs: Tensor, **attributes: Any) -> Tensor:
         """Evaluate as one node; in a trace, and for integers, go through the composition."""
         first = inputs[0]
         if TRACER.get() is not None or first.array.dtype.kind != "f":
             return self.composition(*inputs, **attributes)
-        wanted = first.requires_grad
-        if len(inputs) == 1:
-            out = self.value(first.array, **attributes)
-        else:
-            arrays = []
-            for x in inputs:
-                arrays.append(x.array)
-                if x.requires_grad:
-                    wanted = True
+        wanted = False
+        arrays = []
+        for x in inputs:
+            arrays.append(x.array)
+            if x.requires_grad:
+                wanted = True
+        token = FLOAT_ERRORS.set(QUIET) if FLOAT_ERRORS.get() is AS_USUAL else None
+        try:
             out = self.value(*arrays, **attributes)
+        finally:
+            if token is not None:
+                FLOAT_ERRORS.reset(token)
         if type(out) is tuple:
             attributes["kept"] = out[1:]
             out = out[0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
 from schuss.lowering.kinds import VIEW, Kernel, Reduction
+from schuss.modes import SILENCE
 from schuss.primitives.axes import (
     EVERY_AXIS,
     Axes,
@@ -76,6 +77,7 @@ def sum(
     attributes = {"axes": axes, "keepdims": keepdims}
     if TRACER.get() is not None:
         return apply(_sum, (x,), attributes)
+    SILENCE.ensure()
     out = sum_value(array, axes, keepdims)
     return record(_sum, (x,), attributes, out, x.requires_grad)
 
@@ -192,6 +194,7 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
         attributes = {"axes": axes, "keepdims": keepdims}
         if TRACER.get() is not None:
             return apply(primitive, (x,), attributes)
+        SILENCE.ensure()
         out = value(array, axes, keepdims)
         return record(primitive, (x,), attributes, out, x.requires_grad)
 
@@ -335,6 +338,7 @@ def cumulative_sum(
     if TRACER.get() is not None:
         total = apply(_cumulative_sum, (x,), attributes)
     else:
+        SILENCE.ensure()
         out = _cumulative_value(x.array, axis=place, reverse=False)
         total = record(_cumulative_sum, (x,), attributes, out, x.requires_grad)
     if not include_initial:

@@ -70,6 +70,9 @@ class RowGradient(DeferredTensor):
     def __neg__(self) -> Tensor:
         return self.__mul__(-1.0)
 
+    def __reduce__(self) -> Any:
+        return leaf, (np.array(self.array),)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return leaf(np.array(self.array))
 

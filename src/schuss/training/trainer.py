@@ -13,8 +13,10 @@ import numpy as np
 from schuss import random
 from schuss.core import float32
 from schuss.errors import UsageError
+from schuss.modes import quietly
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
+from schuss.threads import limit_threads
 from schuss.training.arguments import grouped, refuse
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
@@ -31,7 +33,6 @@ from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import catch_interrupts
-from schuss.training.runs.lock import lock_folder
 from schuss.version import __version__
 
 __all__ = ["Trainer"]
@@ -140,6 +141,18 @@ class Trainer:
         self._output = grouped(OutputOptions, given)
         self._callbacks = as_callbacks(callbacks)
         self._class_weight = class_weight
+        kept = ("self", "model", "optimizer", "lr", "weight_decay", "metrics", "callbacks")
+        self._options = {n: v for n, v in given.items() if n not in kept}
+
+    def __reduce__(self) -> Any:
+        # What was made of the options is made again; the optimizer has its state.
+        options = {
+            **self._options,
+            "optimizer": self.optimizer,
+            "metrics": dict(self.plan.metrics),
+            "callbacks": list(self._callbacks),
+        }
+        return _made_again, (type(self), self.model, options)
 
     @property
     def model(self) -> Module:
@@ -185,51 +198,57 @@ class Trainer:
             UsageError: if options contradict each other.
             DivergenceError: if the loss is not finite and no epoch was complete.
             TraceError: if eager is False, and the model or the loss cannot be compiled.
-            Interrupted: after Ctrl-C; a checkpoint has been saved.
+            Interrupted: after Ctrl-C, SIGTERM or SIGHUP; a checkpoint has been saved. After the
+                latter two it is a SystemExit as well, with 128 and the signal's number.
         """
-        data = self._rows(train, validation, sample_weight)
+        # How many threads share a product decides how its sums are rounded, so that one computes
+        # those of an eager step; compiled programs give the same bits on any number.
+        with limit_threads(1), quietly():
+            return self._fit(self._rows(train, validation, sample_weight), resume)
+
+    def _fit(self, data: TrainingData, resume: bool) -> Fit:
         folder = self._open(resume)
         display = make_display(self._output.progress, self.plan.monitor)
         plan = replace(self.plan, eager=self._runs_eagerly(data.training))
-        rows = min(plan.batch_size, len(data.training))
-        outer = random.get_state()
-        lock = nullcontext() if folder is None else lock_folder(folder.path)
-        with lock, catch_interrupts() as stop, cost.one_thread_if_small(self.model, rows):
+        lock = nullcontext() if folder is None else folder.locked()
+        with lock, random.separate_draws(), catch_interrupts() as stop:
             context = RunContext(folder, display, self._callbacks, stop)
             stepper = self._stepper(data.training, eager=bool(plan.eager))
             loop = TrainingLoop(plan, self._learner, stepper, data, context)
             try:
                 fit = loop.run(resume=resume)
+                # One that was handed over gets its last model from whoever made it.
+                if folder is not None and folder is not self._output.folder:
+                    end = {"epoch": fit.best_epoch, "finished": True}
+                    folder.write_model(self.model.state_dict(), end)
             except BaseException:
                 display.end("")
                 raise
             finally:
-                random.set_state(outer)
                 if folder is not None:
                     folder.end_metrics()
-        # A run folder that was handed over gets its last model from whoever made it.
-        if folder is not None and folder is not self._output.folder:
-            folder.write_model(self.model.state_dict(), {"epoch": fit.best_epoch, "finished": True})
         display.end(fit.summary(plan.patience))
         return fit
 
     def evaluate(self, data: Any) -> dict[str, float | None]:
         """Return the loss and the metrics on rows given like those of `fit`."""
         rows = Examples.of(data, dtype=_dtype(self.model))
-        return evaluate(
-            self.model,
-            self._learner.objective,
-            rows,
-            self.plan.metrics,
-            forward=self._forward(rows),
-        )
+        with quietly():
+            return evaluate(
+                self.model,
+                self._learner.objective,
+                rows,
+                self.plan.metrics,
+                forward=self._forward(rows),
+            )
 
     def predict(self, inputs: Any) -> Any:
         """Return the model's outputs for X, or for (X1, X2), as an array."""
         given = inputs if isinstance(inputs, tuple) else (inputs,)
         targets = np.zeros(len(given[0]), dtype=np.int64)
         rows = Examples.of((given, targets), dtype=_dtype(self.model))
-        return outputs(self.model, rows, forward=self._forward(rows))
+        with quietly():
+            return outputs(self.model, rows, forward=self._forward(rows))
 
     def _forward(self, rows: Examples) -> CompiledForward | None:
         """Return the model as native code, where so many rows are worth it."""
@@ -290,6 +309,11 @@ class Trainer:
             path=place,
             overwrite=self._output.overwrite,
         )
+
+
+def _made_again(kind: type[Trainer], model: Module, options: dict[str, Any]) -> Trainer:
+    """Return a trainer that was pickled or copied."""
+    return kind(model, **options)
 
 
 def _dtype(model: Module) -> Any:

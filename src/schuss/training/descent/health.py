@@ -13,7 +13,7 @@ from schuss import functions as ops
 from schuss.core import Array, Tensor, no_grad
 from schuss.nn.module import Module
 
-__all__ = ["FIGURES", "Health", "is_finite", "measured_steps", "summary", "tally"]
+__all__ = ["FIGURES", "Health", "is_finite", "is_tally", "measured_steps", "summary", "tally"]
 
 Before: TypeAlias = "tuple[Tensor, Tensor, Tensor, list[Tensor]]"
 Tally: TypeAlias = "dict[str, float]"
@@ -150,6 +150,18 @@ def tally(sums: Mapping[str, float], figures: Sequence[float]) -> Tally:
         "dead_units": held["dead_units"] + dead,
         "nonfinite_gradients": held["nonfinite_gradients"] + bad,
     }
+
+
+def is_tally(sums: Mapping[str, Any]) -> bool:
+    """Return whether these are sums as `tally` returns them, or none yet."""
+    names = tally({}, [0.0] * FIGURES)
+    counts = [sums.get("steps"), sums.get("nonfinite_gradients")]
+    return not sums or (
+        sums.keys() == names.keys()
+        and all(type(value) in (int, float) for value in sums.values())
+        and all(math.isfinite(count) for count in counts)  # type: ignore[arg-type]
+        and sums["steps"] >= 1
+    )
 
 
 def summary(sums: Mapping[str, float]) -> dict[str, float | None]:

@@ -74,5 +74,12 @@ class WeightAverage:
         return {name: leaf(array) for name, array in self._arrays.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
+        """Take over what `state_dict` returned.
+
+        Raises:
+            ValueError: if it is of other parameters.
+        """
+        shapes = {name: parameter.shape for name, parameter in self._parameters.items()}
+        if state and {name: value.shape for name, value in state.items()} != shapes:
+            raise ValueError("the average is of other parameters")
         self._arrays = {name: np.array(value.array) for name, value in state.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from schuss.compiler.compiled import Compiled
@@ -50,6 +52,7 @@ class CompiledForward:
         self._compiled = Compiled(lambda *inputs: model(*inputs))
         self._batch = 0
         self._fits = True
+        self._lock = threading.Lock()
 
     def __call__(self, examples: Examples) -> Array | None:
         """Return the outputs, rows along axis 0.
@@ -61,6 +64,11 @@ class CompiledForward:
         Raises:
             TraceError: if the model cannot be traced, and that is needed.
         """
+        # Threads of a server may share a model.
+        with self._lock:
+            return self._outputs(examples)
+
+    def _outputs(self, examples: Examples) -> Array | None:
         inputs = in_memory(examples.inputs) if self._fits else None
         if inputs is None:
             return None

@@ -15,6 +15,7 @@ from schuss.training.descent.learner import Learner
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.loop.state import LoopState
 from schuss.training.runs import checkpoint
+from schuss.training.runs.bundle import well_formed
 from schuss.training.runs.folder import RunFolder
 
 __all__ = ["Checkpoints"]
@@ -93,14 +94,12 @@ class Checkpoints:
             self._begin_as_saved()
             return LoopState(notes=notes), {}
         arrays, header = found
-        try:
+        with well_formed(folder.path):
             self._check_layout(header["layout"])
             state = LoopState.from_header(header)
             best = checkpoint.restore(arrays, header["optimizer"], learner.model, learner.optimizer)
             self._average.load_state_dict(checkpoint.part("average", arrays))
-        except FileFormatError as error:
-            raise FileFormatError(f"{folder.path}: {error}") from None
-        learner.schedule.load_state_dict(header["schedule"])
+            learner.schedule.load_state_dict(header["schedule"])
         state.notes += notes
         return state, best
 

@@ -44,7 +44,9 @@ class Fit:
     @property
     def best(self) -> dict[str, Any]:
         """The figures of the best epoch."""
-        return dict(self.history[self.best_epoch - 1]) if self.best_epoch else {}
+        # A history that was damaged on disk lacks epochs.
+        found = (record for record in self.history if record["epoch"] == self.best_epoch)
+        return dict(next(found, {}))
 
     def __repr__(self) -> str:
         count = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'} in {clock(self.seconds)}"

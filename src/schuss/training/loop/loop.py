@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from schuss import random
 from schuss.core import Array, Tensor, enable_grad
+from schuss.modes import quietly
 from schuss.training.descent import health
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.steppers import Stepper
@@ -28,7 +27,7 @@ from schuss.training.loop.progress import Display
 from schuss.training.loop.state import LoopState
 from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import RunFolder
-from schuss.training.runs.interrupt import Interrupted, StopRequest
+from schuss.training.runs.interrupt import StopRequest
 
 __all__ = ["RunContext", "TrainingData", "TrainingLoop"]
 
@@ -57,7 +56,7 @@ class RunContext:
         folder: the run's folder, or None.
         display: shows the progress.
         callbacks: of the user's own.
-        stop_request: tells of Ctrl-C.
+        stop_request: tells of Ctrl-C and its kin.
     """
 
     folder: RunFolder | None
@@ -148,7 +147,7 @@ class TrainingLoop:
         """Train, from the start or from the newest checkpoint, and return what came of it.
 
         Raises:
-            Interrupted: after Ctrl-C, when a checkpoint has been saved.
+            Interrupted: after Ctrl-C, SIGTERM or SIGHUP, when a checkpoint has been saved.
             DivergenceError: if the loss is not finite and no epoch was complete.
         """
         random.manual_seed(self.plan.step_seed)
@@ -157,8 +156,8 @@ class TrainingLoop:
             self.state, self.best = self._checkpoints.restore()
         if folder is not None:
             if resume:
-                self.history = folder.read_metrics(self.state.history)
-            folder.begin_metrics(self.state.history)
+                self.history = self._read_history(folder)
+            folder.begin_metrics(self.history)
         for callback in self._context.callbacks:
             callback.on_begin(self)
         display.begin(self.plan.epochs, self.epoch, len(self._bounds))
@@ -166,10 +165,21 @@ class TrainingLoop:
             display.note(note)
         self.model.train()
         # What is not finite is noticed in the loss, and said once.
-        with enable_grad(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with enable_grad(), quietly():
             while not self._is_over():
                 self._run_epoch()
         return self._finish()
+
+    def _read_history(self, folder: RunFolder) -> list[dict[str, Any]]:
+        """Return the epochs' figures; those of the best one are in the checkpoint, too."""
+        state = self.state
+        history = folder.read_metrics(state.history, state.notes)
+        best = state.best_figures
+        if best.get("epoch") == state.best_epoch and best["epoch"] not in [
+            record["epoch"] for record in history
+        ]:
+            history = sorted([*history, best], key=lambda record: record["epoch"])
+        return history
 
     def _is_over(self) -> bool:
         state, plan = self.state, self.plan
@@ -290,6 +300,7 @@ class TrainingLoop:
         """Keep the weights if this epoch is the best so far; without validation, each is."""
         if self._data.validation is None:
             self.state.best_epoch, self.state.waited = self.epoch, 0
+            self.state.best_figures = self.history[-1]
             if not self.plan.average_epochs:
                 # The last epoch's weights are the ones to keep, and the model has them.
                 return
@@ -331,14 +342,14 @@ class TrainingLoop:
         self._checkpoints.save(self.state, self.best, self.seconds)
 
     def _pause(self) -> None:
-        """Save between two steps; stop there if Ctrl-C was pressed."""
+        """Save between two steps; stop there if a signal asked for it."""
         self._save()
         if not self._context.stop_request.made:
             return
         epochs, folder = self.plan.epochs, self._context.folder
         where = f"stopped in epoch {min(self.epoch + 1, epochs)} of {epochs}"
         if folder is None:
-            raise Interrupted(where)
+            raise self._context.stop_request.error(where)
         folder.end_metrics()
         where += f"; go on with: schuss resume {shlex.quote(str(folder.path))}"
-        raise Interrupted(where, folder.path)
+        raise self._context.stop_request.error(where, folder.path)

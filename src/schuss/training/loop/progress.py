@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from time import monotonic
-from typing import IO, Any
+from typing import IO, Any, cast
+
+from schuss.messages import SafeStream, is_terminal, printable
 
 __all__ = ["Display", "Lines", "make_display"]
 
@@ -77,13 +79,14 @@ class Lines(Display):
     """
 
     def __init__(self, stream: IO[str], monitor: str = "loss") -> None:
-        self.stream = stream
+        # Training goes on where nobody reads how far it is.
+        self.stream = SafeStream(stream)
         self.monitor = monitor
         self.epochs = 0
         self._start = self._last = monotonic()
 
     def _print(self, text: str) -> None:
-        print(text, file=self.stream, flush=True)
+        print(printable(text), file=self.stream, flush=True)
 
     def begin(self, epochs: int, done: int, steps: int) -> None:
         """Remember the start."""
@@ -139,7 +142,7 @@ class Bar(Display):
             TimeElapsedColumn(),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
-            console=Console(file=stream),
+            console=Console(file=cast(IO[str], SafeStream(stream))),
             transient=True,
             refresh_per_second=8,
         )
@@ -164,27 +167,27 @@ class Bar(Display):
 
     def note(self, text: str) -> None:
         """Print it above the bar."""
-        self._bar.console.print(text, highlight=False, markup=False)
+        self._bar.console.print(printable(text), highlight=False, markup=False)
 
     def end(self, summary: str) -> None:
         """Take the bar away and print the summary."""
         self._bar.stop()
         if summary:
-            self._bar.console.print(summary, highlight=False, markup=False)
+            self._bar.console.print(printable(summary), highlight=False, markup=False)
 
 
 def make_display(progress: bool | Display, monitor: str = "loss") -> Display:
     """Return what shows the progress.
 
     Args:
-        progress: False for nothing; True for a bar where standard error is a terminal and plain
-            lines elsewhere; or a display of your own.
+        progress: False for nothing; True for a bar where standard error is a terminal, plain
+            lines elsewhere, and nothing where there is none; or a display of your own.
         monitor: the figure that decides which epoch is best.
     """
-    if progress is False:
+    if progress is False or (progress is True and sys.stderr is None):
         return Display()
     if progress is not True:
         return progress
-    if sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         return Bar(sys.stderr, monitor)
     return Lines(sys.stderr, monitor)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import Any
 
 from schuss.errors import FileFormatError
+from schuss.training.descent.health import is_tally
 from schuss.training.evaluation.metrics import HIGHER_IS_BETTER
 from schuss.training.loop.plan import TrainingPlan
 
@@ -27,6 +29,7 @@ class LoopState:
         warned: whether it was said that gradients are not finite.
         best_epoch: number of the best epoch, from 1; 0 for none.
         best_value: the monitored figure there.
+        best_figures: all figures there, as the history has them.
         waited: epochs since then that were no better.
         stopped: why training ended, or empty.
         seconds: time spent.
@@ -43,6 +46,7 @@ class LoopState:
     warned: bool = False
     best_epoch: int = 0
     best_value: float | None = None
+    best_figures: dict[str, Any] = field(default_factory=dict)
     waited: int = 0
     stopped: str = ""
     seconds: float = 0.0
@@ -54,7 +58,7 @@ class LoopState:
         """Take the state out of a checkpoint's header.
 
         Raises:
-            FileFormatError: if it lacks a part.
+            FileFormatError: if it lacks a part, or one is of another type.
         """
         names = [f.name for f in fields(cls)]
         missing = [name for name in names if name not in header]
@@ -63,7 +67,20 @@ class LoopState:
                 f"the checkpoint lacks {', '.join(missing)}; it was made by an older version of "
                 "Schuss, train anew."
             )
-        return cls(**{name: header[name] for name in names})
+        found = cls(**{name: header[name] for name in names})
+        for name, value in vars(cls()).items():
+            given = getattr(found, name)
+            fits = type(given) is type(value) or (isinstance(value, float) and type(given) is int)
+            if name == "best_value":
+                fits = given is None or type(given) in (int, float)
+            fits = fits and not (type(given) is float and not isfinite(given))
+            if not fits or (type(given) is int and given < 0 and name != "best_value"):
+                raise FileFormatError(f"the checkpoint's {name} is damaged: {given!r:.40}.")
+        if not all(isinstance(note, str) for note in found.notes):
+            raise FileFormatError("the checkpoint's notes are damaged.")
+        if not is_tally(found.health) or (found.batch and not found.loss_rows):
+            raise FileFormatError("the checkpoint's sums of an epoch are damaged.")
+        return found
 
     def begin_epoch(self) -> None:
         """Count an epoch as done, and forget its sums."""
@@ -91,6 +108,7 @@ class LoopState:
         self.waited = self.waited + 1 if tied else 0
         self.best_value = value
         self.best_epoch = self.epoch
+        self.best_figures = dict(history[-1]) if history else {}
         return True
 
     def _is_better(
@@ -103,7 +121,7 @@ class LoopState:
         if plan.ties in ("first", "last"):
             return plan.ties == "last"
         name = f"validation_{plan.ties}"
-        now, best = history[-1][name], history[self.best_epoch - 1][name]
+        now, best = history[-1][name], self.best_figures[name]
         if now is None or best is None:
             return now is not None
         return bool((now > best) == (plan.ties in HIGHER_IS_BETTER) and now != best)

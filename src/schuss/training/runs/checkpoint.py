@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -56,9 +57,13 @@ def restore(
         model.load_state_dict(part("model", arrays))
     except ValueError as error:
         raise FileFormatError(f"the checkpoint is of another network ({error}).") from None
+    best = part("best", arrays)
+    shapes = {name: value.shape for name, value in model.state_dict().items()}
+    if best and {name: value.shape for name, value in best.items()} != shapes:
+        raise FileFormatError("the checkpoint's best weights are of another network.")
     restore_optimizer(optimizer, part("optimizer", arrays), groups)
     random.set_state(np.array(arrays["random"]))
-    return part("best", arrays)
+    return best
 
 
 def copy_state(model: Module) -> dict[str, Tensor]:
@@ -115,6 +120,9 @@ def restore_optimizer(
         raise FileFormatError(
             f"{rule}: the checkpoint was made with {header.get('rule')}; build the same optimizer."
         )
+    own = optimizer_header(optimizer)["groups"]
+    if not _is_alike(header["groups"], own):
+        raise FileFormatError(f"{rule}: the checkpoint's hyperparameters are damaged.")
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in arrays.items():
         number, _, what = name.partition(".")
@@ -123,3 +131,22 @@ def restore_optimizer(
         optimizer.load_state_dict({"state": state, "param_groups": header["groups"]})
     except (ValueError, KeyError) as error:
         raise FileFormatError(f"{rule}: the checkpoint does not fit ({error}).") from None
+
+
+def _is_alike(given: Any, own: Any) -> bool:
+    """Tell whether values from a file can take the place of one's own: by type, not by size."""
+    if isinstance(own, dict):
+        # A callback may have added some.
+        return isinstance(given, dict) and all(
+            name in given and _is_alike(given[name], value) for name, value in own.items()
+        )
+    if isinstance(own, list):
+        return (
+            isinstance(given, list)
+            and len(given) == len(own)
+            and all(_is_alike(a, b) for a, b in zip(given, own, strict=True))
+        )
+    if isinstance(own, (int, float)) and not isinstance(own, bool):
+        return type(given) in (int, float) and isfinite(given)
+    # Flags and names decide what the state holds.
+    return type(given) is type(own) and given == own

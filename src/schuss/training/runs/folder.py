@@ -9,77 +9,37 @@ import re
 import shlex
 import shutil
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from schuss.core import Array, Tensor
-from schuss.errors import DataError, FileFormatError, UsageError
-from schuss.nn.serialization import read_safetensors, save_safetensors, write_atomically
-from schuss.version import __version__
+from schuss.errors import DataError, FileFormatError
+from schuss.nn.serialization import write_atomically
+from schuss.training.runs.bundle import (
+    FORMAT_VERSION,
+    Json,
+    NewerFormatError,
+    check_version,
+    parse_object,
+    read_bundle,
+    write_bundle,
+)
+from schuss.training.runs.history import History
+from schuss.training.runs.lock import lock_folder
+from schuss.training.runs.replacing import (
+    BEGINNING,
+    bring_back,
+    check_free,
+    remove_leftovers,
+    replace,
+)
 
-__all__ = ["FORMAT_VERSION", "RunFolder", "read_bundle", "write_bundle"]
+__all__ = ["RunFolder"]
 
-FORMAT_VERSION = 1
 _KEPT = 2
-_HEADER = "schuss"
-_BEGINNING = ".new-run-"
-_CHECKPOINT = re.compile(r"step-(\d+)\.safetensors")
-
-Json = dict[str, Any]
-
-
-class NewerFormatError(FileFormatError):
-    """The file was written by a newer Schuss."""
-
-
-def check_version(path: Path, version: object) -> None:
-    """Refuse a file of a newer format.
-
-    Raises:
-        FileFormatError: if the version is newer than this Schuss knows, or no version at all.
-    """
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise FileFormatError(f"{path}: expected a format version, got {version!r}; not of Schuss.")
-    if version > FORMAT_VERSION:
-        raise NewerFormatError(
-            f"{path}: has format {version}, this Schuss ({__version__}) knows up to "
-            f"{FORMAT_VERSION}; update Schuss."
-        )
-
-
-def write_bundle(
-    path: Path, tensors: Mapping[str, Tensor], kind: str, header: Mapping[str, Any]
-) -> None:
-    """Write tensors with a description into one safetensors file, all or nothing."""
-    # A scheduler's state may hold an infinity, which Python's JSON reads back.
-    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header})
-    save_safetensors(tensors, path, {_HEADER: text})
-
-
-def read_bundle(path: Path, kind: str) -> tuple[dict[str, Array], Json]:
-    """Return tensors and description of a file that `write_bundle` wrote.
-
-    Raises:
-        DataError: if there is no such file.
-        FileFormatError: if it is damaged, altered, newer, or of another kind.
-    """
-    arrays, metadata = read_safetensors(path)
-    text = metadata.get(_HEADER)
-    if text is None:
-        raise FileFormatError(
-            f"{path}: a file of tensors, but not written by Schuss's training; give a run folder "
-            "or what run.save wrote."
-        )
-    try:
-        header = json.loads(text)
-    except ValueError:
-        raise FileFormatError(f"{path}: its description is damaged; take another copy.") from None
-    check_version(path, header.get("format"))
-    if header.get("kind") != kind:
-        raise FileFormatError(f"{path}: expected a {kind}, got a {header.get('kind')}.")
-    return arrays, header
+_CHECKPOINT = re.compile(r"step-(\d{1,18})\.safetensors")
 
 
 def _digest(config: Mapping[str, Any]) -> str:
@@ -100,8 +60,12 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        bring_back(self.path)
         self.config: Json = self._read_config()
-        self._metrics: Any = None
+        self._identity = _identity(self.path)
+        self._is_locked = False
+        self._history = History(self.path / "metrics.jsonl")
+        self._damaged: list[Path] = []
 
     def __repr__(self) -> str:
         return f"RunFolder({str(self.path)!r}: {self.config.get('kind')})"
@@ -128,7 +92,7 @@ class RunFolder:
             overwrite: whether an existing run at `path` is replaced.
 
         Raises:
-            UsageError: if `path` is taken.
+            UsageError: if `path` is taken, or a process is training the run there.
             DataError: if it cannot be written.
         """
         target = None if path is None else Path(path)
@@ -137,8 +101,8 @@ class RunFolder:
             check_free(target, overwrite)
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            _remove_old_beginnings(parent)
-            made = Path(tempfile.mkdtemp(prefix=_BEGINNING, dir=parent))
+            remove_leftovers(parent)
+            made = Path(tempfile.mkdtemp(prefix=BEGINNING, dir=parent))
         except OSError as error:
             raise DataError(
                 f"{parent}: no run can be made there ({error.strerror}); give another folder."
@@ -150,7 +114,7 @@ class RunFolder:
             write_bundle(made / "model.safetensors", model, "model", header)
             (made / "checkpoints").mkdir()
             if target is not None:
-                _replace(made, target)
+                replace(made, target)
                 return cls(target)
             number = 1 + max((_number(p.name, name) for p in parent.iterdir()), default=0)
             while not _moved(made, parent / f"{name}-{number}"):
@@ -161,14 +125,16 @@ class RunFolder:
 
     def _read_config(self) -> Json:
         file = self.path / "config.json"
-        if not self.path.is_dir():
-            raise DataError(f"{self.path}: there is no such run; check the path.")
-        if not file.is_file():
-            raise DataError(f"{self.path}: not a run, it has no config.json; check the path.")
         try:
-            config = json.loads(file.read_text("utf-8"))
-            if not isinstance(config, dict):
-                raise ValueError
+            if not self.path.is_dir():
+                raise DataError(f"{self.path}: there is no such run; check the path.")
+            if not file.is_file():
+                raise DataError(f"{self.path}: not a run, it has no config.json; check the path.")
+            content = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror or error}).") from None
+        try:
+            config = parse_object(content)
         except ValueError:
             raise FileFormatError(
                 f"{file}: truncated or altered, it is not JSON; take another copy of the run."
@@ -180,12 +146,59 @@ class RunFolder:
             )
         return config
 
+    # Keeping it.
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the folder for this process; within such a block, another one changes nothing.
+
+        Raises:
+            UsageError: if another process holds it.
+            DataError: if it is no longer the folder that was opened.
+        """
+        if self._is_locked:
+            yield
+            return
+        self._check_there()
+        with lock_folder(self.path):
+            self._check_there()
+            self._is_locked = True
+            try:
+                yield
+            finally:
+                self._is_locked = False
+
+    def _check_there(self) -> None:
+        """Notice that somebody has removed the folder, or put another one in its place."""
+        if _identity(self.path) != self._identity:
+            raise DataError(
+                f"{self.path}: the run's folder was removed or replaced in the meantime, so it "
+                "cannot be trained in; train anew."
+            )
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        """Say which file cannot be written, and how to go on."""
+        self._check_there()
+        file = self.path / name
+        remedy = f"go on later with: schuss resume {shlex.quote(str(self.path))}"
+        if self.config.get("kind") != "table":
+            remedy = "go on later with the Trainer's fit(..., resume=True)."
+        try:
+            yield file
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(f"{file}: cannot be written ({reason}); {remedy}") from None
+        except DataError as error:
+            raise DataError(f"{str(error).rstrip('.')}; {remedy}") from None
+
     # The model.
 
     def write_model(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         """Replace the weights, and what goes with them; the config goes along."""
         whole = {"config": self.config, **header}
-        write_bundle(self.path / "model.safetensors", tensors, "model", whole)
+        with self._writing("model.safetensors") as file:
+            write_bundle(file, tensors, "model", whole)
 
     def read_model(self) -> tuple[dict[str, Array], Json]:
         """Return the weights, and what goes with them."""
@@ -193,82 +206,70 @@ class RunFolder:
 
     def write_optimizer(self, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
         """Replace the optimizer's state."""
-        write_bundle(self.path / "optimizer.safetensors", tensors, "optimizer", header)
+        with self._writing("optimizer.safetensors") as file:
+            write_bundle(file, tensors, "optimizer", header)
 
     # The history.
 
-    def read_metrics(self, count: int | None = None) -> list[Json]:
-        """Return the first `count` epochs' figures; by default all that were written whole.
+    def read_metrics(self, count: int | None = None, notes: list[str] | None = None) -> list[Json]:
+        """Return the epochs' figures, as far as they can be read; see `History.read`."""
+        try:
+            return self._history.read(count, notes)
+        except OSError as error:
+            file = self._history.file
+            raise DataError(f"{file}: cannot be read ({error.strerror or error}).") from None
 
-        Raises:
-            FileFormatError: if a line is damaged, or there are fewer than `count`.
-        """
-        file = self.path / "metrics.jsonl"
-        records: list[Json] = []
-        lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
-        for number, line in enumerate(lines if count is None else lines[:count], start=1):
-            try:
-                record = json.loads(line)
-                if not isinstance(record, dict):
-                    raise ValueError
-            except ValueError:
-                raise FileFormatError(
-                    f"{file}, line {number}: truncated or altered; take another copy of the run."
-                ) from None
-            check_version(file, record.pop("format", None))
-            records.append(record)
-        if count is not None and len(records) < count:
-            raise FileFormatError(
-                f"{file}: expected {count} epochs, got {len(records)}; it was truncated, take "
-                "another copy of the run."
-            )
-        return records
-
-    def begin_metrics(self, count: int) -> None:
-        """Cut the history after `count` epochs, and open it to append."""
-        file = self.path / "metrics.jsonl"
-        lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
-        if file.exists() and len(lines) > count:
-            write_atomically(file, b"".join(line + b"\n" for line in lines[:count]))
-        self._metrics = file.open("ab")
-        # What follows the last newline was cut off while it was being written.
-        whole = sum(len(line) + 1 for line in lines[:count])
-        self._metrics.truncate(whole)
+    def begin_metrics(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Let the history be these figures, and open it to append."""
+        with self._writing("metrics.jsonl"):
+            self._history.begin(records)
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add an epoch's figures."""
-        line = json.dumps({"format": FORMAT_VERSION, **record}, allow_nan=False)
-        self._metrics.write(line.encode() + b"\n")
-        self._metrics.flush()
+        with self._writing("metrics.jsonl"):
+            self._history.append(record)
 
     def end_metrics(self) -> None:
         """Close the history."""
-        if self._metrics is not None:
-            self._metrics.close()
-            self._metrics = None
+        self._history.end()
 
     # Checkpoints.
 
+    def _checkpoint_folder(self) -> Path:
+        """Return the folder of the checkpoints, which must lie in the run itself.
+
+        Raises:
+            DataError: if it is a link, through which nothing is written or removed.
+        """
+        folder = self.path / "checkpoints"
+        if folder.is_symlink():
+            raise DataError(f"{folder}: expected a folder, got a link; put a folder there.")
+        return folder
+
     def _checkpoints(self) -> list[Path]:
         """List the checkpoints, newest first."""
-        folder = self.path / "checkpoints"
-        found = [(int(m[1]), p) for p in folder.glob("*") if (m := _CHECKPOINT.fullmatch(p.name))]
+        files = [p for p in self._checkpoint_folder().glob("*") if not p.is_symlink()]
+        found = [(_step(p), p) for p in files if _CHECKPOINT.fullmatch(p.name) and p.is_file()]
         return [path for _, path in sorted(found, reverse=True)]
 
     def write_checkpoint(
         self, step: int, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
     ) -> None:
-        """Write a checkpoint and leave only the last two."""
-        os.fsync(self._metrics.fileno())
-        (self.path / "checkpoints").mkdir(exist_ok=True)
-        write_bundle(
-            self.path / "checkpoints" / f"step-{step:09d}.safetensors",
-            tensors,
-            "checkpoint",
-            header,
-        )
-        for old in self._checkpoints()[_KEPT:]:
-            old.unlink(missing_ok=True)
+        """Write a checkpoint, and leave only the last two that are whole."""
+        folder = self._checkpoint_folder()
+        with self._writing("metrics.jsonl"):
+            self._history.flush()
+        with self._writing("checkpoints"):
+            folder.mkdir(exist_ok=True)
+        with self._writing(f"checkpoints/step-{step:09d}.safetensors") as file:
+            write_bundle(file, tensors, "checkpoint", header)
+        # Later ones are of a past that ended in a damaged file: they must not crowd out this one.
+        bad = [
+            p for p in self._checkpoints() if p != file and (_step(p) > step or p in self._damaged)
+        ]
+        for path in [*bad, *[p for p in self._checkpoints() if p not in bad][_KEPT:]]:
+            with suppress(OSError):
+                path.unlink()
 
     def read_checkpoint(self) -> tuple[tuple[dict[str, Array], Json] | None, list[str]]:
         """Return the newest checkpoint that is whole, with notes on those that are not.
@@ -283,11 +284,11 @@ class RunFolder:
         for path in self._checkpoints():
             try:
                 found = read_bundle(path, "checkpoint")
-                self.read_metrics(found[1]["history"])
             except NewerFormatError:
                 raise
             except FileFormatError as error:
                 notes.append(str(error))
+                self._damaged.append(path)
                 continue
             if notes:
                 notes.append(f"going on from the checkpoint before, {path.name}")
@@ -298,35 +299,32 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Remove temporary files that a killed process left."""
-        for folder in (self.path, self.path / "checkpoints"):
-            for path in folder.glob(".*.safetensors.*"):
-                path.unlink(missing_ok=True)
-            for path in folder.glob(".metrics.jsonl.*"):
-                path.unlink(missing_ok=True)
+        for folder in (self.path, self._checkpoint_folder()):
+            for pattern in (".*.safetensors.*", ".metrics.jsonl.*"):
+                for path in folder.glob(pattern):
+                    with suppress(OSError):
+                        path.unlink()
 
 
-def check_free(path: Path, overwrite: bool = False) -> None:
-    """Refuse a run folder that is taken, or would lie where none can.
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another one of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
-    Raises:
-        UsageError: if something is there that may not be replaced.
-    """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
-        return
-    is_run = (path / "config.json").is_file()
-    if overwrite and is_run:
-        return
-    if is_run:
-        raise UsageError(
-            f"{path}: there is a run already; give another folder, or resume it with "
-            f"schuss resume {shlex.quote(str(path))}"
-        )
-    raise UsageError(f"{path}: something else is there; give another folder for the run.")
+
+def _step(checkpoint: Path) -> int:
+    match = _CHECKPOINT.fullmatch(checkpoint.name)
+    assert match is not None
+    return int(match[1])
 
 
 def _write_config(folder: Path, config: Mapping[str, Any]) -> None:
     text = json.dumps(_read_back(config), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(folder / "config.json", text.encode() + b"\n")
+    # A name of a file that is not UTF-8 holds surrogates, whose escapes JSON reads back.
+    write_atomically(folder / "config.json", text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _read_back(config: Mapping[str, Any]) -> Json:
@@ -337,7 +335,7 @@ def _read_back(config: Mapping[str, Any]) -> Json:
 
 
 def _number(entry: str, name: str) -> int:
-    match = re.fullmatch(re.escape(name) + r"-(\d+)", entry)
+    match = re.fullmatch(re.escape(name) + r"-(\d{1,18})", entry)
     return int(match[1]) if match else 0
 
 
@@ -351,22 +349,3 @@ def _moved(made: Path, target: Path) -> bool:
             return False
         raise
     return True
-
-
-def _remove_old_beginnings(parent: Path) -> None:
-    """Remove runs that a process killed an hour ago or more was about to make."""
-    for path in parent.glob(f"{_BEGINNING}*"):
-        if path.stat().st_mtime < time.time() - 3600.0:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _replace(made: Path, target: Path) -> None:
-    """Rename into place; what was there goes away last, so that a kill loses nothing."""
-    old = made.with_name(f"{made.name}-old")
-    try:
-        if target.exists():
-            os.rename(target, old)
-        os.rename(made, target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror}).") from None
-    shutil.rmtree(old, ignore_errors=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schuss.errors import UsageError
+from schuss.errors import DataError, UsageError
 
 __all__ = ["lock_folder"]
 
@@ -21,13 +21,17 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     Raises:
         UsageError: if another process holds it.
+        DataError: if it is gone, or may not be read.
     """
     try:
         import fcntl
     except ImportError:  # Windows has no such lock on a folder.
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be opened ({error.strerror or error}).") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -107,15 +107,12 @@ class TableJob:
 
     def network(self) -> TabularMLP:
         """Make the network, with weights that fit the training rows."""
-        outer = random.get_state()
-        random.manual_seed(seed_for(self.options.training.seed, "weights"))
-        try:
+        with random.separate_draws():
+            random.manual_seed(seed_for(self.options.training.seed, "weights"))
             model = build_network(self.description())
             chosen = permutation(len(self.training), self.options.training.seed)[:_START_ROWS]
             (numeric, *categories), y, _ = self.training.batch(np.sort(chosen))
             model.start_from(numeric, categories[0] if categories else None, y)
-        finally:
-            random.set_state(outer)
         return model
 
     def optimizer(self, model: TabularMLP) -> Optimizer:

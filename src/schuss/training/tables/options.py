@@ -95,13 +95,17 @@ class TableOptions:
             pairs = options["class_weight"].items()
             options["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
         options["lr"] = None if options["lr"] == "auto" else options["lr"]
-        refuse("train", problems(options, _REQUIRED))
         return cls.of_config(options)
 
     @classmethod
     def of_config(cls, options: Mapping[str, Any]) -> TableOptions:
-        """Make the options that `to_config` returned."""
+        """Make the options that `to_config` returned.
+
+        Raises:
+            UsageError: if some are out of range; it names all of them.
+        """
         whole = {"eager": None, **options}
+        refuse("train", problems(whole, _REQUIRED))
         return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
 
     def to_config(self) -> dict[str, Any]:

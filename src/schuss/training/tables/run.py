@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from schuss.data import (
 )
 from schuss.data.tables.preparing.target import Task
 from schuss.errors import DataError, FileFormatError, UsageError
+from schuss.modes import quietly
 from schuss.nn.tabular import TabularMLP
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward
@@ -28,7 +30,15 @@ from schuss.training.evaluation.evaluate import outputs, softmax
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, measure
 from schuss.training.evaluation.objective import Objective
-from schuss.training.runs.folder import RunFolder, read_bundle, write_bundle
+from schuss.training.runs.bundle import read_bundle, well_formed, write_bundle
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.replacing import bring_back
+from schuss.training.tables.description import (
+    check_config,
+    check_parts,
+    check_result,
+    check_size,
+)
 from schuss.training.tables.recipe import tabular_recipe
 
 __all__ = ["Predictions", "Run", "load"]
@@ -83,6 +93,7 @@ class Run:
         self.result = dict(result)
         self._forward: CompiledForward | None = None
         self._asked = 0
+        self._lock = threading.Lock()
 
     # What came of it.
 
@@ -151,6 +162,13 @@ class Run:
         """Figures on the test rows, by name; None where one is undefined."""
         return dict(self.result.get("test") or {})
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Native code and locks belong to a process; both are made anew where they are needed.
+        return {**vars(self), "_forward": None, "_asked": 0, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
     def __repr__(self) -> str:
         share = "test" if self.test else "validation"
         name = "accuracy" if self.task == "classification" else "rmse"
@@ -192,7 +210,8 @@ class Run:
 
     def predict_table(self, table: Table) -> Predictions:
         """Predict the rows of a table, such as one chunk of a file larger than memory."""
-        return self._predictions(self._outputs(table))
+        with quietly():
+            return self._predictions(self._outputs(table))
 
     def evaluate(self, data: Any) -> Figures:
         """Return figures on rows that have the target, by name; None where one is undefined.
@@ -208,6 +227,10 @@ class Run:
 
     def figures(self, table: Table) -> Figures:
         """Return figures on the rows of a table; see `evaluate`."""
+        with quietly():
+            return self._figures(table)
+
+    def _figures(self, table: Table) -> Figures:
         y, there = self.target.encode(table)
         if not there.any():
             raise DataError(
@@ -290,10 +313,12 @@ class Run:
         """Return the network as native code, once so many rows were asked for that it pays."""
         if rows < cost.BATCH_ROWS:
             return None
-        self._asked += rows
-        if self._forward is None and cost.outputs_are_worth_compiling(self.model, self._asked, 1):
-            self._forward = CompiledForward(self.model)
-        return self._forward
+        with self._lock:
+            self._asked += rows
+            worth = cost.outputs_are_worth_compiling(self.model, self._asked, 1)
+            if self._forward is None and worth:
+                self._forward = CompiledForward(self.model)
+            return self._forward
 
     def _predictions(self, output: Array) -> Predictions:
         if self.task == "classification":
@@ -335,18 +360,15 @@ def load(path: str | os.PathLike[str]) -> Run:
     """
     place = Path(path).expanduser()
     history: list[dict[str, Any]] = []
+    notes: list[str] = []
     folder: Path | None = None
+    bring_back(place)
     if place.is_dir():
         opened = RunFolder(place)
         arrays, header = opened.read_model()
-        history, folder = opened.read_metrics(), place
-        kept = place / "metrics.jsonl"
-        whole = not header.get("finished") or len(history) == header.get("epochs", len(history))
-        if kept.exists() and not whole:
-            raise FileFormatError(
-                f"{kept}: expected {header.get('epochs')} epochs, got "
-                f"{len(history)}; it was truncated or altered, take another copy of the run."
-            )
+        epochs = header.get("epochs") if header.get("finished") else None
+        count = epochs if type(epochs) is int else None
+        history, folder = opened.read_metrics(count, notes), place
     else:
         if not place.exists():
             raise DataError(f"{place}: there is no such run or file; check the path.")
@@ -359,12 +381,14 @@ def load(path: str | os.PathLike[str]) -> Run:
         )
     for name in ("format", "kind"):
         header.pop(name, None)
-    try:
+    with well_formed(place):
+        check_config(config)
+        check_result(header)
+        check_size(config["network"], arrays)
         model = build_network(config["network"])
         model.load_state_dict(arrays)
         model.eval()
-        return Run(config, model, header, folder, history)
-    except FileFormatError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(f"{place}: its description is damaged ({error}).") from None
+        header["notes"] = [*header.get("notes", []), *notes]
+        run = Run(config, model, header, folder, history)
+        check_parts(config, run.preprocessor, run.target, run.figures)
+    return run

@@ -14,7 +14,14 @@ import numpy as np
 from schuss.data import BUNDLED, Table, read_table
 from schuss.errors import DataError, UsageError
 
-__all__ = ["describe_source", "fingerprint", "open_source", "read_training_table", "run_name"]
+__all__ = [
+    "check_source",
+    "describe_source",
+    "fingerprint",
+    "open_source",
+    "read_training_table",
+    "run_name",
+]
 
 
 def fingerprint(table: Table) -> str:
@@ -70,6 +77,22 @@ def describe_source(
     told = {name: value for name, value in (reading or {}).items() if value}
     more = {"reading": told} if told else {}
     return {"path": path, "rows": table.rows, "sha256": fingerprint(table), **more}
+
+
+def check_source(source: object) -> None:
+    """Refuse what `describe_source` cannot have returned.
+
+    Raises:
+        ValueError: if it is something else, and not None.
+    """
+    if source is None:
+        return
+    kinds = {"path": (str, type(None)), "rows": (int,), "sha256": (str,)}
+    if not isinstance(source, dict) or source.keys() != kinds.keys():
+        raise ValueError("a source is no description of a table")
+    wrong = [name for name, types in kinds.items() if not isinstance(source[name], types)]
+    if wrong:
+        raise ValueError(f"a source's {', '.join(wrong)}")
 
 
 def open_source(source: Mapping[str, Any] | None, given: Any, what: str) -> Table | None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schuss.core import Array
 from schuss.data import read_table
 from schuss.data.tables.reading.options import read_options
 from schuss.errors import DataError, UsageError
+from schuss.messages import printable, say
+from schuss.modes import quietly
 from schuss.nn.tabular import TabularMLP
+from schuss.threads import limit_threads
 from schuss.training.arguments import grouped
 from schuss.training.loop.fit import Fit
-from schuss.training.runs.folder import NewerFormatError, RunFolder, check_free
+from schuss.training.runs.bundle import NewerFormatError, well_formed
+from schuss.training.runs.folder import RunFolder
+from schuss.training.runs.replacing import check_free
+from schuss.training.tables.description import check_config, check_size
 from schuss.training.tables.job import TableJob
 from schuss.training.tables.options import TableOptions
 from schuss.training.tables.run import Run, load
 from schuss.training.tables.sources import (
+    check_source,
     describe_source,
     open_source,
     read_training_table,
@@ -127,7 +135,7 @@ def train(
     Raises:
         UsageError: if options are out of range or contradict each other.
         DataError: if the data cannot be used.
-        Interrupted: after Ctrl-C; `resume` goes on.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP; `resume` goes on.
     """
     exclude = [exclude] if isinstance(exclude, str) else list(exclude)
     kinds = dict(kinds or {})
@@ -140,21 +148,22 @@ def train(
     table, name, data = read_training_table(data, target, reading)
     held = None if validation is None else read_table(validation, **reading)
     tested = None if test is None else read_table(test, **reading)
-    job = TableJob.prepare(table, name, options, validation=held, test=tested)
-    model = job.network()
-    sources = {
-        "data": describe_source(data, table, reading),
-        "validation": None if held is None else describe_source(validation, held, reading),
-        "test": None if tested is None else describe_source(test, tested, reading),
-    }
-    folder = RunFolder.create(
-        job.config(model, sources),
-        model.state_dict(),
-        path=out,
-        name=run_name(data),
-        overwrite=overwrite,
-    )
-    return _train_and_measure(job, model, folder, grouped(OutputOptions, given), resume=False)
+    with _repeatable():
+        job = TableJob.prepare(table, name, options, validation=held, test=tested)
+        model = job.network()
+        sources = {
+            "data": describe_source(data, table, reading),
+            "validation": None if held is None else describe_source(validation, held, reading),
+            "test": None if tested is None else describe_source(test, tested, reading),
+        }
+        folder = RunFolder.create(
+            job.config(model, sources),
+            model.state_dict(),
+            path=out,
+            name=run_name(data),
+            overwrite=overwrite,
+        )
+        return _train_and_measure(job, model, folder, grouped(OutputOptions, given), resume=False)
 
 
 def resume(
@@ -186,7 +195,7 @@ def resume(
     Raises:
         DataError: if there is no such run, or its data has changed or is gone.
         FileFormatError: if its config is damaged, or a file is of a newer format.
-        Interrupted: after Ctrl-C; `resume` goes on.
+        Interrupted: after Ctrl-C, SIGTERM or SIGHUP; `resume` goes on.
     """
     output = OutputOptions(quiet, on_start, callbacks, checkpoint_seconds)
     place = run.folder if isinstance(run, Run) else Path(run).expanduser()
@@ -202,47 +211,92 @@ def resume(
         raise UsageError(
             f"{place}: this run was made by a Trainer; go on with its fit(..., resume=True)."
         )
-    if _is_finished(folder):
+    with well_formed(place / "config.json"):
+        stored = _stored(folder)
+        if stored is not None:
+            check_size(config["network"], stored[0])
+    if stored is not None and stored[1].get("finished"):
         return load(place)
-    sources = config["sources"]
+    with _repeatable(), folder.locked():
+        job = _job_again(folder, data, validation, test)
+        return _train_and_measure(job, job.network(), folder, output, resume=True)
+
+
+def _job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> TableJob:
+    """Prepare the tables of a run as they were when it began.
+
+    Raises:
+        DataError: if they have changed or are gone, or are prepared differently now.
+        FileFormatError: if the run's config does not describe a training.
+    """
+    config = folder.config
+    with well_formed(folder.path / "config.json"):
+        sources = {name: config["sources"][name] for name in ("data", "validation", "test")}
+        for source in sources.values():
+            check_source(source)
+        if sources["data"] is None:
+            raise ValueError("there is no table to learn from")
+        check_config(config)
+        options, target = TableOptions.of_config(config["options"]), str(config["target"])
+        version = config["versions"]["schuss"]
     table = open_source(sources["data"], data, "data")
     assert table is not None
     job = TableJob.prepare(
         table,
-        config["target"],
-        TableOptions.of_config(config["options"]),
+        target,
+        options,
         validation=open_source(sources["validation"], validation, "validation"),
         test=open_source(sources["test"], test, "test"),
     )
     learned = json.loads(json.dumps(job.learned()))
     if learned != {name: config.get(name) for name in learned}:
         raise DataError(
-            f"{place}: the table is prepared differently now than when the run began (with Schuss "
-            f"{config['versions']['schuss']}, this is {__version__}); train anew."
+            f"{folder.path}: the table is prepared differently now than when the run began (with "
+            f"Schuss {version}, this is {__version__}); train anew."
         )
-    return _train_and_measure(job, job.network(), folder, output, resume=True)
+    return job
 
 
-def _is_finished(folder: RunFolder) -> bool:
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Compute the same bits on any number of cores, and leave what is not finite to the figures.
+
+    How many threads share a product decides how its sums are rounded, so that one computes those
+    that are not compiled; compiled programs give the same bits on any number.
+    """
+    with limit_threads(1), quietly():
+        yield
+
+
+def _stored(folder: RunFolder) -> tuple[dict[str, Array], dict[str, Any]] | None:
+    """Return the run's weights and what goes with them; of a checkpoint if they are damaged."""
     try:
-        return bool(folder.read_model()[1].get("finished"))
+        return folder.read_model()
     except NewerFormatError:
         raise
     except DataError:
         # It is written anew at the end; what is needed to get there is in the checkpoints.
-        return False
+        found, _ = folder.read_checkpoint()
+        return None if found is None else (found[0], {})
 
 
 def _train_and_measure(
     job: TableJob, model: TabularMLP, folder: RunFolder, output: OutputOptions, *, resume: bool
 ) -> Run:
     """Train, measure, and leave the finished run on disk."""
+    with folder.locked():
+        return _train_locked(job, model, folder, output, resume=resume)
+
+
+def _train_locked(
+    job: TableJob, model: TabularMLP, folder: RunFolder, output: OutputOptions, *, resume: bool
+) -> Run:
     run = Run(folder.config, model, {"finished": False}, folder.path)
     if output.on_start is not None:
         output.on_start(run)
     elif not output.quiet:
         for note in run.notes:
-            print(note, file=sys.stderr)
+            say(printable(note))
     recipe = job.recipe
     trainer = Trainer(
         model,

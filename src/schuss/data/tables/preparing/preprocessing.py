@@ -87,6 +87,11 @@ class TablePreprocessor:
         return self._plan.kinds
 
     @property
+    def learned(self) -> object:
+        """All that was learned, a dataclass."""
+        return self._plan
+
+    @property
     def columns(self) -> list[str]:
         """Columns that a table must have to be transformed."""
         plan = self._plan
