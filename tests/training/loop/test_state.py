@@ -79,6 +79,12 @@ def test_an_undefined_figure_is_no_better_and_a_tie_is_no_progress() -> None:
 def test_a_header_that_lacks_a_part_is_refused() -> None:
     header = asdict(LoopState(epoch=3))
     assert LoopState.from_header({**header, "layout": {}}) == LoopState(epoch=3)
+    diverged = LoopState(epoch=3, batch=2, stopped="diverged")
+    assert LoopState.from_header(asdict(diverged)) == diverged
+    with pytest.raises(FileFormatError, match="the checkpoint's sums of an epoch are damaged"):
+        LoopState.from_header(asdict(diverged) | {"stopped": ""})
+    with pytest.raises(FileFormatError, match="the checkpoint's seconds is damaged: inf"):
+        LoopState.from_header(header | {"seconds": float("inf")})
     del header["waited"]
     with pytest.raises(FileFormatError, match="the checkpoint lacks waited"):
         LoopState.from_header(header)

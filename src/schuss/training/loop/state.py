@@ -78,7 +78,9 @@ class LoopState:
                 raise FileFormatError(f"the checkpoint's {name} is damaged: {given!r:.40}.")
         if not all(isinstance(note, str) for note in found.notes):
             raise FileFormatError("the checkpoint's notes are damaged.")
-        if not is_tally(found.health) or (found.batch and not found.loss_rows):
+        # The first step of an epoch is measured, unless the loss was not finite there.
+        goes_on = bool(found.batch) and not found.stopped
+        if not is_tally(found.health) or (goes_on and not (found.health and found.loss_rows)):
             raise FileFormatError("the checkpoint's sums of an epoch are damaged.")
         return found
 
