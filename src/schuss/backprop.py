@@ -287,4 +287,5 @@ def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
     error = astype(as_tensor(gradient), root.dtype)
     if error.shape != root.shape:
         raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {error.shape}.")
-    return error
+    # A copy: what arrives is kept, and the caller may write into the array that was given.
+    return leaf(error.array.copy()) if TRACER.get() is None else error

@@ -65,8 +65,8 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (base, "astype"),
     (
         primitive,
-        """abs add atan2 ceil cos divide erf exp expm1 floor log log1p maximum minimum multiply
-        negative pow relu round sigmoid sign sin sqrt subtract tanh""",
+        """abs acos add asin atan2 ceil cos divide erf exp expm1 floor log log1p log2 log10
+        maximum minimum multiply negative pow relu round sigmoid sign sin sqrt subtract tanh""",
     ),
     (logic, "equal greater greater_equal less less_equal not_equal"),
     (contraction, "matmul"),
@@ -77,7 +77,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (creation, "tril triu"),
     (
         elementwise,
-        """acos acosh asin asinh atan atanh clip cosh isfinite isinf isnan log2 log10 logaddexp
+        """acosh asinh atan atanh clip cosh isfinite isinf isnan logaddexp
         logical_and logical_not logical_or logical_xor masked_fill reciprocal sinh square tan
         trunc""",
     ),

@@ -19,9 +19,7 @@ from schuss.functions.creation import (
     zeros_like,
 )
 from schuss.functions.elementwise import (
-    acos,
     acosh,
-    asin,
     asinh,
     atan,
     atanh,
@@ -32,8 +30,6 @@ from schuss.functions.elementwise import (
     isfinite,
     isinf,
     isnan,
-    log2,
-    log10,
     logaddexp,
     logical_and,
     logical_not,
@@ -101,7 +97,9 @@ from schuss.primitives.contraction import (
 )
 from schuss.primitives.elementwise import (
     abs,
+    acos,
     add,
+    asin,
     atan2,
     ceil,
     cos,
@@ -113,6 +111,8 @@ from schuss.primitives.elementwise import (
     floor_divide,
     log,
     log1p,
+    log2,
+    log10,
     maximum,
     minimum,
     multiply,

@@ -50,9 +50,7 @@ from schuss.primitives.logic import (
 )
 
 __all__ = [
-    "acos",
     "acosh",
-    "asin",
     "asinh",
     "atan",
     "atanh",
@@ -63,8 +61,6 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
-    "log2",
-    "log10",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -122,16 +118,6 @@ def tan(x: TensorLike) -> Tensor:
     return sin(x) / cos(x)
 
 
-def asin(x: TensorLike) -> Tensor:
-    """Inverse sine, elementwise."""
-    return atan2(x, sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))))
-
-
-def acos(x: TensorLike) -> Tensor:
-    """Inverse cosine, elementwise."""
-    return atan2(sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))), x)
-
-
 def atan(x: TensorLike) -> Tensor:
     """Inverse tangent, elementwise."""
     return atan2(x, 1.0)
@@ -139,14 +125,17 @@ def atan(x: TensorLike) -> Tensor:
 
 def sinh(x: TensorLike) -> Tensor:
     """Hyperbolic sine, elementwise."""
-    # Both terms have the sign of x, so that nothing cancels.
-    return (expm1(x) - expm1(negative(x))) * 0.5
+    # 2 sinh(x / 2) cosh(x / 2), which does not overflow before the result does. Both terms of
+    # the first factor have the sign of x, so that nothing cancels.
+    up, down = expm1(as_tensor(x) * 0.5), expm1(as_tensor(x) * -0.5)
+    return (up - down) * 0.5 * (up + down + 2.0)
 
 
 def cosh(x: TensorLike) -> Tensor:
     """Hyperbolic cosine, elementwise."""
-    half = exp(as_tensor(x) * 0.5)
-    return half * half * 0.5 + reciprocal(half) * reciprocal(half) * 0.5
+    # Squares of halves, which do not overflow before the result does.
+    up, down = exp(as_tensor(x) * 0.5), exp(as_tensor(x) * -0.5)
+    return up * 0.5 * up + down * 0.5 * down
 
 
 def asinh(x: TensorLike) -> Tensor:
@@ -171,16 +160,6 @@ def acosh(x: TensorLike) -> Tensor:
 def atanh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic tangent, elementwise."""
     return (log1p(x) - log1p(negative(x))) * 0.5
-
-
-def log2(x: TensorLike) -> Tensor:
-    """Logarithm to base 2, elementwise."""
-    return log(x) / math.log(2.0)
-
-
-def log10(x: TensorLike) -> Tensor:
-    """Logarithm to base 10, elementwise."""
-    return log(x) / math.log(10.0)
 
 
 def hypot(x: TensorLike, y: TensorLike) -> Tensor:

@@ -166,12 +166,35 @@ def operand(x: TensorLike) -> Any:
     """Return a tensor as it is, a number as a Python number (weak dtype), the rest as a tensor."""
     if isinstance(x, np.generic):
         return x.item()
-    return x if isinstance(x, (Tensor, float, int)) else leaf(to_array(x))
+    return x if isinstance(x, (Tensor, float, int)) else as_tensor(x)
 
 
 def as_tensor(x: TensorLike) -> Tensor:
-    """Return `x` as a tensor, numbers with their default dtypes."""
-    return x if isinstance(x, Tensor) else leaf(to_array(x))
+    """Return `x` as a tensor, numbers with their default dtypes; tensors in lists are stacked."""
+    if isinstance(x, Tensor):
+        return x
+    return _stacked(x) if isinstance(x, (list, tuple)) and _has_tensor(x) else leaf(to_array(x))
+
+
+def _has_tensor(x: Sequence[Any]) -> bool:
+    return any(
+        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _has_tensor(item))
+        for item in x
+    )
+
+
+def _stacked(x: Sequence[Any]) -> Tensor:
+    """Return one tensor of a list that holds tensors, from which errors flow back to them."""
+    parts = [as_tensor(item) for item in x]
+    shapes = [part.shape for part in parts]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"tensor: expected numbers in a regular shape, got a list of tensors of shapes "
+            f"{', '.join(map(str, shapes))}; pad them or keep them apart."
+        )
+    tensors = [part.dtype for part, item in zip(parts, x, strict=True) if isinstance(item, Tensor)]
+    dtype = result_dtype(*(tensors or [part.dtype for part in parts]))
+    return apply(REGISTRY["stack"], tuple([astype(p, dtype) for p in parts]), {"axis": 0})
 
 
 @cache

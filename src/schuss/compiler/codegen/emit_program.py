@@ -385,7 +385,7 @@ def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -
         emitter.stage(stage, number)
     emitter.write_epilogues()
     plain, loops = emitter.plain, emitter.loops
-    plain.functions["@step"] = "\n".join([emitter.step(), flushing(), _ALONE])
+    plain.functions["@step"] = "\n".join([emitter.step(), flushing(graph), _ALONE])
     return Module(
         loops.texts(),
         plain.texts(),

@@ -132,7 +132,12 @@ def _class_reduced(loss: Tensor, factor: Tensor | None, reduction: str) -> Tenso
     if reduction == "mean" and factor is None:
         return ops.mean(loss)
     total = ops.sum(loss)
-    return total / ops.sum(factor) if reduction == "mean" and factor is not None else total
+    if reduction == "sum" or factor is None:
+        return total
+    # Where every row is ignored the mean is 0 / 0, but no row has an error.
+    count = ops.sum(factor)
+    none = count == 0.0
+    return ops.where(none, math.nan, total / ops.where(none, 1.0, count))
 
 
 def nll_loss(
