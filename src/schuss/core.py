@@ -30,8 +30,8 @@ from schuss.modes import (
 )
 
 # With the dtypes and modes, which go with tensors everywhere.
-__all__ = ["RECORDING", "TRACER", "Tensor", "asarray", "bool_", "eagerly", "enable_grad"]
-__all__ += ["float32", "float64", "from_numpy", "int32", "int64", "is_grad_enabled", "is_plain"]
+__all__ = ["RECORDING", "TRACER", "Tensor", "bool_", "eagerly", "enable_grad"]
+__all__ += ["float32", "float64", "int32", "int64", "is_grad_enabled", "is_plain"]
 __all__ += ["leaf", "new_object", "next_stamp", "no_grad", "supported_dtype", "tensor", "to_array"]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -215,6 +215,18 @@ class Tensor:
         if dtype is not None and array.dtype != dtype:
             return array.astype(dtype)
         return array.copy() if copy else array
+
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+        """Refuse what NumPy's functions make of a tensor where a gradient would be lost."""
+        inputs = () if context is None or not RECORDING.get() else context[1]
+        if any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            # NumPy takes a TypeError for an older signature, and would call again.
+            raise ValueError(
+                f"np.{context[0].__name__}: expected arrays, got a tensor that takes part in "
+                "differentiation, and its gradient would be lost; use Schuss's function of that "
+                "name, or x.detach()."
+            )
+        return array[()] if return_scalar else array
 
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
@@ -410,33 +422,3 @@ def tensor(
             [3, 4]])
     """
     return Tensor(data, dtype, requires_grad=requires_grad)
-
-
-def asarray(
-    data: TensorLike, dtype: npt.DTypeLike | None = None, *, copy: bool | None = None
-) -> Tensor:
-    """Return `data` as a tensor, the same object or the same memory where possible.
-
-    Args:
-        data: numbers, nested sequences, a NumPy array or a tensor.
-        dtype: the dtype wanted; see `Tensor` for the default.
-        copy: True to copy always, False to raise ValueError where a copy would be needed.
-
-    Raises:
-        ValueError: when `copy` is False and the data cannot be shared.
-    """
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
-        return data
-    if isinstance(data, Tensor) and not copy and data.requires_grad:
-        return data.astype(dtype)
-    array = to_array(data, dtype)
-    if copy:
-        return leaf(np.array(array, copy=True))
-    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
-        raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
-    return leaf(array)
-
-
-def from_numpy(array: Array) -> Tensor:
-    """Return a tensor that shares memory with `array`."""
-    return asarray(np.asarray(array))

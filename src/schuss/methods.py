@@ -24,7 +24,7 @@ from schuss.functions import (
     softmaxes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, logic, movement, reduction
+from schuss.primitives import base, contraction, indexing, logic, movement, reduction, trigonometry
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims, reshape
@@ -65,7 +65,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (base, "astype"),
     (
         primitive,
-        """abs acos add asin atan2 ceil cos divide erf exp expm1 floor log log1p log2 log10
+        """abs add atan2 ceil cos divide erf exp expm1 floor log log1p log2 log10
         maximum minimum multiply negative pow relu round sigmoid sign sin sqrt subtract tanh""",
     ),
     (logic, "equal greater greater_equal less less_equal not_equal"),
@@ -77,11 +77,12 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (creation, "tril triu"),
     (
         elementwise,
-        """acosh asinh atan atanh clip cosh isfinite isinf isnan logaddexp
-        logical_and logical_not logical_or logical_xor masked_fill reciprocal sinh square tan
+        """asinh atan atanh clip isfinite isinf isnan logaddexp
+        logical_and logical_not logical_or logical_xor masked_fill reciprocal square tan
         trunc""",
     ),
     (products, "dot outer"),
+    (trigonometry, "acos acosh asin cosh sinh"),
     (
         reductions,
         "all any count_nonzero cumulative_prod diff norm prod std var",

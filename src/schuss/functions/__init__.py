@@ -19,13 +19,11 @@ from schuss.functions.creation import (
     zeros_like,
 )
 from schuss.functions.elementwise import (
-    acosh,
     asinh,
     atan,
     atanh,
     clip,
     copysign,
-    cosh,
     hypot,
     isfinite,
     isinf,
@@ -38,7 +36,6 @@ from schuss.functions.elementwise import (
     masked_fill,
     positive,
     reciprocal,
-    sinh,
     square,
     tan,
     trunc,
@@ -97,9 +94,7 @@ from schuss.primitives.contraction import (
 )
 from schuss.primitives.elementwise import (
     abs,
-    acos,
     add,
-    asin,
     atan2,
     ceil,
     cos,
@@ -164,6 +159,7 @@ from schuss.primitives.reduction import (
     min,
     sum,
 )
+from schuss.primitives.trigonometry import acos, acosh, asin, cosh, sinh
 
 __all__ = [
     "abs",

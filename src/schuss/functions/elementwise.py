@@ -23,7 +23,6 @@ from schuss.primitives.elementwise import (
     cos,
     divide,
     exp,
-    expm1,
     floor,
     log,
     log1p,
@@ -33,7 +32,6 @@ from schuss.primitives.elementwise import (
     negative,
     sin,
     sqrt,
-    subtract,
 )
 from schuss.primitives.logic import (
     bitwise_and,
@@ -50,13 +48,11 @@ from schuss.primitives.logic import (
 )
 
 __all__ = [
-    "acosh",
     "asinh",
     "atan",
     "atanh",
     "clip",
     "copysign",
-    "cosh",
     "hypot",
     "isfinite",
     "isinf",
@@ -69,7 +65,6 @@ __all__ = [
     "masked_fill",
     "positive",
     "reciprocal",
-    "sinh",
     "square",
     "tan",
     "trunc",
@@ -123,21 +118,6 @@ def atan(x: TensorLike) -> Tensor:
     return atan2(x, 1.0)
 
 
-def sinh(x: TensorLike) -> Tensor:
-    """Hyperbolic sine, elementwise."""
-    # 2 sinh(x / 2) cosh(x / 2), which does not overflow before the result does. Both terms of
-    # the first factor have the sign of x, so that nothing cancels.
-    up, down = expm1(as_tensor(x) * 0.5), expm1(as_tensor(x) * -0.5)
-    return (up - down) * 0.5 * (up + down + 2.0)
-
-
-def cosh(x: TensorLike) -> Tensor:
-    """Hyperbolic cosine, elementwise."""
-    # Squares of halves, which do not overflow before the result does.
-    up, down = exp(as_tensor(x) * 0.5), exp(as_tensor(x) * -0.5)
-    return up * 0.5 * up + down * 0.5 * down
-
-
 def asinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine, elementwise."""
     x = as_tensor(x)
@@ -149,12 +129,6 @@ def asinh(x: TensorLike) -> Tensor:
     far = log(where(big, size, 1.0)) + math.log(2.0)
     found = where(big, far, near)
     return where(minus, negative(found), found)
-
-
-def acosh(x: TensorLike) -> Tensor:
-    """Inverse hyperbolic cosine, elementwise."""
-    above = subtract(x, 1.0)
-    return log1p(above + sqrt(above) * sqrt(above + 2.0))
 
 
 def atanh(x: TensorLike) -> Tensor:

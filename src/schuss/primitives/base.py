@@ -33,8 +33,10 @@ __all__ = [
     "Primitive",
     "Spec",
     "apply",
+    "asarray",
     "astype",
     "binary",
+    "from_numpy",
     "unary",
 ]
 
@@ -246,6 +248,38 @@ def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
     if dtype.kind != "f" and x.requires_grad:
         x = x.detach()
     return apply(_astype, (x,), {"dtype": dtype})
+
+
+def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
+    """Return `data` as a tensor, the same object or the same memory where possible.
+
+    Args:
+        data: numbers, nested sequences, a NumPy array or a tensor; tensors in a list are stacked,
+            so that errors flow back to them.
+        dtype: the dtype wanted; see `Tensor` for the default.
+        copy: True to copy always, False to raise ValueError where a copy would be needed.
+
+    Raises:
+        ValueError: when `copy` is False and the data cannot be shared.
+    """
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
+        return data
+    if isinstance(data, Tensor) and not copy and data.requires_grad:
+        return astype(data, dtype)
+    if isinstance(data, (list, tuple)) and copy is not False and _has_tensor(data):
+        stacked = _stacked(data)
+        return stacked if dtype is None else astype(stacked, dtype)
+    array = to_array(data, dtype)
+    if copy:
+        return leaf(np.array(array, copy=True))
+    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
+        raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
+    return leaf(array)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """Return a tensor that shares memory with `array`."""
+    return asarray(np.asarray(array))
 
 
 def elementwise_shape(*specs: Spec) -> Spec:

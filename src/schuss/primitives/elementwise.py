@@ -314,7 +314,6 @@ cos: Unary = unary(
 )
 
 
-
 def _over_square(a: Any, y: Any, x: Any) -> Tensor:
     """Return a / (x**2 + y**2), and 0 at the origin, where no angle is steeper than another."""
     square = add(multiply(x, x), multiply(y, y))
@@ -333,32 +332,6 @@ atan2 = binary(
     cost=60,
     floats_only=True,
     doc="Angle of the point (y, x), in radians from -pi to pi",
-)
-
-
-
-def _off_circle(x: Any) -> Any:
-    """Return 1 - x**2, exact near its zeros."""
-    return multiply(subtract(1.0, x), add(x, 1.0))
-
-
-# Not composed of atan2: the chain of derivatives would be infinity times 0 at -1 and 1.
-asin = unary(
-    "asin",
-    value=np.arcsin,
-    derivative=lambda g, y, x: divide(g, sqrt(_off_circle(x))),
-    lower=lambda x: x.library("atan2", ((1 - x) * (1 + x)).call("sqrt")),
-    cost=66,
-    doc="Inverse sine",
-)
-
-acos = unary(
-    "acos",
-    value=np.arccos,
-    derivative=lambda g, y, x: negative(divide(g, sqrt(_off_circle(x)))),
-    lower=lambda x: ((1 - x) * (1 + x)).call("sqrt").library("atan2", x),
-    cost=66,
-    doc="Inverse cosine",
 )
 
 tanh = unary(
