@@ -21,6 +21,7 @@ from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
+from schuss.primitives.views import Rewritten, restore_former
 
 __all__ = ["backward", "consumers", "is_freed", "mark", "reverse"]
 
@@ -75,6 +76,8 @@ def reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
+    if Rewritten.happened:
+        restore_former([*roots])
     eager = is_plain()
     tracer = TRACER.get()
     outer = None if tracer is None else tracer.scope

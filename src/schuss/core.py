@@ -111,13 +111,15 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node", "requires_grad", "stamp")
+    __slots__ = ("__weakref__", "array", "grad", "node", "origin", "requires_grad", "stamp")
 
     array: Array
     requires_grad: bool
     grad: Tensor | None
     node: Node | None
     stamp: int
+    # What a view is made of, and how, unless its node says it; most have none.
+    origin: Any
 
     # NumPy's operators give way to ours: `array * tensor` is a tensor.
     __array_priority__ = 1000
@@ -310,54 +312,18 @@ class Tensor:
         tracer = TRACER.get()
         return leaf(self.array if tracer is None else tracer.contents(self))
 
-    # In place, for parameters, buffers and optimiser state; never recorded.
-
-    def assign(self, value: TensorLike) -> Tensor:
-        """Replace the contents by `value`, of the same shape, cast to the same dtype.
-
-        Raises:
-            ValueError: for another shape, or on the result of a recorded operation.
-        """
-        if self.node is not None:
-            raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
-        tracer = TRACER.get()
-        if tracer is not None:
-            tracer.assign(self, value)
-            return self
-        array = value.array if isinstance(value, Tensor) else np.array(value)
-        if array.shape != self.array.shape:
-            raise ValueError(f"assign: expected shape {self.array.shape}, got {array.shape}.")
-        self.array = array if array.dtype == self.array.dtype else array.astype(self.array.dtype)
-        self.stamp = next_stamp()
-        return self
-
-    def fill_(self, value: Number) -> Tensor:
-        """Set every element to `value`."""
-        return self.assign(np.full(self.shape, value, self.dtype))
-
-    def zero_(self) -> Tensor:
-        """Set every element to zero."""
-        return self.fill_(0)
-
-    def __setitem__(self, index: Any, value: TensorLike) -> None:
-        if self.requires_grad:
-            raise ValueError(
-                "setitem: this tensor takes part in differentiation and cannot be changed in "
-                "place; build the new value with where(), concat() or indexing."
-            )
-        array = self.array.copy()
-        array[_plain_index(index)] = to_array(value)
-        self.assign(leaf(array))
-
     if TYPE_CHECKING:
         # Attached by schuss.methods, which whoever makes tensors for a user has loaded.
+        assign: Callable[..., Tensor]
         astype: Callable[..., Tensor]
         backward: Callable[..., None]
         clone: Callable[..., Tensor]
         copy_: Callable[..., Tensor]
+        fill_: Callable[..., Tensor]
         mean: Callable[..., Tensor]
         reshape: Callable[..., Tensor]
         sum: Callable[..., Tensor]
+        zero_: Callable[..., Tensor]
 
         def __add__(self, other: TensorLike) -> Tensor: ...
         def __radd__(self, other: TensorLike) -> Tensor: ...
@@ -392,6 +358,7 @@ class Tensor:
         def __eq__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: TensorLike) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
 
 
@@ -404,12 +371,6 @@ def leaf(array: Array) -> Tensor:
     result.node = None
     result.stamp = 0
     return result
-
-
-def _plain_index(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_plain_index(item) for item in index)
-    return np.asarray(index.array) if isinstance(index, Tensor) else index
 
 
 def tensor(

@@ -26,9 +26,10 @@ from schuss.functions import (
 )
 from schuss.primitives import base, contraction, indexing, logic, movement, reduction, trigonometry
 from schuss.primitives import elementwise as primitive
-from schuss.primitives.base import astype
+from schuss.primitives.base import REGISTRY, astype
 from schuss.primitives.movement import permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to
+from schuss.primitives.views import as_view
 
 
 def _variadic(function: Any) -> Any:
@@ -45,7 +46,8 @@ def _variadic(function: Any) -> Any:
 def _expand(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """Broadcast to `sizes`, where -1 keeps a length."""
     kept = (1,) * (len(sizes) - x.ndim) + x.shape
-    return broadcast_to(x, tuple(k if n == -1 else n for n, k in zip(sizes, kept, strict=True)))
+    found = broadcast_to(x, tuple(k if n == -1 else n for n, k in zip(sizes, kept, strict=True)))
+    return found if found is x else as_view(found, REGISTRY["broadcast_to"], x, {})
 
 
 def _astype_like(x: Tensor, other: Any = "cpu", dtype: Any = None) -> Tensor:
@@ -111,7 +113,7 @@ _METHODS |= {
     "double": lambda self: astype(self, np.float64),
     "eq": logic.equal,
     "expand": _variadic(_expand),
-    "expand_as": lambda self, other: broadcast_to(self, other.shape),
+    "expand_as": lambda self, other: _expand(self, other.shape),
     "float": lambda self: astype(self, float32),
     "ge": logic.greater_equal,
     "gt": logic.greater,
@@ -139,6 +141,12 @@ _METHODS |= {
     "where": lambda self, condition, other: logic.where(condition, self, other),
 }
 _METHODS |= {"backward": backprop.backward, "copy_": inplace.copy_, "__getitem__": indexing.getitem}
+_METHODS |= {
+    "__setitem__": inplace.setitem,
+    "assign": inplace.assign,
+    "fill_": inplace.fill_,
+    "zero_": inplace.zero_,
+}
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {

@@ -80,9 +80,11 @@ _MOST_PRODUCTS = 8
 
 def _power_value(x: Any, y: Any) -> Any:
     """Return x ** y; small whole powers of floats as products, in a tenth of NumPy's time."""
-    if type(x) is not np.ndarray or x.dtype.kind != "f":
+    if (type(y) is np.ndarray and y.ndim) or type(x) is not np.ndarray or x.dtype.kind != "f":
         return np.power(x, y)
-    times = (y if y.ndim == 0 else 0) if type(y) is np.ndarray else y
+    times = y.item() if type(y) is np.ndarray else y
+    if times == 2:
+        return x * x
     if not 2 < times <= _MOST_PRODUCTS or times % 1:
         return np.power(x, y)
     found = square = x * x
