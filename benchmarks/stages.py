@@ -21,7 +21,7 @@ import schuss as ss
 from peers import machine
 from peers.networks import NETWORKS, make_data
 from peers.schuss_steps import make_model, make_step
-from schuss.compiler.graph.graph import cost_of
+from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.kernels.symbols import addresses
 from schuss.compiler.listing import Listing
 from schuss.compiler.runtime import thread_pool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,18 @@ AFTER = {
     "README.md": "assert run.predict(rows).tolist() == ['setosa'] and loss.item() < 1.2\n",
     "CONTRIBUTING.md": """
 import schuss as ss
+from schuss.compiler.kernels.registry import KERNELS
+KERNELS["discounted_sum"] = DiscountedSum()
+for axis in (0, 1):
+    for reverse in (False, True):
+        def f(x):
+            y = apply(discounted_sum, (x,), {"axis": axis, "factor": 0.5, "reverse": reverse})
+            return (y * y).sum()
+        x = ss.tensor(np.random.default_rng(0).normal(size=(5, 7)), requires_grad=True)
+        both = ss.value_and_grad(f)
+        for got, expected in zip(ss.compile(both)(x), both(x), strict=True):
+            np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-12)
+        ss.check_gradients(f, x)
 assert ss.nn.Sequential(Scale(3))(ss.ones((2, 3))).tolist() == [[1.0] * 3] * 2
 x = ss.tensor([1.0], requires_grad=True)
 bell(x).backward()
@@ -45,6 +58,7 @@ def test_examples_run(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", str(program)],
         cwd=tmp_path,
+        env=os.environ | {"SCHUSS_CACHE": str(tmp_path / "programs")},
         capture_output=True,
         text=True,
         check=False,

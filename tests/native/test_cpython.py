@@ -175,3 +175,43 @@ def test_training_in_plain_python_gives_the_same_bits(tmp_path: Path) -> None:
     native, plain = train(), train(SCHUSS_PLAIN_PYTHON="1")
     assert native[1] == ""
     assert plain == (native[0], "SCHUSS_PLAIN_PYTHON is set")
+
+
+@known
+def test_the_word_of_a_dictionary_is_another_one_after_each_change() -> None:
+    class Holder:
+        def __init__(self) -> None:
+            self.x, self.y = 0, 0
+
+    holder = Holder()
+    held = vars(holder)
+    address = cpython.dict_version_address(held)
+    if address is None:
+        pytest.skip("this interpreter's dictionaries have no such word")
+    seen = [cpython.word_at(address)]
+    for turn in range(2000):
+        # Long enough for the interpreter to specialise how it stores.
+        holder.x = turn + 1000
+        seen.append(cpython.word_at(address))
+    held["y"] = 1
+    seen.append(cpython.word_at(address))
+    del holder.y
+    seen.append(cpython.word_at(address))
+    assert len(set(seen)) == len(seen)
+    assert cpython.word_at(address) == seen[-1]
+
+
+@known
+def test_the_word_of_a_cell_follows_its_variable() -> None:
+    value: object = None
+
+    def change() -> None:
+        nonlocal value
+        value = object()
+
+    (cell,) = change.__closure__ or ()
+    address = cpython.cell_address(cell)
+    assert address is not None
+    for _ in range(3):
+        change()
+        assert cpython.word_at(address) == id(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from schuss.compiler.trace.python_state import PythonState, reachable_tensors
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
+from schuss.native.once import ForkSafeLock
 
 __all__ = ["Compiled", "compile"]
 
@@ -121,7 +121,7 @@ class Compiled:
         self._scanned: dict[Any, Specialization] = {}
         self._last_mode = True
         self._inputs = 0
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         functools.update_wrapper(self, function, updated=())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
+from schuss.compiler.runtime.python_guard import PythonGuard
 from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -61,7 +62,7 @@ class Specialization:
         self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
         self._sources = tracer.sources
         self._guards = tracer.guards
-        self._python_state = python_state
+        self._python_guard = PythonGuard(python_state)
         self._evaluators = tracer.evaluators
         self._mark = object()
         self._exact = tracer.exact_gradients
@@ -77,7 +78,7 @@ class Specialization:
 
     def fits(self) -> bool:
         """Return whether the program may be used as things are now; read its numbers anew."""
-        if self._python_state.changed() is not None:
+        if self._python_guard.changed() is not None:
             return False
         if not self._memory_guard.holds():
             fits = (

@@ -286,9 +286,9 @@ class Function:
         self.block = "entry"
         # Parameters that are always the same.
         self.known: dict[str, Scalar] = {}
-        # `contract` lets a product and a sum become one fused operation; nothing else is relaxed,
-        # so that nan, infinities and the order of sums stay as written.
-        self.arithmetic = " contract"
+        # Nothing is relaxed: LLVM would make one operation of a product and a sum in whole vectors,
+        # but not in what is left over, and so other bits by how threads share a loop.
+        self.arithmetic = ""
         self._count = 0
 
     def fresh(self, stem: str = "v") -> str:

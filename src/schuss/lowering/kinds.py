@@ -7,7 +7,7 @@ Schuss, so that the primitives can use it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
@@ -46,21 +46,6 @@ class View:
 
 
 @dataclass(frozen=True)
-class Regions:
-    """A result that is put together from copies of the inputs.
-
-    Args:
-        parts: `parts(shapes, **attributes)` returns, for each input, the basic index of the
-            result that it fills.
-        fill: `fill(**attributes)` returns the number everywhere else, or None when the parts
-            cover the whole result.
-    """
-
-    parts: Callable[..., list[tuple[Any, ...]]]
-    fill: Callable[..., float | None]
-
-
-@dataclass(frozen=True)
 class Reduction:
     """An associative combination of the elements along the attribute `axes`.
 
@@ -77,22 +62,39 @@ class Reduction:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A loop of its own kind, written in `schuss.compiler.kernels.dispatch` under this name."""
+    """A kernel of its own, as `schuss.compiler.kernels.registry` lists it under this name."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Regions(Kernel):
+    """The kernel of results that are put together from copies of the inputs.
+
+    Args:
+        parts: `parts(shapes, **attributes)` returns, for each input, the basic index of the
+            result that it fills.
+        fill: `fill(**attributes)` returns the number everywhere else, or None when the parts
+            cover the whole result.
+    """
+
+    name: str = field(default="regions", init=False)
+    parts: Callable[..., list[tuple[Any, ...]]]
+    fill: Callable[..., float | None]
 
 
 @dataclass(frozen=True)
 class SegmentSum:
     """Rows that are each a sum of some of the first input's, as the second one lists them.
 
-    They are summed where a loop needs them, a few at a time; see `kernels.segment_sum`.
+    With the lists alone, whether they name a row at all. A loop that reads such rows computes them
+    on its way, a block of them at a time; see `schuss.compiler.kernels.segment_sum`.
     """
 
 
 VIEW = View()
 SEGMENT_SUM = SegmentSum()
-Lowering = Elementwise | View | Regions | Reduction | Kernel | SegmentSum
+Lowering = Elementwise | View | Reduction | Kernel | SegmentSum
 
 
 # From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.

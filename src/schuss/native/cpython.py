@@ -10,10 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
-from types import MemberDescriptorType
+from types import CellType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     pass
 
 __all__ = ["NumPyArray", "address_of", "are_arrays", "argument", "array_data_address"]
+__all__ += ["cell_address", "dict_version_address", "word_at"]
 __all__ += ["builtin_function", "increment_address", "layout_is_known", "pointer"]
 __all__ += ["refcount_address", "reference_count", "slot_address", "unknown_layout"]
 
@@ -32,6 +33,8 @@ _REFCOUNT, _TYPE, _HEAD = 0, 8, 16
 # Of an array (PyArrayObject_fields, which NumPy's binary interface of this version fixes):
 _DATA, _NDIM, _SHAPE, _DTYPE, _FLAGS = 16, 24, 32, 56, 64
 _NUMPY_ABI = 0x02000000
+# Of a dictionary (PyDictObject), in the versions of CPython that have it:
+_DICT_VERSION = 24
 _C_CONTIGUOUS, _ALIGNED = 0x1, 0x100
 
 
@@ -139,6 +142,60 @@ def _slot_offset(kind: Any, name: str) -> int | None:
     offsets = range(_HEAD, owner.__basicsize__, 8)
     found = [offset for offset in offsets if _word(id(probe) + offset) == id(value)]
     return found[0] if len(found) == 1 else None
+
+
+def dict_version_address(held: dict[Any, Any]) -> int | None:
+    """Return the address of the word that is another one after each change of a dictionary.
+
+    None where the layout is not known, or dictionaries have no such word.
+    """
+    known = layout_is_known() and _dictionaries_have_versions()
+    return id(held) + _DICT_VERSION if known else None
+
+
+def cell_address(cell: CellType) -> int | None:
+    """Return the address of the word that holds the `id` of what a closure's cell refers to."""
+    known = layout_is_known() and _cells_are_as_expected()
+    return id(cell) + _HEAD if known else None
+
+
+def word_at(address: int) -> int:
+    """Return the word at an address that one of the functions here gave."""
+    return _word(address)
+
+
+@cache
+def _dictionaries_have_versions() -> bool:
+    class Probe:
+        x = 0
+
+    if dict.__basicsize__ < _DICT_VERSION + 8:
+        return False
+    probe = Probe()
+    probe.x = 0
+    probes: list[tuple[dict[str, Any], Callable[[Any], object]]] = [
+        ({"x": 0, "y": 0}, lambda held: held.update(x=1)),
+        ({"x": 0}, lambda held: held.pop("x")),
+        ({"x": 0}, lambda held: held.setdefault("y", 1)),
+        (vars(probe), lambda held: setattr(probe, "x", object())),
+    ]
+    for held, change in probes:
+        # Not only the first time, and not where nothing changes.
+        seen = [_word(id(held) + _DICT_VERSION) for _ in range(2)]
+        change(held)
+        seen.append(_word(id(held) + _DICT_VERSION))
+        held["x"] = object()
+        seen.append(_word(id(held) + _DICT_VERSION))
+        if seen[0] != seen[1] or len(set(seen)) != 3:
+            return False
+    return True
+
+
+@cache
+def _cells_are_as_expected() -> bool:
+    value = object()
+    cell = CellType(value)
+    return CellType.__basicsize__ >= _HEAD + 8 and _word(id(cell) + _HEAD) == id(value)
 
 
 def refcount_address(identity: int) -> int | None:

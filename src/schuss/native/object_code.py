@@ -6,9 +6,9 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, TypeVar
 
+from schuss.native.once import once
 from schuss.native.target import llvm, target_machine
 from schuss.threads import usable_cores
 
@@ -105,7 +105,7 @@ def _emit(module: Any, machine: Any) -> bytes:
         library.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
-@cache
+@once
 def _unlocked(name: str) -> Any:
     """Return a function of LLVM's that several threads may be in at once.
 
@@ -117,6 +117,6 @@ def _unlocked(name: str) -> Any:
     return found
 
 
-@cache
+@once
 def _library() -> Any:
     return ctypes.CDLL(llvm().ffi.lib._name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from functools import cache
 from typing import Any
+
+from schuss.native.once import once
 
 __all__ = [
     "has_feature",
@@ -27,7 +28,7 @@ def llvm() -> Any:
     return binding
 
 
-@cache
+@once
 def _processor() -> tuple[str, str]:
     """Return this processor's name and features, as LLVM writes them."""
     llvm().initialize_native_target()

@@ -1,4 +1,4 @@
-"""Matrix products in compiled functions: tiles, panels and BLAS, whatever the shapes."""
+"""Matrix products in compiled functions: all algorithms, whatever the shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 
 import schuss as ss
-from schuss.compiler.kernels import packed_gemm
+from schuss.compiler.kernels import micro_kernel
+from schuss.compiler.kernels.blas import Blas
+from schuss.compiler.kernels.matmul import PlainLoops
+from schuss.compiler.kernels.packed_gemm import PackedGemm
+from schuss.compiler.kernels.register_tiles import RegisterTiles
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32, F64
 from schuss.native import target
@@ -36,11 +40,16 @@ def _chosen_threads() -> Iterator[None]:
     ThreadTuner.always = None
 
 
+generated = pytest.mark.skipif(
+    not micro_kernel.is_supported(F32, 64), reason="BLAS's where there is no fused multiply-add"
+)
+
+
 def product(mode: str) -> ss.compile:
-    def turned(x: ss.Tensor, how: str) -> ss.Tensor:
+    def laid(x: ss.Tensor, how: str) -> ss.Tensor:
         return x.mT if how == "T" else x
 
-    return ss.compile(lambda x, y: turned(x, mode[0]) @ turned(y, mode[1]))
+    return ss.compile(lambda x, y: laid(x, mode[0]) @ laid(y, mode[1]))
 
 
 def factors(
@@ -115,7 +124,8 @@ def test_what_is_not_finite_stays_in_its_row_and_column(mode: str) -> None:
     assert finite[np.arange(70) != 67][:, :129].all()
 
 
-def test_every_way_of_cutting_gives_the_same_bits() -> None:
+@generated
+def test_every_cut_gives_the_same_bits() -> None:
     """A product of some rows is those rows of the product."""
     x, y = map(ss.tensor, factors((128, 192, 256), "NT", "float32"))
     whole = product("NT")(x, y).numpy()
@@ -123,12 +133,48 @@ def test_every_way_of_cutting_gives_the_same_bits() -> None:
     np.testing.assert_array_equal(part, whole[:64])
 
 
+@pytest.mark.parametrize("mode", ["NN", "NT", "TN", "TT"])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (40, 33, 20), (8, 16, 300), (2, 2, 0)], ids=str)
+def test_integers(shape: tuple[int, int, int], mode: str) -> None:
+    arrays = [(8 * x).astype("int64") for x in factors(shape, mode, "float64")]
+    out = product(mode)(*map(ss.tensor, arrays))
+    assert out.dtype == np.int64
+    np.testing.assert_array_equal(out.numpy(), expected(arrays, mode))
+
+
+CHOSEN = {
+    # Tiles read the rows of y as they lie, a few of their copies, or a panel that they pack.
+    ((16, 16, 64), "NN", "float32"): RegisterTiles,
+    ((16, 16, 16), "NT", "float32"): RegisterTiles,
+    ((128, 6, 512), "NT", "float32"): RegisterTiles,
+    ((128, 512, 300), "NT", "float32"): PackedGemm,
+    ((300, 70, 50), "TN", "float64"): PackedGemm,
+    # Too narrow for a panel of any processor, or too long.
+    ((4096, 7, 600), "NN", "float32"): Blas,
+    ((49, 65, 4097), "NN", "float32"): Blas,
+    ((3, 4, 5), "NN", "int64"): PlainLoops,
+    ((3, 4, 0), "NN", "float32"): PlainLoops,
+}
+
+
+@generated
+def test_each_algorithm_has_its_products() -> None:
+    for (shape, mode, dtype), algorithm in CHOSEN.items():
+        compiled = product(mode)
+        inputs = [ss.tensor(x) for x in factors(shape, mode, dtype)]
+        compiled(*inputs)
+        (build,) = compiled._builds.values()
+        (chosen,) = [s.kernel for s in build.compilation.plan.stages if s.kernel is not None]
+        assert type(chosen) is algorithm, (shape, mode, dtype)
+        assert (chosen.partitionings[-1].count, chosen.partitionings[-1].extent) == (1, 1)
+
+
 @pytest.mark.parametrize(("kind", "size"), [(F32, 4), (F64, 8)])
-def test_working_memory_holds_the_panels(kind: str, size: int) -> None:
-    shape = packed_gemm.shape_of(kind)
-    block = shape.block(512)
-    assert block % shape.panel == 0
-    assert shape.scratch_bytes(512, 10**6) >= size * 512 * (block + packed_gemm.CHUNK)
+def test_scratch_holds_the_panels(kind: str, size: int) -> None:
+    shape = micro_kernel.tile_shape(kind)
+    nc = shape.nc(512)
+    assert nc % shape.nr == 0
+    assert shape.scratch_bytes(512, 10**6) >= size * 512 * (nc + micro_kernel.MC)
     assert shape.scratch_bytes(512, 1) < shape.scratch_bytes(512, 10**6)
 
 

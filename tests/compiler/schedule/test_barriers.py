@@ -1,4 +1,4 @@
-"""Where threads meet."""
+"""Barriers: where threads wait for each other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_writing_what_others_read_waits_for_them() -> None:
     assert barriers_before([access_set({A}, {B}), access_set(set(), {A})]) == [False, True]
 
 
-def test_what_is_apart_needs_no_meeting() -> None:
+def test_what_is_apart_needs_no_barrier() -> None:
     assert barriers_before([access_set({A}, {B}), access_set({A}, {C})]) == [False, False]
     assert barriers_before([access_set({A}, {STATE}), access_set({A}, {B})]) == [False, False]
 
@@ -44,7 +44,7 @@ def test_parts_of_the_arena_overlap() -> None:
     assert not wide.overlaps(Buffer("state", 32, 64))
 
 
-def test_shares_that_keep_to_their_own_parts_do_not_wait() -> None:
+def test_threads_that_keep_to_their_own_parts_do_not_wait() -> None:
     first = access_set({A}, {B}, private={B})
     assert barriers_before([first, access_set({B}, {C}, private={B})]) == [False, False]
     # Others read all of it, or cut it otherwise, or mean memory that only overlaps.

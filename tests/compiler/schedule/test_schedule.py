@@ -1,4 +1,4 @@
-"""Sharing by the same rows: fewer meetings, the same bits."""
+"""Sharing by the same rows: fewer barriers, the same bits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn, optim
 from schuss.compiler import compile
-from schuss.compiler.kernels.packed_gemm import can_generate
+from schuss.compiler.kernels.micro_kernel import is_supported
 from schuss.compiler.pipeline import Compilation
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.lowering.ir_builder import F32
@@ -104,12 +104,12 @@ def test_equals_eager_steps(network: str, batch: int) -> None:
 
 
 generated = pytest.mark.skipif(
-    not can_generate(F32, 64), reason="products are BLAS's where there is no fused multiply-add"
+    not is_supported(F32, 64), reason="products are BLAS's where there is no fused multiply-add"
 )
 
 
 @generated
-def test_few_meetings_in_a_step() -> None:
+def test_few_barriers_in_a_step() -> None:
     _, _, step, x, y = made("small")
     step(x, y)
     plan = design_of(step).schedule
@@ -119,14 +119,14 @@ def test_few_meetings_in_a_step() -> None:
 
 
 @generated
-def test_rows_of_a_product_are_handed_on() -> None:
+def test_epilogues_are_fused_into_products() -> None:
     _, _, step, x, y = made("wide")
     step(x, y)
     found = design_of(step)
-    taken = [
+    fused = [
         [n.op for s in others for n in s.nodes] for others in found.schedule.epilogues.values()
     ]
-    # The activation takes over from the layer, and an update from the gradient of its weights.
-    assert any("relu" in ops for ops in taken)
-    assert any("sqrt" in ops for ops in taken)
+    # The activation is fused into the layer, and an update into the gradient of its weights.
+    assert any("relu" in ops for ops in fused)
+    assert any("sqrt" in ops for ops in fused)
     assert "epilogue of" in str(step.graph(x, y))

@@ -1,22 +1,25 @@
-"""From a plan to the text of one module: a function for each stage, the step, and many steps."""
+"""Program emission: the LLVM text of a function for each stage, and of the step that calls them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
+from schuss.compiler.codegen.buffer_table import BufferTable, copy_bytes
 from schuss.compiler.codegen.denormals import flushing
+from schuss.compiler.codegen.emit_scan import emit_scan
 from schuss.compiler.codegen.llvm_module import Module, Part
 from schuss.compiler.codegen.loops import LoopEmitter
 from schuss.compiler.codegen.stage_key import StageKey
-from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, SCRATCH
-from schuss.compiler.graph.graph import Graph, Node, cost_of
+from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRATCH
+from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.partition import Partition
-from schuss.compiler.kernels.dispatch import scratch_of, write_kernel
-from schuss.compiler.kernels.kernel import KernelEmitter
+from schuss.compiler.kernels.cost import cost_of
+from schuss.compiler.kernels.emitter import KernelEmitter
+from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.schedule.barriers import AccessSet, barriers_before
 from schuss.compiler.schedule.memory import Buffer, Memory
 from schuss.compiler.schedule.partitioning import used_by
@@ -32,14 +35,23 @@ _MANY_CALLS = 64
 
 @dataclass
 class _Call:
-    """A stage's function, the nodes whose buffers it gets, and how it is shared."""
+    """A call of a stage's function.
+
+    Args:
+        name: of the function.
+        nodes: whose buffers it gets.
+        partition: how threads share it.
+        access_set: the memory that it uses, with its epilogue's.
+        on_demand: whether it is only made when the outputs on demand are asked for.
+        epilogue: the name of the function that it calls for its rows, or None.
+    """
 
     name: str
     nodes: list[Node]
     partition: Partition
     access_set: AccessSet
     on_demand: bool
-    then: str | None = None
+    epilogue: str | None = None
 
 
 @dataclass
@@ -50,26 +62,39 @@ class _Written:
     parameters: list[int]
 
 
+@dataclass
+class _Epilogue:
+    """The loops that are fused into a kernel, which calls them as its rows are computed.
+
+    Args:
+        rows: of the kernel's result.
+        calls: of the loops.
+    """
+
+    rows: int
+    calls: list[_Call] = field(default_factory=list)
+
+
 class _ProgramEmitter:
     def __init__(self, graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> None:
         self.graph = graph
         self.plan = plan
         self.schedule = schedule
         self.memory = memory
+        self.table = BufferTable(graph, memory)
         # Stages that are written as they should run, and loops that LLVM makes vectors of.
         self.plain, self.loops = Part(dict(_DECLARED)), Part()
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[_Call] = []
-        # What takes a product's rows over, and how many rows there are, by the name of the function
-        # that calls it.
-        self.epilogue_calls: dict[str, list[tuple[_Call, int]]] = {}
-        self.epilogue_of: dict[Stage, tuple[str, int]] = {}
+        # By name, and by the stages that are in one.
+        self.epilogues: dict[str, _Epilogue] = {}
+        self.epilogue_of: dict[Stage, _Epilogue] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
-        needed = [scratch_of(n, plan.layouts) for s in plan.stages if s.is_kernel for n in s.nodes]
+        needed = [s.kernel.scratch_bytes for s in plan.stages if s.kernel is not None]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
-        # What is set aside decides nothing of the rest.
+        # What is computed on demand decides nothing of the rest.
         stages = [s for s in plan.stages if not s.on_demand]
         self.flops = sum(cost_of(n) for s in stages for n in s.nodes)
 
@@ -82,34 +107,27 @@ class _ProgramEmitter:
         """Write the function of one stage, unless one like it is written."""
         stage_key = StageKey(stage, self.plan.layouts, self.memory)
         partition = self.schedule.partitions[stage]
-        epilogue_stages = self.schedule.epilogues.get(stage, [])
-        key = (
-            *stage_key.key,
-            partition.partitioning.kind,
-            partition.is_parallel,
-            bool(epilogue_stages),
-        )
+        fused = self.schedule.epilogues.get(stage, [])
+        kind = partition.partitioning.kind
+        key = (*stage_key.key, kind, partition.is_parallel, bool(fused))
         written = self.written.get(key)
         if written is None:
             written = self.written[key] = self._write(stage, f"stage_{number}", stage_key)
         nodes = [stage_key.holders[i] for i in written.parameters]
-        access_set = self._access_set([stage, *epilogue_stages])
+        access_set = self._access_set([stage, *fused])
         self.functions.append((written.name, partition.count))
         call = _Call(written.name, nodes, partition, access_set, stage.on_demand)
         if stage in self.epilogue_of:
-            name, rows = self.epilogue_of[stage]
-            self.epilogue_calls[name].append((call, rows))
+            self.epilogue_of[stage].calls.append(call)
             return
         self.calls.append(call)
-        if epilogue_stages:
-            call.then = f"then_{number}"
-            self.epilogue_calls[call.then] = []
-            self.epilogue_of.update(
-                dict.fromkeys(epilogue_stages, (call.then, partition.partitioning.extent))
-            )
+        if fused:
+            call.epilogue = f"epilogue_{number}"
+            epilogue = self.epilogues[call.epilogue] = _Epilogue(partition.extent)
+            self.epilogue_of.update(dict.fromkeys(fused, epilogue))
 
     def _access_set(self, stages: list[Stage]) -> AccessSet:
-        """Return what memory a stage uses, together with those that follow it row by row."""
+        """Return what memory a stage uses, together with those of its epilogue."""
         apart: dict[Buffer, bool] = {}
         stored: set[Buffer] = set()
         for stage in stages:
@@ -131,22 +149,19 @@ class _ProgramEmitter:
 
         f = Function(name, [])
         nest, partition = self.schedule.nests.get(stage), self.schedule.partitions[stage]
-        epilogues = stage in self.schedule.epilogues
+        has_epilogue = stage in self.schedule.epilogues
         # A single loop is the same code for all lengths; else it helps to know them.
         if not partition.is_parallel and (nest is None or not nest.is_any_length):
-            f.known = {"lo": f.number(0), "hi": f.number(partition.partitioning.extent)}
+            f.known = {"lo": f.number(0), "hi": f.number(partition.extent)}
         if nest is not None:
             LoopEmitter(nest, pointer, f).write()
         else:
-            node, layouts = stage.nodes[0], self.plan.layouts
-            partitioning = partition.partitioning
-            write_kernel(
-                KernelEmitter(node, layouts, pointer, partitioning, f, epilogues=epilogues)
-            )
-        # What follows reads what it writes.
-        kind = "ptr" if epilogues else "ptr noalias"
+            self._write_kernel(stage, pointer, f, has_epilogue=has_epilogue)
+        # The epilogue reads what it writes.
+        kind = "ptr" if has_epilogue else "ptr noalias"
         f.parameters = [f"{kind} {p}" for p in (*used.values(), "%scratch", "%status")]
-        f.parameters += ["i64 %lo", "i64 %hi", *(["ptr %then", "ptr %table"] if epilogues else [])]
+        f.parameters += ["i64 %lo", "i64 %hi"]
+        f.parameters += ["ptr %epilogue", "ptr %table"] if has_epilogue else []
         # Loops of other lengths may turn out to be the same code, too.
         body = f.text("hidden ")
         known = self.names.setdefault(body.replace(f"@{name}(", "@(", 1), name)
@@ -159,16 +174,30 @@ class _ProgramEmitter:
             self.plain.declared[f"@{name}"] = f"declare void @{name}({kinds})"
         return _Written(known, list(used))
 
+    def _write_kernel(
+        self, stage: Stage, pointer: Callable[[Node], str], f: Function, *, has_epilogue: bool
+    ) -> None:
+        """Write the body of a kernel's function."""
+        (node,) = stage.nodes
+        kernel, plan = kernel_of(node), stage.kernel
+        assert kernel is not None
+        assert plan is not None
+        partitioning = self.schedule.partitions[stage].partitioning
+        layouts = self.plan.layouts
+        kernel.write(
+            KernelEmitter(node, layouts, plan, partitioning, pointer, f, has_epilogue=has_epilogue)
+        )
+
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
         many = len(self.calls) > _MANY_CALLS
         parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
         f = Function("step", parameters, attributes="#2" if many else "#0")
         f.emit("%mode = call i64 @flush()")
-        arena = self._entry(f, ARENA)
-        control = self._entry(f, CONTROL)
+        arena = self.table.entry(f, ARENA)
+        control = self.table.entry(f, CONTROL)
         scratch = f.parameter("tid", "i64") * (self.scratch // 8)
-        scratch_at = f.address(self._entry(f, SCRATCH), scratch, "i64")
+        scratch_at = f.address(self.table.entry(f, SCRATCH), scratch, "i64")
         requested = f.load("%table", ON_DEMAND, "i64").ne(0) if self.graph.on_demand else None
         waits = iter(
             barriers_before([call.access_set for call in self.calls if not call.on_demand])
@@ -177,7 +206,7 @@ class _ProgramEmitter:
             calls = list(group)
             if requested is not None and calls[0].on_demand:
                 with f.when(requested):
-                    # The meetings of the rest do not depend on these.
+                    # The barriers of the rest do not depend on these.
                     self._barrier(f, control)
                     inner = iter(barriers_before([call.access_set for call in calls]))
                     self._run(f, calls, inner, arena, scratch_at, control)
@@ -200,7 +229,7 @@ class _ProgramEmitter:
         scratch: str,
         control: str,
     ) -> None:
-        """Run some stages, each after a meeting where `waits` says so."""
+        """Run some stages, each after a barrier where `waits` says so."""
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         for call in calls:
             if next(waits):
@@ -208,12 +237,11 @@ class _ProgramEmitter:
             partition = call.partition
             if not partition.is_parallel:
                 with f.when(tid.eq(0)):
-                    bounds = [f.number(0), f.number(partition.partitioning.extent)]
+                    bounds = [f.number(0), f.number(partition.extent)]
                     self._call(f, call, (arena, scratch), bounds)
             else:
-                ends = [
-                    (at * partition.count).op("sdiv", nt) * partition.unit for at in (tid, tid + 1)
-                ]
+                each = partition.steps_per_part
+                ends = [(at * partition.count).op("sdiv", nt) * each for at in (tid, tid + 1)]
                 self._call(f, call, (arena, scratch), ends)
 
     def _call(
@@ -223,21 +251,21 @@ class _ProgramEmitter:
         arena, scratch = memory
         # To compute an address again is cheaper than to keep it over so many calls.
         pointers: dict[int, str] = {}
-        arguments = [f"ptr {self._pointer(f, arena, node, pointers)}" for node in call.nodes]
+        arguments = [f"ptr {self.table.pointer(f, arena, n, pointers)}" for n in call.nodes]
         arguments += [f"ptr {scratch}", f"ptr {arena}"]
         arguments += [step.typed for step in steps]
-        if call.then is not None:
-            arguments += [f"ptr @{call.then}", "ptr %table"]
+        if call.epilogue is not None:
+            arguments += [f"ptr @{call.epilogue}", "ptr %table"]
         f.emit(f"call void @{call.name}({', '.join(arguments)})")
 
     def write_epilogues(self) -> None:
-        """Write the functions that a product calls when some of its rows are computed."""
-        for name, calls in self.epilogue_calls.items():
+        """Write the functions that kernels call when some of their rows are computed."""
+        for name, epilogue in self.epilogues.items():
             f = Function(name, ["ptr %table", "i64 %lo", "i64 %hi"])
-            arena = self._entry(f, ARENA)
+            arena = self.table.entry(f, ARENA)
             bounds = f.parameter("lo", "i64"), f.parameter("hi", "i64")
-            for call, rows in calls:
-                steps = call.partition.partitioning.extent // rows
+            for call in epilogue.calls:
+                steps = call.partition.extent // epilogue.rows
                 self._call(f, call, (arena, "null"), [row * steps for row in bounds])
             self.plain.functions[f"@{name}"] = f.text("hidden ")
             self.plain.declared[f"@{name}"] = f"declare void @{name}(ptr, i64, i64)"
@@ -254,102 +282,11 @@ class _ProgramEmitter:
         for place, node in self.plan.copies:
             old = self.graph.states[place].node
             source = self.plan.layouts.of(node).root
-            ends = [self._pointer(f, arena, n, pointers) for n in (old, source)]
+            ends = [self.table.pointer(f, arena, n, pointers) for n in (old, source)]
             pairs.append((ends[0], ends[1], old.nbytes))
         with f.when(f.parameter("tid", "i64").eq(0)):
             for target, origin, nbytes in pairs:
-                self._copy(f, (target, f.number(0)), (origin, f.number(0)), nbytes)
-
-    @staticmethod
-    def _entry(f: Function, place: int) -> str:
-        at = f.address("%table", place, "i64")
-        name = f.fresh("t")
-        f.emit(f"{name} = load ptr, ptr {at}")
-        return name
-
-    def _pointer(self, f: Function, arena: str, node: Node, known: dict[int, str]) -> str:
-        buffer = self.memory.of[node]
-        found = known.get(id(buffer))
-        if found is None:
-            if buffer.kind == "arena":
-                found = f.address(arena, buffer.place // 8, "i64")
-            else:
-                place = buffer.place + (len(self.graph.inputs) if buffer.kind == "state" else 0)
-                found = self._entry(f, FIRST_BUFFER + place)
-            known[id(buffer)] = found
-        return found
-
-    def scan(self) -> str:
-        """Write the function that gathers a batch and runs the step, many times.
-
-        The table's last entry points to: steps, the index array, then for each input its array
-        and number of rows, then for each output the array that takes its values, then the values
-        of the graph's numbers for each step (8 bytes a number), or null where they stay, then
-        a word for each step, not 0 where it computes what is set aside, then the step itself.
-        """
-        graph = self.graph
-        f = Function("scan", ["ptr %table", "i64 %tid", "i64 %nt"], attributes="#1")
-        tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
-        arena, control = self._entry(f, ARENA), self._entry(f, CONTROL)
-        block = self._entry(f, FIRST_BUFFER + len(graph.inputs) + len(graph.states))
-        batch = graph.inputs[0].shape[0] if graph.inputs and graph.inputs[0].shape else 0
-        entries = [f.fresh("e") for _ in range(5 + 2 * len(graph.inputs) + len(graph.outputs))]
-        for i, name in enumerate(entries):
-            kind = "i64" if i == 0 or (2 <= i < 2 + 2 * len(graph.inputs) and i % 2) else "ptr"
-            f.emit(f"{name} = load {kind}, ptr {f.address(block, i, 'i64')}")
-        low, high = (tid * batch).op("sdiv", nt), ((tid + 1) * batch).op("sdiv", nt)
-        with f.loop(0, Scalar(f, entries[0], "i64")) as step:
-            for i, node in enumerate(graph.inputs):
-                target = self._entry(f, FIRST_BUFFER + i)
-                source, rows = entries[2 + 2 * i], Scalar(f, entries[3 + 2 * i], "i64")
-                nbytes = node.nbytes // max(batch, 1)
-                with f.loop(low, high) as row:
-                    place = f.load(entries[1], step * batch + row, "i64")
-                    place = place.lt(0).where(place + rows, place)
-                    outside = place.lt(0) | place.ge(rows)
-                    with f.when(outside):
-                        f.store(f.number(1), arena, 0)
-                    place = outside.where(place.like(0), place)
-                    self._copy(f, (target, row * nbytes), (source, place * nbytes), nbytes)
-            if graph.numbers:
-                with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-3]}, null", "i1")):
-                    self._set_numbers(f, arena, entries[-3], step)
-            if graph.on_demand:
-                with f.when(tid.eq(0)):
-                    f.store(f.load(entries[-2], step, "i64"), "%table", ON_DEMAND)
-            self._barrier(f, control)
-            f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
-            with f.when(tid.eq(0)):
-                for i, node in enumerate(graph.outputs):
-                    target = entries[2 + 2 * len(graph.inputs) + i]
-                    with f.when(f.make(f"icmp ne ptr {target}, null", "i1")):
-                        buffer = self._pointer(f, arena, self.plan.layouts.of(node).root, {})
-                        where = (target, step * node.nbytes)
-                        self._copy(f, where, (buffer, f.number(0)), node.nbytes)
-        with f.when(tid.eq(0)):
-            # A single call computes everything.
-            f.store(f.number(1), "%table", ON_DEMAND)
-        return f.text("")
-
-    def _set_numbers(self, f: Function, arena: str, values: str, step: Scalar) -> None:
-        """Copy a step's values of the graph's numbers to where the stages read them."""
-        count = len(self.graph.numbers)
-        for i, node in enumerate(self.graph.numbers):
-            target = self._pointer(f, arena, node, {})
-            at = (step * count + i) * 8
-            self._copy(f, (target, f.number(0)), (values, at), node.nbytes)
-
-    @staticmethod
-    def _copy(
-        f: Function, target: tuple[str, Scalar], source: tuple[str, Scalar], nbytes: int
-    ) -> None:
-        ends = [f.fresh("q") for _ in range(2)]
-        for name, (pointer, offset) in zip(ends, (target, source), strict=True):
-            f.emit(f"{name} = getelementptr inbounds i8, ptr {pointer}, {offset.typed}")
-        f.emit(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr {ends[0]}, ptr {ends[1]}, i64 {nbytes}, "
-            "i1 false)"
-        )
+                copy_bytes(f, (target, f.number(0)), (origin, f.number(0)), nbytes)
 
 
 # The step on one thread for the table that was bound: a call without arguments is the quickest.
@@ -385,17 +322,17 @@ def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -
         emitter.stage(stage, number)
     emitter.write_epilogues()
     plain, loops = emitter.plain, emitter.loops
+    scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
+    kernels = [kernel_of(node) for stage in plan.stages for node in stage.nodes]
     plain.functions["@step"] = "\n".join([emitter.step(), flushing(graph), _ALONE])
     return Module(
         loops.texts(),
         plain.texts(),
-        Part(_DECLARED, {"@scan": emitter.scan()}).text(),
+        Part(_DECLARED, {"@scan": scan}).text(),
         sorted({*plain.symbols, *loops.symbols}),
         emitter.scratch,
         emitter.functions,
-        any(
-            n.op in ("gather", "segment_lists", "scatter_add") for s in plan.stages for n in s.nodes
-        ),
+        any(kernel is not None and kernel.checks_indices for kernel in kernels),
         emitter.flops,
         emitter.is_parallel,
     )

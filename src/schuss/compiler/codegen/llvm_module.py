@@ -80,5 +80,5 @@ class Part:
 
 def _is_foreign(name: str, line: str) -> bool:
     """Whether a declaration names a function of another library."""
-    ours = name.startswith(("@llvm.", "@stage_", "@then_")) or name == "@schuss_barrier"
+    ours = name.startswith(("@llvm.", "@stage_", "@epilogue_")) or name == "@schuss_barrier"
     return line.startswith("declare") and not ours

@@ -66,16 +66,15 @@ class LoopEmitter:
                 f.store(value, self.pointer(access.node), self._offset(access, index))
 
     def _loop(self, low: Scalar | int, high: Scalar | int) -> AbstractContextManager[Scalar]:
-        """Return a loop; the only one where there are strips, which all of it goes through."""
+        """Return a loop; where rows are summed it is the only one, and goes block by block."""
         if self.row_blocks is None:
             return self.f.loop(low, high)
         if not isinstance(low, Scalar):
             high = self.row_blocks.blocks
-        rest = UnchangedRows(self.nest, self.pointer, self.f)
-        if not rest.exists:
+        unchanged = UnchangedRows(self.nest, self.pointer, self.f)
+        if not unchanged.exists:
             return self.row_blocks.loop(low, high)
-        is_unchanged = partial(rest.write_check, self._number)
-        return self.row_blocks.loop(low, high, is_unchanged)
+        return self.row_blocks.loop(low, high, partial(unchanged.write_check, self._number))
 
     def _number(self, node: Node, x: Node) -> Scalar:
         """Return an operand that is the same for all elements."""
@@ -164,9 +163,9 @@ class LoopEmitter:
             assert isinstance(lowering, Reduction)
             x = operand(node, node.inputs[0]).to(kind)
             # The order within one total is fixed when the program is compiled.
-            f.arithmetic = " reassoc contract"
+            f.arithmetic = " reassoc"
             total = lowering.combine(f.load(place, at, kind), x)
-            f.arithmetic = " contract"
+            f.arithmetic = ""
             f.store(total, place, at)
 
     def _offset(self, access: Access, index: Index) -> Scalar | int:

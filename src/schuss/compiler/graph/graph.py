@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor
-from schuss.lowering.kinds import Elementwise, Reduction, View
 from schuss.primitives.base import REGISTRY, Primitive
 
 __all__ = ["Graph", "GraphError", "Node", "State"]
@@ -108,26 +107,6 @@ def _origin_of(primitive: Primitive) -> str:
     made_of = [x for x in vars(primitive.lower).values() if callable(x)]
     ours = all(x.__module__.startswith("schuss.") for x in made_of)
     return primitive.name if ours else f"{primitive.name} in {_THIS_PROCESS}"
-
-
-def cost_of(node: Node) -> int:
-    """Return about how many floating-point operations a node takes."""
-    if node.primitive is None:
-        return 0
-    lowering = node.primitive.lower
-    if node.op == "matmul":
-        return 2 * node.size * node.inputs[0].shape[-1]
-    if isinstance(lowering, Elementwise):
-        return lowering.cost * node.size
-    if isinstance(lowering, Reduction):
-        return node.inputs[0].size
-    if node.op == "segment_sum":
-        return node.size + node.inputs[0].size
-    if node.op == "random_uniform":
-        return 20 * node.size
-    if node.op == "segment_lists":
-        return 4 * node.size
-    return 0 if isinstance(lowering, View) else node.size
 
 
 def constant(array: Array) -> Node:

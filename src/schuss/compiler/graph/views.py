@@ -1,4 +1,4 @@
-"""Where values lie: buffers, and strided views of them.
+"""Views: how each value lies in a buffer, as an offset and strides.
 
 The movement primitives need no rule of their own here: their NumPy value, applied to a stand-in
 array whose memory is never touched, gives the offset and the strides.
@@ -15,7 +15,7 @@ import numpy as np
 from schuss.compiler.graph.graph import Node
 from schuss.lowering.kinds import View
 
-__all__ = ["Layouts", "Strided", "is_matrix", "leading"]
+__all__ = ["Layouts", "Strided", "contiguous", "region"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,20 @@ class Strided:
         """Whether these are all elements of the buffer, in their order."""
         size = math.prod(self.shape)
         return self.offset == 0 and size == self.root.size and self.strides_fit()
+
+    @property
+    def matrix_layout(self) -> tuple[bool, int] | None:
+        """Whether the matrix of the last two axes lies transposed, and its leading dimension.
+
+        None where neither its rows nor its columns lie without gaps, as BLAS wants them.
+        """
+        rows, columns = self.shape[-2:]
+        down, along = self.strides[-2:]
+        if (along == 1 or columns == 1) and (down >= columns or rows == 1):
+            return False, max(down, columns, 1)
+        if (down == 1 or rows == 1) and (along >= rows or columns == 1):
+            return True, max(along, rows, 1)
+        return None
 
     def strides_fit(self) -> bool:
         """Whether the elements follow each other without gaps."""
@@ -102,7 +116,7 @@ class Layouts:
             if isinstance(node.primitive and node.primitive.lower, View):
                 moved = self.moved(node, self.of(node.inputs[0]))
                 if moved is None:
-                    raise ValueError(f"{node} is no view; legalise the graph first.")
+                    raise ValueError(f"{node} is no view; legalize the graph first.")
                 found = moved
             else:
                 found = Strided(node, 0, node.shape, contiguous(node.shape))
@@ -129,19 +143,3 @@ def region(node: Node, source: Strided, move: Any) -> Strided | None:
     if not start <= _origin(out) < start + max(source.root.size, 1):
         return None
     return Strided(source.root, _origin(out) - start, out.shape, out.strides)
-
-
-def is_matrix(view: Strided) -> bool:
-    """Whether the last two axes are a matrix as BLAS takes it, or one transposed."""
-    return leading(view) is not None
-
-
-def leading(view: Strided) -> tuple[bool, int] | None:
-    """Return (transposed, distance between rows), or None for other strides."""
-    rows, columns = view.shape[-2:]
-    down, along = view.strides[-2:]
-    if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return False, max(down, columns, 1)
-    if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return True, max(along, rows, 1)
-    return None

@@ -1,1 +1,1 @@
-"""What is no elementwise loop: one file a kernel."""
+"""Kernels: operations that are no elementwise loops, one file each."""

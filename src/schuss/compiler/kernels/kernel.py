@@ -1,124 +1,55 @@
-"""What the emitters of kernels share: loops, views, loads and stores."""
+"""Kernel descriptors: what the compiler asks of the operations that are no elementwise loops."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.graph.partition import Partitioning
-from schuss.compiler.graph.views import Layouts, Strided, contiguous
-from schuss.lowering.ir_builder import I64, Function, Scalar, kind_of
+from schuss.compiler.graph.partition import Partitioning, preferred_count
+from schuss.compiler.graph.views import Layouts, Strided
+from schuss.compiler.kernels.emitter import KernelEmitter
+from schuss.compiler.kernels.plan import KernelPlan
 
-__all__ = ["KernelEmitter", "place_of"]
+__all__ = ["KernelDescriptor"]
 
 
-class KernelEmitter:
-    """Writes the function of one node that is no elementwise loop.
+class KernelDescriptor(ABC):
+    """All facts about one kernel; only `write` must be given.
 
-    Args:
-        node: what is computed.
-        layouts: the views that its inputs are.
-        pointer: returns the parameter that points to a node's buffer.
-        partitioning: how threads share it.
-        f: the function; `%lo` and `%hi` bound the share of a thread, `%scratch` is memory of
-            `scratch` bytes, and `%status` is set to 1 by an index out of range.
-        epilogues: whether `%then` is to be called with `%table` and the bounds of rows of the
-            result, each row once, when these are computed.
+    The registry holds one instance of each subclass, under the name that primitives lower to.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        layouts: Layouts,
-        pointer: Callable[[Node], str],
-        partitioning: Partitioning,
-        f: Function,
-        *,
-        epilogues: bool = False,
-    ) -> None:
-        self.partitioning = partitioning
-        self.epilogues = epilogues
-        self.node = node
-        self.layouts = layouts
-        self.pointer = pointer
-        self.f = f
-        self.low = f.parameter("lo", I64)
-        self.high = f.parameter("hi", I64)
+    # Whether it may fail, by an index out of range (see `KernelEmitter.checked`).
+    checks_indices: ClassVar[bool] = False
 
-    def view(self, i: int) -> Strided:
-        """Return the view that input `i` is."""
-        return self.layouts.of(self.node.inputs[i])
+    def flops(self, node: Node) -> int:
+        """Return about how many floating-point operations a node takes."""
+        return node.size
 
-    @property
-    def out(self) -> Strided:
-        """The result as a view of itself."""
-        return Strided(self.node, 0, self.node.shape, contiguous(self.node.shape))
+    def accepts(self, view: Strided) -> bool:
+        """Whether an input may lie as this view; where it may not, it is copied first."""
+        return True
 
-    def load(self, view: Strided, index: list[Scalar]) -> Scalar:
-        """Read an element of a view."""
-        kind = kind_of(view.root.dtype)
-        return self.f.load(self.pointer(view.root), place_of(view, index), kind)
+    def extent(self, node: Node) -> int:
+        """Return how many steps there are for threads to share: `%lo` to `%hi` are some of them."""
+        return 1
 
-    def store(self, value: Scalar, view: Strided, index: list[Scalar]) -> None:
-        """Write an element of a view."""
-        self.f.store(value, self.pointer(view.root), place_of(view, index))
+    def private(self, node: Node, layouts: Layouts) -> frozenset[Node]:
+        """Return the values of which each step uses its own part alone, in order."""
+        return frozenset()
 
-    def copy(
-        self,
-        source: Strided,
-        at: list[Scalar],
-        target: Strided,
-        to: list[Scalar],
-        count: int,
-    ) -> None:
-        """Copy so many elements that follow each other."""
-        f, kind = self.f, kind_of(source.root.dtype)
-        origin = f.address(self.pointer(source.root), place_of(source, at), kind)
-        end = f.address(self.pointer(target.root), place_of(target, to), kind)
-        nbytes = count * source.root.dtype.itemsize
-        f.declare("@llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", I64, "i1"])
-        f.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {end}, ptr {origin}, i64 {nbytes}, i1 false)")
+    def scratch_bytes(self, node: Node) -> int:
+        """Return the bytes of working memory that each thread needs."""
+        return 0
 
-    def checked(self, i: Scalar, n: int) -> Scalar:
-        """Return an index of an axis of length n counted from its start, and note if it is none."""
-        i = i.lt(0).where(i + n, i)
-        outside = i.lt(0) | i.ge(n)
-        with self.f.when(outside):
-            self.f.store(self.f.number(1), "%status", 0)
-        return outside.where(i.like(0), i)
+    def plan(self, node: Node, layouts: Layouts) -> KernelPlan:
+        """Decide how a node is computed; a kernel that has a choice overrides this."""
+        extent, rows = self.extent(node), node.shape[0] if node.shape else 1
+        private = self.private(node, layouts)
+        partitioning = Partitioning(extent, private, preferred_count(extent, rows))
+        return KernelPlan((partitioning,), self.scratch_bytes(node))
 
-    @contextmanager
-    def loops(self, shape: tuple[int, ...], *, shared: bool = False) -> Iterator[list[Scalar]]:
-        """Run the body for every index; with `shared`, the first axis is a thread's share."""
-        with ExitStack() as stack:
-            index = []
-            for a, n in enumerate(shape):
-                bounds = (self.low, self.high) if shared and a == 0 else (0, n)
-                index.append(stack.enter_context(self.f.loop(*bounds)))
-            yield index
-
-    @contextmanager
-    def lanes(self, axis: int, *, shared: bool = False) -> Iterator[list[Scalar]]:
-        """Run the body for every index of the first input but for `axis`, where it is 0.
-
-        With `shared`, the first of the other axes is a thread's share.
-        """
-        with self.loops(_rest(self.node), shared=shared) as index:
-            yield [*index[:axis], self.f.number(0), *index[axis:]]
-
-
-def _rest(node: Node) -> tuple[int, ...]:
-    """Return the lengths of the first input's axes but for the one that a kernel runs along."""
-    shape, axis = node.inputs[0].shape, node.attributes["axis"]
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def place_of(view: Strided, index: list[Scalar]) -> Scalar | int:
-    """Return the offset of an element in its buffer."""
-    total: Scalar | int = view.offset
-    for i, step, n in zip(index, view.strides, view.shape, strict=True):
-        if step and n != 1:
-            term = i if step == 1 else i * step
-            total = term + total if isinstance(total, Scalar) or total else term
-    return total
+    @abstractmethod
+    def write(self, k: KernelEmitter) -> None:
+        """Write the body of the function that computes some steps of a node."""

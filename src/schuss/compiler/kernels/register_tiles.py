@@ -2,78 +2,103 @@
 
 from __future__ import annotations
 
-from schuss.compiler.graph.graph import Node
+from dataclasses import dataclass
+
 from schuss.compiler.graph.views import Strided, contiguous
-from schuss.compiler.kernels.kernel import KernelEmitter, place_of
-from schuss.compiler.kernels.packed_gemm import ROWS, can_generate, shape_of
+from schuss.compiler.kernels.emitter import KernelEmitter, place_of
+from schuss.compiler.kernels.matmul_algorithm import BY_ROWS, MatmulAlgorithm, Product
+from schuss.compiler.kernels.micro_kernel import MR, is_supported, tile_shape
 from schuss.lowering.ir_builder import F32, I64, Scalar, kind_of
 from schuss.native.target import vector_bytes
 
-__all__ = ["is_small", "packed_bytes", "write_tiles"]
+__all__ = ["RegisterTiles"]
 
-# From this size on BLAS is faster: it packs what it reads.
-_LARGEST = 400_000
-_PACKED = 256
+# From so many operations on packed GEMM and BLAS are faster: they pack what they read.
+_MOST_FLOPS = 400_000
+# Elements of y that are copied one by one, at most.
+_COPIED = 256
 # Rows of a tile by the vectors in a row: as many sums as there are registers, but a few.
 _ROWS_OF_32 = {1: 14, 2: 12, 3: 8, 4: 6}
 _ROWS_OF_16 = {1: 8, 2: 5, 3: 3}
+# How the rows of y get into memory: they are there, are copied, or packed into one panel.
+_AS_IT_LIES, _IN_COPY, _IN_PANEL = "as it lies", "in a copy", "in a panel"
 
 
-def is_small(node: Node, y: Strided) -> bool:
-    """Whether generated loops are used for a product of floats."""
-    m, n = node.shape[-2:]
-    inner = node.inputs[0].shape[-1]
-    if _is_packed_in_panels(node, y):
-        return m >= ROWS and (2 * m * n * inner <= _LARGEST or 2 * n < _panel(node))
-    if 2 * m * n * inner > _LARGEST:
-        return False
-    return _has_rows(y) or (inner * n <= _PACKED and m >= 4)
+@dataclass(frozen=True, kw_only=True)
+class RegisterTiles(MatmulAlgorithm):
+    """Loops over tiles.
+
+    Args:
+        y_rows: how the tiles have the rows of y.
+        y_step: distance of these, where they are copied or packed.
+        lanes: elements of a vector.
+        rows: of a tile at most, by the vectors in a row.
+    """
+
+    y_rows: str
+    y_step: int
+    lanes: int
+    rows: dict[int, int]
+
+    @staticmethod
+    def choose(product: Product) -> RegisterTiles | None:
+        """Return how a product of floats is computed so; None where it is too large."""
+        y, m, n, inner = product.y, product.m, product.n, product.inner
+        panel = tile_shape(product.kind).nr
+        is_small = product.flops <= _MOST_FLOPS
+        has_rows = y.strides[-1] == 1 or n == 1
+        is_copied = inner * n <= _COPIED
+        fits_panel = n <= panel and y.strides[-2] == 1 and is_supported(product.kind, inner)
+        if has_rows:
+            y_rows, y_step, is_fast = _AS_IT_LIES, n, is_small
+        elif is_copied:
+            y_rows, y_step, is_fast = _IN_COPY, n, is_small and m >= 4
+        elif fits_panel:
+            # Packed GEMM would fill less than half of a panel. But for long ones, it is BLAS's.
+            is_narrow = 2 * n < panel and (product.is_batched or product.is_packed_by_all)
+            y_rows, y_step, is_fast = _IN_PANEL, panel, m >= MR and (is_small or is_narrow)
+        else:
+            return None
+        if not is_fast:
+            return None
+        can_share = product.is_packed_by_all
+        itemsize = product.node.dtype.itemsize
+        return RegisterTiles(
+            partitionings=product.partitionings(
+                product.by_rows(allows_epilogue=True) if can_share else None
+            ),
+            scratch_bytes=0 if y_rows == _AS_IT_LIES else inner * y_step * itemsize,
+            y_rows=y_rows,
+            y_step=y_step,
+            lanes=vector_bytes() // itemsize,
+            rows=_ROWS_OF_32 if vector_bytes() == 64 else _ROWS_OF_16,
+        )
+
+    def write(self, k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar]) -> None:
+        """Write the tiles of all rows of the matrices at `index`, or of a thread's rows."""
+        is_shared = k.partitioning.kind == BY_ROWS
+        rows = (k.low, k.high) if is_shared else (k.f.number(0), k.f.number(k.node.shape[-2]))
+        _TileWriter(self, k, (x, y), index, rows).write()
 
 
-def _has_rows(y: Strided) -> bool:
-    return y.strides[-1] == 1 or y.shape[-1] == 1
-
-
-def _panel(node: Node) -> int:
-    return shape_of(kind_of(node.dtype)).panel
-
-
-def _is_packed_in_panels(node: Node, y: Strided) -> bool:
-    """Whether y lies across, and is transposed into one panel, whose rows the tiles read."""
-    inner, n = y.shape[-2:]
-    is_narrow = inner * n > _PACKED and n <= _panel(node)
-    return is_narrow and not _has_rows(y) and y.strides[-2] == 1 and _can_pack(node)
-
-
-def _can_pack(node: Node) -> bool:
-    return can_generate(kind_of(node.dtype), node.inputs[0].shape[-1])
-
-
-def packed_bytes(node: Node, y: Strided) -> int:
-    """Return the bytes of working memory that a small product may need."""
-    inner, n = y.shape[-2:]
-    if _is_packed_in_panels(node, y):
-        return inner * _panel(node) * node.dtype.itemsize
-    small = 2 * node.shape[-2] * n * inner <= _LARGEST and inner * n <= _PACKED
-    return inner * n * node.dtype.itemsize if small else 0
-
-
-class _Tiles:
+class _TileWriter:
     """Writes some rows of one product, at the given index of the leading axes."""
 
     def __init__(
         self,
+        algorithm: RegisterTiles,
         k: KernelEmitter,
-        x: Strided,
-        y: Strided,
+        factors: tuple[Strided, Strided],
         index: list[Scalar],
         bounds: tuple[Scalar, Scalar],
     ) -> None:
+        x, y = factors
         self.k = k
         self.f = k.f
         self.low, self.high = bounds
         self.kind = kind_of(k.node.dtype)
-        self.lanes = vector_bytes() // k.node.dtype.itemsize
+        self.lanes = algorithm.lanes
+        self.most_rows = algorithm.rows
         self.vector = f"<{self.lanes} x {self.kind}>"
         self.suffix = f"v{self.lanes}{'f32' if self.kind == F32 else 'f64'}"
         self.m, self.n, self.inner = x.shape[-2], y.shape[-1], x.shape[-1]
@@ -81,15 +106,17 @@ class _Tiles:
         self.x = self.f.address(k.pointer(x.root), place_of(x, [*index, *zero]), self.kind)
         self.x_steps = x.strides[-2:]
         self.out = self.f.address(k.pointer(k.node), place_of(k.out, [*index, *zero]), self.kind)
-        if _has_rows(y):
+        self.y_step = algorithm.y_step
+        if algorithm.y_rows == _AS_IT_LIES:
             self.y = self.f.address(k.pointer(y.root), place_of(y, [*index, *zero]), self.kind)
-            self.y_step = y.strides[-2] if self.inner > 1 else self.n
-        elif _is_packed_in_panels(k.node, y):
-            self.y, self.y_step = self._turned(y, index), _panel(k.node)
+            if self.inner > 1:
+                self.y_step = y.strides[-2]
+        elif algorithm.y_rows == _IN_PANEL:
+            self.y = self._packed(y, index)
         else:
-            self.y, self.y_step = self._packed(y, index), self.n
+            self.y = self._copied(y, index)
 
-    def _packed(self, y: Strided, index: list[Scalar]) -> str:
+    def _copied(self, y: Strided, index: list[Scalar]) -> str:
         """Copy y, row by row, into working memory."""
         target = Strided(y.root, 0, (self.inner, self.n), contiguous((self.inner, self.n)))
         with self.k.loops((self.inner, self.n)) as at:
@@ -97,7 +124,7 @@ class _Tiles:
             self.f.store(value, "%scratch", place_of(target, at))
         return "%scratch"
 
-    def _turned(self, y: Strided, index: list[Scalar]) -> str:
+    def _packed(self, y: Strided, index: list[Scalar]) -> str:
         """Copy y, whose columns lie in a row each, into working memory."""
         zero = self.f.number(0)
         source = self.f.address(
@@ -113,10 +140,9 @@ class _Tiles:
     def write(self) -> None:
         """Write all tiles."""
         vectors = -(-self.n // self.lanes)
-        table = _ROWS_OF_32 if vector_bytes() == 64 else _ROWS_OF_16
-        wide = min(vectors, max(table))
+        wide = min(vectors, max(self.most_rows))
         if self.low.is_literal:
-            rows = table[wide]
+            rows = self.most_rows[wide]
             rows = -(-self.m // -(-self.m // rows))
             full, rest = divmod(self.m, rows)
             with self.f.loop(0, full) as tile:
@@ -126,7 +152,7 @@ class _Tiles:
             return
         # How many rows there are turns out when it runs: the last tile goes back over some, or,
         # where there are fewer than it has, is made of single ones.
-        rows = _even_rows(self.m, table[wide])
+        rows = _even_rows(self.m, self.most_rows[wide])
         last = self.high - rows
         with self.f.loop(self.low, self.high - (rows - 1), rows) as row:
             self._row_of_tiles(row, rows, wide, vectors)
@@ -141,12 +167,12 @@ class _Tiles:
     def _row_of_tiles(
         self, row: Scalar, rows: int, wide: int, vectors: int, first_new: Scalar | None = None
     ) -> None:
-        """Write tiles side by side; what follows takes their rows over, but for those it has."""
+        """Write tiles side by side, then the epilogue for their rows, but for those it has had."""
         for first in range(0, vectors, wide):
             self._tile(row, rows, first, min(wide, vectors - first))
-        if self.k.epilogues:
+        if self.k.has_epilogue:
             new, end = row if first_new is None else first_new, row + rows
-            self.f.emit(f"call void %then(ptr %table, {new.typed}, {end.typed})")
+            self.f.emit(f"call void %epilogue(ptr %table, {new.typed}, {end.typed})")
 
     def _tile(self, row: Scalar, rows: int, first: int, count: int) -> None:
         f, down, along = self.f, *self.x_steps
@@ -225,17 +251,10 @@ class _Tiles:
 
 
 def _even_rows(m: int, most: int) -> int:
-    """Return how many rows a tile has so that few are left over, if up to four threads share."""
+    """Return how many rows a tile has so that few are left over on one to four threads."""
 
     def computed(rows: int) -> int:
-        shares = [(sharing, -(-m // sharing)) for sharing in (1, 2, 3, 4)]
-        return sum(sharing * -(-share // rows) * rows for sharing, share in shares)
+        parts = [(threads, -(-m // threads)) for threads in (1, 2, 3, 4)]
+        return sum(threads * -(-part // rows) * rows for threads, part in parts)
 
     return min(range(max(most // 2, 1), most + 1), key=lambda rows: (computed(rows), -rows))
-
-
-def write_tiles(
-    k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar], bounds: tuple[Scalar, Scalar]
-) -> None:
-    """Write x @ y for the matrices at `index`, from one row of the result up to another."""
-    _Tiles(k, x, y, index, bounds).write()

@@ -1,9 +1,9 @@
-"""Scatters into tables: which positions go to each row, and the rows, summed where they are read.
+"""Segment sums: scatters into tables, whose rows are summed where they are read.
 
 The gradient of an embedding is a table of which few rows are not zero. To fill a buffer with zeros,
-add rows into it and read it again would take longer than the rest of a step. So a table of lists
-says which positions go to each row, and a loop that reads the sums has a few rows of them at a
-time in a strip of the cache. Positions come in their order, whoever takes a row.
+add rows into it and read it again would take longer than the rest of a step. So segment lists say
+which positions go to each row, and a loop that reads the sums has a block of rows of them at a
+time in the nearest cache. Positions come in their order, whichever thread has a row.
 """
 
 from __future__ import annotations
@@ -14,41 +14,17 @@ from contextlib import ExitStack, contextmanager
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts, Strided
-from schuss.compiler.kernels.kernel import KernelEmitter
 from schuss.lowering.ir_builder import I32, I64, Function, Scalar, kind_of
 
-__all__ = ["RowBlocks", "rows_per_block", "write_segment_lists"]
+__all__ = ["RowBlocks", "joined_index", "rows_per_block"]
 
-# Elements of a strip, at least: whole vectors of them, but few, for rows at rest are left out by
-# the strip. Where that takes more than the nearest cache has room for, it is about so many.
-_STRIP, _LONG_STRIP, _LONGEST_STRIP = 64, 256, 1024
+# Elements of a block, at least: whole vectors of them, but few, for unchanged rows are left out by
+# the block. Where that takes more than the nearest cache has room for, it is about so many.
+_BLOCK, _LONG_BLOCK, _LONGEST_BLOCK = 64, 256, 1024
 _VECTOR = 16
 
 
-def write_segment_lists(k: KernelEmitter) -> None:
-    """Write for each row the first of its positions, and for each position the next one.
-
-    Positions are put before those that are there already, the last one first. Each thread looks at
-    all of them, and has rows of its own.
-    """
-    f, rows = k.f, k.node.attributes["rows"]
-    indices = k.view(0)
-    firsts = k.pointer(k.node)
-    following = f.address(firsts, rows, I32)
-    f.declare("@llvm.memset.p0.i64", "void", ["ptr", "i8", I64, "i1"])
-    nbytes = (k.high - k.low) * 4
-    begin = f.address(firsts, k.low, I32)
-    f.emit(f"call void @llvm.memset.p0.i64(ptr {begin}, i8 -1, {nbytes.typed}, i1 false)")
-    with k.loops(indices.shape) as turned:
-        index = [f.number(n - 1) - i for i, n in zip(turned, indices.shape, strict=True)]
-        position = _joined(index, indices.shape)
-        row = k.checked(k.load(indices, index).to(I64), rows)
-        with f.when(row.ge(k.low) & row.lt(k.high)):
-            f.store(f.load(firsts, row, I32), following, position)
-            f.store(position.to(I32), firsts, row)
-
-
-def _joined(index: Sequence[Scalar], shape: Sequence[int]) -> Scalar:
+def joined_index(index: Sequence[Scalar], shape: Sequence[int]) -> Scalar:
     """Return the position in row-major order of an index."""
     position = index[0]
     for i, n in zip(index[1:], shape[1:], strict=True):
@@ -86,7 +62,7 @@ class RowBlocks:
 
     @property
     def blocks(self) -> int:
-        """How many times the strips are filled."""
+        """How many blocks there are."""
         return -(-self._rows // self._each)
 
     @contextmanager
@@ -96,24 +72,25 @@ class RowBlocks:
         high: Scalar | int,
         is_unchanged: Callable[[], Scalar] | None = None,
     ) -> Iterator[Scalar]:
-        """Run the body for every element of the blocks from `low` to `high`, but for those at rest.
+        """Run the body for every element of the blocks from `low` to `high`.
 
         Args:
             low: the first block.
             high: after the last one.
-            is_unchanged: writes whether a row at rest may be left out; see `codegen.skip_rows`.
+            is_unchanged: writes whether blocks that nothing goes to may be left out; see
+                `codegen.skip_rows`.
         """
         f = self._f
         if is_unchanged is None:
             with f.loop(low, high) as block, self._block(block) as i:
                 yield i
             return
-        awake = f.reserve(I64)
+        is_due = f.reserve(I64)
         always = is_unchanged().where(f.number(0), 1)
         with f.loop(low, high) as block:
-            f.store(always, awake, 0)
-            self._note_sums(*self._bounds(block), awake)
-            with f.when(f.load(awake, 0, I64).ne(0)), self._block(block) as i:
+            f.store(always, is_due, 0)
+            self._note_sums(*self._bounds(block), is_due)
+            with f.when(f.load(is_due, 0, I64).ne(0)), self._block(block) as i:
                 yield i
 
     def _bounds(self, block: Scalar) -> tuple[Scalar, Scalar]:
@@ -123,20 +100,20 @@ class RowBlocks:
 
     @contextmanager
     def _block(self, block: Scalar) -> Iterator[Scalar]:
-        """Fill the strips, and run the body for every element."""
+        """Sum the rows of a block, and run the body for every element."""
         start, stop = self._bounds(block)
         self._fill(start, stop)
         self._first = start * self._columns
         with self._f.loop(self._first, stop * self._columns) as i:
             yield i
 
-    def _note_sums(self, start: Scalar, stop: Scalar, awake: str) -> None:
-        """Set the word `awake` if something goes to a row from `start` to `stop`."""
+    def _note_sums(self, start: Scalar, stop: Scalar, is_due: str) -> None:
+        """Set the word `is_due` if something goes to a row from `start` to `stop`."""
         f = self._f
         for *_, lists in self._sources.values():
             with f.loop(start, stop) as row:
                 some = f.load(self._pointer(lists.root), row, I32).ge(0)
-                f.store(f.load(awake, 0, I64) | some.to(I64), awake, 0)
+                f.store(f.load(is_due, 0, I64) | some.to(I64), is_due, 0)
 
     def _fill(self, start: Scalar, stop: Scalar) -> None:
         """Sum (or mark) the rows from `start` to `stop`."""
@@ -178,10 +155,10 @@ class RowBlocks:
 
 
 def rows_per_block(columns: int) -> int:
-    """Return how many rows a strip has."""
+    """Return how many rows are in a block."""
     whole = _VECTOR // math.gcd(columns, _VECTOR)
-    each = whole * max(1, -(-_STRIP // (whole * columns)))
-    return each if each * columns <= _LONGEST_STRIP else max(1, _LONG_STRIP // columns)
+    each = whole * max(1, -(-_BLOCK // (whole * columns)))
+    return each if each * columns <= _LONGEST_BLOCK else max(1, _LONG_BLOCK // columns)
 
 
 @contextmanager
@@ -211,7 +188,7 @@ def _elements(
         for i, step in zip(index, strides, strict=True):
             if step:
                 offset = offset + i * step
-        yield offset, _joined(index, shape)
+        yield offset, joined_index(index, shape)
 
 
 def _collapsed(shape: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int]]:

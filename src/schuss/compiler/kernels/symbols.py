@@ -1,15 +1,16 @@
-"""Where the functions are that kernels call: of the packed GEMM, of BLAS and of libm."""
+"""Symbols: the addresses of the functions that kernels call, of packed GEMM, BLAS and libm."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from schuss.native.jit import Symbols
+from schuss.native.once import once
 
 __all__ = ["addresses"]
 
@@ -22,7 +23,7 @@ def addresses(names: Iterable[str]) -> Symbols:
 def _address(name: str) -> int:
     if name.startswith("schuss_product_"):
         # A program without large products needs none of it.
-        from schuss.compiler.kernels.packed_gemm import library_function
+        from schuss.compiler.kernels.gemm_library import library_function
 
         return library_function(name)
     library = _blas() if name.startswith("scipy_") else _libm()
@@ -33,7 +34,7 @@ def _address(name: str) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
-@cache
+@once
 def _blas() -> Any:
     # The package is not imported: it would read the metadata of all that is installed.
     package = find_spec("scipy_openblas32")
@@ -49,7 +50,7 @@ def _blas() -> Any:
     return library
 
 
-@cache
+@once
 def _libm() -> Any:
     from ctypes.util import find_library
 

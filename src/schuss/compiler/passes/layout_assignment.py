@@ -11,8 +11,9 @@ are summed. For the largest it makes no difference.
 from __future__ import annotations
 
 from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
-from schuss.compiler.graph.graph import Graph, Node, again, cost_of, hand_on_scope, made
-from schuss.compiler.passes.one_hot import picks_one_of_each_row
+from schuss.compiler.graph.graph import Graph, Node, again, hand_on_scope, made
+from schuss.compiler.kernels.cost import cost_of
+from schuss.compiler.kernels.gather import picks_one_of_each_row
 from schuss.lowering.kinds import Elementwise, Reduction
 
 __all__ = ["assign_layouts"]

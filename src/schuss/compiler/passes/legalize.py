@@ -1,9 +1,10 @@
-"""Legalization: a copy before each movement that strides cannot express, and for every output."""
+"""Legalization: copies, where strides alone cannot express what is read or returned."""
 
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Graph, Node, made, ordered, result
-from schuss.compiler.graph.views import Layouts, is_matrix
+from schuss.compiler.graph.views import Layouts
+from schuss.compiler.kernels.registry import kernel_of
 from schuss.lowering.kinds import VIEW
 
 __all__ = ["legalize"]
@@ -12,7 +13,8 @@ __all__ = ["legalize"]
 def legalize(graph: Graph) -> None:
     """Put a copy before every movement that strides alone cannot express.
 
-    What is returned or assigned becomes a whole buffer of its own, too.
+    An input whose layout its kernel does not accept is copied, too, and what is returned or
+    assigned becomes a whole buffer of its own.
     """
     layouts = Layouts()
     mapping: dict[Node, Node] = {}
@@ -24,8 +26,11 @@ def legalize(graph: Graph) -> None:
         if node.primitive is None:
             continue
         node.inputs = tuple(mapping.get(x, x) for x in node.inputs)
-        if node.op == "matmul":
-            node.inputs = tuple(x if is_matrix(layouts.of(x)) else copied(x) for x in node.inputs)
+        kernel = kernel_of(node)
+        if kernel is not None:
+            accepted = [kernel.accepts(layouts.of(x)) for x in node.inputs]
+            pairs = zip(node.inputs, accepted, strict=True)
+            node.inputs = tuple(x if fits else copied(x) for x, fits in pairs)
         if node.primitive.lower is not VIEW:
             continue
         if Layouts.moved(node, layouts.of(node.inputs[0])) is None:

@@ -11,19 +11,9 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, constant, hand_on_scope, made, ordered
-from schuss.primitives.index_template import ARRAY
+from schuss.compiler.kernels.gather import picks_one_of_each_row
 
-__all__ = ["compare_classes", "picks_one_of_each_row"]
-
-
-def picks_one_of_each_row(node: Node, shape: tuple[int, ...]) -> bool:
-    """Whether the indices of a gather from `shape`, or a scatter into it, name one of each row."""
-    if len(shape) != 2 or tuple(node.attributes["template"]) != (ARRAY, ARRAY):
-        return False
-    rows, columns = node.inputs[1:]
-    if rows.array is None or not rows.size == shape[0] == columns.size:
-        return False
-    return np.array_equal(rows.array.ravel(), np.arange(shape[0]))
+__all__ = ["compare_classes"]
 
 
 def compare_classes(graph: Graph) -> bool:

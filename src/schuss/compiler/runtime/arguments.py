@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from schuss.native.cpython import (
     pointer,
 )
 from schuss.native.jit import Library
+from schuss.native.once import once
 from schuss.native.predicate import bind_predicate, compile_predicate
 
 __all__ = ["argument_binder", "bind_arguments"]
@@ -77,7 +77,7 @@ def _bind_if_fit(inputs: Sequence[Node], table: int, arrays: Sequence[Array]) ->
 _NAME = "schuss_bind_arguments"
 
 
-@cache
+@once
 def _library() -> Library:
     return compile_predicate(_NAME, _write)
 

@@ -26,6 +26,7 @@ from schuss.compiler.runtime.ownership import (
 )
 from schuss.compiler.runtime.scan import Scan
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
+from schuss.compiler.runtime.verify import Memory, verify_step
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
 from schuss.native.cpython import array_data_address, slot_address
@@ -34,6 +35,8 @@ from schuss.primitives.deferred import DeferredArray, defer
 
 __all__ = ["Program", "StateChanged"]
 
+# Of each program, where SCHUSS_DEBUG says so.
+_VERIFIED_CALLS = 3
 _COPY = operator.methodcaller("copy")
 
 
@@ -66,6 +69,8 @@ class Program:
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
         self._alone_step = kind(None)(self.library.address("alone"))
+        self._verified: jit.Library | None = None
+        self._verifications = 0
 
     def _prepare_memory(self) -> None:
         graph, made = self.graph, self.artifact
@@ -179,6 +184,27 @@ class Program:
 
     # Running.
 
+    def verify_by(self, library: jit.Library) -> None:
+        """Have the first calls verified by machine code whose threads go on in turn."""
+        self._verified, self._verifications = library, _VERIFIED_CALLS
+
+    def _verify(self) -> None:
+        assert self._verified is not None
+        self._verifications -= 1
+        places = zip(self._written_places, self._written, strict=True)
+        outputs = zip(self.graph.outputs, self.artifact.outputs, strict=True)
+        results = [(p.at, p.at + node.nbytes) for node, p in outputs if p.kind == "arena"]
+        memory = Memory(
+            table=self._table,
+            arena=self._arena,
+            fixed=self.artifact.fixed,
+            written={place: tensor.array for place, tensor in places},
+            results=results,
+            scratch=self.artifact.scratch,
+            scratch_place=SCRATCH,
+        )
+        verify_step(self._verified, memory)
+
     def _run(
         self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
     ) -> None:
@@ -224,6 +250,8 @@ class Program:
 
     def _run_once(self) -> list[Array]:
         self._take_states()
+        if self._verifications:
+            self._verify()
         if self._tuner is None:
             self._alone_step()
             if self.artifact.checks_indices and self._status.value:
@@ -319,6 +347,10 @@ class Program:
             pointers[FIRST_BUFFER + i] = array_data_address(target)
         self._take_states()
         pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
+        if self._verifications:
+            for source, target in zip(arrays, many.staging, strict=True):
+                np.take(source, index[0], axis=0, out=target, mode="wrap")
+            self._verify()
         done = 0
         while done < steps:
             count = steps - done

@@ -8,13 +8,13 @@ known, a guard never holds, and the checks in Python decide at every call.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from schuss.lowering.ir_builder import I64, Function, Scalar
 from schuss.native.cpython import argument, layout_is_known, pointer
+from schuss.native.once import once
 from schuss.native.predicate import bind_predicate, compile_predicate
 
 __all__ = ["MemoryGuard"]
@@ -47,7 +47,7 @@ class MemoryGuard:
         return self._are_equal is not None and self._are_equal(self._words)
 
 
-@cache
+@once
 def _are_equal() -> Callable[..., bool]:
     """Return a function of an int64 array: how many words, then address and value of each."""
     name = "schuss_are_equal"

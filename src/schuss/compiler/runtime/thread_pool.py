@@ -7,13 +7,13 @@ import os
 import platform
 import sys
 import threading
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from schuss.compiler.kernels.symbols import addresses
 from schuss.native.jit import Library, load
+from schuss.native.once import ForkSafeLock, once
 from schuss.threads import usable_cores
 
 __all__ = ["Team", "launch", "runtime", "team"]
@@ -221,7 +221,7 @@ done:
 """
 
 
-@cache
+@once
 def runtime() -> Library:
     """Return the compiled functions of this file; programs find `schuss_barrier` from then on."""
     symbols = ["sched_yield"]
@@ -280,7 +280,7 @@ class Team:
             self._set(_THREAD_IDS + 4 * tid, thread.native_id or -1)
 
 
-_TEAMS_LOCK = threading.Lock()
+_TEAMS_LOCK = ForkSafeLock()
 _teams: dict[int, Team] = {}
 
 
@@ -295,14 +295,14 @@ def team(size: int) -> Team:
         return _teams[size]
 
 
-@cache
+@once
 def _launch() -> Any:
     pointer = ctypes.c_void_p
     prototype = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, ctypes.c_int64)
     return prototype(runtime().address("schuss_launch"))
 
 
-_LAUNCH_LOCK = threading.Lock()
+_LAUNCH_LOCK = ForkSafeLock()
 
 
 def launch(members: Team, function: int, table: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.schedule.fusion import Fuser
 from schuss.compiler.schedule.stages import Plan, Stage, loop_shape
-from schuss.lowering.kinds import Reduction, View
+from schuss.lowering.kinds import Reduction, SegmentSum, View
 from schuss.primitives.deferred import DeferredTensor
 
 __all__ = ["plan_stages"]
@@ -76,7 +76,8 @@ class _Planner:
         deferred: dict[int, Node] = {}
         for place, state in enumerate(self._graph.states):
             sums = state.updated
-            if sums is None or sums.op != "segment_sum" or type(state.tensor) is not DeferredTensor:
+            is_sum = isinstance(sums and sums.primitive and sums.primitive.lower, SegmentSum)
+            if sums is None or not is_sum or type(state.tensor) is not DeferredTensor:
                 continue
             parts = [self._layouts.of(x).root for x in sums.inputs]
             is_inside = readers.get(sums) == {self._stage_of[sums]} and ends.count(sums) == 1

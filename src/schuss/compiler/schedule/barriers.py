@@ -1,4 +1,4 @@
-"""Where threads have to wait for each other: only before what another thread's memory is used."""
+"""Barriers: where threads wait for each other, for a stage uses what others write (or read)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class AccessSet:
     Args:
         reads: buffers that are only read.
         writes: buffers that are written, or read and written.
-        count: of shares; with one, one thread does all of it.
-        private: buffers of which share i uses part i alone, of so many equal parts.
+        count: of the partition's parts; with one, one thread does all of it.
+        private: buffers of which part i uses its own part alone, of so many equal ones.
     """
 
     reads: frozenset[Buffer]
@@ -42,7 +42,7 @@ class AccessSet:
 
 
 def barriers_before(access_sets: Sequence[AccessSet]) -> list[bool]:
-    """Return for each stage whether all threads have to meet before it."""
+    """Return for each stage whether a barrier is needed before it."""
     since: list[AccessSet] = []
     found = []
     for access_set in access_sets:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.views import Layouts
+from schuss.compiler.kernels.plan import KernelPlan
+from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum, View
 
@@ -28,33 +30,37 @@ class Fuser:
         self.before: list[int] = []
         # The stages that any other one needs (or once needed).
         self._awaited = 0
-        # Values that are in memory anyway, for what is no loop reads them.
+        # Values that are in memory anyway, for a kernel reads them.
         self._kept: set[Node] = set()
 
     def run(self) -> None:
         """Put every node into a stage."""
         nodes = self.graph.nodes()
-        loops = (View, Elementwise, Reduction, SegmentSum)
         for node in nodes:
-            if node.primitive is not None and not isinstance(node.primitive.lower, loops):
+            if kernel_of(node) is not None:
                 self._kept.update(self.layouts.of(x).root for x in node.inputs)
         for node in nodes:
             if node.primitive is None or isinstance(node.primitive.lower, View):
                 continue
-            lowering = node.primitive.lower
-            if isinstance(lowering, Elementwise):
+            lowering, kernel = node.primitive.lower, kernel_of(node)
+            if kernel is not None:
+                plan = kernel.plan(node, self.layouts)
+                self._place(node, self._new(None, node, plan))
+            elif isinstance(lowering, Elementwise):
                 self._elementwise(node)
             elif isinstance(lowering, Reduction):
                 self._reduction(node)
-            elif isinstance(lowering, SegmentSum):
-                self._place(node, self._new(loop_shape(node.shape), node))
             else:
-                self._place(node, self._new(None, node))
+                assert isinstance(lowering, SegmentSum)  # a trace records no compositions
+                self._place(node, self._new(loop_shape(node.shape), node))
 
     # Building stages.
 
-    def _new(self, shape: tuple[int, ...] | None, node: Node) -> Stage:
-        stage = Stage(shape, number=len(self.stages), on_demand=node in self.on_demand)
+    def _new(
+        self, shape: tuple[int, ...] | None, node: Node, kernel: KernelPlan | None = None
+    ) -> Stage:
+        on_demand = node in self.on_demand
+        stage = Stage(shape, number=len(self.stages), on_demand=on_demand, kernel=kernel)
         self.stages.append(stage)
         self.before.append(0)
         return stage
@@ -203,7 +209,7 @@ class Fuser:
         main = sum(1 << s.number for s in alive if not s.on_demand)
 
         def place(stage: Stage) -> tuple[int, bool, int, int]:
-            # What is set aside comes between the others, but does not change their order.
+            # What is on demand comes between the others, but does not change their order.
             bits = self.before[stage.number]
             return (bits & main).bit_count(), not stage.on_demand, bits.bit_count(), stage.number
 

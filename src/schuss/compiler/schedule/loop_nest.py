@@ -1,4 +1,4 @@
-"""What a loop nest goes over: its loops, and where each of its values is read and written."""
+"""Loop nests: the loops of a stage, and where each of its values is read and written."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Nest:
             del self.reduced[a]
             for x in accesses:
                 del x.strides[a]
-        # Fusion sees to it, for a strip is filled once.
+        # Fusion sees to it, for each block of rows is summed once.
         assert not self.sums or len(self.shape) == 1
 
     @property
@@ -116,7 +116,7 @@ class Nest:
 
     @property
     def extent(self) -> int:
-        """How many steps there are to share: of the loop, or strips of rows that it sums."""
+        """How many steps there are to share: of the loop, or blocks of rows that it sums."""
         if self.axis is None:
             return 1
         if self.sums:
@@ -126,7 +126,7 @@ class Nest:
 
     @property
     def is_any_length(self) -> bool:
-        """Whether the code does not depend on the lengths: there is one loop, a thread's share."""
+        """Whether the code does not depend on the lengths: there is one loop, from `%lo` on."""
         return len(self.shape) == 1 and not self.reductions and not self.sums
 
     @property

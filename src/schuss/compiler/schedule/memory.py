@@ -1,4 +1,4 @@
-"""Memory: which buffer each value has, and where the temporary ones lie in one arena."""
+"""Memory planning: the buffer of each value, temporary ones by their liveness in one arena."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from schuss.compiler.schedule.stages import Plan, Stage
 
 __all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
 
-
-# Where all temporaries together have no more bytes, memory is used again only after threads met: to
-# use it sooner would make them meet more often.
+# Where all temporaries together have no more bytes, memory is used again only after a barrier: to
+# use it sooner would take more of them.
 _SPARED = 512 * 1024
 
 
@@ -90,7 +89,7 @@ def plan_memory(
         graph: what is computed.
         plan: its stages.
         times: when each stage runs; some run at the same time.
-        segments: for each stage, how many times threads meet before it, if they do.
+        segments: for each stage, how many barriers come before it, if threads share stages.
     """
     of: dict[Node, Buffer] = {}
     for i, node in enumerate(graph.inputs):

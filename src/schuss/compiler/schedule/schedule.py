@@ -1,8 +1,8 @@
-"""The order in which stages run, and how threads share each of them.
+"""Schedule: the order in which stages run, and the partition of each between threads.
 
-Where one stage after the other is shared by the same rows, and each share reads and writes rows of
-its own, no thread waits for another between them. So as many stages as possible run before threads
-have to meet.
+Where one stage after the other is shared by the same rows, and each part reads and writes rows of
+its own, no thread waits for another between them. So as many stages as possible run before the next
+barrier.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schuss.compiler.graph.abi import SINGLE_THREAD_FLOPS
-from schuss.compiler.graph.graph import Graph, Node, cost_of
-from schuss.compiler.graph.partition import BY_ROWS, Partition
-from schuss.compiler.kernels.matmul import can_take_epilogue
+from schuss.compiler.graph.graph import Graph, Node
+from schuss.compiler.graph.partition import Partition
+from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.schedule.loop_nest import Nest
 from schuss.compiler.schedule.partitioning import partitionings_of, used_by
 from schuss.compiler.schedule.stages import Plan, Stage, has_rows
 
 __all__ = ["Schedule", "schedule"]
 
-# A stage of fewer operations is left to one thread: to meet the others would take longer.
+# A stage of fewer operations is left to one thread: a barrier would take longer.
 _WORTH_SHARING = 20_000
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How stages are shared.
+    """How threads share the stages.
 
     Args:
-        nests: the loops of the stages that are no kernels of their own kind.
-        partitions: how each stage is shared.
-        segments: for each stage, how many meetings come before it.
-        epilogues: for a product, the loops that take its rows over as they are computed.
+        nests: the loops of the stages that are no kernels.
+        partitions: how each stage is shared, in the stages' order.
+        segments: for each stage, how many barriers come before it.
+        epilogues: for a kernel, the loops that are fused into it, row by row.
     """
 
     nests: dict[Stage, Nest]
@@ -41,7 +41,7 @@ class Schedule:
 
     @property
     def times(self) -> dict[Stage, int]:
-        """The stages' times in their order; what takes rows over runs at the product's time."""
+        """The stages' times in their order; epilogues run at the time of what they belong to."""
         return {s: i for i, s in enumerate(self.partitions)} | {
             epilogue: i
             for i, s in enumerate(self.partitions)
@@ -51,7 +51,13 @@ class Schedule:
 
 @dataclass(frozen=True)
 class _Use:
-    """How a stage uses a value in memory: in how many shares, each its own part, writing."""
+    """How a stage uses a value in memory.
+
+    Args:
+        count: in how many parts the stage is shared.
+        private: whether each of them uses its own part of the value alone.
+        writes: whether the value is written.
+    """
 
     count: int
     private: bool
@@ -71,23 +77,21 @@ class _Scheduler:
         self.stored = set(plan.stored)
         self.costs = {s: sum(map(cost_of, s.nodes)) for s in plan.stages}
         self.used = {s: used_by(s, nests.get(s), plan.layouts) for s in plan.stages}
-        self.partitionings = {
-            s: partitionings_of(s, nests.get(s), plan.layouts) for s in plan.stages
-        }
+        self.partitionings = {s: partitionings_of(s, nests.get(s)) for s in plan.stages}
         self.partitions: dict[Stage, Partition] = {}
         self.segments: dict[Stage, int] = {}
-        # How the stages since the last meeting use memory.
+        # How the stages since the last barrier use memory.
         self.uses: dict[Node, set[_Use]] = {}
         self.epilogues: dict[Stage, list[Stage]] = {}
         # The stages that have their place, as bits.
         self.done = 0
 
     def run(self) -> list[Stage]:
-        """Give all stages shares and segments; return them in their order."""
+        """Give all stages partitions and segments; return them in their order."""
         order: list[Stage] = []
         waiting, segment = list(self.plan.stages), 0
         while waiting:
-            # What is set aside meets for itself, and comes where the rest has to meet anyway.
+            # What is computed on demand has barriers of its own, and comes at one of the others.
             found = self._place(waiting, segment, on_demand=False)
             found = found or self._place(waiting, segment, on_demand=True)
             if not found:
@@ -99,7 +103,7 @@ class _Scheduler:
         return order
 
     def _place(self, waiting: list[Stage], segment: int, *, on_demand: bool) -> list[Stage]:
-        """Place the stages that can run before the next meeting."""
+        """Place the stages that can run before the next barrier."""
         found: list[Stage] = []
         for stage in waiting:
             if (
@@ -114,40 +118,35 @@ class _Scheduler:
             found.append(stage)
             self.done |= 1 << stage.number
             self.partitions[stage], self.segments[stage] = partition, segment
-            if self._can_take_epilogue(stage, partition):
+            if partition.partitioning.allows_epilogue and partition.is_parallel:
                 found += self._place_epilogues(stage, partition, waiting)
         return found
 
-    def _can_take_epilogue(self, stage: Stage, partition: Partition) -> bool:
-        node = stage.nodes[0]
-        is_by_rows = partition.partitioning.kind == BY_ROWS and partition.is_parallel
-        return is_by_rows and can_take_epilogue(node, self.plan.layouts)
-
     def _place_epilogues(
-        self, product: Stage, partition: Partition, waiting: list[Stage]
+        self, producer: Stage, partition: Partition, waiting: list[Stage]
     ) -> list[Stage]:
-        """Place the loops that can take rows of a product over as they are computed."""
+        """Fuse the loops into a kernel that can read its rows as soon as they are computed."""
         found: list[Stage] = []
-        needed = 1 << product.number
+        needed = 1 << producer.number
         for stage in waiting:
             is_loop = not (stage.is_kernel or stage.on_demand or has_rows(stage))
             is_ready = not stage.before & ~self.done and stage not in self.partitions
             if not (is_loop and is_ready and stage.before & needed):
                 continue
-            private = self._partition(stage, producer=partition)
-            if private is not None:
+            own = self._partition(stage, producer=partition)
+            if own is not None:
                 found.append(stage)
                 self.done |= 1 << stage.number
                 needed |= 1 << stage.number
-                self.partitions[stage], self.segments[stage] = private, self.segments[product]
+                self.partitions[stage], self.segments[stage] = own, self.segments[producer]
         if found:
-            self.epilogues[product] = found
+            self.epilogues[producer] = found
         return found
 
     def _partition(self, stage: Stage, producer: Partition | None = None) -> Partition | None:
-        """Return how to share a stage without a meeting before it, or None.
+        """Return how to share a stage without a barrier before it, or None.
 
-        With `producer`, each row of a product that is shared so means some steps of the stage.
+        With `producer`, each row of a kernel that is shared so means some steps of the stage.
         """
         if stage.on_demand:
             return self._candidates(stage, set())[0]
@@ -171,7 +170,7 @@ class _Scheduler:
         return None
 
     def _candidates(self, stage: Stage, counts: set[int]) -> list[Partition]:
-        """Return the shares that may suit a stage, the best ones first."""
+        """Return the partitions that may suit a stage, the best ones first."""
         partitionings, cost = self.partitionings[stage], self.costs[stage]
         alone = Partition(partitionings[-1], 1)
         shared = [
@@ -182,21 +181,18 @@ class _Scheduler:
         ]
         if cost >= _WORTH_SHARING:
             return shared or [alone]
-        # Where it is not worth a meeting, it may still follow those that share the same rows.
+        # Where it is not worth a barrier, it may still follow those that share the same rows.
         written = {n for n in stage.nodes if n in self.stored}
         is_by_rows = any(written <= partitioning.private for partitioning in partitionings)
         return [*shared, alone] if is_by_rows else [alone, *shared]
 
 
-def _can_be_epilogue(partition: Partition, product: Partition) -> bool:
-    return (
-        partition.count == product.count
-        and partition.partitioning.extent % product.partitioning.extent == 0
-    )
+def _can_be_epilogue(partition: Partition, producer: Partition) -> bool:
+    return partition.count == producer.count and partition.extent % producer.extent == 0
 
 
 def schedule(graph: Graph, plan: Plan) -> Schedule:
-    """Decide how stages are shared, and put them into the order that needs the fewest meetings."""
+    """Decide how stages are shared, and put them into the order that needs the fewest barriers."""
     nests = {s: Nest(s, plan) for s in plan.stages if not s.is_kernel}
     scheduler = _Scheduler(graph, plan, nests)
     if (

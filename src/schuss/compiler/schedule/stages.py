@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts
+from schuss.compiler.kernels.plan import KernelPlan
 from schuss.lowering.kinds import SegmentSum
 
 __all__ = ["Plan", "Stage", "has_rows", "loop_shape"]
@@ -13,15 +14,16 @@ __all__ = ["Plan", "Stage", "has_rows", "loop_shape"]
 
 @dataclass(eq=False)
 class Stage:
-    """One loop nest, or one kernel of its own kind.
+    """One loop nest, or one kernel.
 
     Args:
-        shape: lengths of the loops (without axes of length 1); None for a kernel of its own kind.
+        shape: lengths of the loops (without axes of length 1); None for a kernel.
         nodes: what it computes, in order.
         axes: the axes of `shape` that its reductions run over, or None without any.
         number: of the stage.
-        on_demand: whether it only runs when what is set aside is asked for.
+        on_demand: whether it only runs when the outputs on demand are asked for.
         before: the numbers of the stages that must run before it, as bits.
+        kernel: how a kernel computes its node; None for a loop nest.
     """
 
     shape: tuple[int, ...] | None
@@ -30,11 +32,12 @@ class Stage:
     number: int = 0
     on_demand: bool = False
     before: int = 0
+    kernel: KernelPlan | None = None
 
     @property
     def is_kernel(self) -> bool:
-        """Whether it is a kernel of its own kind."""
-        return self.shape is None
+        """Whether it is one kernel, and no loop nest."""
+        return self.kernel is not None
 
 
 @dataclass
@@ -48,7 +51,7 @@ class Plan:
         stored: the nodes that are read from memory.
         in_place: updates that are written straight into their state, by its position.
         copies: updates that are copied into their state after the last stage.
-        deferred: by a state's position, the sums of rows that it is left as, in their parts.
+        deferred: by a state's position, the sum of rows that its gradient is left as.
     """
 
     stages: list[Stage]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Tensor
+from schuss.native.cpython import cell_address, dict_version_address, word_at
 from schuss.primitives.base import Primitive
 
 __all__ = ["PythonState", "reachable_tensors"]
@@ -59,6 +60,11 @@ class _Entries:
     def _count(self) -> int:
         return len(self.held) - (_SHOWN in self.held)
 
+    def word(self) -> tuple[int | None, int]:
+        """Return a word of memory, as (address, value), that stays while nothing changes."""
+        address = dict_version_address(self.held)
+        return address, 0 if address is None else word_at(address)
+
     def changed(self) -> Any:
         """Return the name of an entry that is another one now, or None."""
         get = self.held.get
@@ -75,6 +81,9 @@ class _Items:
     def __init__(self, held: Any) -> None:
         self.held = held
         self.values = tuple(held)
+
+    def word(self) -> None:
+        """There is none."""
 
     def changed(self) -> Any:
         """Return what is another one now, or None."""
@@ -95,9 +104,18 @@ class _Cell:
         except ValueError:
             return _MISSING
 
+    def word(self) -> tuple[int | None, int]:
+        """Return a word of memory, as (address, value), that stays while nothing changes."""
+        return cell_address(self.held), 0 if self._value is _MISSING else id(self._value)
+
     def changed(self) -> Any:
         """Return its name if it is another value now, or None."""
-        return None if _is_same(self._now(), self._value) else self._name
+        now = self._now()
+        if not _is_same(now, self._value):
+            return self._name
+        # An equal one, at another address.
+        self._value = now
+        return None
 
 
 class _Attribute:
@@ -107,6 +125,9 @@ class _Attribute:
         self.held = held
         self._name = name
         self._value = vars(held).get(name, _MISSING)
+
+    def word(self) -> None:
+        """There is none."""
 
     def changed(self) -> Any:
         """Return its name if it is another value now, or None."""
@@ -123,21 +144,17 @@ class PythonState:
     Args:
         roots: the function, its static arguments, and the modules that it called.
         dictionaries: of which every entry counts.
+
+    Attributes:
+        guards: what tells whether it has changed: each has a `word` of memory that stays as it is
+            as long as nothing changes (or none), and a method `changed`.
     """
 
     def __init__(self, roots: Sequence[Any], dictionaries: Iterable[dict[Any, Any]]) -> None:
         found = _Reads()
         found.follow(roots)
-        self._guards = found.guards()
-        self._guards += [_Entries(d, list(d), whole=True) for d in dictionaries]
-
-    def changed(self) -> str | None:
-        """Return the name of something that is another one now, or None if all is as it was."""
-        for guard in self._guards:
-            name = guard.changed()
-            if name is not None:
-                return str(name)
-        return None
+        self.guards = found.guards()
+        self.guards += [_Entries(d, list(d), whole=True) for d in dictionaries]
 
 
 def reachable_tensors(roots: Sequence[Any]) -> list[Tensor]:
@@ -272,7 +289,7 @@ class _Reads:
                 held = function.__globals__
                 spaces.setdefault(id(held), (held, set()))[1].update(_names_of(code) & held.keys())
         found += cells.values()
-        found += [_Entries(held, sorted(names), whole=False) for held, names in spaces.values()]
+        found += [_Entries(d, sorted(names), whole=False) for d, names in spaces.values() if names]
         for value in self._instances.values():
             if isinstance(value, type):
                 named = self._names & vars(value).keys()
@@ -281,7 +298,8 @@ class _Reads:
                 kind = None if isinstance(value, types.ModuleType) else type(value)
                 names = [*self._entries(vars(value), kind), *self._defaults(vars(value), kind)]
                 whole = kind is not None and _is_layer(kind) and not _is_users_class(kind)
-                found.append(_Entries(vars(value), names, whole=whole))
+                if names or whole:
+                    found.append(_Entries(vars(value), names, whole=whole))
         for held in self._containers.values():
             is_dict = isinstance(held, dict)
             found.append(_Entries(held, list(held), whole=True) if is_dict else _Items(held))

@@ -1,4 +1,4 @@
-"""Indexing with arrays: gathers, and scatters that add in the order of the indices."""
+"""Index arrays: where the elements that a gather reads, or a scatter adds to, lie in x."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided, region
-from schuss.compiler.kernels.kernel import KernelEmitter
-from schuss.lowering.ir_builder import I64, Scalar, kind_of
+from schuss.compiler.kernels.emitter import KernelEmitter
+from schuss.lowering.ir_builder import I64, Scalar
 from schuss.primitives.index_template import ARRAY
 
-__all__ = ["COLUMNS", "has_columns", "write_gather", "write_scatter_add"]
-
-# Columns that one thread takes at least: a cache line of float32.
-COLUMNS = 16
+__all__ = ["IndexedPlaces", "expanded"]
 
 
-class _Places:
+class IndexedPlaces:
     """Where an element of a gather's result comes from in x."""
 
     def __init__(self, k: KernelEmitter, x: Strided, indices: list[Strided], template: Any) -> None:
-        items = _expanded(template, len(x.shape))
+        items = expanded(template, len(x.shape))
         advanced = [item is ARRAY or isinstance(item, int) for item in items]
         places = [i for i, a in enumerate(advanced) if a]
         joined = places == list(range(places[0], places[-1] + 1))
@@ -115,7 +111,7 @@ class _Visit:
     source: list[Scalar]
 
 
-def _expanded(template: Any, ndim: int) -> list[Any]:
+def expanded(template: Any, ndim: int) -> list[Any]:
     """Return the template with a slice for each axis that it leaves out."""
     items = list(template)
     named = sum(item is not None and item is not Ellipsis for item in items)
@@ -124,44 +120,3 @@ def _expanded(template: Any, ndim: int) -> list[Any]:
         at = next(i for i, item in enumerate(items) if item is Ellipsis)
         return items[:at] + missing + items[at + 1 :]
     return items + missing
-
-
-def write_gather(k: KernelEmitter) -> None:
-    """Copy what the indices pick, in whole rows where they lie without gaps."""
-    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
-    places = _Places(k, k.view(0), indices, k.node.attributes["template"])
-    if k.node.size == 0:
-        return
-    row = places.row(k.node.shape)
-    with places.loops(k.node.shape, shared=bool(k.node.shape), whole_rows=row > 1) as at:
-        if row > 1:
-            k.copy(places.source, at.source, k.out, at.index, row)
-        else:
-            k.store(k.load(places.source, at.source), k.out, at.index)
-
-
-def has_columns(node: Node) -> bool:
-    """Whether a scatter adds whole rows, so that threads can share their columns."""
-    items = _expanded(node.attributes["template"], len(node.shape))
-    return len(node.shape) > 1 and items[-1] == slice(None)
-
-
-def write_scatter_add(k: KernelEmitter) -> None:
-    """Add in the order of the indices; each thread has columns of its own, and so elements."""
-    zero = k.f.number(0, kind_of(k.node.dtype))
-    columns = None
-    if has_columns(k.node):
-        columns = k.low * COLUMNS, (k.high * COLUMNS).minimum(k.node.shape[-1])
-        with k.loops(k.node.shape[:-1]) as index, k.f.loop(*columns) as last:
-            k.store(zero, k.out, [*index, last])
-    else:
-        with k.f.loop(0, k.node.size) as i:
-            k.f.store(zero, k.pointer(k.node), i)
-    indices = [k.view(i) for i in range(1, len(k.node.inputs))]
-    places = _Places(k, k.out, indices, k.node.attributes["template"])
-    g = k.view(0)
-    if math.prod(g.shape) == 0:
-        return
-    with places.loops(g.shape, shared=False, columns=columns) as at:
-        total = k.load(places.source, at.source) + k.load(g, at.index)
-        k.store(total, places.source, at.source)

@@ -1,0 +1,49 @@
+"""Registry of kernels: the descriptor for each name that primitives lower to."""
+
+from __future__ import annotations
+
+from schuss.compiler.graph.graph import GraphError, Node
+from schuss.compiler.kernels.argmax import ExtremePosition
+from schuss.compiler.kernels.argsort import Argsort
+from schuss.compiler.kernels.cumulative_sum import CumulativeSum
+from schuss.compiler.kernels.gather import Gather
+from schuss.compiler.kernels.kernel import KernelDescriptor
+from schuss.compiler.kernels.matmul import Matmul
+from schuss.compiler.kernels.random_uniform import RandomUniform
+from schuss.compiler.kernels.regions import CopyRegions
+from schuss.compiler.kernels.scatter_add import ScatterAdd
+from schuss.compiler.kernels.segment_lists import SegmentLists
+from schuss.lowering.kinds import Kernel
+
+__all__ = ["KERNELS", "kernel_of"]
+
+KERNELS: dict[str, KernelDescriptor] = {
+    "argmax": ExtremePosition(largest=True),
+    "argmin": ExtremePosition(largest=False),
+    "argsort": Argsort(),
+    "cumulative_sum": CumulativeSum(),
+    "gather": Gather(),
+    "matmul": Matmul(),
+    "random_uniform": RandomUniform(),
+    "regions": CopyRegions(),
+    "scatter_add": ScatterAdd(),
+    "segment_lists": SegmentLists(),
+}
+
+
+def kernel_of(node: Node) -> KernelDescriptor | None:
+    """Return the kernel that computes a node; None where a loop does, or nothing has to.
+
+    Raises:
+        GraphError: when its primitive names a kernel that is not there.
+    """
+    lowering = node.primitive and node.primitive.lower
+    if not isinstance(lowering, Kernel):
+        return None
+    try:
+        return KERNELS[lowering.name]
+    except KeyError:
+        raise GraphError(
+            f"{node}: expected one of the kernels {sorted(KERNELS)}, got {lowering.name!r}; "
+            "add it to schuss.compiler.kernels.registry."
+        ) from None
