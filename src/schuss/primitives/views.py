@@ -268,6 +268,8 @@ def shares_memory(x: Tensor, primitive: Any, attributes: dict[str, Any]) -> bool
     root: Tensor | None = x
     while root is not None and (origin := _origin(root)) is not None:
         step, root, options = origin
+        if step.name not in _KNOWN:
+            return False
         steps.append((step, options))
     base = array = np.empty(() if root is None else root.shape, np.int8)
     for step, options in reversed(steps):
