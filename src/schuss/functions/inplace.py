@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, next_stamp, no_grad
+from schuss.core import (
+    RECORDING,
+    TRACER,
+    Array,
+    Number,
+    Tensor,
+    TensorLike,
+    leaf,
+    next_stamp,
+    no_grad,
+)
 from schuss.errors import TraceError
 from schuss.functions.elementwise import clip
 from schuss.primitives.base import as_tensor
@@ -49,6 +59,10 @@ def assign(x: Tensor, value: TensorLike) -> Tensor:
     array = value.array if isinstance(value, Tensor) else np.array(value)
     if array.shape != x.array.shape:
         raise ValueError(f"assign: expected shape {x.array.shape}, got {array.shape}.")
+    return _hold(x, array)
+
+
+def _hold(x: Tensor, array: Array) -> Tensor:
     x.array = array if array.dtype == x.array.dtype else array.astype(x.array.dtype)
     x.stamp = next_stamp()
     return x
@@ -78,6 +92,13 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
     """
     given = as_tensor(value)
     if TRACER.get() is None:
+        plain = not (x.requires_grad or given.requires_grad)
+        if plain and root_of(x) is x:
+            # Most often nothing else has to know.
+            array = np.array(x.array)
+            array[_plain_index(index)] = given.array
+            _hold(x, array)
+            return
         at = _plain_index(index)
         rewrite("setitem", x, lambda former: put(former, at, given))
     elif isinstance(index, Tensor):
@@ -126,22 +147,25 @@ def _replaced(owner: str, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tens
         ValueError: where the shape would change, or on a parameter outside of no_grad().
         TypeError: where the dtype of `x` cannot hold the result.
     """
+    if TRACER.get() is None and not x.requires_grad and root_of(x) is x:
+        # Most often nothing else has to know.
+        result = change(x)
+        if not result.requires_grad:
+            _check_result(owner, x, result)
+            return _hold(x, result.array)
+    return rewrite(owner, x, lambda former: _check_result(owner, x, change(former)))
 
-    def checked(former: Tensor) -> Tensor:
-        result = change(former)
-        if result.shape != x.shape:
-            raise ValueError(
-                f"{owner}: expected a result of shape {x.shape}, got {result.shape}; build a new "
-                "one."
-            )
-        if "bif".index(result.dtype.kind) > "bif".index(x.dtype.kind):
-            raise TypeError(
-                f"{owner}: expected a result that {x.dtype} holds, got {result.dtype}; cast it "
-                "first."
-            )
-        return result
 
-    return rewrite(owner, x, checked)
+def _check_result(owner: str, x: Tensor, result: Tensor) -> Tensor:
+    if result.shape != x.shape:
+        raise ValueError(
+            f"{owner}: expected a result of shape {x.shape}, got {result.shape}; build a new one."
+        )
+    if result.dtype is not x.dtype and ("bif".index(result.dtype.kind) > "bif".index(x.dtype.kind)):
+        raise TypeError(
+            f"{owner}: expected a result that {x.dtype} holds, got {result.dtype}; cast it first."
+        )
+    return result
 
 
 def copy_(x: Tensor, value: TensorLike) -> Tensor:

@@ -10,6 +10,7 @@ from schuss.functions.activations import softplus_parts
 from schuss.functions.losses import binary_loss, class_loss, likelihood_loss, picked
 from schuss.nn.functional._checks import (
     check_pair,
+    from_start,
     reduced,
     require_floating,
     require_indices,
@@ -78,6 +79,8 @@ def cross_entropy(
         loss = class_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
+    if kept is not None:
+        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
@@ -181,6 +184,8 @@ def nll_loss(
         loss = likelihood_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
+    if kept is not None:
+        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     loss = likelihood_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)
