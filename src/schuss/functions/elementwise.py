@@ -139,10 +139,11 @@ def atanh(x: TensorLike) -> Tensor:
 def hypot(x: TensorLike, y: TensorLike) -> Tensor:
     """Return sqrt(x**2 + y**2) without overflow, elementwise."""
     a, b = abs(x), abs(y)
-    large, small = maximum(a, b), minimum(a, b)
-    ratio = small / where(large == 0, 1.0, large)
-    # An infinity wins, over what is not a number too.
-    return where(isinf(a) | isinf(b), float("inf"), large * sqrt(ratio * ratio + 1.0))
+    # An infinity wins, over what is not a number too; then nothing else depends on x and y.
+    infinite = isinf(a) | isinf(b)
+    large = where(infinite, 1.0, maximum(a, b))
+    ratio = where(infinite, 0.0, minimum(a, b)) / where(large == 0, 1.0, large)
+    return where(infinite, float("inf"), large * sqrt(ratio * ratio + 1.0))
 
 
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:

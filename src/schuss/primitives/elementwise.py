@@ -270,7 +270,8 @@ log2 = unary(
 
 log10 = unary(
     "log10",
-    value=np.log10,
+    # NumPy's of float32 is not exact.
+    value=lambda x: np.log10(x, dtype=float64).astype(x.dtype, copy=False),
     derivative=lambda g, y, x: divide(g, multiply(x, math.log(10.0))),
     lower=vector_math.log10,
     cost=40,

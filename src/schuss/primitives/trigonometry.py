@@ -13,12 +13,17 @@ from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt,
 __all__ = ["acos", "acosh", "asin", "cosh", "sinh", "sqrt_one_minus_square"]
 
 
+def _beside_circle(x: Any) -> Any:
+    # Not -(x - 1), which is -0 at 1.
+    return (x.like(1.0).op("fsub", x) * (x + 1)).call("sqrt")
+
+
 # A primitive of its own, so that second derivatives at -1 and 1 are infinite, too.
 sqrt_one_minus_square: Unary = unary(
     "sqrt_one_minus_square",
     value=lambda x: np.sqrt((1.0 - x) * (1.0 + x)),
     derivative=lambda g, y, x: negative(multiply(g, divide(x, y))),
-    lower=lambda x: (-(x - 1) * (x + 1)).call("sqrt"),
+    lower=_beside_circle,
     cost=8,
     doc="sqrt(1 - x**2), exact near its zeros",
 )
@@ -27,7 +32,7 @@ asin = unary(
     "asin",
     value=np.arcsin,
     derivative=lambda g, y, x: divide(g, sqrt_one_minus_square(x)),
-    lower=lambda x: x.library("atan2", (-(x - 1) * (x + 1)).call("sqrt")),
+    lower=lambda x: x.library("atan2", _beside_circle(x)),
     cost=66,
     doc="Inverse sine",
 )
@@ -36,7 +41,7 @@ acos = unary(
     "acos",
     value=np.arccos,
     derivative=lambda g, y, x: negative(divide(g, sqrt_one_minus_square(x))),
-    lower=lambda x: (-(x - 1) * (x + 1)).call("sqrt").library("atan2", x),
+    lower=lambda x: _beside_circle(x).library("atan2", x),
     cost=66,
     doc="Inverse cosine",
 )
