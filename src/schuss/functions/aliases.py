@@ -223,7 +223,7 @@ def unsqueeze(x: TensorLike, dim: int) -> Tensor:
 def unflatten(x: TensorLike, dim: int, sizes: Sequence[int]) -> Tensor:
     """Split axis `dim` into axes of the lengths `sizes`, of which one may be -1."""
     shape = as_operand(x).shape
-    dim = dim % len(shape)
+    (dim,) = normalize_axes(dim, len(shape), "unflatten")
     return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 
