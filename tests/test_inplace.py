@@ -133,3 +133,13 @@ def test_signs_keep_shape_and_dtype() -> None:
             plus(ss.tensor([1.0]), ss.tensor([1.0, 2.0]))
         with pytest.raises(TypeError, match="^/=: expected a result that int64 holds"):
             over(ss.tensor([1]), 2)
+
+
+def test_a_loss_noted_after_its_backward_pass_is_a_number() -> None:
+    x, history = ss.tensor(X, requires_grad=True), ss.zeros(3)
+    for step in range(3):
+        loss = (x * x).sum()
+        loss.backward()
+        history[step] = loss
+    assert not history.requires_grad
+    assert history.tolist() == [loss.item()] * 3

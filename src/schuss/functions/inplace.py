@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.backprop import is_freed
 from schuss.core import (
     RECORDING,
     TRACER,
@@ -91,6 +92,9 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
         TraceError: where compiled, for index tensors but a mask, or rows along the first axis.
     """
     given = as_tensor(value)
+    if is_freed(given):
+        # No error can go back through it, as through a loss that is noted after its backward pass.
+        given = given.detach()
     if TRACER.get() is None:
         plain = not (x.requires_grad or given.requires_grad)
         if plain and root_of(x) is x:
