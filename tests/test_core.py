@@ -15,12 +15,10 @@ import pytest
 import schuss.functions as F
 from schuss.core import (
     Tensor,
-    asarray,
     bool_,
     enable_grad,
     float32,
     float64,
-    from_numpy,
     int32,
     int64,
     is_grad_enabled,
@@ -28,6 +26,7 @@ from schuss.core import (
     no_grad,
     tensor,
 )
+from schuss.primitives.base import asarray, from_numpy
 
 DTYPES = ("bool", "int32", "int64", "float32", "float64")
 

@@ -1,4 +1,4 @@
-"""Changes in place do what PyTorch does, where nothing takes part in differentiation."""
+"""Changes in place do what PyTorch does."""
 
 from __future__ import annotations
 
@@ -76,11 +76,13 @@ def test_signs_change_the_tensor_itself_inside_no_grad(change: Any, requires_gra
 
 
 @pytest.mark.parametrize("change", SIGNS)
-def test_signs_make_a_new_tensor_where_operations_are_recorded(change: Any) -> None:
+def test_signs_are_recorded_but_for_parameters(change: Any) -> None:
     x = ss.tensor(X, requires_grad=True)
-    y = change(x, 2.0)
-    assert y is not x
+    with pytest.raises(ValueError, match="inside no_grad"):
+        change(x, 2.0)
     np.testing.assert_array_equal(x.numpy(), X)
+    y = x * 1.0
+    assert change(y, 2.0) is y
     ss.check_gradients(lambda x: change(x * 1.0, 2.0), x)
 
 
@@ -111,8 +113,11 @@ def test_a_step_of_descent_by_hand(compiled: bool) -> None:
     ("call", "error", "message"),
     [
         (lambda x: x.add_(1.0), ValueError, "^add_: .* inside no_grad"),
-        (lambda x: (x * 2).sub_(1.0), ValueError, "^sub_: .* takes part in differentiation"),
-        (lambda x: ss.tensor(X).mul_(x), ValueError, "^mul_: .* takes part in differentiation"),
+        (lambda x: x[0].sub_(1.0), ValueError, "^sub_: .* takes part in differentiation"),
+        (lambda x: ss.no_grad(ss.Tensor.mul_)(x * 2, 2.0), ValueError, "^mul_: .* takes part in"),
+        (lambda x: ss.ones(2).expand(3, 2).mul_(2.0), ValueError, "^mul_: .*expand"),
+        (lambda x: ss.ones(2).expand(3, 2)[1].fill_(2.0), ValueError, "expand"),
+        (lambda x: ss.ones((2, 2)).diagonal().fill_(2.0), ValueError, "diagonal"),
         (lambda x: ss.tensor([1.0]).add_([1.0, 2.0]), ValueError, r"of shape \(1,\), got \(2,\)"),
         (lambda x: ss.tensor([1]).add_(0.5), TypeError, "that int64 holds, got float32"),
     ],
@@ -128,3 +133,13 @@ def test_signs_keep_shape_and_dtype() -> None:
             plus(ss.tensor([1.0]), ss.tensor([1.0, 2.0]))
         with pytest.raises(TypeError, match="^/=: expected a result that int64 holds"):
             over(ss.tensor([1]), 2)
+
+
+def test_a_loss_noted_after_its_backward_pass_is_a_number() -> None:
+    x, history = ss.tensor(X, requires_grad=True), ss.zeros(3)
+    for step in range(3):
+        loss = (x * x).sum()
+        loss.backward()
+        history[step] = loss
+    assert not history.requires_grad
+    assert history.tolist() == [loss.item()] * 3

@@ -22,9 +22,9 @@ from schuss.version import __version__
 _PLACES = {
     "schuss": "array_api data errors functions nn optim random training",
     "schuss.core": """
-        Tensor asarray enable_grad float32 float64 from_numpy int32 int64
-        is_grad_enabled no_grad tensor
+        Tensor enable_grad float32 float64 int32 int64 is_grad_enabled no_grad tensor
     """,
+    "schuss.primitives.base": "asarray from_numpy",
     "schuss.functions": """
         abs acos acosh add all any arange argmax argmin argsort asin asinh astype atan atan2
         atanh bitwise_and bitwise_invert bitwise_or bitwise_xor broadcast_arrays
@@ -113,11 +113,9 @@ if TYPE_CHECKING:
     from schuss.array_api import unique_inverse as unique_inverse
     from schuss.compiler.compiled import compile as compile
     from schuss.core import Tensor as Tensor
-    from schuss.core import asarray as asarray
     from schuss.core import enable_grad as enable_grad
     from schuss.core import float32 as float32
     from schuss.core import float64 as float64
-    from schuss.core import from_numpy as from_numpy
     from schuss.core import int32 as int32
     from schuss.core import int64 as int64
     from schuss.core import is_grad_enabled as is_grad_enabled
@@ -126,6 +124,8 @@ if TYPE_CHECKING:
     from schuss.functions import *
     from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients
+    from schuss.primitives.base import asarray as asarray
+    from schuss.primitives.base import from_numpy as from_numpy
     from schuss.random import manual_seed as manual_seed
     from schuss.random import rand as rand
     from schuss.random import randint as randint

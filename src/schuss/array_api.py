@@ -20,7 +20,6 @@ import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import (
     Tensor,
     TensorLike,
-    asarray,
     bool_,
     float32,
     float64,
@@ -40,7 +39,7 @@ from schuss.functions import (
     multiply,
     pow,
 )
-from schuss.primitives.base import as_tensor, promote
+from schuss.primitives.base import as_tensor, asarray, promote
 from schuss.primitives.base import result_dtype as _common
 
 _ADDED = [

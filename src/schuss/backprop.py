@@ -22,6 +22,7 @@ from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
+from schuss.primitives.views import Rewritten, restore_former
 
 __all__ = ["backward", "consumers", "is_freed", "mark", "reverse"]
 
@@ -87,6 +88,8 @@ def _reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
+    if Rewritten.happened:
+        restore_former([*roots])
     eager = is_plain()
     tracer = TRACER.get()
     outer = None if tracer is None else tracer.scope
@@ -299,4 +302,5 @@ def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
     error = astype(as_tensor(gradient), root.dtype)
     if error.shape != root.shape:
         raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {error.shape}.")
-    return error
+    # A copy: what arrives is kept, and the caller may write into the array that was given.
+    return leaf(error.array.copy()) if TRACER.get() is None else error

@@ -31,8 +31,8 @@ from schuss.modes import (
 )
 
 # With the dtypes and modes, which go with tensors everywhere.
-__all__ = ["RECORDING", "TRACER", "Tensor", "asarray", "bool_", "eagerly", "enable_grad"]
-__all__ += ["float32", "float64", "from_numpy", "int32", "int64", "is_grad_enabled", "is_plain"]
+__all__ = ["RECORDING", "TRACER", "Tensor", "bool_", "eagerly", "enable_grad"]
+__all__ += ["float32", "float64", "int32", "int64", "is_grad_enabled", "is_plain"]
 __all__ += ["leaf", "new_object", "next_stamp", "no_grad", "supported_dtype", "tensor", "to_array"]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -113,13 +113,15 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node", "requires_grad", "stamp")
+    __slots__ = ("__weakref__", "array", "grad", "node", "origin", "requires_grad", "stamp")
 
     array: Array
     requires_grad: bool
     grad: Tensor | None
     node: Node | None
     stamp: int
+    # What a view is made of, and how, unless its node says it; most have none.
+    origin: Any
 
     # NumPy's operators give way to ours: `array * tensor` is a tensor.
     __array_priority__ = 1000
@@ -218,6 +220,18 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
+    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
+        """Refuse what NumPy's functions make of a tensor where a gradient would be lost."""
+        inputs = () if context is None or not RECORDING.get() else context[1]
+        if any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            # NumPy takes a TypeError for an older signature, and would call again.
+            raise ValueError(
+                f"np.{context[0].__name__}: expected arrays, got a tensor that takes part in "
+                "differentiation, and its gradient would be lost; use Schuss's function of that "
+                "name, or x.detach()."
+            )
+        return array[()] if return_scalar else array
+
     def __dlpack__(self, **options: Any) -> Any:
         return self.array.__dlpack__(**options)
 
@@ -303,54 +317,18 @@ class Tensor:
         tracer = TRACER.get()
         return leaf(self.array if tracer is None else tracer.contents(self))
 
-    # In place, for parameters, buffers and optimiser state; never recorded.
-
-    def assign(self, value: TensorLike) -> Tensor:
-        """Replace the contents by `value`, of the same shape, cast to the same dtype.
-
-        Raises:
-            ValueError: for another shape, or on the result of a recorded operation.
-        """
-        if self.node is not None:
-            raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
-        tracer = TRACER.get()
-        if tracer is not None:
-            tracer.assign(self, value)
-            return self
-        array = value.array if isinstance(value, Tensor) else np.array(value)
-        if array.shape != self.array.shape:
-            raise ValueError(f"assign: expected shape {self.array.shape}, got {array.shape}.")
-        self.array = array if array.dtype == self.array.dtype else array.astype(self.array.dtype)
-        self.stamp = next_stamp()
-        return self
-
-    def fill_(self, value: Number) -> Tensor:
-        """Set every element to `value`."""
-        return self.assign(np.full(self.shape, value, self.dtype))
-
-    def zero_(self) -> Tensor:
-        """Set every element to zero."""
-        return self.fill_(0)
-
-    def __setitem__(self, index: Any, value: TensorLike) -> None:
-        if self.requires_grad:
-            raise ValueError(
-                "setitem: this tensor takes part in differentiation and cannot be changed in "
-                "place; build the new value with where(), concat() or indexing."
-            )
-        array = self.array.copy()
-        array[_plain_index(index)] = to_array(value)
-        self.assign(leaf(array))
-
     if TYPE_CHECKING:
         # Attached by schuss.methods, which whoever makes tensors for a user has loaded.
+        assign: Callable[..., Tensor]
         astype: Callable[..., Tensor]
         backward: Callable[..., None]
         clone: Callable[..., Tensor]
         copy_: Callable[..., Tensor]
+        fill_: Callable[..., Tensor]
         mean: Callable[..., Tensor]
         reshape: Callable[..., Tensor]
         sum: Callable[..., Tensor]
+        zero_: Callable[..., Tensor]
 
         def __add__(self, other: TensorLike) -> Tensor: ...
         def __radd__(self, other: TensorLike) -> Tensor: ...
@@ -385,6 +363,7 @@ class Tensor:
         def __eq__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __ne__(self, other: TensorLike) -> Tensor: ...  # type: ignore[override]  # elementwise
         def __getitem__(self, index: Any) -> Tensor: ...
+        def __setitem__(self, index: Any, value: TensorLike) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
 
 
@@ -409,12 +388,6 @@ def leaf(array: Array) -> Tensor:
     return result
 
 
-def _plain_index(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple(_plain_index(item) for item in index)
-    return np.asarray(index.array) if isinstance(index, Tensor) else index
-
-
 def tensor(
     data: TensorLike, dtype: npt.DTypeLike | None = None, *, requires_grad: bool = False
 ) -> Tensor:
@@ -425,33 +398,3 @@ def tensor(
             [3, 4]])
     """
     return Tensor(data, dtype, requires_grad=requires_grad)
-
-
-def asarray(
-    data: TensorLike, dtype: npt.DTypeLike | None = None, *, copy: bool | None = None
-) -> Tensor:
-    """Return `data` as a tensor, the same object or the same memory where possible.
-
-    Args:
-        data: numbers, nested sequences, a NumPy array or a tensor.
-        dtype: the dtype wanted; see `Tensor` for the default.
-        copy: True to copy always, False to raise ValueError where a copy would be needed.
-
-    Raises:
-        ValueError: when `copy` is False and the data cannot be shared.
-    """
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
-        return data
-    if isinstance(data, Tensor) and not copy and data.requires_grad:
-        return data.astype(dtype)
-    array = to_array(data, dtype)
-    if copy:
-        return leaf(np.array(array, copy=True))
-    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
-        raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
-    return leaf(array)
-
-
-def from_numpy(array: Array) -> Tensor:
-    """Return a tensor that shares memory with `array`."""
-    return asarray(np.asarray(array))

@@ -24,11 +24,12 @@ from schuss.functions import (
     softmaxes,
     sorting,
 )
-from schuss.primitives import base, contraction, indexing, logic, movement, reduction
+from schuss.primitives import base, contraction, indexing, logic, movement, reduction, trigonometry
 from schuss.primitives import elementwise as primitive
-from schuss.primitives.base import astype
+from schuss.primitives.base import REGISTRY, astype
 from schuss.primitives.movement import permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to
+from schuss.primitives.views import as_view
 
 
 def _variadic(function: Any) -> Any:
@@ -45,7 +46,8 @@ def _variadic(function: Any) -> Any:
 def _expand(x: Tensor, sizes: Sequence[int]) -> Tensor:
     """Broadcast to `sizes`, where -1 keeps a length."""
     kept = (1,) * (len(sizes) - x.ndim) + x.shape
-    return broadcast_to(x, tuple(k if n == -1 else n for n, k in zip(sizes, kept, strict=True)))
+    found = broadcast_to(x, tuple(k if n == -1 else n for n, k in zip(sizes, kept, strict=True)))
+    return found if found is x else as_view(found, REGISTRY["broadcast_to"], x, {})
 
 
 def _astype_like(x: Tensor, other: Any = "cpu", dtype: Any = None) -> Tensor:
@@ -65,8 +67,8 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (base, "astype"),
     (
         primitive,
-        """abs add atan2 ceil cos divide erf exp expm1 floor log log1p maximum minimum multiply
-        negative pow relu round sigmoid sign sin sqrt subtract tanh""",
+        """abs add atan2 ceil cos divide erf exp expm1 floor log log1p log2 log10
+        maximum minimum multiply negative pow relu round sigmoid sign sin sqrt subtract tanh""",
     ),
     (logic, "equal greater greater_equal less less_equal not_equal"),
     (contraction, "matmul"),
@@ -77,11 +79,12 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     (creation, "tril triu"),
     (
         elementwise,
-        """acos acosh asin asinh atan atanh clip cosh isfinite isinf isnan log2 log10 logaddexp
-        logical_and logical_not logical_or logical_xor masked_fill reciprocal sinh square tan
+        """asinh atan atanh clip isfinite isinf isnan logaddexp
+        logical_and logical_not logical_or logical_xor masked_fill reciprocal square tan
         trunc""",
     ),
     (products, "dot outer"),
+    (trigonometry, "acos acosh asin cosh sinh"),
     (
         reductions,
         "all any count_nonzero cumulative_prod diff norm prod std var",
@@ -110,7 +113,7 @@ _METHODS |= {
     "double": lambda self: astype(self, np.float64),
     "eq": logic.equal,
     "expand": _variadic(_expand),
-    "expand_as": lambda self, other: broadcast_to(self, other.shape),
+    "expand_as": lambda self, other: _expand(self, other.shape),
     "float": lambda self: astype(self, float32),
     "ge": logic.greater_equal,
     "gt": logic.greater,
@@ -138,6 +141,12 @@ _METHODS |= {
     "where": lambda self, condition, other: logic.where(condition, self, other),
 }
 _METHODS |= {"backward": backprop.backward, "copy_": inplace.copy_, "__getitem__": indexing.getitem}
+_METHODS |= {
+    "__setitem__": inplace.setitem,
+    "assign": inplace.assign,
+    "fill_": inplace.fill_,
+    "zero_": inplace.zero_,
+}
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)
 for _name, _getter in {

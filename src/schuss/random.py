@@ -18,13 +18,13 @@ from schuss.core import (
     Array,
     Tensor,
     TensorLike,
-    asarray,
     float32,
     int64,
     leaf,
     next_stamp,
     supported_dtype,
 )
+from schuss.primitives.base import asarray
 from schuss.primitives.elementwise import cos, log1p, sin, sqrt
 from schuss.primitives.indexing import argsort
 from schuss.primitives.movement import concat, reshape

@@ -24,6 +24,7 @@ from schuss.primitives import indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
 from schuss.primitives.index_template import ARRAY
 from schuss.primitives.random import random_uniform
+from schuss.primitives.trigonometry import sqrt_one_minus_square
 from schuss.transforms import vjp
 
 FLOATS = ("float32", "float64")
@@ -190,11 +191,22 @@ SAMPLES: dict[str, list[Sample]] = {
     "expm1": one("expm1", np.expm1, torch=same("expm1")),
     "log": one("log", np.log, low=0.1, torch=same("log")),
     "log1p": one("log1p", np.log1p, low=-0.9, torch=same("log1p")),
+    "log2": one("log2", np.log2, low=0.1, torch=same("log2")),
+    "log10": one("log10", np.log10, low=0.1, torch=same("log10")),
     "sqrt": one("sqrt", np.sqrt, low=0.1, torch=same("sqrt")),
     "sin": one("sin", np.sin, torch=same("sin")),
     "cos": one("cos", np.cos, torch=same("cos")),
     "atan2": two("atan2", np.arctan2, torch=same("atan2")),
     "tanh": one("tanh", np.tanh, torch=same("tanh")),
+    "sinh": one("sinh", np.sinh, torch=same("sinh")),
+    "cosh": one("cosh", np.cosh, torch=same("cosh")),
+    "asin": one("asin", np.arcsin, low=-0.9, high=0.9, torch=same("asin")),
+    "acos": one("acos", np.arccos, low=-0.9, high=0.9, torch=same("acos")),
+    "acosh": one("acosh", np.arccosh, low=1.1, high=3.0, torch=same("acosh")),
+    "sqrt_one_minus_square": [
+        Sample(sqrt_one_minus_square, lambda x: np.sqrt((1 - x) * (1 + x)),
+               (numbers(3, 4, low=-0.9, high=0.9),), odd=(ODD, *ODD_SHAPES))
+    ],
     "sigmoid": one("sigmoid", lambda x: 1 / (1 + np.exp(-x)), torch=same("sigmoid")),
     "erf": one("erf", lambda x: np.vectorize(__import__("math").erf, otypes=[x.dtype])(x),
                torch=same("erf")),

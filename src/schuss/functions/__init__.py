@@ -19,21 +19,15 @@ from schuss.functions.creation import (
     zeros_like,
 )
 from schuss.functions.elementwise import (
-    acos,
-    acosh,
-    asin,
     asinh,
     atan,
     atanh,
     clip,
     copysign,
-    cosh,
     hypot,
     isfinite,
     isinf,
     isnan,
-    log2,
-    log10,
     logaddexp,
     logical_and,
     logical_not,
@@ -42,7 +36,6 @@ from schuss.functions.elementwise import (
     masked_fill,
     positive,
     reciprocal,
-    sinh,
     square,
     tan,
     trunc,
@@ -113,6 +106,8 @@ from schuss.primitives.elementwise import (
     floor_divide,
     log,
     log1p,
+    log2,
+    log10,
     maximum,
     minimum,
     multiply,
@@ -164,6 +159,7 @@ from schuss.primitives.reduction import (
     min,
     sum,
 )
+from schuss.primitives.trigonometry import acos, acosh, asin, cosh, sinh
 
 __all__ = [
     "abs",

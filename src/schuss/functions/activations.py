@@ -115,7 +115,8 @@ def _mish_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Any:
     one, kind = number(1.0, x.dtype), x.dtype
     n = power * (power + number(2.0, kind)) + number(2.0, kind)
     slope = power * (power + one) * number(4.0, kind) / (n * n)
-    return g * (share + np.minimum(x, number(20.0, kind)) * slope)
+    slope *= np.less_equal(x, number(20.0, kind))
+    return g * (share + x * slope)
 
 
 @fused(value=_mish_value, derivative=(_mish_to_x,))
@@ -171,7 +172,12 @@ def _softsign_value(x: Array) -> tuple[Any, Any]:
     return x / size, size
 
 
-@fused(value=_softsign_value, derivative=(lambda g, y, x, kept: g / (kept[0] * kept[0]),))
+def _softsign_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Any:
+    # At an infinity, too, it is not a number where y is none.
+    return g / (kept[0] * kept[0]) + (y - y)
+
+
+@fused(value=_softsign_value, derivative=(_softsign_to_x,))
 def softsign(x: Tensor) -> Tensor:
     """Return x / (1 + |x|)."""
     return divide(x, add(abs(x), 1.0))

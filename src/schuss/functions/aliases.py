@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from schuss.core import Number, Tensor, TensorLike, asarray
+from schuss.core import Number, Tensor, TensorLike
 from schuss.functions.elementwise import (
     clip,
     isfinite,
@@ -28,6 +28,7 @@ from schuss.functions.shapes import (
 from schuss.functions.sorting import unique_values
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor as as_operand
+from schuss.primitives.base import asarray
 from schuss.primitives.contraction import matmul
 from schuss.primitives.elementwise import abs, divide, multiply, negative, pow, sqrt, subtract
 from schuss.primitives.indexing import argsort, take, take_along_axis
@@ -222,7 +223,7 @@ def unsqueeze(x: TensorLike, dim: int) -> Tensor:
 def unflatten(x: TensorLike, dim: int, sizes: Sequence[int]) -> Tensor:
     """Split axis `dim` into axes of the lengths `sizes`, of which one may be -1."""
     shape = as_operand(x).shape
-    dim = dim % len(shape)
+    (dim,) = normalize_axes(dim, len(shape), "unflatten")
     return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 

@@ -23,7 +23,6 @@ from schuss.primitives.elementwise import (
     cos,
     divide,
     exp,
-    expm1,
     floor,
     log,
     log1p,
@@ -33,7 +32,6 @@ from schuss.primitives.elementwise import (
     negative,
     sin,
     sqrt,
-    subtract,
 )
 from schuss.primitives.logic import (
     bitwise_and,
@@ -50,21 +48,15 @@ from schuss.primitives.logic import (
 )
 
 __all__ = [
-    "acos",
-    "acosh",
-    "asin",
     "asinh",
     "atan",
     "atanh",
     "clip",
     "copysign",
-    "cosh",
     "hypot",
     "isfinite",
     "isinf",
     "isnan",
-    "log2",
-    "log10",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -73,7 +65,6 @@ __all__ = [
     "masked_fill",
     "positive",
     "reciprocal",
-    "sinh",
     "square",
     "tan",
     "trunc",
@@ -122,31 +113,9 @@ def tan(x: TensorLike) -> Tensor:
     return sin(x) / cos(x)
 
 
-def asin(x: TensorLike) -> Tensor:
-    """Inverse sine, elementwise."""
-    return atan2(x, sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))))
-
-
-def acos(x: TensorLike) -> Tensor:
-    """Inverse cosine, elementwise."""
-    return atan2(sqrt((1.0 - as_tensor(x)) * (1.0 + as_tensor(x))), x)
-
-
 def atan(x: TensorLike) -> Tensor:
     """Inverse tangent, elementwise."""
     return atan2(x, 1.0)
-
-
-def sinh(x: TensorLike) -> Tensor:
-    """Hyperbolic sine, elementwise."""
-    # Both terms have the sign of x, so that nothing cancels.
-    return (expm1(x) - expm1(negative(x))) * 0.5
-
-
-def cosh(x: TensorLike) -> Tensor:
-    """Hyperbolic cosine, elementwise."""
-    half = exp(as_tensor(x) * 0.5)
-    return half * half * 0.5 + reciprocal(half) * reciprocal(half) * 0.5
 
 
 def asinh(x: TensorLike) -> Tensor:
@@ -162,34 +131,19 @@ def asinh(x: TensorLike) -> Tensor:
     return where(minus, negative(found), found)
 
 
-def acosh(x: TensorLike) -> Tensor:
-    """Inverse hyperbolic cosine, elementwise."""
-    above = subtract(x, 1.0)
-    return log1p(above + sqrt(above) * sqrt(above + 2.0))
-
-
 def atanh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic tangent, elementwise."""
     return (log1p(x) - log1p(negative(x))) * 0.5
 
 
-def log2(x: TensorLike) -> Tensor:
-    """Logarithm to base 2, elementwise."""
-    return log(x) / math.log(2.0)
-
-
-def log10(x: TensorLike) -> Tensor:
-    """Logarithm to base 10, elementwise."""
-    return log(x) / math.log(10.0)
-
-
 def hypot(x: TensorLike, y: TensorLike) -> Tensor:
     """Return sqrt(x**2 + y**2) without overflow, elementwise."""
     a, b = abs(x), abs(y)
-    large, small = maximum(a, b), minimum(a, b)
-    ratio = small / where(large == 0, 1.0, large)
-    # An infinity wins, over what is not a number too.
-    return where(isinf(a) | isinf(b), float("inf"), large * sqrt(ratio * ratio + 1.0))
+    # An infinity wins, over what is not a number too; then nothing else depends on x and y.
+    infinite = isinf(a) | isinf(b)
+    large = where(infinite, 1.0, maximum(a, b))
+    ratio = where(infinite, 0.0, minimum(a, b)) / where(large == 0, 1.0, large)
+    return where(infinite, float("inf"), large * sqrt(ratio * ratio + 1.0))
 
 
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:

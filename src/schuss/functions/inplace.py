@@ -1,52 +1,185 @@
-"""Changes in place, by PyTorch's names, for parameters and other leaves; never recorded.
+"""Changes in place, by PyTorch's names; of views, they change what the view is of.
 
-`p -= rate * p.grad` changes the parameter itself inside `no_grad`, as a hand-written step of
-descent needs it. Where operations are recorded, `y += x` gives the name `y` to a new tensor, which
-takes part in differentiation like `y + x`.
+What is written takes part in differentiation where operations are recorded: `y[k] = f(x)` carries
+the error in `y[k]` back to x. Not so `assign`, for parameters, buffers and optimisers' state. A
+parameter itself is changed inside `no_grad` alone, as a hand-written step of
+descent, `p -= rate * p.grad`, needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, to_array
+from schuss.backprop import is_freed
+from schuss.core import (
+    RECORDING,
+    TRACER,
+    Array,
+    Number,
+    Tensor,
+    TensorLike,
+    leaf,
+    next_stamp,
+    no_grad,
+)
+from schuss.errors import TraceError
 from schuss.functions.elementwise import clip
+from schuss.primitives.base import as_tensor
 from schuss.primitives.elementwise import add, divide, multiply, pow, subtract
-from schuss.primitives.reduction import broadcast_to
+from schuss.primitives.indexing import gather
+from schuss.primitives.logic import equal, greater_equal, where
+from schuss.primitives.movement import reshape
+from schuss.primitives.reduction import broadcast_to, max
+from schuss.primitives.views import put, rewrite, root_of
 
 __all__ = ["add_", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
 
 
-def _replaced(owner: str, x: Tensor, result: Tensor) -> Tensor:
-    """Give `x` the contents of `result`.
+def assign(x: Tensor, value: TensorLike) -> Tensor:
+    """Replace the contents by `value`, of the same shape, cast to the same dtype; not recorded.
 
     Raises:
-        ValueError: where one of them takes part in differentiation, or the shape would change.
+        ValueError: for another shape, or on the result of a recorded operation.
+    """
+    root = root_of(x)
+    if root is None or root.node is not None:
+        raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
+    if root is not x:
+        new = value if isinstance(value, Tensor) else leaf(np.array(value))
+        if new.shape != x.shape:
+            raise ValueError(f"assign: expected shape {x.shape}, got {new.shape}.")
+        with no_grad():
+            return rewrite("assign", x, lambda _: new)
+    tracer = TRACER.get()
+    if tracer is not None:
+        tracer.assign(x, value)
+        return x
+    array = value.array if isinstance(value, Tensor) else np.array(value)
+    if array.shape != x.array.shape:
+        raise ValueError(f"assign: expected shape {x.array.shape}, got {array.shape}.")
+    return _hold(x, array)
+
+
+def _hold(x: Tensor, array: Array) -> Tensor:
+    x.array = array if array.dtype == x.array.dtype else array.astype(x.array.dtype)
+    x.stamp = next_stamp()
+    return x
+
+
+def fill_(x: Tensor, value: Number) -> Tensor:
+    """Set every element to `value`."""
+    filled = np.full(x.shape, value, x.dtype)
+    root = root_of(x)
+    if root is not None and root.node is not None and RECORDING.get():
+        return rewrite("fill_", x, lambda _: leaf(filled))
+    return assign(x, filled)
+
+
+def zero_(x: Tensor) -> Tensor:
+    """Set every element to zero."""
+    return fill_(x, 0)
+
+
+def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
+    """Write `value`, broadcast, to what NumPy's index picks: x[index] = value.
+
+    Raises:
+        IndexError: for an index out of range.
+        ValueError: for a value of another shape, or on a parameter outside of no_grad().
+        TraceError: where compiled, for index tensors but a mask, or rows along the first axis.
+    """
+    given = as_tensor(value)
+    if is_freed(given):
+        # No error can go back through it, as through a loss that is noted after its backward pass.
+        given = given.detach()
+    if TRACER.get() is None:
+        plain = not (x.requires_grad or given.requires_grad)
+        if plain and root_of(x) is x:
+            # Most often nothing else has to know.
+            array = np.array(x.array)
+            array[_plain_index(index)] = given.array
+            _hold(x, array)
+            return
+        at = _plain_index(index)
+        rewrite("setitem", x, lambda former: put(former, at, given))
+    elif isinstance(index, Tensor):
+        change = _masked if index.dtype.kind == "b" else _rows_put
+        rewrite("setitem", x, lambda former: change(former, index, given))
+    else:
+        if isinstance(index, tuple) and any(isinstance(item, Tensor) for item in index):
+            raise TraceError(
+                "setitem: expected numbers, slices and arrays as a compiled index of several "
+                "axes, got a tensor; use where(), or index the first axis alone."
+            )
+        rewrite("setitem", x, lambda former: put(former, index, given))
+
+
+def _plain_index(index: Any) -> Any:
+    if isinstance(index, tuple):
+        return tuple([_plain_index(item) for item in index])
+    return np.asarray(index.array) if isinstance(index, Tensor) else index
+
+
+def _masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+    rest = x.ndim - mask.ndim
+    if value.ndim > rest:
+        raise TraceError(
+            f"setitem: expected a value of at most {rest} axes at a compiled mask, got shape "
+            f"{value.shape}, of which the mask's values would pick; use where()."
+        )
+    return where(reshape(mask, (*mask.shape, *[1] * rest)), value, x)
+
+
+def _rows_put(x: Tensor, rows: Tensor, value: Tensor) -> Tensor:
+    """Return x with rows of `value` at the integers `rows`; the last counts of equal ones."""
+    count = rows.size
+    value = reshape(broadcast_to(value, (*rows.shape, *x.shape[1:])), (count, *x.shape[1:]))
+    rows = reshape(where(rows < 0, rows + x.shape[0], rows), (-1, 1))
+    hits = equal(rows, np.arange(x.shape[0]))
+    places = max(where(hits, np.arange(count).reshape(-1, 1), -1), 0)
+    written = reshape(greater_equal(places, 0), (-1, *[1] * (x.ndim - 1)))
+    return where(written, gather(value, (where(places < 0, 0, places),)), x)
+
+
+def _replaced(owner: str, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Give `x` the contents that `change` makes of its present ones.
+
+    Raises:
+        ValueError: where the shape would change, or on a parameter outside of no_grad().
         TypeError: where the dtype of `x` cannot hold the result.
     """
-    if x.node is not None or (RECORDING.get() and (x.requires_grad or result.requires_grad)):
-        raise ValueError(
-            f"{owner}: this tensor takes part in differentiation and cannot be changed in place; "
-            "build a new one, or change a parameter inside no_grad()."
-        )
+    if TRACER.get() is None and not x.requires_grad and root_of(x) is x:
+        # Most often nothing else has to know.
+        result = change(x)
+        if not result.requires_grad:
+            _check_result(owner, x, result)
+            return _hold(x, result.array)
+    return rewrite(owner, x, lambda former: _check_result(owner, x, change(former)))
+
+
+def _check_result(owner: str, x: Tensor, result: Tensor) -> Tensor:
     if result.shape != x.shape:
         raise ValueError(
             f"{owner}: expected a result of shape {x.shape}, got {result.shape}; build a new one."
         )
-    if "bif".index(result.dtype.kind) > "bif".index(x.dtype.kind):
+    if result.dtype is not x.dtype and ("bif".index(result.dtype.kind) > "bif".index(x.dtype.kind)):
         raise TypeError(
             f"{owner}: expected a result that {x.dtype} holds, got {result.dtype}; cast it first."
         )
-    return x.assign(result.detach())
+    return result
 
 
 def copy_(x: Tensor, value: TensorLike) -> Tensor:
     """Replace the contents by those of `value`, broadcast to x's shape."""
-    if isinstance(value, Tensor) and TRACER.get() is not None:
-        return x.assign(broadcast_to(value.detach(), x.shape))
-    return x.assign(np.broadcast_to(to_array(value), x.shape).copy())
+    given = as_tensor(value)
+    if RECORDING.get() and given.requires_grad and (x.node is not None or not x.requires_grad):
+        return rewrite("copy_", x, lambda _: broadcast_to(given, x.shape))
+    if TRACER.get() is not None:
+        return assign(x, broadcast_to(given.detach(), x.shape))
+    return assign(x, np.broadcast_to(given.array, x.shape).copy())
 
 
 def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
@@ -57,42 +190,41 @@ def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     >>> add_(x, 1.0, alpha=0.5) is x, x.tolist()
     (True, [1.5, 2.5])
     """
-    return _replaced("add_", x, add(x, other if alpha == 1 else multiply(other, alpha)))
+    scaled = other if alpha == 1 else multiply(other, alpha)
+    return _replaced("add_", x, lambda former: add(former, scaled))
 
 
 def sub_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """Subtract `alpha * other` in place."""
-    return _replaced("sub_", x, subtract(x, other if alpha == 1 else multiply(other, alpha)))
+    scaled = other if alpha == 1 else multiply(other, alpha)
+    return _replaced("sub_", x, lambda former: subtract(former, scaled))
 
 
 def mul_(x: Tensor, other: TensorLike) -> Tensor:
     """Multiply in place."""
-    return _replaced("mul_", x, multiply(x, other))
+    return _replaced("mul_", x, lambda x: multiply(x, other))
 
 
 def div_(x: Tensor, other: TensorLike) -> Tensor:
     """Divide in place."""
-    return _replaced("div_", x, divide(x, other))
+    return _replaced("div_", x, lambda x: divide(x, other))
 
 
 def pow_(x: Tensor, exponent: TensorLike) -> Tensor:
     """Raise to a power in place."""
-    return _replaced("pow_", x, pow(x, exponent))
+    return _replaced("pow_", x, lambda x: pow(x, exponent))
 
 
 def clamp_(x: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Limit to the range from `min` to `max` in place."""
-    return _replaced("clamp_", x, clip(x, min, max))
+    return _replaced("clamp_", x, lambda x: clip(x, min, max))
 
 
 def _augmented(sign: str, function: Any) -> Any:
     """Return what `x += y` and the like do."""
 
     def method(self: Tensor, other: TensorLike) -> Tensor:
-        result: Tensor = function(self, other)
-        if RECORDING.get() or self.node is not None:
-            return result
-        return _replaced(sign, self, result)
+        return _replaced(sign, self, lambda x: function(x, other))
 
     return method
 

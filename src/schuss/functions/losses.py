@@ -11,7 +11,7 @@ from schuss.functions.activations import softplus_parts
 from schuss.functions.elementwise import clip
 from schuss.functions.softmaxes import below_largest
 from schuss.primitives.axes import EVERY_AXIS
-from schuss.primitives.elementwise import add, exp, log, multiply, negative, subtract
+from schuss.primitives.elementwise import add, exp, log, multiply, negative, relu, subtract
 from schuss.primitives.fused import fused
 from schuss.primitives.indexing import gather
 from schuss.primitives.reduction import mean, sum
@@ -150,7 +150,9 @@ def huber(x: Tensor, y: Tensor, *, delta: float, scale: float) -> Tensor:
         scale: a factor.
     """
     error = subtract(x, y)
-    # Without |e|: its derivative 0 at 0 would lose the parabola's second derivative there.
+    # Without |e|: its derivative 0 at 0 would lose the parabola's second derivative there. What is
+    # beyond delta is added, so that no derivative is a product of it, which may be infinite.
     near = clip(error, -delta, delta)
-    loss = multiply(near, subtract(error, multiply(near, 0.5)))
-    return loss if scale == 1.0 else multiply(loss, scale)
+    beyond = add(relu(subtract(error, delta)), relu(subtract(-delta, error)))
+    loss = add(multiply(multiply(near, near), 0.5 * scale), multiply(beyond, delta * scale))
+    return loss

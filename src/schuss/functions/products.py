@@ -25,7 +25,7 @@ from schuss.primitives.elementwise import (
     multiply,
 )
 from schuss.primitives.movement import permute_dims, reshape
-from schuss.primitives.reduction import sum
+from schuss.primitives.reduction import broadcast_to, sum
 
 __all__ = ["cross", "dot", "einsum", "outer", "tensordot", "vecdot"]
 
@@ -99,7 +99,8 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     if "..." in subscripts:
         subscripts = _without_ellipsis(subscripts, tensors)
     terms, result = _parse_subscripts(subscripts, len(tensors))
-    parts = [_reduce_term(x, t) for x, t in zip(tensors, terms, strict=True)]
+    lengths = _lengths(tensors, terms)
+    parts = [_reduce_term(x, t, lengths) for x, t in zip(tensors, terms, strict=True)]
     while len(parts) > 1:
         (x, a), (y, b) = parts[0], parts[1]
         later = set(result).union(*[t for _, t in parts[2:]])
@@ -156,10 +157,29 @@ def _parse_subscripts(subscripts: str, count: int) -> tuple[list[str], str]:
     return terms, result
 
 
-def _reduce_term(x: Tensor, term: str) -> tuple[Tensor, str]:
-    """Check one operand against its term, and take the diagonal of letters that come twice."""
-    if x.ndim != len(term):
-        raise ValueError(f"einsum: expected {len(term)} axes for {term!r}, got shape {x.shape}.")
+def _lengths(tensors: Sequence[Tensor], terms: list[str]) -> dict[str, int]:
+    """Return the length that each letter stands for; axes of length 1 are repeated to others'.
+
+    Raises:
+        ValueError: for a term with another number of axes, or a letter of two lengths.
+    """
+    sizes: dict[str, int] = {}
+    for x, term in zip(tensors, terms, strict=True):
+        if x.ndim != len(term):
+            raise ValueError(
+                f"einsum: expected {len(term)} axes for {term!r}, got shape {x.shape}."
+            )
+        for c, n in zip(term, x.shape, strict=True):
+            if sizes.setdefault(c, n) not in (n, 1) and n != 1:
+                raise ValueError(f"einsum: expected one length for {c!r}, got {sizes[c]} and {n}.")
+            if n != 1:
+                sizes[c] = n
+    return sizes
+
+
+def _reduce_term(x: Tensor, term: str, lengths: dict[str, int]) -> tuple[Tensor, str]:
+    """Repeat axes of length 1, and take the diagonal of letters that come twice."""
+    x = broadcast_to(x, tuple([lengths[c] for c in term]))
     for c in dict.fromkeys(term):
         while term.count(c) > 1:
             i = term.index(c)
@@ -170,10 +190,7 @@ def _reduce_term(x: Tensor, term: str) -> tuple[Tensor, str]:
 
 
 def _contract_pair(x: Tensor, a: str, y: Tensor, b: str, later: set[str]) -> tuple[Tensor, str]:
-    sizes = dict(zip(a, x.shape, strict=True))
-    for c, n in zip(b, y.shape, strict=True):
-        if sizes.setdefault(c, n) != n:
-            raise ValueError(f"einsum: expected one length for {c!r}, got {sizes[c]} and {n}.")
+    sizes = dict(zip(a, x.shape, strict=True)) | dict(zip(b, y.shape, strict=True))
     alone_x = tuple(i for i, c in enumerate(a) if c not in b and c not in later)
     alone_y = tuple(i for i, c in enumerate(b) if c not in a and c not in later)
     if alone_x:

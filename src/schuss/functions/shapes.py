@@ -17,11 +17,12 @@ from schuss.functions.creation import (
 )
 from schuss.functions.naming import torch_names
 from schuss.primitives.axes import Axis, normalize_axes
-from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.base import REGISTRY, as_tensor, astype
 from schuss.primitives.indexing import take
 from schuss.primitives.logic import equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to, sum
+from schuss.primitives.views import as_view
 from schuss.values.sums import reduced_shape
 
 __all__ = [
@@ -182,7 +183,9 @@ def diagonal(x: TensorLike, offset: int = 0) -> Tensor:
     n, m = x.shape[-2:]
     count = builtins.max(0, builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)))
     i = np.arange(count)
-    return x[..., i - builtins.min(offset, 0), i + builtins.max(offset, 0)]
+    found = x[..., i - builtins.min(offset, 0), i + builtins.max(offset, 0)]
+    # In PyTorch it is a view: who writes to it is told that it is none here.
+    return as_view(found, REGISTRY["gather"], x, {})
 
 
 def trace(x: TensorLike, offset: int = 0) -> Tensor:

@@ -11,7 +11,8 @@ from functools import cache
 
 from schuss.lowering.ir_builder import BOOL, F32, F64, I32, I64, Scalar, literal
 
-__all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "sigmoid", "sin", "tanh"]
+__all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "sigmoid", "sin"]
+__all__ += ["tanh"]
 
 _LOG2_E = 1.4426950408889634
 # log(2) in two parts, the first with trailing zeros so that n times it is exact.
@@ -133,11 +134,28 @@ def log(x: Scalar) -> Scalar:
     first, second = _LN2[x.kind]
     # log(1 + f) = f - f**2/2 + s (f**2/2 + tail), the small terms first.
     low = s.fma(half.op("fadd", tail), e.op("fmul", second))
-    y = e.fma(first, f.op("fsub", half.op("fsub", low)))
+    return _log_at_edges(x, e.fma(first, f.op("fsub", half.op("fsub", low))))
+
+
+def _log_at_edges(x: Scalar, y: Scalar) -> Scalar:
+    """Return a logarithm `y` of x, with its values where x is not positive and finite."""
     y = x.eq(math.inf).where(x, y)
     y = x.lt(0.0).where(x.like(math.nan), y)
     y = x.eq(0.0).where(x.like(-math.inf), y)
     return x.isnan().where(x, y)
+
+
+def log2(x: Scalar) -> Scalar:
+    """Return the logarithm to base 2, exact at its powers."""
+    m, e = _log_parts(x)
+    return _log_at_edges(x, log(m).op("fmul", _LOG2_E).op("fadd", e))
+
+
+def log10(x: Scalar) -> Scalar:
+    """Return the logarithm to base 10, exact at its powers."""
+    if x.kind == F64:
+        return x.library("log10")
+    return log(x.to(F64)).op("fmul", 1.0 / math.log(10.0)).to(F32)
 
 
 def log1p(x: Scalar) -> Scalar:

@@ -343,7 +343,7 @@ class Module:
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros_like(parameter.grad.array))
+                parameter.grad = Tensor(np.zeros(parameter.shape, parameter.dtype))
 
     def astype(self: M, dtype: npt.DTypeLike) -> M:
         """Cast every float parameter and buffer to float32 or float64; return the module.

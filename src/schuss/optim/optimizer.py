@@ -260,7 +260,7 @@ class Optimizer:
                 if set_to_none:
                     parameter.grad = None
                 elif parameter.grad is not None:
-                    parameter.grad = leaf(np.zeros_like(parameter.grad.array))
+                    parameter.grad = zeros(parameter)
 
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with hyperparameters of their own.
@@ -377,4 +377,4 @@ def _advanced(step: Tensor, kept: bool) -> Tensor:
 
 def zeros(parameter: Tensor) -> Tensor:
     """Return zeros of a parameter's shape and dtype, a state's usual start."""
-    return leaf(np.zeros_like(parameter.array))
+    return leaf(np.zeros(parameter.shape, parameter.dtype))

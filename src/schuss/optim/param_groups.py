@@ -6,9 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from schuss.core import Tensor
 
-__all__ = ["RANGES", "Group", "Params", "Range", "check_ranges", "hyperparameters", "make_group"]
+__all__ = ["RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
+__all__ += ["hyperparameters", "make_group"]
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
@@ -33,6 +36,15 @@ def hyperparameters(given: Mapping[str, Any]) -> Group:
     return {k: v for k, v in given.items() if k not in ("self", "params", "__class__")}
 
 
+def as_numbers(value: Any) -> Any:
+    """Return a hyperparameter with Python's numbers in the place of NumPy's and of tensors."""
+    if isinstance(value, (np.generic, np.ndarray, Tensor)) and value.ndim == 0:
+        return value.item()
+    if type(value) in (list, tuple):
+        return tuple([as_numbers(v) for v in value])
+    return value
+
+
 def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Group]) -> Group:
     """Return a group with its parameters in a list, and defaults for what it does not set.
 
@@ -50,8 +62,8 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
         raise TypeError(
             f"{owner}: expected groups to be dictionaries with 'params', got {given!r}."
         )
-    group = {**defaults, **given}
-    held = given["params"]
+    group = {name: as_numbers(value) for name, value in {**defaults, **given}.items()}
+    held = group["params"] = given["params"]
     parameters = [held] if isinstance(held, Tensor) else list(held)
     if parameters and isinstance(parameters[0], tuple):
         group["param_names"] = [name for name, _ in parameters]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from schuss.primitives.base import Spec
 from schuss.values.sums import reduced_shape
 
@@ -21,6 +23,7 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
     """Return `axis` as non-negative axes, all of them for None.
 
     Raises:
+        TypeError: for an axis that is no integer.
         ValueError: for an axis out of range or named twice.
     """
     if axis is None:
@@ -29,6 +32,8 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
         return (axis % ndim,)
     axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     for a in axes:
+        if not isinstance(a, (int, np.integer)) or isinstance(a, bool):
+            raise TypeError(f"{owner}: expected an integer as axis, got {a!r}.")
         if not -ndim <= a < ndim:
             raise ValueError(f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}.")
     found = tuple(int(a) % ndim for a in axes)

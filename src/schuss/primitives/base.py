@@ -35,8 +35,10 @@ __all__ = [
     "Primitive",
     "Spec",
     "apply",
+    "asarray",
     "astype",
     "binary",
+    "from_numpy",
     "unary",
 ]
 
@@ -164,12 +166,35 @@ def operand(x: TensorLike) -> Any:
     """Return a tensor as it is, a number as a Python number (weak dtype), the rest as a tensor."""
     if isinstance(x, np.generic):
         return x.item()
-    return x if isinstance(x, (Tensor, float, int)) else leaf(to_array(x))
+    return x if isinstance(x, (Tensor, float, int)) else as_tensor(x)
 
 
 def as_tensor(x: TensorLike) -> Tensor:
-    """Return `x` as a tensor, numbers with their default dtypes."""
-    return x if isinstance(x, Tensor) else leaf(to_array(x))
+    """Return `x` as a tensor, numbers with their default dtypes; tensors in lists are stacked."""
+    if isinstance(x, Tensor):
+        return x
+    return _stacked(x) if isinstance(x, (list, tuple)) and _has_tensor(x) else leaf(to_array(x))
+
+
+def _has_tensor(x: Sequence[Any]) -> bool:
+    return any(
+        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _has_tensor(item))
+        for item in x
+    )
+
+
+def _stacked(x: Sequence[Any]) -> Tensor:
+    """Return one tensor of a list that holds tensors, from which errors flow back to them."""
+    parts = [as_tensor(item) for item in x]
+    shapes = [part.shape for part in parts]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"tensor: expected numbers in a regular shape, got a list of tensors of shapes "
+            f"{', '.join(map(str, shapes))}; pad them or keep them apart."
+        )
+    tensors = [part.dtype for part, item in zip(parts, x, strict=True) if isinstance(item, Tensor)]
+    dtype = result_dtype(*(tensors or [part.dtype for part in parts]))
+    return apply(REGISTRY["stack"], tuple([astype(p, dtype) for p in parts]), {"axis": 0})
 
 
 @cache
@@ -221,6 +246,38 @@ def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
     if dtype.kind != "f" and x.requires_grad:
         x = x.detach()
     return apply(_astype, (x,), {"dtype": dtype})
+
+
+def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) -> Tensor:
+    """Return `data` as a tensor, the same object or the same memory where possible.
+
+    Args:
+        data: numbers, nested sequences, a NumPy array or a tensor; tensors in a list are stacked,
+            so that errors flow back to them.
+        dtype: the dtype wanted; see `Tensor` for the default.
+        copy: True to copy always, False to raise ValueError where a copy would be needed.
+
+    Raises:
+        ValueError: when `copy` is False and the data cannot be shared.
+    """
+    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
+        return data
+    if isinstance(data, Tensor) and not copy and data.requires_grad:
+        return astype(data, dtype)
+    if isinstance(data, (list, tuple)) and copy is not False and _has_tensor(data):
+        stacked = _stacked(data)
+        return stacked if dtype is None else astype(stacked, dtype)
+    array = to_array(data, dtype)
+    if copy:
+        return leaf(np.array(array, copy=True))
+    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
+        raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
+    return leaf(array)
+
+
+def from_numpy(array: Array) -> Tensor:
+    """Return a tensor that shares memory with `array`."""
+    return asarray(np.asarray(array))
 
 
 def elementwise_shape(*specs: Spec) -> Spec:

@@ -22,6 +22,7 @@ from schuss.primitives.base import (
     result_dtype,
 )
 from schuss.primitives.index_template import Template, stand_in
+from schuss.primitives.views import as_view, shares_memory, view
 
 # A basic index: integers, slices, None and Ellipsis.
 
@@ -59,7 +60,10 @@ _unslice: Primitive = Primitive(
 
 def basic_slice(x: Tensor, template: Template) -> Tensor:
     """Return `x` indexed by integers, slices, None and Ellipsis; without a copy."""
-    return apply(_slice, (x,), {"template": template})
+    attributes = {"template": template}
+    if TRACER.get() is None:
+        return view(_slice, x, attributes, x.array[template])
+    return as_view(apply(_slice, (x,), attributes), _slice, x, attributes)
 
 
 _reshape = Primitive(
@@ -90,7 +94,14 @@ def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = No
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     if TRACER.get() is not None:
         sizes = _lengths(x, shape)
-        return x if sizes == x.array.shape else apply(_reshape, (x,), {"shape": sizes})
+        if sizes == x.array.shape:
+            return x
+        attributes = {"shape": sizes}
+        found = apply(_reshape, (x,), attributes)
+        if shares_memory(x, _reshape, attributes):
+            return as_view(found, _reshape, x, attributes)
+        found.origin = False
+        return found
     try:
         out = x.array.reshape(shape)
     except ValueError:
@@ -101,7 +112,11 @@ def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = No
         raise _wrong_shape(x, shape)
     if sizes == x.array.shape:
         return x
-    return record(_reshape, (x,), {"shape": sizes}, out, x.requires_grad)
+    if x.array.flags.c_contiguous or np.may_share_memory(out, x.array):
+        return view(_reshape, x, {"shape": sizes}, out)
+    found = record(_reshape, (x,), {"shape": sizes}, out, x.requires_grad)
+    found.origin = False
+    return found
 
 
 def _wrong_shape(x: Tensor, shape: tuple[int, ...]) -> ValueError:
@@ -144,16 +159,17 @@ def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
     """Return `x` with its axes in the order `axes`; without a copy."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    if axes == (1, 0) and x.array.ndim == 2:
-        if TRACER.get() is not None:
-            return apply(_permute_dims, (x,), _SWAPPED)
-        return record(_permute_dims, (x,), _SWAPPED, x.array.T, x.requires_grad)
+    if axes == (1, 0) and x.array.ndim == 2 and TRACER.get() is None:
+        return view(_permute_dims, x, _SWAPPED, x.array.T)
     order = normalize_axes(tuple(axes), x.ndim, "permute_dims")
     if len(order) != x.ndim:
         raise ValueError(f"permute_dims: expected all {x.ndim} axes, got {tuple(axes)}.")
     if order == tuple(range(x.ndim)):
         return x
-    return apply(_permute_dims, (x,), {"axes": order})
+    attributes = {"axes": order}
+    if TRACER.get() is None:
+        return view(_permute_dims, x, attributes, x.array.transpose(order))
+    return as_view(apply(_permute_dims, (x,), attributes), _permute_dims, x, attributes)
 
 
 def _flip_value(x: Array, *, axes: tuple[int, ...]) -> Array:

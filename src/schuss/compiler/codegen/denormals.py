@@ -1,12 +1,17 @@
 """Denormals: numbers too small for a normal exponent count as zero within a step.
 
 Near a minimum, gradients and their squares shrink to such subnormal numbers, and processors take
-up to a hundred times longer for them: a step would slow down to half its speed as it converges.
+up to a hundred times longer for them: a step would slow down to half its speed as it converges. A
+program that holds such a number itself, as a bound or in a table, asks for them and keeps them.
 """
 
 from __future__ import annotations
 
 import platform
+
+import numpy as np
+
+from schuss.compiler.graph.graph import Graph
 
 __all__ = ["flushing"]
 
@@ -19,8 +24,20 @@ define internal void @restore(i64 %mode) { ret void }
 """
 
 
-def flushing() -> str:
+def _has_denormal(graph: Graph) -> bool:
+    """Whether a constant holds a number below the smallest normal one."""
+    for node in graph.nodes():
+        if node.array is not None and node.dtype.kind == "f":
+            size = np.abs(node.array)
+            if ((size > 0) & (size < np.finfo(node.dtype).tiny)).any():
+                return True
+    return False
+
+
+def flushing(graph: Graph) -> str:
     """Return the functions `flush`, which gives the mode before, and `restore`, which takes it."""
+    if _has_denormal(graph):
+        return _NOTHING
     machine = platform.machine()
     if machine in ("x86_64", "AMD64"):
         return f"""

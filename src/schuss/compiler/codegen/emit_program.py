@@ -324,7 +324,7 @@ def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -
     plain, loops = emitter.plain, emitter.loops
     scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
     kernels = [kernel_of(node) for stage in plan.stages for node in stage.nodes]
-    plain.functions["@step"] = "\n".join([emitter.step(), flushing(), _ALONE])
+    plain.functions["@step"] = "\n".join([emitter.step(), flushing(graph), _ALONE])
     return Module(
         loops.texts(),
         plain.texts(),

@@ -136,6 +136,9 @@ def region(node: Node, source: Strided, move: Any) -> Strided | None:
     """Return the view that `move` gives of `source`, or None where it copies."""
     array = _stand_in(source)
     out = move(array)
+    if not isinstance(out, np.ndarray):
+        # NumPy makes a number of one element, which lies nowhere, unless an axis is left.
+        out = move(array[..., np.newaxis])[..., 0]
     start = _origin(array) - source.offset
     if not start <= _origin(out) < start + max(source.root.size, 1):
         return None

@@ -50,6 +50,9 @@ class IndexedPlaces:
         """Return how many elements follow each other in the source after the indexed axes."""
         bound = self.first + self.rank
         count = len(shape) - bound
+        if self.axes[len(self.axes) - count :] != list(range(bound, len(shape))):
+            # A slice between indices: what follows them in the result lies before one in x.
+            return 1
         view = self.source
         last = Strided(view.root, 0, view.shape[-count:], view.strides[-count:])
         return math.prod(shape[bound:]) if bound and count and last.strides_fit() else 1

@@ -31,3 +31,19 @@ def refuse(what: str, remedy: str) -> NoReturn:
 
 
 _VALUE = "use schuss.where for a choice, or leave this out of the compiled function"
+
+
+def refuse_argument(owner: str) -> NoReturn:
+    """Raise for a change in place of an argument, which the caller would not see."""
+    raise TraceError(
+        f"{owner}: {user_line()} changes an argument of a compiled function in place, which the "
+        "caller would not see; change a clone() and return it."
+    )
+
+
+def refuse_recorded(shape: tuple[int, ...]) -> NoReturn:
+    """Raise for what takes part in differentiation in a tensor that lives on after the trace."""
+    raise TraceError(
+        f"compile: a tensor of shape {shape} from outside of the function is given contents that "
+        "take part in differentiation, which would be lost after it; write value.detach()."
+    )

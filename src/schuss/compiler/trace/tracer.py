@@ -12,7 +12,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, State, constant, result
-from schuss.compiler.trace.errors import _VALUE, refuse, user_line
+from schuss.compiler.trace.errors import (
+    _VALUE,
+    refuse,
+    refuse_argument,
+    refuse_recorded,
+    user_line,
+)
 from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import (
     RECORDING,
@@ -101,6 +107,7 @@ class Tracer:
         self._held: dict[int, tuple[Tensor, Node]] = {}
         self._now: dict[int, Node] = {}
         self._made: list[weakref.ref[Tensor]] = []
+        self._recorded: list[weakref.ref[Tensor]] = []
         self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # The gradients that tensors had before: id -> (tensor, its gradient).
@@ -196,6 +203,17 @@ class Tracer:
             out.node = (primitive, inputs, attributes)
             out.stamp = next_stamp()
         return out
+
+    def writes(self, owner: str, x: Tensor) -> None:
+        """Refuse to change an argument, which the caller would not see."""
+        array: Any = x.array
+        if type(array) is Abstract and array.node.op == "input":
+            refuse_argument(owner)
+
+    def records(self, x: Tensor) -> None:
+        """Note that `x` was given contents that take part in differentiation."""
+        self._made.append(weakref.ref(x))
+        self._recorded.append(weakref.ref(x))
 
     def assign(self, tensor: Tensor, value: Any) -> None:
         """Record that `tensor` becomes `value`."""
@@ -336,7 +354,7 @@ class Tracer:
             after = tensor.grad
             if before is not None and id(before) in self._held:
                 self.exact_gradients.append((tensor, before))
-            elif tensor.requires_grad:
+            elif tensor.requires_grad and tensor.is_leaf:
                 self.some_gradients.append((tensor, before is not None))
             if after is before:
                 continue
@@ -376,6 +394,9 @@ class Tracer:
             if alive is None:
                 node.op, node.array, node.place = "constant", array, -1
             else:
+                if any(reference() is alive for reference in self._recorded):
+                    alive.requires_grad = False
+                    refuse_recorded(alive.shape)
                 node.place = len(self.graph.states)
                 self.graph.states.append(State(alive, node, None if now is node else now))
 

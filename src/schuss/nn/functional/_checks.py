@@ -97,6 +97,15 @@ def require_indices(
     return True
 
 
+def from_start(indices: Tensor, count: int) -> Tensor:
+    """Return indices for a look-up that a compiled program refuses, too, where they are negative.
+
+    It has no values to check, and its look-up counts negative ones from the end, so that they are
+    given a place beyond that.
+    """
+    return indices if TRACER.get() is None else ops.where(indices < 0, count, indices)
+
+
 def reduced(owner: str, loss: Tensor, reduction: str) -> Tensor:
     """Return the loss as it is ("none"), its mean or its sum."""
     if reduction == "mean":

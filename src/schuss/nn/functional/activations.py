@@ -206,18 +206,20 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     """
     if not min_val < max_val:
         raise ValueError(f"hardtanh: expected min_val below max_val, got {min_val} and {max_val}.")
-    below_top = ops.where(input < max_val, input, max_val)
-    return ops.where(below_top > min_val, below_top, min_val)
+    # What is not a number is beyond neither end.
+    below_top = ops.where(input >= max_val, max_val, input)
+    return ops.where(below_top <= min_val, min_val, below_top)
 
 
 def hardsigmoid(input: Tensor) -> Tensor:
-    """Return x / 6 + 1/2 limited to [0, 1].
+    """Return (x + 3) / 6 limited to [0, 1].
 
     >>> import schuss as ss
     >>> hardsigmoid(ss.tensor([-4.0, 0.0, 4.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    return hardtanh(input, -3.0, 3.0) * (1.0 / 6.0) + 0.5
+    # Limited first and divided then, so that no rounding moves the ends.
+    return hardtanh(input + 3.0, 0.0, 6.0) / 6.0
 
 
 def hardswish(input: Tensor) -> Tensor:

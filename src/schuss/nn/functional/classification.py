@@ -10,6 +10,7 @@ from schuss.functions.activations import softplus_parts
 from schuss.functions.losses import binary_loss, class_loss, likelihood_loss, picked
 from schuss.nn.functional._checks import (
     check_pair,
+    from_start,
     reduced,
     require_floating,
     require_indices,
@@ -78,6 +79,8 @@ def cross_entropy(
         loss = class_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
+    if kept is not None:
+        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
@@ -132,7 +135,12 @@ def _class_reduced(loss: Tensor, factor: Tensor | None, reduction: str) -> Tenso
     if reduction == "mean" and factor is None:
         return ops.mean(loss)
     total = ops.sum(loss)
-    return total / ops.sum(factor) if reduction == "mean" and factor is not None else total
+    if reduction == "sum" or factor is None:
+        return total
+    # Where every row is ignored the mean is 0 / 0, but no row has an error.
+    count = ops.sum(factor)
+    none = count == 0.0
+    return total / ops.where(none, 1.0, count) + ops.where(none, math.nan, 0.0).astype(loss.dtype)
 
 
 def nll_loss(
@@ -176,6 +184,8 @@ def nll_loss(
         loss = likelihood_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
+    if kept is not None:
+        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     loss = likelihood_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else ops.take(weight, classes, axis=0)

@@ -11,6 +11,7 @@ from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.functions.normalization import deviations, standardize, standardize_affine
 from schuss.nn.functional._checks import (
+    from_start,
     require_floating,
     require_indices,
     require_same_dtype,
@@ -110,6 +111,7 @@ def embedding(
         require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
+    input = from_start(input, count)
     if max_norm is not None:
         _shrink(weight, input, max_norm, norm_type)
     rows = look_up(weight, input) if sparse else weight[input]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schuss.optim.optimizer import Optimizer
-from schuss.optim.param_groups import Group
+from schuss.optim.param_groups import Group, as_numbers
 
 __all__ = ["LRScheduler", "Scheduler", "per_group"]
 
@@ -56,6 +56,7 @@ def per_group(owner: str, value: Any, groups: Sequence[Group], what: str) -> lis
     Raises:
         ValueError: if there are not as many as groups.
     """
+    value = as_numbers(value)
     values = list(value) if isinstance(value, Iterable) else [value] * len(groups)
     if len(values) != len(groups):
         raise ValueError(f"{owner}: expected {len(groups)} {what}, got {len(values)}.")
