@@ -68,7 +68,7 @@ class ColumnKind:
     time_format: TimeFormat = "year first"
     tolerant: bool = False
     missing_used: bool = False
-    words: Sequence[str] = ()
+    words: tuple[str, ...] = ()
     sentinel: float | None = None
 
     def to_config(self) -> dict[str, Any]:

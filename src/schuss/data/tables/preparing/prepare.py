@@ -116,7 +116,7 @@ def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
 def _groups(table: Table, name: str) -> Rows:
     """Number the groups; rows without one are a group each."""
     words = marks_that_are_words(table.factors(name)[0]) if table[name].dtype == TEXT else []
-    _, codes = labels_of(table, ColumnKind(name, "category", "", True, words=words))
+    _, codes = labels_of(table, ColumnKind(name, "category", "", True, words=tuple(words)))
     alone = np.flatnonzero(codes < 0)
     codes = codes.copy()
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(len(alone))

@@ -182,7 +182,7 @@ class TargetEncoder:
 
     @property
     def _kind(self) -> ColumnKind:
-        return ColumnKind(self.name, "category", "", True, words=self.words)
+        return ColumnKind(self.name, "category", "", True, words=tuple(self.words))
 
     def _check_variety(self, table: Table, values: TargetValues, present: int) -> None:
         """Refuse a target that does not vary or is different in every row."""

@@ -129,7 +129,7 @@ def number_label(value: float, whole: bool) -> Label:
 def class_labels(table: Table, name: str, values: TargetValues) -> list[Label]:
     """List the classes in order: numbers by size, words by the alphabet."""
     column = table[name]
-    kind = ColumnKind(name, "category", "", True, words=values.words)
+    kind = ColumnKind(name, "category", "", True, words=tuple(values.words))
     labels, _ = labels_of(table, kind)
     if column.dtype.kind == "b" or set(labels) == {"False", "True"}:
         return [label == "True" for label in sorted(labels)]
