@@ -265,6 +265,7 @@ def test_long_sums_keep_their_digits() -> None:
     np.testing.assert_allclose(got[2].item(), np.float32(0.1), rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:compile. <lambda> was traced")
 def test_old_variants_are_forgotten() -> None:
     f = compile(lambda x, factor: x * float(factor))
     for i in range(20):

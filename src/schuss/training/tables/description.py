@@ -40,6 +40,14 @@ _CONFIG: dict[str, Any] = {
     "options": dict[str, Any],
     "recipe": dict[str, Any],
     "target": str,
+    "sources": dict[str, dict[str, Any] | None],
+}
+# How a source was read, where that was told.
+_READING: dict[str, Any] = {
+    "sep": str | None,
+    "header": str | None,
+    "encoding": str | None,
+    "na_values": list[str],
 }
 # Besides what TableOptions looks at.
 _OPTIONS: dict[str, Any] = {
@@ -95,6 +103,9 @@ def check_config(config: Mapping[str, Any]) -> None:
     for name, kind in _OPTIONS.items():
         _check(name, options[name], kind)
     TableOptions.of_config(options)
+    for source in (config["sources"]["data"], *config["sources"].values()):
+        for name, value in ((source or {}).get("reading") or {}).items():
+            _check(name, value, _READING[name])
     weights = options["class_weight"]
     for pair in weights if isinstance(weights, list) else []:
         if len(pair) != 2 or not _conforms(pair[1], float):
