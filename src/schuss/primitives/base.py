@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,26 +24,12 @@ from schuss.core import (
     to_array,
 )
 from schuss.lowering.kinds import Elementwise, Lowering
-from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET, SILENCE
-from schuss.values.numbers import as_operand
+from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET
 
-__all__ = [
-    "NOT_DIFFERENTIABLE",
-    "REGISTRY",
-    "Primitive",
-    "Spec",
-    "apply",
-    "asarray",
-    "astype",
-    "binary",
-    "from_numpy",
-    "unary",
-]
+__all__ = ["NOT_DIFFERENTIABLE", "REGISTRY", "Primitive", "Spec", "apply", "asarray", "astype"]
+__all__ += ["from_numpy"]
 
 Rule: TypeAlias = Callable[..., Tensor]
-Unary: TypeAlias = Callable[[TensorLike], Tensor]
-Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
-Function = TypeVar("Function", bound=Callable[..., Tensor])
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
 NO_ATTRIBUTES: dict[str, Any] = {}
 
@@ -302,132 +286,6 @@ def _broadcast_shape(specs: tuple[Spec, ...]) -> tuple[int, ...]:
     return np.broadcast_shapes(*[s[0] for s in specs])
 
 
-def unary(
-    name: str,
-    *,
-    value: Callable[[Array], Array],
-    derivative: Rule | NotDifferentiable,
-    lower: Callable[[Any], Any],
-    cost: int = 1,
-    shape: Callable[..., Spec] = elementwise_shape,
-    floats_only: bool = True,
-    doc: str,
-) -> Unary:
-    """Define an elementwise primitive of one input, and return the function that applies it."""
-    rules = derivative if isinstance(derivative, NotDifferentiable) else (derivative,)
-    lowering = Elementwise(lower, cost=cost)
-    primitive = Primitive(name, value=value, shape=shape, derivative=rules, lower=lowering)
-    differentiable = primitive.differentiable
-
-    def function(x: Any) -> Tensor:
-        if not isinstance(x, Tensor):
-            x = as_tensor(x)
-        if floats_only and x.array.dtype.kind != "f":
-            (x,) = promote(x, 1.0)[:1]
-        if TRACER.get() is not None:
-            return apply(primitive, (x,), NO_ATTRIBUTES)
-        filters = warnings.filters
-        if not filters or filters[0] is not SILENCE.item:
-            SILENCE.come_first()
-        try:
-            out = value(x.array)
-        except TypeError as error:
-            raise mismatch(name, error, x.array) from None
-        result = new_object(Tensor)
-        result.array = out if type(out) is np.ndarray else np.asarray(out)
-        result.grad = None
-        if x.requires_grad and differentiable and RECORDING.get():
-            result.requires_grad = True
-            result.node = (primitive, (x,), NO_ATTRIBUTES)
-            result.stamp = next_stamp()
-        else:
-            result.requires_grad = False
-            result.node = None
-            result.stamp = 0
-        return result
-
-    return _named(function, primitive, f"{doc}, elementwise.")
-
-
-def binary(
-    name: str,
-    *,
-    value: Callable[[Any, Any], Array],
-    derivative: tuple[Rule | None, Rule | None] | NotDifferentiable,
-    lower: Callable[[Any, Any], Any],
-    cost: int = 1,
-    shape: Callable[..., Spec] = elementwise_shape,
-    floats_only: bool = False,
-    doc: str,
-) -> Binary:
-    """Define an elementwise primitive of two inputs, and return the function that applies it."""
-    lowering = Elementwise(lower, cost=cost)
-    primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=lowering)
-    differentiable = primitive.differentiable
-
-    def function(x: TensorLike, y: TensorLike) -> Tensor:
-        wanted = False
-        if isinstance(x, Tensor):
-            a = x.array
-            wanted = x.requires_grad
-            if isinstance(y, Tensor):
-                b = y.array
-                if y.requires_grad:
-                    wanted = True
-                if a.dtype is not b.dtype:
-                    # NumPy's own promotion is ours for a float with a mask.
-                    if a.dtype.kind + b.dtype.kind not in ("fb", "bf"):
-                        return slow(x, y)
-                elif floats_only and a.dtype.kind != "f":
-                    return slow(x, y)
-            elif (type(y) is float or type(y) is int) and a.dtype.kind == "f":
-                # NumPy takes a Python number as weakly typed.
-                b = as_operand(y, a.dtype)
-            else:
-                return slow(x, y)
-        elif (
-            isinstance(y, Tensor)
-            and (type(x) is float or type(x) is int)
-            and y.array.dtype.kind == "f"
-        ):
-            b = y.array
-            a = as_operand(x, b.dtype)
-            wanted = y.requires_grad
-        else:
-            return slow(x, y)
-        if TRACER.get() is not None:
-            return apply(primitive, (x, y), NO_ATTRIBUTES)
-        filters = warnings.filters
-        if not filters or filters[0] is not SILENCE.item:
-            SILENCE.come_first()
-        try:
-            out = value(a, b)
-        except (ValueError, TypeError) as error:
-            raise mismatch(name, error, a, b) from None
-        result = new_object(Tensor)
-        result.array = out if type(out) is np.ndarray else np.asarray(out)
-        result.grad = None
-        if wanted and differentiable and RECORDING.get():
-            result.requires_grad = True
-            result.node = (primitive, (x, y), NO_ATTRIBUTES)
-            result.stamp = next_stamp()
-        else:
-            result.requires_grad = False
-            result.node = None
-            result.stamp = 0
-        return result
-
-    def slow(x: TensorLike, y: TensorLike) -> Tensor:
-        x, y = operand(x), operand(y)
-        x, y = promote(x, y, 1.0)[:2] if floats_only else promote(x, y)
-        try:
-            return apply(primitive, (x, y), NO_ATTRIBUTES)
-        except (ValueError, TypeError) as error:
-            raise mismatch(name, error, x, y) from None
-
-    return _named(function, primitive, f"{doc}, elementwise with broadcasting.")
-
-
 def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
     """Return the error to raise for `error`, met on applying `name` to `inputs`."""
     if isinstance(error, TypeError):
@@ -442,12 +300,3 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
             "axes must be equal or 1, counted from the last."
         )
     return error
-
-
-def _named(function: Function, primitive: Primitive, doc: str) -> Function:
-    function.__name__ = function.__qualname__ = primitive.name
-    # Where it is defined, two frames up, so that it is pickled by its name as others are.
-    function.__module__ = sys._getframe(2).f_globals["__name__"]
-    function.__doc__ = doc
-    function.primitive = primitive  # type: ignore[attr-defined]
-    return function

@@ -19,13 +19,7 @@ from schuss.core import (
     leaf,
 )
 from schuss.lowering import vector_math
-from schuss.primitives.base import (
-    NOT_DIFFERENTIABLE,
-    Binary,
-    Unary,
-    binary,
-    unary,
-)
+from schuss.primitives.base import NOT_DIFFERENTIABLE
 from schuss.primitives.logic import (
     bitwise_and,
     equal,
@@ -33,6 +27,7 @@ from schuss.primitives.logic import (
     greater_equal,
     where,
 )
+from schuss.primitives.pointwise import Binary, Unary, binary, unary
 from schuss.values import error_function
 
 # Arithmetic.

@@ -12,19 +12,17 @@ from schuss.lowering.kinds import Elementwise
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     NOT_DIFFERENTIABLE,
-    Binary,
     Primitive,
     Spec,
     apply,
     as_tensor,
-    binary,
     operand,
     predicate_shape,
     promote,
     record,
     result_dtype,
-    unary,
 )
+from schuss.primitives.pointwise import Binary, binary, unary
 
 
 def _predicate(

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from schuss.lowering import vector_math
-from schuss.primitives.base import Unary, unary
 from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt, subtract
+from schuss.primitives.pointwise import Unary, unary
 
 __all__ = ["acos", "acosh", "asin", "cosh", "sinh", "sqrt_one_minus_square"]
 
