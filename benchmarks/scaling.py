@@ -27,15 +27,9 @@ BYTES_HELD = 4 * 4
 ROUND_SECONDS = 0.1
 
 SWEEPS: dict[str, tuple[list[int], Callable[[int], Network]]] = {
-    "width": (
-        [128, 256, 512, 1024, 2048],
-        lambda width: mlp([width, width, width, 10], 128, 1),
-    ),
+    "width": ([128, 256, 512, 1024, 2048], lambda width: mlp([width, width, width, 10], 128, 1)),
     "depth": ([1, 2, 4, 8, 16], lambda depth: mlp([512] * (depth + 1) + [10], 128, 1)),
-    "batch": (
-        [16, 32, 64, 128, 256, 512, 1024],
-        lambda batch: mlp([784, 512, 512, 10], batch, 1),
-    ),
+    "batch": ([16, 32, 64, 128, 256, 512, 1024], lambda batch: mlp([784, 512, 512, 10], batch, 1)),
 }
 
 

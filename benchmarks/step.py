@@ -172,13 +172,7 @@ def cells(entry: Entry) -> list[str]:
         return [name, *micro, "–", "–", "–"]
     warm = f"{alone['warm']:.3f}" if "warm" in alone else "–"
     arena = f" (arena {alone['arena'] / 1e6:.2f})" if alone["arena"] else ""
-    return [
-        name,
-        *micro,
-        f"{alone['first']:.3f}",
-        warm,
-        f"{alone['peak'] / 1e6:.1f}{arena}",
-    ]
+    return [name, *micro, f"{alone['first']:.3f}", warm, f"{alone['peak'] / 1e6:.1f}{arena}"]
 
 
 def show(name: str, network: Network, entries: list[Entry], markdown: bool) -> None:

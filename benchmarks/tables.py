@@ -240,10 +240,7 @@ def cell(results: dict[str, dict[str, float]], table: Table, peer: str) -> str:
 
 def markdown(results: dict[str, dict[str, float]], names: list[str], peers: list[str]) -> str:
     """Return the results as a Markdown table."""
-    lines = [
-        "| table | figure | " + " | ".join(peers) + " |",
-        "|---|---|" + "---|" * len(peers),
-    ]
+    lines = ["| table | figure | " + " | ".join(peers) + " |", "|---|---|" + "---|" * len(peers)]
     for name in names:
         table = TABLES[name]
         figure = "accuracy ↑" if table.classes else "RMSE ↓"

@@ -25,10 +25,7 @@ ACTIVATIONS = [
     "mish", "leaky_relu", "elu", "selu",
 ]  # fmt: skip
 # Where PyTorch has other derivatives: no number at nan, and beyond where a value is one.
-OTHER = {
-    "acosh": (-1.0, -3.0, -0.5, 0.0, -0.0, 0.5, -INF),
-    **dict.fromkeys(ACTIVATIONS, (NAN,)),
-}
+OTHER = {"acosh": (-1.0, -3.0, -0.5, 0.0, -0.0, 0.5, -INF), **dict.fromkeys(ACTIVATIONS, (NAN,))}
 
 
 def both(f: Any) -> list[Any]:

@@ -70,10 +70,7 @@ def rules_of(model: nn.Module, option: str) -> list[torch.optim.Optimizer]:
         return [torch.optim.Adam(model.parameters(), lr=LR, **fused)]
     tables = [m.weight for m in model.modules() if isinstance(m, (nn.Embedding, nn.EmbeddingBag))]
     others = [p for p in model.parameters() if all(p is not table for table in tables)]
-    return [
-        torch.optim.SparseAdam(tables, lr=LR),
-        torch.optim.Adam(others, lr=LR, fused=True),
-    ]
+    return [torch.optim.SparseAdam(tables, lr=LR), torch.optim.Adam(others, lr=LR, fused=True)]
 
 
 def build(option: str, network: Network, data: Data) -> Steps:

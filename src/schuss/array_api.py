@@ -31,14 +31,7 @@ from schuss.core import (
 )
 from schuss.functions import *  # noqa: F403  # this namespace is theirs and more
 from schuss.functions import __all__ as _functions
-from schuss.functions import (
-    divide,
-    equal,
-    floor_divide,
-    less,
-    multiply,
-    pow,
-)
+from schuss.functions import divide, equal, floor_divide, less, multiply, pow
 from schuss.primitives.base import as_tensor, asarray, promote
 from schuss.primitives.base import result_dtype as _common
 

@@ -229,12 +229,7 @@ class _Check:
             self.arrays(slope, position, along[position], found, f"hvp, order {order}")
 
     def arrays(
-        self,
-        f: Function,
-        position: int,
-        direction: Array,
-        found: list[Array],
-        what: str,
+        self, f: Function, position: int, direction: Array, found: list[Array], what: str
     ) -> None:
         """Compare the change of each output along `direction` with what was `found`."""
         got = 0.0

@@ -85,10 +85,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
     ),
     (products, "dot outer"),
     (trigonometry, "acos acosh asin cosh sinh"),
-    (
-        reductions,
-        "all any count_nonzero cumulative_prod diff norm prod std var",
-    ),
+    (reductions, "all any count_nonzero cumulative_prod diff norm prod std var"),
     (shapes, "diagonal flatten moveaxis one_hot repeat roll squeeze swapaxes tile trace"),
     (sorting, "gather median nonzero sort"),
     (inplace, "add_ clamp_ div_ mul_ pow_ sub_"),

@@ -20,11 +20,7 @@ BUG = "this is a bug in Schuss; SCHUSS_DEBUG=1 shows where."
         (UsageError("no\n such  thing."), 2, "no such thing."),
         (DataError("t.csv: broken."), 2, "t.csv: broken."),
         (DataError('t.csv: give task="regression".'), 2, "t.csv: give --task regression."),
-        (
-            DataError("t.csv: leave out kinds={'a': 'text'}."),
-            2,
-            "t.csv: leave out --kind a=text.",
-        ),
+        (DataError("t.csv: leave out kinds={'a': 'text'}."), 2, "t.csv: leave out --kind a=text."),
         (DataError("say what they are with kinds=."), 2, "say what they are with --kind."),
         (DataError("give validation_share=0."), 2, "give --validation-share 0."),
         (UsageError("prepare_table: expected less."), 2, "expected less."),

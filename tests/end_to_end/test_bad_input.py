@@ -64,18 +64,8 @@ FILES = [
         ", line 2: byte 0xfc (byte 7 of the line) is not UTF-8; save the file as UTF-8, or say "
         "what it is in, such as encoding latin-1 or windows-1252 (--encoding).",
     ),
-    (
-        "target.csv",
-        GOOD,
-        "bougth",
-        ": there is no target column 'bougth'; did you mean 'bought'?",
-    ),
-    (
-        "none.csv",
-        GOOD,
-        None,
-        None,
-    ),
+    ("target.csv", GOOD, "bougth", ": there is no target column 'bougth'; did you mean 'bought'?"),
+    ("none.csv", GOOD, None, None),
     (
         "class.csv",
         table([line.rpartition(",")[0] + ",yes" for line in rows()]),

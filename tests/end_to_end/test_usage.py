@@ -48,38 +48,23 @@ def test_help_loads_nothing_that_computes(command: str) -> None:
     ("words", "message"),
     [
         (["trian", "iris"], "no command 'trian'; did you mean train?"),
-        (
-            ["fly"],
-            "no command 'fly'; expected one of train, predict, evaluate, resume, doctor.",
-        ),
+        (["fly"], "no command 'fly'; expected one of train, predict, evaluate, resume, doctor."),
         ([], "no command given; expected one of train, predict, evaluate, resume, doctor."),
         (["train", "iris", "--epocs", "3"], "train: no option --epocs; did you mean --epochs?"),
         (["train", "iris", "--epocs=3"], "train: no option --epocs; did you mean --epochs?"),
-        (
-            ["train", "iris", "--zzz"],
-            "train: no option --zzz; schuss train --help lists them.",
-        ),
+        (["train", "iris", "--zzz"], "train: no option --zzz; schuss train --help lists them."),
         (
             ["train", "iris", "more"],
             "train: expected no further word, got 'more' (lists take commas: a,b); "
             "schuss train --help shows the form.",
         ),
-        (
-            ["train"],
-            "train: expected DATA; schuss train --help shows the form.",
-        ),
+        (["train"], "train: expected DATA; schuss train --help shows the form."),
         (
             ["train", "iris", "--epochs", "0"],
             "train: --epochs: expected a whole number of at least 1, got '0'.",
         ),
-        (
-            ["train", "iris", "--lr", "fast"],
-            "train: --lr: expected a number above 0, got 'fast'.",
-        ),
-        (
-            ["train", "iris", "--lr", "nan"],
-            "train: --lr: expected a number above 0, got 'nan'.",
-        ),
+        (["train", "iris", "--lr", "fast"], "train: --lr: expected a number above 0, got 'fast'."),
+        (["train", "iris", "--lr", "nan"], "train: --lr: expected a number above 0, got 'nan'."),
         (
             ["train", "iris", "--weight-decay", "-1"],
             "train: --weight-decay: expected a number of at least 0, got '-1'.",

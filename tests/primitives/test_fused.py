@@ -163,8 +163,7 @@ def test_value_and_derivative_are_the_compositions(
 
 
 @pytest.mark.parametrize(
-    ("name", "given"),
-    [(name, given) for name, calls in SAMPLES.items() for given in calls],
+    ("name", "given"), [(name, given) for name, calls in SAMPLES.items() for given in calls]
 )
 def test_derivatives_of_order_one_and_two(name: str, given: tuple[Any, ...]) -> None:
     tensors, static = cast(given, "float64")

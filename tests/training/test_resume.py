@@ -188,11 +188,7 @@ def test_a_finished_run_comes_back_as_it_is(whole: Path) -> None:
 def _stopped(place: Path, data: Any = "iris", **options: Any) -> Path:
     with pytest.raises(KilledError):
         train(
-            data,
-            out=place,
-            callbacks=[KillAt(40)],
-            checkpoint_seconds=0.0,
-            **(OPTIONS | options),
+            data, out=place, callbacks=[KillAt(40)], checkpoint_seconds=0.0, **(OPTIONS | options)
         )
     return place
 

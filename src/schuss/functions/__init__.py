@@ -40,14 +40,7 @@ from schuss.functions.elementwise import (
     tan,
     trunc,
 )
-from schuss.functions.products import (
-    cross,
-    dot,
-    einsum,
-    outer,
-    tensordot,
-    vecdot,
-)
+from schuss.functions.products import cross, dot, einsum, outer, tensordot, vecdot
 from schuss.functions.reductions import (
     all,
     any,
@@ -77,21 +70,9 @@ from schuss.functions.shapes import (
     unstack,
 )
 from schuss.functions.softmaxes import log_softmax, logsumexp, softmax
-from schuss.functions.sorting import (
-    gather,
-    median,
-    nonzero,
-    searchsorted,
-    sort,
-    unique_values,
-)
-from schuss.primitives.base import (
-    astype,
-)
-from schuss.primitives.contraction import (
-    matmul,
-    matrix_transpose,
-)
+from schuss.functions.sorting import gather, median, nonzero, searchsorted, sort, unique_values
+from schuss.primitives.base import astype
+from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import (
     abs,
     add,
@@ -123,11 +104,7 @@ from schuss.primitives.elementwise import (
     subtract,
     tanh,
 )
-from schuss.primitives.indexing import (
-    argsort,
-    take,
-    take_along_axis,
-)
+from schuss.primitives.indexing import argsort, take, take_along_axis
 from schuss.primitives.logic import (
     bitwise_and,
     bitwise_invert,
@@ -141,14 +118,7 @@ from schuss.primitives.logic import (
     not_equal,
     where,
 )
-from schuss.primitives.movement import (
-    concat,
-    flip,
-    pad,
-    permute_dims,
-    reshape,
-    stack,
-)
+from schuss.primitives.movement import concat, flip, pad, permute_dims, reshape, stack
 from schuss.primitives.reduction import (
     argmax,
     argmin,

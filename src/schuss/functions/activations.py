@@ -60,8 +60,7 @@ def _leaky_value(x: Array, slope: float) -> Any:
 
 
 @fused(
-    value=_leaky_value,
-    derivative=(lambda g, y, x, slope: g * _slope(x, number(slope, x.dtype)),),
+    value=_leaky_value, derivative=(lambda g, y, x, slope: g * _slope(x, number(slope, x.dtype)),)
 )
 def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
     """Return x where x > 0, and slope * x elsewhere."""

@@ -8,14 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 from schuss.core import Number, Tensor, TensorLike
-from schuss.functions.elementwise import (
-    clip,
-    isfinite,
-    isnan,
-    logical_and,
-    logical_or,
-    reciprocal,
-)
+from schuss.functions.elementwise import clip, isfinite, isnan, logical_and, logical_or, reciprocal
 from schuss.functions.reductions import all
 from schuss.functions.shapes import (
     broadcast_arrays,
@@ -59,11 +52,7 @@ def addmm(
 
 
 def allclose(
-    x: TensorLike,
-    y: TensorLike,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
+    x: TensorLike, y: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Tell whether all elements are near to each other; see `isclose`."""
     return bool(all(isclose(x, y, rtol, atol, equal_nan)))
@@ -97,11 +86,7 @@ def index_select(x: TensorLike, dim: int, index: TensorLike) -> Tensor:
 
 
 def isclose(
-    x: TensorLike,
-    y: TensorLike,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
+    x: TensorLike, y: TensorLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
     """Tell where |x - y| <= atol + rtol * |y|, or both are the same infinity.
 

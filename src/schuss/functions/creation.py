@@ -8,16 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import (
-    Number,
-    Tensor,
-    TensorLike,
-    bool_,
-    float32,
-    int64,
-    leaf,
-    supported_dtype,
-)
+from schuss.core import Number, Tensor, TensorLike, bool_, float32, int64, leaf, supported_dtype
 from schuss.functions.naming import torch_names
 from schuss.modes import SILENCE
 from schuss.primitives.base import as_tensor

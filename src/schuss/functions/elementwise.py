@@ -5,16 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schuss.core import (
-    Number,
-    Tensor,
-    TensorLike,
-    bool_,
-)
-from schuss.functions.creation import (
-    ones_like,
-    zeros_like,
-)
+from schuss.core import Number, Tensor, TensorLike, bool_
+from schuss.functions.creation import ones_like, zeros_like
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import (
     abs,

@@ -115,8 +115,7 @@ def _binary_to_x(g: Array, y: Array, x: Array, target: Array, kept: list[Array])
 
 
 @fused(
-    value=_binary_value,
-    derivative=(_binary_to_x, lambda g, y, x, target, kept: np.negative(g * x)),
+    value=_binary_value, derivative=(_binary_to_x, lambda g, y, x, target, kept: np.negative(g * x))
 )
 def binary_loss(x: Tensor, target: Tensor) -> Tensor:
     """Return log(1 + exp(x)) - x * target, for logits and targets of one shape."""

@@ -96,13 +96,7 @@ def _affine_value(
     ),
 )
 def standardize_affine(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    *,
-    axes: Axes,
-    eps: float,
-    known: Figures | None = None,
+    x: Tensor, weight: Tensor, bias: Tensor, *, axes: Axes, eps: float, known: Figures | None = None
 ) -> Tensor:
     """Return standardize(x) * weight + bias.
 

@@ -7,23 +7,13 @@ import math
 import string
 from collections.abc import Sequence
 
-from schuss.core import (
-    Tensor,
-    TensorLike,
-)
+from schuss.core import Tensor, TensorLike
 from schuss.functions.naming import torch_names
-from schuss.functions.shapes import (
-    broadcast_arrays,
-    diagonal,
-    expand_dims,
-    moveaxis,
-)
+from schuss.functions.shapes import broadcast_arrays, diagonal, expand_dims, moveaxis
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.contraction import matmul
-from schuss.primitives.elementwise import (
-    multiply,
-)
+from schuss.primitives.elementwise import multiply
 from schuss.primitives.movement import permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to, sum
 

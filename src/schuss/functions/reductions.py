@@ -7,25 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import (
-    Array,
-    Tensor,
-    TensorLike,
-    bool_,
-    float32,
-    int64,
-)
-from schuss.functions.creation import (
-    ones,
-)
-from schuss.functions.elementwise import (
-    logical_not,
-)
+from schuss.core import Array, Tensor, TensorLike, bool_, float32, int64
+from schuss.functions.creation import ones
+from schuss.functions.elementwise import logical_not
 from schuss.functions.naming import torch_names
 from schuss.functions.normalization import variance
-from schuss.functions.shapes import (
-    moveaxis,
-)
+from schuss.functions.shapes import moveaxis
 from schuss.primitives.axes import Axes, Axis, normalize_axes, torch_axis
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import abs, multiply, pow, sqrt
@@ -36,17 +23,7 @@ from schuss.primitives.reduction import cumulative_input, max, min, sum
 from schuss.values.along import restored
 from schuss.values.sums import reduced_shape, sum_value
 
-__all__ = [
-    "all",
-    "any",
-    "count_nonzero",
-    "cumulative_prod",
-    "diff",
-    "norm",
-    "prod",
-    "std",
-    "var",
-]
+__all__ = ["all", "any", "count_nonzero", "cumulative_prod", "diff", "norm", "prod", "std", "var"]
 
 
 def as_float(x: TensorLike) -> Tensor:
@@ -57,11 +34,7 @@ def as_float(x: TensorLike) -> Tensor:
 
 
 def var(
-    x: TensorLike,
-    axis: Axis = None,
-    correction: float = 0.0,
-    keepdims: bool = False,
-    **names: Any,
+    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False, **names: Any
 ) -> Tensor:
     """Variance over `axis`: the mean squared distance from the mean.
 
@@ -81,11 +54,7 @@ def var(
 
 
 def std(
-    x: TensorLike,
-    axis: Axis = None,
-    correction: float = 0.0,
-    keepdims: bool = False,
-    **names: Any,
+    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False, **names: Any
 ) -> Tensor:
     """Standard deviation over `axis`: the square root of `var`."""
     return root(var(x, axis, correction, keepdims, **names))

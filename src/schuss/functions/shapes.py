@@ -8,13 +8,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import (
-    Tensor,
-    TensorLike,
-)
-from schuss.functions.creation import (
-    arange,
-)
+from schuss.core import Tensor, TensorLike
+from schuss.functions.creation import arange
 from schuss.functions.naming import torch_names
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import REGISTRY, as_tensor, astype

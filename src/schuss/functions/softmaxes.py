@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor, TensorLike, float32
-from schuss.primitives.axes import (
-    Axes,
-    Axis,
-    normalize_axes,
-    require_elements,
-    torch_axis,
-)
+from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements, torch_axis
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import abs, add, divide, exp, log, subtract
 from schuss.primitives.fused import fused

@@ -6,23 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import (
-    TRACER,
-    Tensor,
-    TensorLike,
-    bool_,
-    leaf,
-)
-from schuss.functions.creation import (
-    ones,
-)
+from schuss.core import TRACER, Tensor, TensorLike, bool_, leaf
+from schuss.functions.creation import ones
 from schuss.functions.elementwise import isnan
 from schuss.functions.naming import torch_names
 from schuss.functions.reductions import as_float
-from schuss.functions.shapes import (
-    expand_dims,
-    moveaxis,
-)
+from schuss.functions.shapes import expand_dims, moveaxis
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.indexing import argsort, take, take_along_axis

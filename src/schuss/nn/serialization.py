@@ -138,9 +138,7 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def read_safetensors(
-    path: str | os.PathLike[str],
-) -> tuple[dict[str, Array], dict[str, str]]:
+def read_safetensors(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, str]]:
     """Return the arrays and the metadata of a safetensors file, in one reading.
 
     Raises:

@@ -65,10 +65,7 @@ def _rows(module: Part, lead: str = "", branch: str = "", name: str = "") -> Ite
     for position, (child_name, child) in enumerate(children):
         last = position == len(children) - 1
         yield from _rows(
-            child,
-            lead + ("   " if last else "│  "),
-            lead + ("└─ " if last else "├─ "),
-            child_name,
+            child, lead + ("   " if last else "│  "), lead + ("└─ " if last else "├─ "), child_name
         )
 
 

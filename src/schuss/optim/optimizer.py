@@ -11,14 +11,7 @@ import numpy as np
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
-from schuss.optim.param_groups import (
-    RANGES,
-    Group,
-    Params,
-    Range,
-    check_ranges,
-    make_group,
-)
+from schuss.optim.param_groups import RANGES, Group, Params, Range, check_ranges, make_group
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
 __all__ = ["Factors", "Optimizer", "State", "zeros"]
@@ -194,12 +187,7 @@ class Optimizer:
             self._change(parameter, gradient, state, group, found)
 
     def _change(
-        self,
-        parameter: Tensor,
-        gradient: Tensor,
-        state: State,
-        group: Group,
-        coefficients: Factors,
+        self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> None:
         """Update a parameter and its state; by a sparse gradient, the rows that it has."""
         if isinstance(gradient, RowGradient) and has_rows(gradient):

@@ -117,11 +117,7 @@ def apply(primitive: Primitive, inputs: tuple[Any, ...], attributes: dict[str, A
 
 
 def record(
-    primitive: Any,
-    inputs: tuple[Any, ...],
-    attributes: dict[str, Any],
-    out: Any,
-    wanted: bool,
+    primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any], out: Any, wanted: bool
 ) -> Tensor:
     """Return the tensor of an operation whose value `out` is known, outside of a trace.
 

@@ -8,25 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import (
-    Array,
-    Tensor,
-    bool_,
-    float32,
-    float64,
-    int32,
-    int64,
-    leaf,
-)
+from schuss.core import Array, Tensor, bool_, float32, float64, int32, int64, leaf
 from schuss.lowering import vector_math
 from schuss.primitives.base import NOT_DIFFERENTIABLE
-from schuss.primitives.logic import (
-    bitwise_and,
-    equal,
-    greater,
-    greater_equal,
-    where,
-)
+from schuss.primitives.logic import bitwise_and, equal, greater, greater_equal, where
 from schuss.primitives.pointwise import Binary, Unary, binary, unary
 from schuss.values import error_function
 

@@ -7,26 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import (
-    RECORDING,
-    TRACER,
-    Array,
-    Tensor,
-    TensorLike,
-    bool_,
-    int32,
-    int64,
-    leaf,
-)
+from schuss.core import RECORDING, TRACER, Array, Tensor, TensorLike, bool_, int32, int64, leaf
 from schuss.lowering.kinds import SEGMENT_SUM, Kernel
 from schuss.primitives.axes import normalize_axes
-from schuss.primitives.base import (
-    NOT_DIFFERENTIABLE,
-    Primitive,
-    Spec,
-    apply,
-    as_tensor,
-)
+from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, Spec, apply, as_tensor
 from schuss.primitives.index_template import ARRAY, ROWS_BY_INDEX, Template, filled, stand_in
 from schuss.primitives.movement import basic_slice, reshape
 from schuss.primitives.row_gradient import row_gradient

@@ -12,15 +12,7 @@ import numpy as np
 from schuss.core import TRACER, Array, Tensor, TensorLike
 from schuss.lowering.kinds import VIEW, Regions
 from schuss.primitives.axes import normalize_axes
-from schuss.primitives.base import (
-    Primitive,
-    Spec,
-    apply,
-    as_tensor,
-    astype,
-    record,
-    result_dtype,
-)
+from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype, record, result_dtype
 from schuss.primitives.index_template import Template, stand_in
 from schuss.primitives.views import as_view, shares_memory, view
 

@@ -9,15 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from schuss.core import (
-    RECORDING,
-    TRACER,
-    Array,
-    Tensor,
-    TensorLike,
-    new_object,
-    next_stamp,
-)
+from schuss.core import RECORDING, TRACER, Array, Tensor, TensorLike, new_object, next_stamp
 from schuss.lowering.kinds import Elementwise
 from schuss.modes import SILENCE
 from schuss.primitives.base import (

@@ -175,11 +175,7 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
         return multiply(at, share)
 
     primitive = Primitive(
-        name,
-        value=value,
-        shape=same_dtype,
-        derivative=(derivative,),
-        lower=lower,
+        name, value=value, shape=same_dtype, derivative=(derivative,), lower=lower
     )
 
     def function(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:

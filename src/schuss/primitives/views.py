@@ -15,15 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import (
-    RECORDING,
-    TRACER,
-    Array,
-    Tensor,
-    leaf,
-    new_object,
-    next_stamp,
-)
+from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, new_object, next_stamp
 from schuss.primitives.base import REGISTRY, apply, astype
 from schuss.primitives.index_template import ROWS_BY_INDEX
 

@@ -173,12 +173,7 @@ class Trainer:
         )
 
     def fit(
-        self,
-        train: Any,
-        validation: Any = 0.2,
-        *,
-        sample_weight: Any = None,
-        resume: bool = False,
+        self, train: Any, validation: Any = 0.2, *, sample_weight: Any = None, resume: bool = False
     ) -> Fit:
         """Train, and leave the model with the best weights.
 

@@ -206,9 +206,7 @@ def fingerprint(primitive: Any, attributes: dict[str, Any]) -> str:
     return Graph(inputs=[x], outputs=[result(primitive, (x,), attributes)]).fingerprint()
 
 
-def test_a_fingerprint_tells_primitives_from_outside_apart(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_fingerprint_tells_primitives_from_outside_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = fingerprint(REGISTRY["exp"], {})
     assert ours == fingerprint(REGISTRY["exp"], {})
     monkeypatch.delitem(REGISTRY, "exp")

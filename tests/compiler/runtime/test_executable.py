@@ -91,11 +91,7 @@ def test_lanes_do_not_depend_on_the_number_of_threads(
     monkeypatch.setattr(schedule, "_WORTH_SHARING", 0)
 
     def along(x: Any) -> Any:
-        return (
-            ss.argmax(x, axis=axis),
-            ss.argmin(x, axis=axis),
-            ss.cumulative_sum(x, axis=axis),
-        )
+        return (ss.argmax(x, axis=axis), ss.argmin(x, axis=axis), ss.cumulative_sum(x, axis=axis))
 
     for shape in ((7, 5, 3), (1, 4, 6), (0, 2, 3) if axis else (2, 0, 3)):
         x = ss.tensor(DATA.normal(size=shape))

@@ -65,8 +65,7 @@ def test_commas():
 
 
 @pytest.mark.parametrize(
-    "texts",
-    [["1", "2"], ["1", ""], ["1", "NA"], ["1", "x", " ?"], ["1_0"], [], ["nan", "-3e-5"]],
+    "texts", [["1", "2"], ["1", ""], ["1", "NA"], ["1", "x", " ?"], ["1_0"], [], ["nan", "-3e-5"]]
 )
 def test_columns_are_read_as_their_values(texts):
     values, bad = parse_numbers(np.array(texts, dtype=TEXT))

@@ -216,13 +216,7 @@ def test_a_compiled_run_goes_on_bit_for_bit(tmp_path: Any) -> None:
     }  # fmt: skip
     whole = train("iris", out=tmp_path / "whole", **options)
     with pytest.raises(KeyError):
-        train(
-            "iris",
-            out=tmp_path / "run",
-            callbacks=[StopAt()],
-            checkpoint_seconds=0.0,
-            **options,
-        )
+        train("iris", out=tmp_path / "run", callbacks=[StopAt()], checkpoint_seconds=0.0, **options)
     found = resume(tmp_path / "run", quiet=True)
     assert load(tmp_path / "run").test == whole.test
     for a, b in zip(_weights(found.model), _weights(whole.model), strict=True):

@@ -69,12 +69,7 @@ class KernelEmitter:
         self.f.store(value, self.pointer(view.root), place_of(view, index))
 
     def copy(
-        self,
-        source: Strided,
-        at: list[Scalar],
-        target: Strided,
-        to: list[Scalar],
-        count: int,
+        self, source: Strided, at: list[Scalar], target: Strided, to: list[Scalar], count: int
     ) -> None:
         """Copy so many elements that follow each other."""
         f, kind = self.f, kind_of(source.root.dtype)

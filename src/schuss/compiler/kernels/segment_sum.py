@@ -43,11 +43,7 @@ class RowBlocks:
     """
 
     def __init__(
-        self,
-        nodes: Sequence[Node],
-        layouts: Layouts,
-        pointer: Callable[[Node], str],
-        f: Function,
+        self, nodes: Sequence[Node], layouts: Layouts, pointer: Callable[[Node], str], f: Function
     ) -> None:
         self._f = f
         self._pointer = pointer

@@ -10,13 +10,7 @@ import numpy as np
 from schuss.compiler.graph.graph import Node
 from schuss.core import Array
 from schuss.lowering.ir_builder import I64, Function, Scalar
-from schuss.native.cpython import (
-    are_arrays,
-    argument,
-    array_data_address,
-    layout_is_known,
-    pointer,
-)
+from schuss.native.cpython import are_arrays, argument, array_data_address, layout_is_known, pointer
 from schuss.native.jit import Library
 from schuss.native.once import once
 from schuss.native.predicate import bind_predicate, compile_predicate

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.runtime.ownership import (
-    aligned,
-)
+from schuss.compiler.runtime.ownership import aligned
 from schuss.core import Array
 from schuss.native import jit
 from schuss.native.cpython import array_data_address

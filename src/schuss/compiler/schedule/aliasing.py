@@ -33,13 +33,7 @@ class _Planner:
         for stage in stages:
             stage.nodes.sort(key=position.__getitem__)
         return Plan(
-            stages,
-            self._layouts,
-            self._stage_of,
-            self._stored(nodes),
-            in_place,
-            copies,
-            deferred,
+            stages, self._layouts, self._stage_of, self._stored(nodes), in_place, copies, deferred
         )
 
     def _stored(self, nodes: list[Node]) -> list[Node]:

@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.trace.errors import (
-    _VALUE,
-    refuse,
-    user_line,
-)
-from schuss.core import (
-    Array,
-)
+from schuss.compiler.trace.errors import _VALUE, refuse, user_line
+from schuss.core import Array
 from schuss.errors import TraceError
 
 __all__ = ["Abstract", "Forsaken"]

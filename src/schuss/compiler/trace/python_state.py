@@ -309,8 +309,7 @@ class _Reads:
 def _is_data(value: Any) -> bool:
     """Whether an entry of a class is no part of its code."""
     return not isinstance(
-        value,
-        (types.FunctionType, property, staticmethod, classmethod, types.MemberDescriptorType),
+        value, (types.FunctionType, property, staticmethod, classmethod, types.MemberDescriptorType)
     )
 
 

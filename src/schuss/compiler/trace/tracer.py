@@ -13,21 +13,9 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Graph, Node, State, constant, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
-from schuss.compiler.trace.errors import (
-    _VALUE,
-    refuse,
-    refuse_argument,
-    refuse_recorded,
-    user_line,
-)
+from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
 from schuss.compiler.trace.numbers import TracedNumber
-from schuss.core import (
-    RECORDING,
-    Array,
-    Tensor,
-    new_object,
-    next_stamp,
-)
+from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.deferred import deferred_leaf

@@ -12,13 +12,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import (
-    MISSING_MARKS,
-    TEXT,
-    NumberFormat,
-    parse_number,
-    truth_value,
-)
+from schuss.data.tables.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
 from schuss.data.tables.table import Table
 from schuss.data.tables.timestamps import (
     NUMBER_FORMATS,
@@ -27,14 +21,7 @@ from schuss.data.tables.timestamps import (
     stamps_from_numbers,
 )
 
-__all__ = [
-    "ColumnKind",
-    "Kind",
-    "check_values",
-    "labels_of",
-    "numbers_of",
-    "stamps_of",
-]
+__all__ = ["ColumnKind", "Kind", "check_values", "labels_of", "numbers_of", "stamps_of"]
 
 Kind = Literal[
     "numeric", "category", "boolean", "timestamp", "text", "identifier", "constant", "empty"

@@ -42,7 +42,7 @@ _ALWAYS_CATEGORY = 10
 _LONG_TEXT = 100
 _ID_NAME = re.compile(
     r"(?:^|[\W_])(?:ids?|idx|index|uuid|guid|key|row|row[\W_]?num(?:ber)?|row[\W_]?no|nr|no)$"
-    r"|^unnamed: ?\d+$|^column \d+$|[a-z]I[Dd]$",
+    r"|^unnamed: ?\d+$|^column \d+$|[a-z]I[Dd]$"
 )
 _LEADING_ZERO = re.compile(r"^0\d+$")
 _WHOLE = re.compile(r"^-?\d+$")
@@ -326,10 +326,7 @@ def _forced_by(
 
 
 def infer_kinds(
-    table: Table,
-    *,
-    exclude: Iterable[str] = (),
-    kinds: Mapping[str, str] | None = None,
+    table: Table, *, exclude: Iterable[str] = (), kinds: Mapping[str, str] | None = None
 ) -> dict[str, ColumnKind]:
     """Decide what each column of a table is.
 

@@ -35,13 +35,7 @@ TimeFormat = Literal[
     "milliseconds",
 ]
 NUMBER_FORMATS = ("YYYYMMDD", "seconds", "milliseconds")
-FORMATS: tuple[TimeFormat, ...] = (
-    "year first",
-    "day first",
-    "month first",
-    "month name",
-    "clock",
-)
+FORMATS: tuple[TimeFormat, ...] = ("year first", "day first", "month first", "month name", "clock")
 
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"

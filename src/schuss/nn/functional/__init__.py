@@ -28,21 +28,8 @@ from schuss.nn.functional.classification import (
     cross_entropy,
     nll_loss,
 )
-from schuss.nn.functional.layers import (
-    batch_norm,
-    dropout,
-    embedding,
-    layer_norm,
-    linear,
-    rms_norm,
-)
-from schuss.nn.functional.regression import (
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    smooth_l1_loss,
-)
+from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
+from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 
 __all__ = [
     "batch_norm",

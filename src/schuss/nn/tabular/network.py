@@ -153,10 +153,7 @@ class TabularMLP(Module):
         return x
 
     def forward(
-        self,
-        numeric: Tensor,
-        categories: Tensor | None = None,
-        folds: Tensor | None = None,
+        self, numeric: Tensor, categories: Tensor | None = None, folds: Tensor | None = None
     ) -> Tensor:
         """Return the logits or values.
 

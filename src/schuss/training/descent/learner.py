@@ -109,11 +109,7 @@ class Learner:
             options.schedule, optimizer, model, every=options.schedule_every
         )
         step = make_step(
-            model,
-            objective,
-            optimizer,
-            clip_norm=options.clip_norm,
-            clip_value=options.clip_value,
+            model, objective, optimizer, clip_norm=options.clip_norm, clip_value=options.clip_value
         )
         return cls(model, objective, optimizer, schedule, step)
 

@@ -14,20 +14,11 @@ from schuss.errors import FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 
-__all__ = [
-    "copy_state",
-    "optimizer_header",
-    "optimizer_tensors",
-    "restore_optimizer",
-    "snapshot",
-]
+__all__ = ["copy_state", "optimizer_header", "optimizer_tensors", "restore_optimizer", "snapshot"]
 
 
 def snapshot(
-    model: Module,
-    best: Mapping[str, Tensor],
-    average: Mapping[str, Tensor],
-    optimizer: Optimizer,
+    model: Module, best: Mapping[str, Tensor], average: Mapping[str, Tensor], optimizer: Optimizer
 ) -> dict[str, Tensor]:
     """Return all tensors that decide the rest: weights (now, best, average), optimizer, key."""
     return {

@@ -33,12 +33,7 @@ from schuss.training.evaluation.objective import Objective
 from schuss.training.runs.bundle import read_bundle, well_formed, write_bundle
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.replacing import bring_back
-from schuss.training.tables.description import (
-    check_config,
-    check_parts,
-    check_result,
-    check_size,
-)
+from schuss.training.tables.description import check_config, check_parts, check_result, check_size
 from schuss.training.tables.recipe import tabular_recipe
 
 __all__ = ["Predictions", "Run", "load"]

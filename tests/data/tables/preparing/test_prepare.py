@@ -166,11 +166,7 @@ def test_the_first_infinity_is_named_whichever_share_it_falls_to():
             UsageError,
             "prepare_table: 'y' is the target; choose another group column.",
         ),
-        (
-            {"exclude": ["y"]},
-            UsageError,
-            "prepare_table: the target 'y' is excluded; leave it in.",
-        ),
+        ({"exclude": ["y"]}, UsageError, "prepare_table: the target 'y' is excluded; leave it in."),
         (
             {"group": "g", "time": "t"},
             UsageError,

@@ -209,10 +209,7 @@ def test_rows_as_dictionaries():
             "the table: expected one value for each row in column 'a', got an array of shape "
             "(2, 2); give each column of it a name of its own.",
         ),
-        (
-            np.zeros((0, 2)),
-            "the array: there are no rows; expected one row for each example.",
-        ),
+        (np.zeros((0, 2)), "the array: there are no rows; expected one row for each example."),
         (
             None,
             "read_table: expected a path, a frame of pandas or polars, arrays or columns by name, "

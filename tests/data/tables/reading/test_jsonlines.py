@@ -69,8 +69,7 @@ def test_not_json(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "got"),
-    [("[1]", "an array"), ('"x"', "text"), ("3", "a number"), ("null", "null")],
+    ("line", "got"), [("[1]", "an array"), ('"x"', "text"), ("3", "a number"), ("null", "null")]
 )
 def test_not_an_object(tmp_path, line, got):
     refuses(

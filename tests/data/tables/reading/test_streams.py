@@ -222,8 +222,7 @@ def test_an_address():
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["a,b\n1,2\n", "a\tb\n1\t2\n", '{"a": 1, "b": 2}\n', '[{"a": 1, "b": 2}]'],
+    "content", ["a,b\n1,2\n", "a\tb\n1\t2\n", '{"a": 1, "b": 2}\n', '[{"a": 1, "b": 2}]']
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_standard_input(monkeypatch, content, packed):

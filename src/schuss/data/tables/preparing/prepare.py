@@ -10,22 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.splits import split_rows
-from schuss.data.tables.columns import (
-    ColumnKind,
-    check_values,
-    labels_of,
-    numbers_of,
-    stamps_of,
-)
+from schuss.data.tables.columns import ColumnKind, check_values, labels_of, numbers_of, stamps_of
 from schuss.data.tables.inference import infer_kinds
 from schuss.data.tables.marks import marks_that_are_words
 from schuss.data.tables.parsing import TEXT
-from schuss.data.tables.preparing.copies import (
-    copies_of_rows,
-    repeated_ids,
-    shared_rows,
-    together,
-)
+from schuss.data.tables.preparing.copies import copies_of_rows, repeated_ids, shared_rows, together
 from schuss.data.tables.preparing.leaks import telling_columns
 from schuss.data.tables.preparing.preprocessing import TablePreprocessor
 from schuss.data.tables.preparing.target import TargetEncoder
