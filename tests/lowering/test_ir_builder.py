@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from schuss.lowering.ir_builder import F32, I32, I64, Function, literal
+from schuss.lowering.ir_builder import Function
+from schuss.lowering.llvm_types import F32, I32, I64, literal
 
 
 def test_whole_numbers_that_are_known_take_no_instruction() -> None:

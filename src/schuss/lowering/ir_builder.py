@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 import operator
 import struct
@@ -10,35 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
+from schuss.lowering.llvm_types import BITS, BOOL, F32, F64, I32, I64, SUFFIX, literal, memory_type
 
-__all__ = ["KINDS", "Function", "Scalar", "kind_of", "memory_type"]
-
-F32, F64, I64, I32, BOOL = "float", "double", "i64", "i32", "i1"
-KINDS = {"float32": F32, "float64": F64, "int64": I64, "int32": I32, "bool": BOOL}
-_KINDS = {np.dtype(name): kind for name, kind in KINDS.items()}
-_BITS = {I64: 64, I32: 32, BOOL: 1}
-_SUFFIX = {F32: "f32", F64: "f64", I64: "i64", I32: "i32"}
-
-
-def kind_of(dtype: Any) -> str:
-    """Return LLVM's type for an element of `dtype`."""
-    return _KINDS[np.dtype(dtype)]
-
-
-def memory_type(kind: str) -> str:
-    """Return the type that an element has in memory."""
-    return "i8" if kind == BOOL else kind
-
-
-def literal(value: Any, kind: str) -> str:
-    """Return a number as LLVM writes it."""
-    if kind in (F32, F64):
-        exact = ctypes.c_float(value).value if kind == F32 else float(value)
-        return f"0x{struct.unpack('<Q', struct.pack('<d', exact))[0]:016X}"
-    if kind == BOOL:
-        return "true" if value else "false"
-    return str(int(value))
+__all__ = ["Function", "Scalar"]
 
 
 class Scalar:
@@ -107,7 +80,7 @@ class Scalar:
         if self.name == neutral and instruction != "sub":
             return y
         if self.is_literal and y.is_literal:
-            half = 1 << _BITS[self.kind] - 1
+            half = 1 << BITS[self.kind] - 1
             exact = function(int(self.name), int(y.name))
             return self.like((exact + half) % (2 * half) - half)
         return self.op(instruction, y)
@@ -184,7 +157,7 @@ class Scalar:
     def call(self, intrinsic: str, *others: Any) -> Scalar:
         """Call LLVM's intrinsic of this type."""
         args = [self, *[self.like(o) for o in others]]
-        name = f"@llvm.{intrinsic}.{_SUFFIX[self.kind]}"
+        name = f"@llvm.{intrinsic}.{SUFFIX[self.kind]}"
         self.f.declare(name, self.kind, [a.kind for a in args])
         return self.f.make(
             f"call {self.kind} {name}({', '.join(a.typed for a in args)})", self.kind
@@ -248,7 +221,7 @@ class Scalar:
             return self._to_integer(kind)
         elif kind in (F32, F64):
             code = "uitofp" if self.kind == BOOL else "sitofp"
-        elif _BITS[kind] > _BITS[self.kind]:
+        elif BITS[kind] > BITS[self.kind]:
             code = "zext" if self.kind == BOOL else "sext"
         else:
             code = "trunc"
@@ -256,7 +229,7 @@ class Scalar:
 
     def _to_integer(self, kind: str) -> Scalar:
         # What does not fit gives the smallest integer, as the processor's own conversion does.
-        bits = _BITS[kind]
+        bits = BITS[kind]
         low, high = -(2.0 ** (bits - 1)), 2.0 ** (bits - 1)
         wide = self.to(F64)
         fits = wide.ge(low) & wide.lt(high)

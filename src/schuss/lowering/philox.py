@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from schuss.lowering.ir_builder import F32, I64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import F32, I64
 
 __all__ = ["fractions", "philox"]
 

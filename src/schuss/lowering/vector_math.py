@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from schuss.lowering.ir_builder import BOOL, F32, F64, I32, I64, Scalar, literal
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import BOOL, F32, F64, I32, I64, literal
 
 __all__ = ["cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "sigmoid", "sin"]
 __all__ += ["tanh"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schuss.lowering.ir_builder import F32, F64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import F32, F64
 
 __all__ = ["SIZE", "SUFFIX", "Vector", "VectorEmitter"]
 

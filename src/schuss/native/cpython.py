@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schuss.lowering.ir_builder import I32, I64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I32, I64
 
 if TYPE_CHECKING:
     pass

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from schuss.lowering.ir_builder import I64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I64
 from schuss.native.cpython import NumPyArray, builtin_function, increment_address, pointer
 from schuss.native.jit import Library, load
 

@@ -17,7 +17,7 @@ from schuss.compiler.kernels.matmul import PlainLoops
 from schuss.compiler.kernels.packed_gemm import PackedGemm
 from schuss.compiler.kernels.register_tiles import RegisterTiles
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
-from schuss.lowering.ir_builder import F32, F64
+from schuss.lowering.llvm_types import F32, F64
 from schuss.native import target
 
 SHAPES = [

@@ -14,7 +14,7 @@ from schuss.compiler import compile
 from schuss.compiler.kernels.micro_kernel import is_supported
 from schuss.compiler.pipeline import Compilation
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
-from schuss.lowering.ir_builder import F32
+from schuss.lowering.llvm_types import F32
 from schuss.nn import functional as F
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
-from schuss.lowering.ir_builder import Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.kinds import Elementwise
+from schuss.lowering.llvm_types import kind_of
 from schuss.primitives.base import result_dtype
 
 __all__ = ["compute"]

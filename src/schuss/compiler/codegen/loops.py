@@ -13,8 +13,9 @@ from schuss.compiler.codegen.skip_rows import UnchangedRows
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.kernels.segment_sum import RowBlocks
 from schuss.compiler.schedule.loop_nest import COLUMNS, Access, Nest
-from schuss.lowering.ir_builder import F32, F64, Function, Scalar, kind_of
+from schuss.lowering.ir_builder import Function, Scalar
 from schuss.lowering.kinds import WIDE_SUM, Reduction, SegmentSum
+from schuss.lowering.llvm_types import F32, F64, kind_of
 
 __all__ = ["LoopEmitter"]
 

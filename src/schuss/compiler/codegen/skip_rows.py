@@ -17,8 +17,9 @@ from collections.abc import Callable
 from schuss.compiler.codegen.elementwise import compute
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.schedule.loop_nest import Nest
-from schuss.lowering.ir_builder import BOOL, Function, Scalar, kind_of
+from schuss.lowering.ir_builder import Function, Scalar
 from schuss.lowering.kinds import SegmentSum
+from schuss.lowering.llvm_types import BOOL, kind_of
 
 __all__ = ["UnchangedRows"]
 

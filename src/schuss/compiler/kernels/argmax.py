@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schuss.compiler.kernels.along_axis import AlongAxis, lanes
 from schuss.compiler.kernels.emitter import KernelEmitter
-from schuss.lowering.ir_builder import I64, kind_of
+from schuss.lowering.llvm_types import I64, kind_of
 
 __all__ = ["ExtremePosition"]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.kernels.along_axis import AlongAxis, lanes
 from schuss.compiler.kernels.emitter import KernelEmitter
-from schuss.lowering.ir_builder import I64, Scalar
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import I64
 
 __all__ = ["Argsort"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter, place_of
 from schuss.compiler.kernels.matmul_algorithm import BY_PARTS, Cut, MatmulAlgorithm, Product
-from schuss.lowering.ir_builder import F32, Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import F32, kind_of
 
 __all__ = ["Blas"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from schuss.compiler.kernels.along_axis import AlongAxis, lanes
 from schuss.compiler.kernels.emitter import KernelEmitter
-from schuss.lowering.ir_builder import F32, F64, kind_of
 from schuss.lowering.kinds import WIDE_SUM
+from schuss.lowering.llvm_types import F32, F64, kind_of
 
 __all__ = ["CumulativeSum"]
 

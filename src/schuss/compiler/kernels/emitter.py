@@ -9,7 +9,8 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning
 from schuss.compiler.graph.views import Layouts, Strided, contiguous
 from schuss.compiler.kernels.plan import KernelPlan
-from schuss.lowering.ir_builder import I64, Function, Scalar, kind_of
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I64, kind_of
 
 __all__ = ["KernelEmitter", "place_of"]
 

@@ -21,7 +21,8 @@ from schuss.compiler.kernels.micro_kernel import (
     tiles_of,
     transpose_out,
 )
-from schuss.lowering.ir_builder import F32, F64, I64, Scalar
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import F32, F64, I64
 from schuss.lowering.vectors import SUFFIX, VectorEmitter
 from schuss.native.jit import Library, load
 from schuss.native.once import once

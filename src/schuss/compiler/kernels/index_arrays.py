@@ -10,7 +10,8 @@ from typing import Any
 
 from schuss.compiler.graph.views import Strided, region
 from schuss.compiler.kernels.emitter import KernelEmitter
-from schuss.lowering.ir_builder import I64, Scalar
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import I64
 from schuss.primitives.index_template import ARRAY
 
 __all__ = ["IndexedPlaces", "expanded"]

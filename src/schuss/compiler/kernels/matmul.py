@@ -12,7 +12,8 @@ from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.compiler.kernels.matmul_algorithm import BY_MATRICES, MatmulAlgorithm, Product
 from schuss.compiler.kernels.packed_gemm import PackedGemm
 from schuss.compiler.kernels.register_tiles import RegisterTiles
-from schuss.lowering.ir_builder import Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import kind_of
 
 __all__ = ["Matmul"]
 

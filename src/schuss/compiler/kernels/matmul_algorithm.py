@@ -10,7 +10,8 @@ from schuss.compiler.graph.partition import Partitioning, private_values
 from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.plan import KernelPlan
-from schuss.lowering.ir_builder import F32, F64, Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import F32, F64, kind_of
 
 __all__ = ["BY_MATRICES", "BY_PARTS", "BY_ROWS", "Cut", "MatmulAlgorithm", "Product"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schuss.lowering.ir_builder import I64
+from schuss.lowering.llvm_types import I64
 from schuss.lowering.vectors import SIZE, SUFFIX, Vector, VectorEmitter
 from schuss.native.target import has_feature, vector_bytes
 

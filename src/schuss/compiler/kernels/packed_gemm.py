@@ -20,7 +20,8 @@ from schuss.compiler.kernels.matmul_algorithm import (
     Product,
 )
 from schuss.compiler.kernels.micro_kernel import MC, MR, TileShape, is_supported, tile_shape
-from schuss.lowering.ir_builder import Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import kind_of
 from schuss.lowering.vectors import SIZE
 
 __all__ = ["PackedGemm"]

@@ -6,7 +6,7 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.kernel import KernelDescriptor
-from schuss.lowering.ir_builder import F32, kind_of
+from schuss.lowering.llvm_types import F32, kind_of
 from schuss.lowering.philox import fractions, philox
 
 __all__ = ["RandomUniform"]

@@ -7,8 +7,8 @@ import operator
 from schuss.compiler.graph.views import region
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.kernel import KernelDescriptor
-from schuss.lowering.ir_builder import kind_of
 from schuss.lowering.kinds import Regions
+from schuss.lowering.llvm_types import kind_of
 
 __all__ = ["CopyRegions"]
 

@@ -8,7 +8,8 @@ from schuss.compiler.graph.views import Strided, contiguous
 from schuss.compiler.kernels.emitter import KernelEmitter, place_of
 from schuss.compiler.kernels.matmul_algorithm import BY_ROWS, MatmulAlgorithm, Product
 from schuss.compiler.kernels.micro_kernel import MR, is_supported, tile_shape
-from schuss.lowering.ir_builder import F32, I64, Scalar, kind_of
+from schuss.lowering.ir_builder import Scalar
+from schuss.lowering.llvm_types import F32, I64, kind_of
 from schuss.native.target import vector_bytes
 
 __all__ = ["RegisterTiles"]

@@ -8,7 +8,7 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.index_arrays import IndexedPlaces, expanded
 from schuss.compiler.kernels.kernel import KernelDescriptor
-from schuss.lowering.ir_builder import kind_of
+from schuss.lowering.llvm_types import kind_of
 
 __all__ = ["ScatterAdd"]
 

@@ -6,7 +6,7 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.compiler.kernels.segment_sum import joined_index
-from schuss.lowering.ir_builder import I32, I64
+from schuss.lowering.llvm_types import I32, I64
 
 __all__ = ["SegmentLists"]
 

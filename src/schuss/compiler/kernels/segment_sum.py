@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Layouts, Strided
-from schuss.lowering.ir_builder import I32, I64, Function, Scalar, kind_of
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I32, I64, kind_of
 
 __all__ = ["RowBlocks", "joined_index", "rows_per_block"]
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Node
 from schuss.core import Array
-from schuss.lowering.ir_builder import I64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I64
 from schuss.native.cpython import are_arrays, argument, array_data_address, layout_is_known, pointer
 from schuss.native.jit import Library
 from schuss.native.once import once

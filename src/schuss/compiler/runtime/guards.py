@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.lowering.ir_builder import I64, Function, Scalar
+from schuss.lowering.ir_builder import Function, Scalar
+from schuss.lowering.llvm_types import I64
 from schuss.native.cpython import argument, layout_is_known, pointer
 from schuss.native.once import once
 from schuss.native.predicate import bind_predicate, compile_predicate
