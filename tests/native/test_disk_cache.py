@@ -91,3 +91,21 @@ def test_without_a_home_folder_all_works_and_it_is_said(tmp_path: Path) -> None:
         assert done.stderr.count(said) == count
         warning = "warning: programs are not kept on disk: there is no home folder"
         assert done.stdout.count(warning) == (words == ["doctor"])
+
+
+def test_what_was_not_used_for_longest_makes_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHUSS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(disk_cache, "_MOST_BYTES", 3500)
+    monkeypatch.setattr(disk_cache, "_WRITES_BETWEEN", 1)
+    for number in range(3):
+        disk_cache.write(f"{number}.o", bytes(1000))
+        os.utime(tmp_path / "cache" / f"{number}.o", (number, number))
+    other = tmp_path / "cache" / "mine.txt"
+    other.write_bytes(bytes(9000))
+    assert disk_cache.read("0.o") == bytes(1000)
+    disk_cache.write("3.o", bytes(1000))
+    kept = [n for n in range(4) if disk_cache.read(f"{n}.o") is not None]
+    assert kept == [0, 2, 3]
+    assert other.exists()

@@ -19,6 +19,9 @@ __all__ = ["cache_folder", "name_of", "read", "why_unused", "write"]
 
 _MAGIC = b"schuss-object-2\n"
 _HEAD = len(_MAGIC) + 32
+# Object files and artifacts; more bytes of them are not kept, which is looked at now and then.
+_OURS = (".o", ".json")
+_MOST_BYTES, _WRITES_BETWEEN = 512 << 20, 50
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -93,6 +96,26 @@ def write(name: str, content: bytes) -> None:
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(part)
+        global _writes
+        if _writes % _WRITES_BETWEEN == 0:
+            _prune(folder)
+        _writes += 1
+
+
+_writes = 0
+
+
+def _prune(folder: Path) -> None:
+    """Remove what was not used for longest where there is too much of it."""
+    files = [entry for entry in os.scandir(folder) if entry.name.endswith(_OURS)]
+    facts = {entry.path: entry.stat(follow_symlinks=False) for entry in files}
+    there = sum(found.st_size for found in facts.values())
+    for path, found in sorted(facts.items(), key=lambda item: item[1].st_mtime):
+        if there <= _MOST_BYTES:
+            break
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+            there -= found.st_size
 
 
 @contextlib.contextmanager
@@ -119,6 +142,9 @@ def _content(folder: Path, name: str, handle: int | None) -> bytes:
         if not stat.S_ISREG(found.st_mode):
             raise _NotOursError(f"{folder / name} is no file")
         _refuse_others(found, folder / name)
+        with contextlib.suppress(OSError):
+            # What is used stays longest.
+            os.utime(file.fileno())
         return file.read()
 
 
