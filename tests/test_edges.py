@@ -127,6 +127,15 @@ def test_binary_cross_entropy_at_certainties() -> None:
     assert np.all(np.isfinite(eager))
 
 
+@pytest.mark.parametrize("p", [2.0, -1.0, NAN])
+def test_binary_cross_entropy_of_what_is_no_probability(p: float) -> None:
+    x = ss.tensor([0.5, p])
+    for y in ([0.0, 0.0], [0.0, 1.0]):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            F.binary_cross_entropy(x, ss.tensor(y))
+        assert math.isnan(ss.compile(F.binary_cross_entropy)(x, ss.tensor(y)).item())
+
+
 def test_hard_functions_are_zero_far_below() -> None:
     x = ss.tensor([-3.0, -100.0, -1e6, -1e30])
     for f in both(F.hardsigmoid):

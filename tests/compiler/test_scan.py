@@ -145,3 +145,10 @@ def test_methods_scan_and_show_their_programs() -> None:
         found = job.step.scan(ss.tensor([1.0, 2.0, 3.0]), index)
         assert found.tolist() == [3.0 * factor, 5.0 * factor]
         assert "multiply" in str(job.step.graph(ss.ones(3)))
+
+
+def test_an_index_of_other_than_integers_is_refused() -> None:
+    scan = compile(lambda x: x.sum()).scan
+    for index in ([[0.7]], [[True]]):
+        with pytest.raises(TypeError, match="integers"):
+            scan(ss.tensor([1.0, 2.0]), index)

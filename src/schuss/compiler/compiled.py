@@ -33,7 +33,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     inputs; Python floats are read anew at each call; other arguments are fixed, and other values
     of them make other programs. Tensors that the function reads otherwise (parameters, an
     optimiser's state, the random key) are states: they are read at each call, and assigning to
-    them changes them. What a compiled function returns is cut off from differentiation from
+    them changes them. The gradients that it leaves in `.grad` are written by its next call again:
+    copy one to keep it. What a compiled function returns is cut off from differentiation from
     outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
     float32) count as zero.
 
@@ -202,6 +203,7 @@ class Compiled:
             outputs are only to be used at the steps that they were requested of.
 
         Raises:
+            TypeError: for an index that is not of integers.
             ValueError: for an index of another shape.
             IndexError: for a row out of range.
 
@@ -212,7 +214,10 @@ class Compiled:
         """
         given = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
         data = [x if isinstance(x, Tensor) else leaf(to_array(x)) for x in given]
-        rows = np.ascontiguousarray(to_array(index), dtype=int64)
+        picked = to_array(index)
+        if picked.size and picked.dtype.kind not in "iu":
+            raise TypeError(f"scan: expected row numbers, which are integers, got {picked.dtype}.")
+        rows = np.ascontiguousarray(picked, dtype=int64)
         if rows.ndim != 2 or not rows.size:
             raise ValueError(
                 f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "

@@ -284,7 +284,8 @@ def binary_cross_entropy(
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: on another shape, a probability outside of [0, 1], an unknown reduction.
+        ValueError: on another shape, a probability outside of [0, 1] (in a compiled function, the
+            loss is nan instead), an unknown reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
@@ -307,7 +308,8 @@ def binary_cross_entropy(
 
 def _limited_log(p: Tensor) -> Tensor:
     """Return max(log(p), -100), with the derivative 1e12 (not infinity) where it is limited."""
-    tiny = p < math.exp(-100.0)
+    # Below 0 the logarithm stays nan, for a compiled function, which cannot refuse.
+    tiny = (p >= 0.0) & (p < math.exp(-100.0))
     # The value -100 with a slope: a straight line through the point, whose offset is 0.
     line = (p - p.detach()) * 1e12 - 100.0
     return ops.where(tiny, line, ops.log(ops.where(tiny, 1.0, p)))
