@@ -291,6 +291,9 @@ class Compiled:
                     return specialization, arrays
         with no_fork_inside:
             specialization = self._trace(structure, leaves, arrays, numbers)
+            if specialization.overwrites_kept():
+                specialization = self._trace(structure, leaves, arrays, numbers)
+            specialization.fits()
         self._storm.note_trace(getattr(self.function, "__name__", "a function"))
         if key not in self._specializations and len(self._specializations) >= MOST_SIGNATURES:
             del self._specializations[next(iter(self._specializations))]
@@ -355,9 +358,7 @@ class Compiled:
             tracer.sources.append(lambda: tuple(held))
         reads = [self.function, unflatten(structure, iter(leaves)), *tracer.modules]
         state = PythonState(reads, tracer.dictionaries)
-        specialization = Specialization(build, tracer, state, changes, returned, wanted_out, held)
-        specialization.fits()
-        return specialization
+        return Specialization(build, tracer, state, changes, returned, wanted_out, held)
 
     @staticmethod
     def _finish(

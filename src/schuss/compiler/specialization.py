@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +12,12 @@ import numpy as np
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.python_guard import PythonGuard
+from schuss.compiler.trace.left_gradients import GIVEN_AWAY, LeftGradient, left_gradient
 from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
-from schuss.native.cpython import slot_address
+from schuss.native.cpython import refcount_address, reference_count, slot_address
 
 __all__ = ["Specialization"]
 
@@ -35,6 +38,8 @@ class _OpaqueRule:
 
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
+
+_ALIVE: weakref.WeakSet[Specialization] = weakref.WeakSet()
 
 
 class Specialization:
@@ -73,6 +78,14 @@ class Specialization:
         ]
         self._differentiable = [t.requires_grad for t in self._tensors]
         self._graded = [t for t, _ in [*self._exact, *self._some]]
+        exact = {id(gradient) for _, gradient in self._exact}
+        made = [(t, g) for t, g in gradients if g is not None and id(g) not in exact]
+        # What is written over at each run, and what is copied before.
+        self._left = [(left_gradient(t), id(g)) for t, g in made if not left_gradient(t).is_copied]
+        self._copied = [(t, g) for t, g in made if left_gradient(t).is_copied]
+        self._copies: list[Tensor | None] = [None] * len(self._copied)
+        self._counted: list[tuple[Any, ...]] | None = None
+        _ALIVE.add(self)
         self._memory_guard = MemoryGuard()
         self._sources_seen: list[Any] | None = None
 
@@ -86,12 +99,15 @@ class Specialization:
                 and all((t.grad is not None) is some for t, some in self._some)
                 and [t.requires_grad for t in self._tensors] == self._differentiable
             )
-            if not fits:
+            if not fits or self.overwrites_kept():
                 return False
             words = [(slot_address(t, "grad"), id(t.grad)) for t in self._graded]
             words += [
                 (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
             ]
+            words.append((ctypes.addressof(GIVEN_AWAY), GIVEN_AWAY.value))
+            for _, identity in self._left:
+                words.append((refcount_address(identity), reference_count(identity) or 0))
             self._memory_guard.set(words)
         sources = [read() for read in self._sources]
         if sources != self._sources_seen or self.program.numbers_from is not self._mark:
@@ -102,6 +118,23 @@ class Specialization:
             self._sources_seen = sources
         return True
 
+    def overwrites_kept(self) -> bool:
+        """Return whether a run would write over a gradient that others keep.
+
+        Then the program is of no use any more, and the next one leaves copies.
+        """
+        # What one count found holds as long as none of this changes.
+        counted: list[tuple[Any, ...]] = [(GIVEN_AWAY.value,)]
+        for left, identity in self._left:
+            gradient = id(getattr(left.owner(), "grad", None))
+            counted.append((reference_count(identity), gradient == identity))
+        if counted == self._counted:
+            return False
+        # All of them, so that one more trace is enough.
+        kept = [_is_kept(left, identity) for left, identity in self._left]
+        self._counted = None if any(kept) else counted
+        return any(kept)
+
     def read_numbers(self) -> list[float]:
         """Return what the numbers of the graph are now."""
         return [read() for read in self._evaluators]
@@ -109,12 +142,25 @@ class Specialization:
     @property
     def is_steady(self) -> bool:
         """Whether a run leaves gradients as it found them."""
-        return all(tensor.grad is after for tensor, after in self.gradients)
+        copied = zip(self._copied, self._copies, strict=True)
+        after = {id(t): copy for (t, _), copy in copied}
+        return all(t.grad is after.get(id(t), gradient) for t, gradient in self.gradients)
 
     def leave_gradients(self) -> None:
         """Set the `.grad` that a run leaves."""
         for tensor, gradient in self.gradients:
             tensor.grad = gradient
+        if self._copied:
+            self._copies = [leaf(gradient.array.copy()) for _, gradient in self._copied]
+            for (tensor, _), copy in zip(self._copied, self._copies, strict=True):
+                tensor.grad = copy
+
+    def references_to(self, identity: int) -> int:
+        """Return how often this refers to the tensor with this `id`, but for the program."""
+        held = [id(t) for pair in [*self.gradients, *self._exact, *self._copied] for t in pair]
+        held += [id(t) for t, _ in self._some]
+        held += [id(t) for t in [*self._tensors, *self._graded, *self._copies]]
+        return held.count(identity)
 
     def returned(self, arrays: Sequence[Array]) -> Any:
         """Return the function's result."""
@@ -127,3 +173,20 @@ class Specialization:
         if self.structure is LEAF:
             return tensors[0]
         return unflatten(self.structure, iter(tensors))
+
+
+def _is_kept(left: LeftGradient, identity: int) -> bool:
+    """Return whether a gradient that a run would write over is kept by others than programs."""
+    owner = left.owner()
+    if owner is None or left.accumulates:
+        return False
+    if id(left.tensor) != identity:
+        return True
+    alive = list(_ALIVE)
+    # The first is that of `left`.
+    known = 1 + (id(owner.grad) == identity) + sum(s.references_to(identity) for s in alive)
+    known += sum(p.references_to(identity) for p in {s.program for s in alive})
+    if reference_count(identity) == known:
+        return False
+    left.give_away()
+    return True

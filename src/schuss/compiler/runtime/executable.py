@@ -177,6 +177,13 @@ class Program:
                 give_ownership(tensor, own)
             self._pointers[place] = array_data_address(tensor.array)
 
+    def references_to(self, identity: int) -> int:
+        """Return how often the program refers to the tensor with this `id`."""
+        held = [id(s.tensor) for s in self.graph.states]
+        held += [id(t) for t in [*self._written, *self._read, *self._stamped]]
+        held += [id(t) for t, _ in self._deferred]
+        return held.count(identity)
+
     def set_numbers(self, values: Sequence[float]) -> None:
         """Set the numbers of the graph."""
         for target, value in zip(self._numbers, values, strict=True):

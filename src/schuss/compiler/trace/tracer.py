@@ -14,11 +14,11 @@ import numpy as np
 from schuss.compiler.graph.graph import Graph, Node, State, constant, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
 from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
+from schuss.compiler.trace.left_gradients import left_gradient
 from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
-from schuss.primitives.deferred import deferred_leaf
 
 __all__ = ["Tracer"]
 
@@ -57,7 +57,7 @@ class Tracer:
         # The gradients that tensors had before: id -> (tensor, its gradient).
         self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         # Likewise of tensors that the function may assign a gradient to unseen.
-        self._reachable: list[tuple[Tensor, Tensor | None]] = []
+        self._reachable: dict[int, tuple[Tensor, Tensor | None]] = {}
 
     # Values in and out.
 
@@ -211,7 +211,8 @@ class Tracer:
 
     def sees(self, tensor: Tensor) -> None:
         """Note the gradient that a tensor has before the function changes it."""
-        self._gradients.setdefault(id(tensor), (tensor, tensor.grad))
+        before = self._reachable.get(id(tensor), (tensor, tensor.grad))
+        self._gradients.setdefault(id(tensor), before)
 
     def call(self, module: Any, *args: Any, **options: Any) -> Any:
         """Return what a module's `forward` returns, and note that its nodes are this layer's."""
@@ -262,10 +263,10 @@ class Tracer:
 
     def may_reach(self, tensors: Iterable[Tensor]) -> None:
         """Note the gradients of tensors that the function may come by without an operation."""
-        self._reachable = [(tensor, tensor.grad) for tensor in tensors if tensor.requires_grad]
+        self._reachable = {id(t): (t, t.grad) for t in tensors if t.requires_grad}
 
     def _see_assigned_gradients(self) -> None:
-        for tensor, before in self._reachable:
+        for tensor, before in self._reachable.values():
             if tensor.grad is not before:
                 self._gradients.setdefault(id(tensor), (tensor, before))
 
@@ -298,6 +299,7 @@ class Tracer:
             after = tensor.grad
             if before is not None and id(before) in self._held:
                 self.exact_gradients.append((tensor, before))
+                left_gradient(tensor).accumulates = True
             elif tensor.requires_grad and tensor.is_leaf:
                 self.some_gradients.append((tensor, before is not None))
             if after is before:
@@ -307,7 +309,7 @@ class Tracer:
                 continue
             target = before if before is not None and id(before) in self._held else None
             if target is None:
-                target = gradient_of(tensor)
+                target = left_gradient(tensor).tensor
             node = self.read(after)
             self.read(target)
             self._now[id(target)] = node
@@ -347,18 +349,3 @@ class Tracer:
 
 def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:
     return (lambda: group[name]) if place is None else (lambda: group[name][place])
-
-
-# The tensor that compiled programs leave in `.grad`, by the id of its owner.
-_GRADIENTS: dict[int, tuple[weakref.ref[Tensor], Tensor]] = {}
-
-
-def gradient_of(tensor: Tensor) -> Tensor:
-    """Return the tensor that compiled programs leave in the `.grad` of `tensor`."""
-    key = id(tensor)
-    held = _GRADIENTS.get(key)
-    spec = tensor.shape, tensor.dtype
-    if held is None or held[0]() is not tensor or (held[1].shape, held[1].dtype) != spec:
-        reference = weakref.ref(tensor, lambda _: _GRADIENTS.pop(key, None))
-        held = _GRADIENTS[key] = (reference, deferred_leaf(np.zeros(tensor.shape, tensor.dtype)))
-    return held[1]
