@@ -33,8 +33,7 @@ def compile(function: Callable[..., Any]) -> Compiled:
     inputs; Python floats are read anew at each call; other arguments are fixed, and other values
     of them make other programs. Tensors that the function reads otherwise (parameters, an
     optimiser's state, the random key) are states: they are read at each call, and assigning to
-    them changes them. The gradients that it leaves in `.grad` are written by its next call again:
-    copy one to keep it. What a compiled function returns is cut off from differentiation from
+    them changes them. What a compiled function returns is cut off from differentiation from
     outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
     float32) count as zero.
 
