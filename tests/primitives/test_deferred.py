@@ -74,17 +74,31 @@ def test_it_is_put_together_only_when_it_is_read() -> None:
     weight, step, _ = make(compiled=True)
     for number in range(3):
         step(*batch(number))
-    gradient = weight.grad
-    assert is_in_parts(gradient)
-    before = gradient.array
+    assert is_in_parts(weight.grad)
+    before = weight.grad.array
     kept = before.copy()
-    assert not is_in_parts(gradient)
-    assert gradient.array is before
+    assert not is_in_parts(weight.grad)
+    assert weight.grad.array is before
     step(*batch(3))
-    assert weight.grad is gradient
-    assert is_in_parts(gradient)
+    assert is_in_parts(weight.grad)
     np.testing.assert_array_equal(before, kept)
-    assert (gradient.array != kept).any()
+    assert (weight.grad.array != kept).any()
+
+
+def test_it_stays_what_it_was_where_it_is_kept() -> None:
+    weight, step, _ = make(compiled=True)
+    step(*batch(0))
+    kept = [weight.grad]
+    others, other_step, _ = make(compiled=True)
+    other_step(*batch(0))
+    seen = [others.grad.array.copy()]
+    for number in range(1, 4):
+        step(*batch(number))
+        other_step(*batch(number))
+        kept.append(weight.grad)
+        seen.append(others.grad.array.copy())
+    for one, other in zip(kept, seen, strict=True):
+        np.testing.assert_array_equal(one.array, other)
 
 
 def test_batches_of_other_sizes_take_turns() -> None:
