@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -62,22 +63,14 @@ def fault_of(program: Program) -> str | None:
     except (ValueError, TypeError, IndexError):
         return None
     run = ss.compile(program.run)
+
+    def results(arguments: Any) -> list[Any]:
+        return [x.array for x in run(*arguments)]
+
     for arguments, right in zip(rounds, wanted, strict=True):
-        bits = None
-        for threads in THREADS:
-            ThreadTuner.always = threads
-            try:
-                found = [x.array for x in run(*arguments)]
-            except Exception as error:
-                return f"{type(error).__name__}: {error}"
-            for got, value in zip(found, right, strict=True):
-                fault = differs(got, value)
-                if fault is not None:
-                    return f"{fault}, on {threads} threads"
-            now = [x.tobytes() for x in found]
-            if bits is not None and now != bits:
-                return f"other bits on {threads} threads than on 1"
-            bits = now
+        fault = _fault_on_threads(partial(results, arguments), right)
+        if fault is not None:
+            return fault
     return None
 
 
@@ -87,21 +80,29 @@ def fault_of_training(training: Training) -> str | None:
     with np.errstate(all="ignore"):
         wanted = training.trained("eager")
     for way in ("compiled", "scan"):
-        bits = None
-        for threads in THREADS:
-            ThreadTuner.always = threads
-            try:
-                found = training.trained(way)
-            except Exception as error:
-                return f"{way}: {type(error).__name__}: {error}"
-            for place, (got, value) in enumerate(zip(found, wanted, strict=True)):
-                fault = differs(got, value)
-                if fault is not None:
-                    return f"{way}, on {threads} threads, result {place}: {fault}"
-            now = [x.tobytes() for x in found]
-            if bits is not None and now != bits:
-                return f"{way}: other bits on {threads} threads than on 1"
-            bits = now
+        fault = _fault_on_threads(partial(training.trained, way), wanted)
+        if fault is not None:
+            return f"{way}: {fault}"
+    return None
+
+
+def _fault_on_threads(run: Callable[[], list[Any]], wanted: list[Any]) -> str | None:
+    """Return how arrays differ from those wanted, or from one number of threads to another."""
+    bits = None
+    for threads in THREADS:
+        ThreadTuner.always = threads
+        try:
+            found = run()
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+        for place, (got, value) in enumerate(zip(found, wanted, strict=True)):
+            fault = differs(got, value)
+            if fault is not None:
+                return f"result {place}, on {threads} threads: {fault}"
+        now = [x.tobytes() for x in found]
+        if bits is not None and now != bits:
+            return f"other bits on {threads} threads than on 1"
+        bits = now
     return None
 
 

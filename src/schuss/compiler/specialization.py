@@ -12,7 +12,7 @@ import numpy as np
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.python_guard import PythonGuard
-from schuss.compiler.trace.left_gradients import GIVEN_AWAY, LeftGradient, left_gradient
+from schuss.compiler.trace.left_gradients import CHANGES, LeftGradient, left_gradient
 from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -39,7 +39,8 @@ class _OpaqueRule:
 _OPAQUE: Any = (_OpaqueRule(), (leaf(np.zeros(())),), {})
 _OPAQUE[1][0].requires_grad = True
 
-_ALIVE: weakref.WeakSet[Specialization] = weakref.WeakSet()
+# All there are. A plain set, which is copied in one go while other threads add to it.
+_ALIVE: set[weakref.ref[Specialization]] = set()
 
 
 class Specialization:
@@ -85,7 +86,7 @@ class Specialization:
         self._copied = [(t, g) for t, g in made if left_gradient(t).is_copied]
         self._copies: list[Tensor | None] = [None] * len(self._copied)
         self._counted: list[tuple[Any, ...]] | None = None
-        _ALIVE.add(self)
+        _ALIVE.add(weakref.ref(self, _ALIVE.discard))
         self._memory_guard = MemoryGuard()
         self._sources_seen: list[Any] | None = None
 
@@ -98,6 +99,7 @@ class Specialization:
                 all(t.grad is g for t, g in self._exact)
                 and all((t.grad is not None) is some for t, some in self._some)
                 and [t.requires_grad for t in self._tensors] == self._differentiable
+                and all(left_gradient(t).is_copied for t, _ in self._copied)
             )
             if not fits or self.overwrites_kept():
                 return False
@@ -105,7 +107,7 @@ class Specialization:
             words += [
                 (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
             ]
-            words.append((ctypes.addressof(GIVEN_AWAY), GIVEN_AWAY.value))
+            words.append((ctypes.addressof(CHANGES), CHANGES.value))
             for _, identity in self._left:
                 words.append((refcount_address(identity), reference_count(identity) or 0))
             self._memory_guard.set(words)
@@ -124,7 +126,7 @@ class Specialization:
         Then the program is of no use any more, and the next one leaves copies.
         """
         # What one count found holds as long as none of this changes.
-        counted: list[tuple[Any, ...]] = [(GIVEN_AWAY.value,)]
+        counted: list[tuple[Any, ...]] = [(CHANGES.value,)]
         for left, identity in self._left:
             gradient = id(getattr(left.owner(), "grad", None))
             counted.append((reference_count(identity), gradient == identity))
@@ -182,7 +184,7 @@ def _is_kept(left: LeftGradient, identity: int) -> bool:
         return False
     if id(left.tensor) != identity:
         return True
-    alive = list(_ALIVE)
+    alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
     # The first is that of `left`.
     known = 1 + (id(owner.grad) == identity) + sum(s.references_to(identity) for s in alive)
     known += sum(p.references_to(identity) for p in {s.program for s in alive})

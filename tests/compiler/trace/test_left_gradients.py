@@ -99,14 +99,19 @@ def test_what_a_step_adds_to_stays_one_tensor() -> None:
     def add(x: Any) -> None:
         (w * x).sum().backward()
 
-    for k in (1.0, 2.0):
+    for k in (1.0, 2.0, 3.0, 4.0, 5.0):
         w.grad = None
-        sums = []
+        sums: list[float] = []
+        found: list[Any] = []
         for _ in range(4):
             add(ss.tensor([k, k]))
             assert w.grad is not None
             sums.append(w.grad.tolist()[0])
+            found.append(w.grad)
+        assert found[1] is found[2] is found[3]
         assert sums == [k, 2 * k, 3 * k, 4 * k]
+        del found
+    assert sum(map(len, add._specializations.values())) <= 4
 
 
 def test_zeroing_before_all_else_is_traced_once() -> None:

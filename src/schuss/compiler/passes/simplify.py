@@ -214,11 +214,12 @@ def _astype(node: Node) -> Node | None:
     return x if x.dtype == node.dtype else None
 
 
-def _reshape(node: Node) -> Node | None:
+def _to_shape(node: Node) -> Node | None:
+    """Return what the last of several changes of shape, by the same operation, makes."""
     (x,) = node.inputs
     if x.shape == node.shape:
         return x
-    if x.op == "reshape":
+    if x.op == node.op:
         return result(node.primitive, x.inputs, node.attributes)  # type: ignore[arg-type]  # computed
     return None
 
@@ -243,15 +244,6 @@ def _turned(x: Node) -> Node:
     n = len(x.shape)
     axes = (*range(n - 2), n - 1, n - 2)
     return made("permute_dims", x, axes=axes)
-
-
-def _broadcast(node: Node) -> Node | None:
-    (x,) = node.inputs
-    if x.shape == node.shape:
-        return x
-    if x.op == "broadcast_to":
-        return result(node.primitive, x.inputs, node.attributes)  # type: ignore[arg-type]  # computed
-    return None
 
 
 def _where(node: Node) -> Node | None:
@@ -290,7 +282,7 @@ def _scatter_add(node: Node) -> Node | None:
 _RULES: dict[str, Callable[[Node], Node | None]] = {
     "add": _add,
     "astype": _astype,
-    "broadcast_to": _broadcast,
+    "broadcast_to": _to_shape,
     "divide": _divide,
     "max": _sum,
     "min": _sum,
@@ -298,7 +290,7 @@ _RULES: dict[str, Callable[[Node], Node | None]] = {
     "negative": _negative,
     "permute_dims": _permute,
     "pow": _pow,
-    "reshape": _reshape,
+    "reshape": _to_shape,
     "scatter_add": _scatter_add,
     "subtract": _subtract,
     "sum": _sum,

@@ -15,10 +15,10 @@ from schuss.core import Tensor
 from schuss.native.cpython import layout_is_known
 from schuss.primitives.deferred import deferred_leaf
 
-__all__ = ["GIVEN_AWAY", "LeftGradient", "left_gradient"]
+__all__ = ["CHANGES", "LeftGradient", "left_gradient"]
 
-# How many were given away: programs that write into one of them may not run any more.
-GIVEN_AWAY = ctypes.c_int64(0)
+# How often what programs leave became another: those that leave the former may not run any more.
+CHANGES = ctypes.c_int64(0)
 
 
 class LeftGradient:
@@ -47,10 +47,16 @@ class LeftGradient:
         """Whether `.grad` becomes a copy of it."""
         return self._is_copied and not self.accumulates
 
+    def keep_one(self) -> None:
+        """Leave the tensor itself, as programs add to what they find and want to find it again."""
+        if self.is_copied:
+            CHANGES.value += 1
+        self.accumulates = True
+
     def give_away(self) -> None:
         """Leave the tensor to who keeps it, and copies of another from now on."""
         self._is_copied = True
-        GIVEN_AWAY.value += 1
+        CHANGES.value += 1
         self._renew()
 
 

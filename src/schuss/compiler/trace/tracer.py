@@ -299,7 +299,7 @@ class Tracer:
             after = tensor.grad
             if before is not None and id(before) in self._held:
                 self.exact_gradients.append((tensor, before))
-                left_gradient(tensor).accumulates = True
+                left_gradient(tensor).keep_one()
             elif tensor.requires_grad and tensor.is_leaf:
                 self.some_gradients.append((tensor, before is not None))
             if after is before:
