@@ -114,6 +114,28 @@ def test_what_a_step_adds_to_stays_one_tensor() -> None:
     assert sum(map(len, add._specializations.values())) <= 4
 
 
+def test_adding_after_one_was_kept_is_traced_no_more_at_each_turn() -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def add(x: Any) -> None:
+        (w * x).sum().backward()
+
+    kept = []
+    for k in (1.0, 2.0, 3.0):
+        w.grad = None
+        add(ss.tensor([k, k]))
+        kept.append(w.grad)
+    assert [g.tolist() for g in kept if g is not None] == [[1.0] * 2, [2.0] * 2, [3.0] * 2]
+    for _ in range(6):
+        w.grad = None
+        for number in (1, 2):
+            add(ss.tensor([1.0, 1.0]))
+            assert w.grad is not None
+            assert w.grad.tolist() == [number, number]
+    assert sum(map(len, add._specializations.values())) <= 5
+
+
 def test_zeroing_before_all_else_is_traced_once() -> None:
     w = ss.tensor([1.0, 1.0], requires_grad=True)
 
