@@ -38,7 +38,7 @@ ORDER = [
         "gradcheck",
         "random",
     ),
-    *("compiler", "optim", "nn", "data", "training", "cli", "__main__"),
+    *("utils", "compiler", "optim", "nn", "data", "training", "cli", "__main__"),
 ]
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),

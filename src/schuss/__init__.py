@@ -20,7 +20,7 @@ from schuss.version import __version__
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
-    "schuss": "array_api data errors functions nn optim random training",
+    "schuss": "array_api data errors functions nn optim random training utils",
     "schuss.core": """
         Tensor enable_grad float32 float64 int32 int64 is_grad_enabled no_grad tensor
     """,
@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from schuss import optim as optim
     from schuss import random as random
     from schuss import training as training
+    from schuss import utils as utils
     from schuss.array_api import bitwise_left_shift as bitwise_left_shift
     from schuss.array_api import bitwise_right_shift as bitwise_right_shift
     from schuss.array_api import bool as bool

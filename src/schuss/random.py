@@ -41,6 +41,7 @@ __all__ = [
     "randperm",
     "separate_draws",
     "set_state",
+    "start_separate",
     "uniform",
 ]
 
@@ -51,6 +52,16 @@ _SEPARATE = threading.Lock()
 _NEXT = np.array([0, 1], int64)
 
 
+def _key_of(seed: int) -> Array:
+    wrapped = operator.index(seed) & (2**64 - 1)
+    return np.array([wrapped - 2**64 if wrapped >= 2**63 else wrapped, 0], int64)
+
+
+def start_separate(seed: int) -> None:
+    """Give the thread that runs this a generator of its own, started from `seed`."""
+    _KEY.set(leaf(_key_of(seed)))
+
+
 def manual_seed(seed: int) -> None:
     """Start the generator anew from `seed`, any integer.
 
@@ -59,8 +70,7 @@ def manual_seed(seed: int) -> None:
     >>> bool((a == b).all())
     True
     """
-    wrapped = operator.index(seed) & (2**64 - 1)
-    _KEY.get().assign(np.array([wrapped - 2**64 if wrapped >= 2**63 else wrapped, 0], int64))
+    _KEY.get().assign(_key_of(seed))
 
 
 def get_state() -> Array:
