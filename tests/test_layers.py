@@ -26,6 +26,7 @@ ORDER = [
         "lowering",
         "native",
         "core",
+        "hooks",
         "values",
     ),
     *(
@@ -38,7 +39,7 @@ ORDER = [
         "gradcheck",
         "random",
     ),
-    *("utils", "compiler", "optim", "nn", "data", "training", "cli", "__main__"),
+    *("autograd", "utils", "compiler", "optim", "nn", "data", "training", "cli", "__main__"),
 ]
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),

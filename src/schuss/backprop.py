@@ -17,14 +17,16 @@ from schuss.core import (
     new_object,
     next_stamp,
 )
+from schuss.hooks import Hooks, run_after, run_hooks
 from schuss.modes import quietly
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.custom import Custom
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
 from schuss.primitives.views import Rewritten, restore_former
 
-__all__ = ["backward", "consumers", "is_freed", "mark", "reverse"]
+__all__ = ["accumulate", "backward", "consumers", "initial_error", "is_freed", "mark", "reverse"]
 
 
 def consumers(roots: Sequence[Tensor], stops: frozenset[Tensor]) -> dict[Tensor, int]:
@@ -43,11 +45,13 @@ def consumers(roots: Sequence[Tensor], stops: frozenset[Tensor]) -> dict[Tensor,
     return uses
 
 
-def _on_the_way(uses: dict[Tensor, int], targets: frozenset[Tensor]) -> set[Tensor]:
-    """Return the tensors from which one of `targets` is reached."""
+def _on_the_way(
+    uses: dict[Tensor, int], targets: frozenset[Tensor], stops: frozenset[Tensor]
+) -> set[Tensor]:
+    """Return the tensors from which one of `targets` is reached, not through `stops`."""
     users: dict[Tensor, list[Tensor]] = {}
     for t in uses:
-        if t.node is not None and t not in targets:
+        if t.node is not None and t not in stops:
             for x in t.node[1]:
                 if isinstance(x, Tensor) and x in uses:
                     users.setdefault(x, []).append(t)
@@ -70,17 +74,27 @@ def reverse(
     errors: Sequence[Tensor],
     *,
     targets: frozenset[Tensor] | None = None,
+    beyond: bool = False,
     retain_graph: bool,
 ) -> dict[Tensor, Tensor]:
-    """Carry `errors` from `roots` back; return what arrives at the targets, or at the leaves."""
+    """Carry `errors` from `roots` back; return what arrives at the targets, or at the leaves.
+
+    Args:
+        roots: where the errors are.
+        errors: of the roots' shapes.
+        targets: where they are to go; None for all leaves.
+        beyond: whether one target may lie behind another; else nothing goes on from a target.
+        retain_graph: whether another pass may go through the same nodes.
+    """
     with quietly():
-        return _reverse(roots, errors, targets, retain_graph)
+        return _reverse(roots, errors, targets, beyond, retain_graph)
 
 
 def _reverse(
     roots: Sequence[Tensor],
     errors: Sequence[Tensor],
     targets: frozenset[Tensor] | None,
+    beyond: bool,
     retain_graph: bool,
 ) -> dict[Tensor, Tensor]:
     """Go back through the graph.
@@ -93,8 +107,12 @@ def _reverse(
     eager = is_plain()
     tracer = TRACER.get()
     outer = None if tracer is None else tracer.scope
-    uses = consumers(roots, targets or frozenset())
-    wanted = None if targets is None else _on_the_way(uses, targets)
+    hooked = Hooks.used
+    stops = frozenset() if beyond or targets is None else targets
+    uses = consumers(roots, stops)
+    wanted = None if targets is None else _on_the_way(uses, targets, stops)
+    if wanted is not None and _FREED[1][0] in uses and not wanted.issuperset(targets or ()):
+        _Freed.derivative(0)
     pending: dict[Tensor, Tensor] = {}
     error: Tensor | None
     for root, error in zip(roots, errors, strict=True):
@@ -102,15 +120,18 @@ def _reverse(
             pending[root] = pending[root] + error if root in pending else error
     arrived: dict[Tensor, Tensor] = {}
     if wanted is not None:
-        uses = _uses_within(uses, wanted, targets or frozenset())
+        uses = _uses_within(uses, wanted, stops)
     # With all of the error that they get.
     ready = [(t, pending.pop(t)) for t in list(pending) if uses[t] == 0]
     while ready:
         y, g = ready.pop()
+        if hooked:
+            g = run_hooks(y, g)
         node = y.node
         if node is None or (targets is not None and y in targets):
             arrived[y] = g
-            continue
+            if node is None or y in stops:
+                continue
         primitive, inputs, attributes = node
         if tracer is not None:
             tracer.scope = tracer.backward_scope(y)
@@ -118,6 +139,8 @@ def _reverse(
         # A fused composition's own rules are for errors that are neither recorded nor traced.
         composed = type(primitive) is Fused and (rules is None or not eager)
         through = _through_composition(node, g, wanted) if composed else None
+        if type(primitive) is Custom:
+            through = primitive.errors(g, y)
         plain = type(rules) is tuple
         stamp = y.stamp
         for position, x in enumerate(inputs):
@@ -257,14 +280,21 @@ def is_freed(y: Tensor) -> bool:
 
 
 def backward(
-    root: Tensor, gradient: TensorLike | None = None, *, retain_graph: bool = False
+    root: Tensor,
+    gradient: TensorLike | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Backpropagate: add d(root)/d(leaf) to `.grad` of every leaf that requires it.
 
     Args:
         root: a result of tensors that require a gradient.
         gradient: the error that flows in, of root's shape; 1 for a single element.
-        retain_graph: keep what a second pass through the same graph needs.
+        retain_graph: keep what a second pass through the same graph needs; as `create_graph` by
+            default.
+        create_graph: whether the gradients can be differentiated themselves.
+        inputs: what gradients are added to, in the place of all leaves.
 
     Raises:
         ValueError: when `gradient` is left out and there is more than one element, when its
@@ -276,22 +306,47 @@ def backward(
             "backward: expected a result of tensors that require a gradient, got one that depends "
             "on none; set requires_grad=True, and compute outside no_grad()."
         )
-    token = RECORDING.set(False)
+    token = RECORDING.set(create_graph)
     try:
-        error = _initial_error(root, gradient)
-        for x, g in reverse([root], [error], retain_graph=retain_graph).items():
-            if x.grad is not None:
-                x.grad = x.grad + g
-            elif type(g) is RowGradient:
-                x.grad = g
-            else:
-                # A tensor of its own: the same error may have arrived at several leaves.
-                x.grad = leaf(g.array)
+        accumulate(
+            [root],
+            [initial_error(root, gradient)],
+            inputs=[inputs] if isinstance(inputs, Tensor) else inputs,
+            retain_graph=create_graph if retain_graph is None else retain_graph,
+        )
     finally:
         RECORDING.reset(token)
 
 
-def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
+def accumulate(
+    roots: Sequence[Tensor],
+    errors: Sequence[Tensor],
+    *,
+    inputs: Sequence[Tensor] | None = None,
+    retain_graph: bool,
+) -> None:
+    """Carry `errors` from `roots` back, and add what arrives to `.grad` of leaves, or of inputs."""
+    targets = None if inputs is None else frozenset(inputs)
+    recording = RECORDING.get()
+    arrived = reverse(
+        roots, errors, targets=targets, beyond=targets is not None, retain_graph=retain_graph
+    )
+    for x, g in arrived.items():
+        if targets is not None and x not in targets:
+            continue
+        if x.grad is not None:
+            x.grad = x.grad + g
+        elif type(g) is RowGradient or recording:
+            x.grad = g
+        else:
+            # A tensor of its own: the same error may have arrived at several leaves.
+            x.grad = leaf(g.array)
+        if Hooks.used:
+            run_after(x)
+
+
+def initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
+    """Return the error that flows into a root: what was given, or 1 for a single element."""
     if gradient is None:
         if root.size != 1:
             raise ValueError(
@@ -303,4 +358,5 @@ def _initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
     if error.shape != root.shape:
         raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {error.shape}.")
     # A copy: what arrives is kept, and the caller may write into the array that was given.
-    return leaf(error.array.copy()) if TRACER.get() is None else error
+    is_plain_array = TRACER.get() is None and not error.requires_grad
+    return leaf(error.array.copy()) if is_plain_array else error

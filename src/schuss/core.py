@@ -113,15 +113,15 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "array", "grad", "node", "origin", "requires_grad", "stamp")
+    __slots__ = ("__weakref__", "array", "grad", "hook", "node", "origin", "requires_grad", "stamp")
 
     array: Array
     requires_grad: bool
     grad: Tensor | None
     node: Node | None
     stamp: int
-    # What a view is made of, and how, unless its node says it; most have none.
-    origin: Any
+    origin: Any  # most have none: what a view is made of, unless its node says it
+    hook: Any  # most have none: what the reverse pass calls here
 
     # NumPy's operators give way to ours: `array * tensor` is a tensor.
     __array_priority__ = 1000

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss import backprop
+from schuss import backprop, hooks
 from schuss.core import Tensor, bool_, float32, int64
 from schuss.functions import (
     aliases,
@@ -136,6 +136,11 @@ _METHODS |= {
     "type_as": _astype_like,
     "view": _variadic(reshape),
     "where": lambda self, condition, other: logic.where(condition, self, other),
+}
+_METHODS |= {
+    "register_hook": hooks.register_hook,
+    "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
+    "retain_grad": hooks.retain_grad,
 }
 _METHODS |= {"backward": backprop.backward, "copy_": inplace.copy_, "__getitem__": indexing.getitem}
 _METHODS |= {

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss import hooks
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.python_guard import PythonGuard
@@ -71,6 +72,8 @@ class Specialization:
         self._python_guard = PythonGuard(python_state)
         self._evaluators = tracer.evaluators
         self._mark = object()
+        # A trace has called the hooks of tensors that there were.
+        self._hooks = hooks.CHANGES.value
         self._exact = tracer.exact_gradients
         self._some = tracer.some_gradients
         # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
@@ -100,6 +103,7 @@ class Specialization:
                 and all((t.grad is not None) is some for t, some in self._some)
                 and [t.requires_grad for t in self._tensors] == self._differentiable
                 and all(left_gradient(t).is_copied for t, _ in self._copied)
+                and self._hooks == hooks.CHANGES.value
             )
             if not fits or self.overwrites_kept():
                 return False
@@ -108,6 +112,7 @@ class Specialization:
                 (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
             ]
             words.append((ctypes.addressof(CHANGES), CHANGES.value))
+            words.append((ctypes.addressof(hooks.CHANGES), hooks.CHANGES.value))
             for _, identity in self._left:
                 words.append((refcount_address(identity), reference_count(identity) or 0))
             self._memory_guard.set(words)
