@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from rounding import Arrays, Noise
 
 import schuss as ss
 from schuss.nn import functional as F
@@ -33,12 +34,14 @@ class Program:
         dtype: of the arguments.
         steps: in their order.
         mode: "value", or "gradient" of a weighed sum of the results by the arguments.
+        noise: on each value, or None.
     """
 
     shapes: tuple[Shape, ...]
     dtype: str
     steps: tuple[Step, ...]
     mode: str
+    noise: Noise | None = None
 
     def run(self, *arguments: Any) -> list[Any]:
         """Run it; nothing here knows whether it is being compiled."""
@@ -46,6 +49,12 @@ class Program:
             return self._results(arguments)
         places = tuple(range(len(arguments)))
         return list(ss.grad(self._weighed, places)(*arguments))
+
+    def noisy(self, seed: int, noise: Noise) -> Arrays:
+        """Return its eager results with noise on the arguments and on each value."""
+        arguments = [ss.tensor(noise.on(x.array)) for x in self.arguments(seed)]
+        with np.errstate(all="ignore"):
+            return [x.array for x in replace(self, noise=noise).run(*arguments)]
 
     def _weighed(self, *arguments: Any) -> Any:
         total: Any = ss.zeros((), dtype=self.dtype)
@@ -59,7 +68,10 @@ class Program:
     def _results(self, arguments: Sequence[Any]) -> list[Any]:
         values = list(arguments)
         for step in self.steps:
-            values.append(OPERATIONS[step.name](*[values[i] for i in step.inputs], *step.options))
+            made = OPERATIONS[step.name](*[values[i] for i in step.inputs], *step.options)
+            if self.noise is not None:
+                made = made * ss.tensor(self.noise.factors(made.shape, made.dtype))
+            values.append(made)
         return values[len(arguments) :][-3:] or [values[0] * 2.0]
 
     def arguments(self, seed: int) -> list[Any]:
@@ -124,6 +136,7 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "inner axis": lambda x: x.reshape((*x.shape, 1)),
     "gram": lambda x: _rows_of(x) @ _rows_of(x).T * 0.1,
     "product with itself": lambda x: _rows_of(x).T @ _rows_of(x) * 0.1,
+    "with its transposed": lambda x: x * 0.5 + x.T if x.ndim == 2 and len(set(x.shape)) == 1 else x,
     "total": lambda x: x.sum(),
     "hypot": lambda x: ss.hypot(x, x * 0.5 + 1.0),
 }
@@ -193,7 +206,7 @@ def make(seed: int) -> Program:
     program = Program(tuple(shapes), dtype, (), mode)
     values = program.arguments(0)
     steps: list[Step] = []
-    wanted = int(rng.integers(2, 15))
+    wanted = int(rng.integers(3, 20))
     for _ in range(4 * wanted):
         step = _random_step(rng, values)
         if step is None:

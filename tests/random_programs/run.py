@@ -16,6 +16,9 @@ import time
 
 from checks import check, everything_shared
 
+# Programs from one word on how it goes to the next.
+_BLOCK = 500
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -31,6 +34,8 @@ def main() -> int:
                 failed += 1
                 print(f"seed {seed} fails:\n{report}\n", flush=True)
             seed += 1
+            if (seed - options.first) % _BLOCK == 0:
+                print(f"{seed - options.first} programs, {failed} with a difference", flush=True)
     print(f"{seed - options.first} programs, {failed} with a difference")
     return 1 if failed else 0
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from checks import check, everything_shared, fault_of
 from programs import Program, Step, make, reduced
 
+from schuss.compiler import pipeline
+from schuss.compiler.codegen import emit_program
+from schuss.compiler.graph.partition import Partition
+from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels import matmul_algorithm
+from schuss.compiler.kernels.emitter import KernelEmitter
+from schuss.compiler.passes import layout_assignment
+from schuss.compiler.schedule import aliasing, fusion, memory, partitioning
 
 
 @pytest.fixture(autouse=True)
@@ -17,9 +27,9 @@ def _shared() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("first", range(0, 48, 8))
+@pytest.mark.parametrize("first", range(0, 128, 16))
 def test_programs_and_trainings_are_as_eager_ones(first: int) -> None:
-    reports = [check(seed) for seed in range(first, first + 8)]
+    reports = [check(seed) for seed in range(first, first + 16)]
     assert not any(reports), "\n\n".join(filter(None, reports))
 
 
@@ -43,6 +53,120 @@ def test_a_wrong_partition_is_found_and_made_small(monkeypatch: pytest.MonkeyPat
     assert [step.name for step in small.steps][-1] == "gram"
     assert len(small.steps) == 2
     assert small.shapes[0] < (9, 4)
+
+
+def _one_barrier_less(patch: pytest.MonkeyPatch) -> None:
+    right = emit_program.barriers_before
+
+    def barriers(access_sets: Any) -> list[bool]:
+        found = right(access_sets)
+        if True in found:
+            found[len(found) - 1 - found[::-1].index(True)] = False
+        return found
+
+    patch.setattr(emit_program, "barriers_before", barriers)
+
+
+def _short_buffers(patch: pytest.MonkeyPatch) -> None:
+    place = memory._Arena.place
+    patch.setattr(pipeline, "verify_plan", lambda *_: None)
+    patch.setattr(
+        memory._Arena,
+        "place",
+        lambda self, first, last, nbytes: place(self, first, last, max(nbytes - 64, 64)),
+    )
+
+
+def _memory_used_again_too_early(patch: pytest.MonkeyPatch) -> None:
+    lives = memory._lives
+    patch.setattr(pipeline, "verify_plan", lambda *_: None)
+    patch.setattr(
+        memory,
+        "_lives",
+        lambda *a: {n: (first, max(first, last - 1)) for n, (first, last) in lives(*a).items()},
+    )
+
+
+def _all_memory_is_private(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(partitioning, "lies_disjoint", lambda *_: True)
+
+
+def _a_step_left_out(patch: pytest.MonkeyPatch) -> None:
+    # Of a stage in parts of several steps: what nobody has written is read.
+    patch.setattr(Partition, "steps_per_part", property(lambda p: max(p.extent // p.count - 1, 1)))
+
+
+def _nothing_is_filled(patch: pytest.MonkeyPatch) -> None:
+    # The zeros to which scattered values are added.
+    store = KernelEmitter.store
+    patch.setattr(
+        KernelEmitter,
+        "store",
+        lambda self, value, view, index: (
+            None if value.is_literal else store(self, value, view, index)
+        ),
+    )
+
+
+def _states_overwritten_too_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pipeline, "verify_plan", lambda *_: None)
+    patch.setattr(aliasing._Planner, "_may_overwrite", lambda *_: True)
+
+
+def _fused_in_another_order(patch: pytest.MonkeyPatch) -> None:
+    # A view in another order counts as the values in the loop's registers.
+    patch.setattr(
+        Strided, "is_whole", property(lambda v: v.offset == 0 and math.prod(v.shape) == v.root.size)
+    )
+
+
+def _reductions_read_too_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(pipeline, "verify_plan", lambda *_: None)
+    fits = fusion.Fuser._fits
+    patch.setattr(
+        fusion.Fuser,
+        "_fits",
+        lambda self, node, stage, direct: fits(self, node, stage, set(node.inputs)),
+    )
+
+
+def _transposed_for_those_that_do_not_know(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(layout_assignment, "_takes_either", lambda node: True)
+
+
+def _repeated_along_the_wrong_axis(patch: pytest.MonkeyPatch) -> None:
+    right = Strided.broadcast
+
+    def broadcast(view: Strided, shape: tuple[int, ...]) -> Strided:
+        found = right(view, shape)
+        if len(shape) == 2 and shape[0] == shape[1] and 0 in found.strides:
+            return replace(found, strides=found.strides[::-1])
+        return found
+
+    patch.setattr(Strided, "broadcast", broadcast)
+
+
+FAULTS = [
+    _one_barrier_less,
+    _short_buffers,
+    _memory_used_again_too_early,
+    _all_memory_is_private,
+    _a_step_left_out,
+    _nothing_is_filled,
+    _states_overwritten_too_early,
+    _fused_in_another_order,
+    _reductions_read_too_early,
+    _transposed_for_those_that_do_not_know,
+    _repeated_along_the_wrong_axis,
+]
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__.strip("_"))
+def test_a_planted_fault_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    assert any(check(seed, makes_small=False) for seed in range(500, 1000))
 
 
 def test_programs_are_the_same_each_time() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from programs import ALONG
+from rounding import Arrays, Noise
 
 import schuss as ss
 from schuss import nn, optim
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.nn import functional as F
 
 # A normalization takes away what the layer before it shifts by: the gradient is rounding alone, of
@@ -24,6 +29,7 @@ RULES: dict[str, Any] = {
     "adagrad": lambda p: optim.Adagrad(p, lr=0.05, eps=_EPS),
 }
 ACTIVATIONS = ["ReLU", "Tanh", "Sigmoid", "GELU", "SiLU", "ELU", "LeakyReLU", "Hardswish", "Mish"]
+KEEPING = ["softmax", "standardized", "running sum", "sorted", "flipped", "shifted", "norm"]
 WIDTHS = (1, 2, 3, 5, 8, 16, 17, 33, 64, 70)
 BATCHES = (1, 2, 3, 7, 16, 33, 64, 65)
 
@@ -37,6 +43,18 @@ class Residual(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return x + self.layer(x)
+
+
+class Along(nn.Module):
+    """An operation along an axis that keeps the shape."""
+
+    def __init__(self, name: str, axis: int) -> None:
+        super().__init__()
+        self.name = name
+        self.axis = axis
+
+    def forward(self, x: Any) -> Any:
+        return ALONG[self.name](x, self.axis)
 
 
 @dataclass(frozen=True)
@@ -78,7 +96,9 @@ class Training:
                 layers.append(nn.BatchNorm1d(width))
             elif kind < 0.7:
                 layers.append(nn.Dropout(float(rng.choice([0.0, 0.1, 0.5]))))
-            elif kind < 0.8:
+            elif kind < 0.77:
+                layers.append(Along(str(rng.choice(KEEPING)), int(rng.integers(2))))
+            elif kind < 0.84:
                 layers.append(Residual(nn.Sequential(nn.Linear(width, width), nn.Tanh())))
             else:
                 layers.append(getattr(nn, str(rng.choice(ACTIVATIONS)))())
@@ -125,24 +145,57 @@ class Training:
 
         return model, step, rule, batches
 
-    def trained(self, way: str) -> list[np.ndarray]:
-        """Return losses, weights and the state of the rule: "eager", "compiled" or "scan"."""
-        model, step, rule, batches = self.build()
-        run = step if way == "eager" else ss.compile(step)
-        tensors = [(ss.tensor(x), ss.tensor(y)) for x, y in batches]
-        losses = [run(x, y).array for x, y in tensors]
-        if way == "scan":
-            x, y = (np.concatenate(side) for side in zip(*batches, strict=True))
-            index = np.arange(len(x)).reshape(len(batches), -1)[::-1]
-            losses += list(run.scan((ss.tensor(x), ss.tensor(y)), index).array)
-        else:
-            losses += [run(x, y).array for x, y in tensors[::-1]]
-        state = [v.array for held in rule.state.values() for v in held.values()]
-        kept = [v.array for v in model.state_dict().values()]
-        return [np.array(losses), *kept, *state, ss.random.get_state()]
+    def eager(self, noise: Noise | None = None) -> Arrays:
+        """Return the results of the batches, and then of all of them backward."""
+        built = self.build()
+        model, step, _, batches = built
+        results: list[np.ndarray] = []
+        for half in (batches, batches[::-1]):
+            losses = []
+            for x, y in half:
+                if noise is not None:
+                    x, y = noise.on(x), noise.on(y)
+                    for p in model.parameters():
+                        p.array = noise.on(p.array)
+                losses.append(step(ss.tensor(x), ss.tensor(y)).array)
+            results += _results(built, losses)
+        return results
+
+    def compiled(self, threads: Sequence[int]) -> tuple[Arrays, Arrays, Arrays]:
+        """Return the same of calls and then a scan, and again the latter of calls.
+
+        Args:
+            threads: on how many threads each of the three runs.
+        """
+        built = self.build()
+        model, step, rule, batches = built
+        run = ss.compile(step)
+        ThreadTuner.always = threads[0]
+        called = _results(built, [run(ss.tensor(x), ss.tensor(y)).array for x, y in batches])
+        kept = model.state_dict(), rule.state_dict(), ss.random.get_state()
+        kept = copy.deepcopy(kept)
+        ThreadTuner.always = threads[1]
+        x, y = (np.concatenate(side) for side in zip(*batches, strict=True))
+        index = np.arange(len(x)).reshape(len(batches), -1)[::-1]
+        losses = run.scan((ss.tensor(x), ss.tensor(y)), index).array
+        scanned = _results(built, list(losses))
+        model.load_state_dict(kept[0])
+        rule.load_state_dict(kept[1])
+        ss.random.set_state(kept[2])
+        ThreadTuner.always = threads[2]
+        again = [run(ss.tensor(x), ss.tensor(y)).array for x, y in batches[::-1]]
+        return called, scanned, _results(built, again)
 
     def __str__(self) -> str:
         model, _, rule, batches = self.build()
         x, y = batches[0]
         shapes = f"x {x.dtype}{list(x.shape)}, y {y.dtype}{list(y.shape)}"
         return f"# training {self.seed}: {shapes}\n{model}\n{rule}"
+
+
+def _results(built: Any, losses: list[np.ndarray]) -> Arrays:
+    """Return losses, weights, the state of the rule, and the random key."""
+    model, _, rule, _ = built
+    state = [v.array for held in rule.state.values() for v in held.values()]
+    kept = [v.array for v in model.state_dict().values()]
+    return [x.copy() for x in (np.array(losses), *kept, *state, ss.random.get_state())]

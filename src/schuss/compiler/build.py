@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.kernels.symbols import addresses
-from schuss.compiler.runtime import artifact, thread_pool, verify
+from schuss.compiler.runtime import artifact, thread_pool
 from schuss.compiler.runtime.artifact import Artifact
 from schuss.compiler.runtime.executable import Program
 from schuss.native import jit
@@ -32,7 +32,7 @@ class Build:
         self._compilation: Compilation | None = None
         self.program = Program(graph, *(self._cached() or self._compiled()))
         if os.environ.get("SCHUSS_DEBUG") == "verify":
-            self._verify()
+            self.program.verify_first_calls()
 
     @property
     def compilation(self) -> Compilation:
@@ -69,13 +69,3 @@ class Build:
         if self._key is not None:
             artifact.keep(self._key, made)
         return made, library
-
-    def _verify(self) -> None:
-        """Have the program's first calls verified, by a step whose threads go on in turn."""
-        module = self.compilation.module
-        loops, plain = (
-            [text.replace("@schuss_barrier", f"@{verify.BARRIER}") for text in texts]
-            for texts in (module.loops, module.plain)
-        )
-        symbols = {**addresses(module.symbols), verify.BARRIER: verify.barrier_address}
-        self.program.verify_by(jit.load(loops, plain=plain, symbols=symbols))

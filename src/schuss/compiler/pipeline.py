@@ -112,6 +112,5 @@ def run_pipeline(graph: Graph) -> Compilation:
     memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
     if verify:
         verify_plan(graph, plan, scheduled.times, memory)
-    return Compilation(
-        graph, traced, plan, scheduled, memory, emit_program(graph, plan, scheduled, memory)
-    )
+    module = emit_program(graph, plan, scheduled, memory, in_segments=verify)
+    return Compilation(graph, traced, plan, scheduled, memory, module)

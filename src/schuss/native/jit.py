@@ -63,8 +63,8 @@ def load(
         plain: modules that are written as they should run, and only tidied up. They may all call
             each other's functions.
         symbols: functions of other libraries that are called: what gives the address, by name.
-        optimise: without, nothing is done to `loops`, either, and they are compiled in a tenth of
-            the time.
+        optimise: without, nothing is done to `loops`, either, instructions are chosen one by one,
+            and all is compiled in a fraction of the time.
     """
     with no_fork_inside:
         parts = (str(optimise), str(len(loops)), *loops, *plain)
@@ -93,7 +93,9 @@ def _compile(
     """Return a program's objects; what else it calls is made ready, side by side with them."""
     full, effort = (object_code.optimise, 2) if optimise else (None, 0)
     tasks = [partial(object_code.generate, text, full, effort=effort) for text in loops]
-    tasks += [partial(object_code.generate, text, object_code.tidy) for text in plain]
+    tasks += [
+        partial(object_code.generate, text, object_code.tidy, effort=effort) for text in plain
+    ]
     # The longest are begun first.
     tasks.sort(key=lambda task: -len(task.args[0]))
     _, *objects = object_code.together([partial(_ready, symbols), *tasks])

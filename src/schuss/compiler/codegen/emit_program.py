@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -191,34 +192,56 @@ class _ProgramEmitter:
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
         many = len(self.calls) > _MANY_CALLS
-        parameters = ["ptr %table", "i64 %tid", "i64 %nt"]
-        f = Function("step", parameters, attributes="#2" if many else "#0")
+        f = Function("step", _THREAD, attributes="#2" if many else "#0")
+        self._write_step(f, self._barrier)
+        return f.text("")
+
+    def segments(self) -> str:
+        """Write the step as a function that comes back at each barrier, for verification.
+
+        It begins at `%segment`, 0 at first, and leaves where to go on in the control block: 0 at
+        the end. So one thread can run the parts of all, in any order.
+        """
+        f = Function("segments", [*_THREAD, "i64 %segment"], attributes="#2")
+        cut = _Segments()
+        self._write_step(f, cut.barrier, cut.begin)
+        cut.end(f)
+        return f.text("")
+
+    def _write_step(
+        self,
+        f: Function,
+        barrier: Callable[[Function, str], None],
+        begin: Callable[[Function, str], None] = lambda f, control: None,
+    ) -> None:
+        """Write the body of a step, given what writes a barrier, and what comes before all."""
         f.emit("%mode = call i64 @flush()")
         arena = self.table.entry(f, ARENA)
         control = self.table.entry(f, CONTROL)
         scratch = f.parameter("tid", "i64") * (self.scratch // 8)
         scratch_at = f.address(self.table.entry(f, SCRATCH), scratch, "i64")
         requested = f.load("%table", ON_DEMAND, "i64").ne(0) if self.graph.on_demand else None
+        begin(f, control)
         waits = iter(
             barriers_before([call.access_set for call in self.calls if not call.on_demand])
         )
+        meet = partial(barrier, f, control)
         for _, group in groupby(self.calls, key=lambda call: call.on_demand):
             calls = list(group)
             if requested is not None and calls[0].on_demand:
                 with f.when(requested):
                     # The barriers of the rest do not depend on these.
-                    self._barrier(f, control)
+                    meet()
                     inner = iter(barriers_before([call.access_set for call in calls]))
-                    self._run(f, calls, inner, arena, scratch_at, control)
-                    self._barrier(f, control)
+                    self._run(f, calls, inner, arena, scratch_at, meet)
+                    meet()
             else:
-                self._run(f, calls, waits, arena, scratch_at, control)
-        self._barrier(f, control)
+                self._run(f, calls, waits, arena, scratch_at, meet)
+        meet()
         if self.plan.copies:
             self._copy_updates(f, arena)
-            self._barrier(f, control)
+            meet()
         f.emit("call void @restore(i64 %mode)")
-        return f.text("")
 
     def _run(
         self,
@@ -227,13 +250,13 @@ class _ProgramEmitter:
         waits: Iterator[bool],
         arena: str,
         scratch: str,
-        control: str,
+        meet: Callable[[], None],
     ) -> None:
         """Run some stages, each after a barrier where `waits` says so."""
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         for call in calls:
             if next(waits):
-                self._barrier(f, control)
+                meet()
             partition = call.partition
             if not partition.is_parallel:
                 with f.when(tid.eq(0)):
@@ -289,6 +312,36 @@ class _ProgramEmitter:
                 copy_bytes(f, (target, f.number(0)), (origin, f.number(0)), nbytes)
 
 
+class _Segments:
+    """Writes returns where a step has barriers, and ways to go on after each of them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._begin = 0
+        self._control = ""
+
+    def begin(self, f: Function, control: str) -> None:
+        """Begin the first segment; what was computed so far is computed for each."""
+        self._begin, self._control = len(f.lines), control
+        f.label("%segment0")
+
+    def barrier(self, f: Function, control: str) -> None:
+        """End a segment, and begin the next one."""
+        self._count += 1
+        f.emit(f"store i64 {self._count}, ptr {control}")
+        f.emit("call void @restore(i64 %mode)")
+        f.emit("ret void")
+        f.label(f"%segment{self._count}")
+
+    def end(self, f: Function) -> None:
+        """End the last segment."""
+        f.emit(f"store i64 0, ptr {self._control}")
+        ways = " ".join(f"i64 {i}, label %segment{i}" for i in range(1, self._count + 1))
+        f.lines.insert(self._begin, f"  switch i64 %segment, label %segment0 [{ways}]")
+
+
+# The parameters of a step.
+_THREAD = ["ptr %table", "i64 %tid", "i64 %nt"]
 # The step on one thread for the table that was bound: a call without arguments is the quickest.
 _ALONE = """@bound = internal global ptr null
 define void @bind(ptr %table) {
@@ -308,7 +361,9 @@ _DECLARED = {
 }
 
 
-def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -> Module:
+def emit_program(
+    graph: Graph, plan: Plan, schedule: Schedule, memory: Memory, *, in_segments: bool = False
+) -> Module:
     """Write the module of a whole program.
 
     Args:
@@ -316,6 +371,7 @@ def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -
         plan: its stages.
         schedule: how threads share them.
         memory: its buffers.
+        in_segments: whether to write the step in segments, too, for verification.
     """
     emitter = _ProgramEmitter(graph, plan, schedule, memory)
     for number, stage in enumerate(plan.stages):
@@ -324,7 +380,8 @@ def emit_program(graph: Graph, plan: Plan, schedule: Schedule, memory: Memory) -
     plain, loops = emitter.plain, emitter.loops
     scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
     kernels = [kernel_of(node) for stage in plan.stages for node in stage.nodes]
-    plain.functions["@step"] = "\n".join([emitter.step(), flushing(graph), _ALONE])
+    steps = [emitter.step(), *([emitter.segments()] if in_segments else [])]
+    plain.functions["@step"] = "\n".join([*steps, flushing(graph), _ALONE])
     return Module(
         loops.texts(),
         plain.texts(),

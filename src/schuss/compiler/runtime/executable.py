@@ -35,8 +35,8 @@ from schuss.primitives.deferred import DeferredArray, defer
 
 __all__ = ["Program", "StateChanged"]
 
-# Of each program, where SCHUSS_DEBUG says so.
-_VERIFIED_CALLS = 3
+# Of each program, where SCHUSS_DEBUG says so: at the second, no state is zero any more.
+_VERIFIED_CALLS = 2
 _COPY = operator.methodcaller("copy")
 
 
@@ -69,7 +69,6 @@ class Program:
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
         self._alone_step = kind(None)(self.library.address("alone"))
-        self._verified: jit.Library | None = None
         self._verifications = 0
 
     def _prepare_memory(self) -> None:
@@ -191,12 +190,11 @@ class Program:
 
     # Running.
 
-    def verify_by(self, library: jit.Library) -> None:
-        """Have the first calls verified by machine code whose threads go on in turn."""
-        self._verified, self._verifications = library, _VERIFIED_CALLS
+    def verify_first_calls(self) -> None:
+        """Have the first calls verified, by the step in segments that the code has for this."""
+        self._verifications = _VERIFIED_CALLS
 
     def _verify(self) -> None:
-        assert self._verified is not None
         self._verifications -= 1
         places = zip(self._written_places, self._written, strict=True)
         outputs = zip(self.graph.outputs, self.artifact.outputs, strict=True)
@@ -208,9 +206,9 @@ class Program:
             written={place: tensor.array for place, tensor in places},
             results=results,
             scratch=self.artifact.scratch,
-            scratch_place=SCRATCH,
+            is_parallel=self.artifact.is_parallel,
         )
-        verify_step(self._verified, memory)
+        verify_step(self.library.address("segments"), memory)
 
     def _run(
         self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
