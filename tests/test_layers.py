@@ -39,7 +39,18 @@ ORDER = [
         "gradcheck",
         "random",
     ),
-    *("autograd", "utils", "compiler", "optim", "nn", "data", "training", "cli", "__main__"),
+    *(
+        "autograd",
+        "distributions",
+        "utils",
+        "compiler",
+        "optim",
+        "nn",
+        "data",
+        "training",
+        "cli",
+        "__main__",
+    ),
 ]
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),

@@ -20,7 +20,9 @@ from schuss.version import __version__
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
-    "schuss": "array_api autograd data errors functions nn optim random training utils",
+    "schuss": """
+        array_api autograd data distributions errors functions nn optim random training utils
+    """,
     "schuss.core": """
         Tensor enable_grad float32 float64 int32 int64 is_grad_enabled no_grad tensor
     """,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from schuss import array_api as array_api
     from schuss import autograd as autograd
     from schuss import data as data
+    from schuss import distributions as distributions
     from schuss import errors as errors
     from schuss import functions as functions
     from schuss import nn as nn

@@ -1,0 +1,33 @@
+"""Probability distributions, by the names of `torch.distributions`.
+
+>>> from schuss import distributions, tensor
+>>> normal = distributions.Normal(tensor([0.0, 1.0]), 1.0)
+>>> normal.log_prob(tensor([0.0, 1.0]))
+tensor([-0.9189385, -0.9189385])
+"""
+
+from __future__ import annotations
+
+from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
+from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
+from schuss.distributions.distribution import Distribution, Independent
+from schuss.distributions.gamma import Beta, Dirichlet, Gamma
+from schuss.distributions.kl import kl_divergence, register_kl
+
+__all__ = [
+    "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Dirichlet",
+    "Distribution",
+    "Exponential",
+    "Gamma",
+    "Independent",
+    "Laplace",
+    "LogNormal",
+    "Normal",
+    "OneHotCategorical",
+    "Uniform",
+    "kl_divergence",
+    "register_kl",
+]

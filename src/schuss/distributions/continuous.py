@@ -1,0 +1,301 @@
+"""Distributions of real numbers: a place and a scale, or an interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from schuss import random
+from schuss.core import Tensor, TensorLike
+from schuss.distributions.distribution import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    REAL,
+    Constraint,
+    Distribution,
+    broadcast_parameters,
+)
+from schuss.distributions.quantiles import normal_quantile
+from schuss.functions import (
+    abs,
+    broadcast_to,
+    clip,
+    erf,
+    exp,
+    expm1,
+    log,
+    log1p,
+    sign,
+    where,
+    zeros_like,
+)
+from schuss.primitives.base import as_tensor
+
+__all__ = ["Exponential", "Laplace", "LogNormal", "Normal", "Uniform"]
+
+D = TypeVar("D", bound="_Scalar")
+
+
+class _Scalar(Distribution):
+    """A distribution whose parameters have one value for each of a batch."""
+
+    has_rsample = True
+    _parameters: ClassVar[tuple[str, ...]]
+
+    def __init__(self, *parameters: TensorLike, validate_args: bool | None = None) -> None:
+        found = broadcast_parameters(*parameters)
+        for name, value in zip(self._parameters, found, strict=True):
+            setattr(self, name, value)
+        super().__init__(found[0].shape, (), validate_args)
+
+    def expand(self: D, batch_shape: Sequence[int]) -> D:
+        parameters = [
+            broadcast_to(getattr(self, name), tuple(batch_shape)) for name in self._parameters
+        ]
+        return type(self)(*parameters, validate_args=False)
+
+    def _uniform(self, sample_shape: Sequence[int], like: Tensor) -> Tensor:
+        return random.rand(self._shape(sample_shape), dtype=like.dtype)
+
+
+class Normal(_Scalar):
+    """The normal distribution.
+
+    Args:
+        loc: the mean.
+        scale: the standard deviation, above 0.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
+    _parameters = ("loc", "scale")
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(loc, scale, validate_args=validate_args)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.dtype)
+        return self.loc + drawn * self.scale
+
+    def log_prob(self, value: TensorLike) -> Tensor:
+        z = (self._value(value) - self.loc) / self.scale
+        return -0.5 * z * z - log(self.scale) - 0.5 * math.log(2 * math.pi)
+
+    def entropy(self) -> Tensor:
+        return 0.5 + 0.5 * math.log(2 * math.pi) + log(self.scale)
+
+    def cdf(self, value: TensorLike) -> Tensor:
+        return 0.5 * (1 + erf((self._value(value) - self.loc) / (self.scale * math.sqrt(2))))
+
+    def icdf(self, value: TensorLike) -> Tensor:
+        return self.loc + self.scale * normal_quantile(as_tensor(value))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale * self.scale
+
+
+class LogNormal(_Scalar):
+    """The distribution of exp(x) for a normal x.
+
+    Args:
+        loc: the mean of the logarithm.
+        scale: its standard deviation, above 0.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
+    support = POSITIVE
+    _parameters = ("loc", "scale")
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(loc, scale, validate_args=validate_args)
+        self.base_dist = Normal(self.loc, self.scale, validate_args=False)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return exp(self.base_dist.rsample(sample_shape))
+
+    def log_prob(self, value: TensorLike) -> Tensor:
+        logarithm = log(self._value(value))
+        return self.base_dist.log_prob(logarithm) - logarithm
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() + self.loc
+
+    def cdf(self, value: TensorLike) -> Tensor:
+        return self.base_dist.cdf(log(self._value(value)))
+
+    def icdf(self, value: TensorLike) -> Tensor:
+        return exp(self.base_dist.icdf(value))
+
+    @property
+    def mean(self) -> Tensor:
+        return exp(self.loc + 0.5 * self.scale * self.scale)
+
+    @property
+    def mode(self) -> Tensor:
+        return exp(self.loc - self.scale * self.scale)
+
+    @property
+    def variance(self) -> Tensor:
+        square = self.scale * self.scale
+        return expm1(square) * exp(2 * self.loc + square)
+
+
+class Laplace(_Scalar):
+    """The Laplace distribution.
+
+    Args:
+        loc: the mean.
+        scale: the mean distance from it, above 0.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
+    _parameters = ("loc", "scale")
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(loc, scale, validate_args=validate_args)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.icdf(self._uniform(sample_shape, self.loc))
+
+    def log_prob(self, value: TensorLike) -> Tensor:
+        return -log(2 * self.scale) - abs(self._value(value) - self.loc) / self.scale
+
+    def entropy(self) -> Tensor:
+        return 1 + log(2 * self.scale)
+
+    def cdf(self, value: TensorLike) -> Tensor:
+        z = (self._value(value) - self.loc) / self.scale
+        return 0.5 - 0.5 * sign(z) * expm1(-abs(z))
+
+    def icdf(self, value: TensorLike) -> Tensor:
+        middle = as_tensor(value) - 0.5
+        return self.loc - self.scale * sign(middle) * log1p(-2 * abs(middle))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self) -> Tensor:
+        return 2 * self.scale * self.scale
+
+
+class Exponential(_Scalar):
+    """The exponential distribution.
+
+    Args:
+        rate: 1 / mean, above 0.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"rate": POSITIVE}
+    support = NOT_NEGATIVE
+    _parameters = ("rate",)
+    rate: Tensor
+
+    def __init__(self, rate: TensorLike, validate_args: bool | None = None) -> None:
+        super().__init__(rate, validate_args=validate_args)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.icdf(self._uniform(sample_shape, self.rate))
+
+    def log_prob(self, value: TensorLike) -> Tensor:
+        return log(self.rate) - self.rate * self._value(value)
+
+    def entropy(self) -> Tensor:
+        return 1 - log(self.rate)
+
+    def cdf(self, value: TensorLike) -> Tensor:
+        return -expm1(-self.rate * self._value(value))
+
+    def icdf(self, value: TensorLike) -> Tensor:
+        return -log1p(-as_tensor(value)) / self.rate
+
+    @property
+    def mean(self) -> Tensor:
+        return 1 / self.rate
+
+    @property
+    def mode(self) -> Tensor:
+        return zeros_like(self.rate)
+
+    @property
+    def variance(self) -> Tensor:
+        return 1 / (self.rate * self.rate)
+
+
+class Uniform(_Scalar):
+    """The uniform distribution on [low, high).
+
+    Args:
+        low: where it begins.
+        high: where it ends, above `low`.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"low": REAL, "high": REAL}
+    _parameters = ("low", "high")
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self, low: TensorLike, high: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(low, high, validate_args=validate_args)
+        low, high = self.low, self.high
+        if self._validates:
+            self._expect("low below high:", high - low, "apart", lambda x: x > 0)
+        self.support = ("from low to high", lambda x: (x >= low.array) & (x <= high.array))
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.icdf(self._uniform(sample_shape, self.low))
+
+    def log_prob(self, value: TensorLike) -> Tensor:
+        value = self._value(value)
+        inside = (value >= self.low) & (value < self.high)
+        return where(inside, -log(self.high - self.low), -math.inf)
+
+    def entropy(self) -> Tensor:
+        return log(self.high - self.low)
+
+    def cdf(self, value: TensorLike) -> Tensor:
+        return clip((self._value(value) - self.low) / (self.high - self.low), 0, 1)
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.low + as_tensor(value) * (self.high - self.low)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.low + self.high) / 2
+
+    @property
+    def mode(self) -> Tensor:
+        return math.nan * self.high
+
+    @property
+    def variance(self) -> Tensor:
+        width = self.high - self.low
+        return width * width / 12

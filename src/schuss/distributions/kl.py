@@ -1,0 +1,135 @@
+"""The Kullback-Leibler divergence from one distribution to another, in closed form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from schuss.core import Tensor
+from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
+from schuss.distributions.discrete import Bernoulli, Categorical
+from schuss.distributions.distribution import Distribution, Independent
+from schuss.distributions.gamma import Beta, Dirichlet, Gamma
+from schuss.functions import abs, exp, expand_dims, log, softplus, sum, where
+from schuss.functions.special import digamma, lgamma
+
+__all__ = ["kl_divergence", "register_kl"]
+
+Rule = Callable[[Any, Any], Tensor]
+_RULES: dict[tuple[type, type], Rule] = {}
+
+
+def register_kl(type_p: type, type_q: type) -> Callable[[Rule], Rule]:
+    """Return a decorator that makes a function the divergence from one kind to another."""
+
+    def registered(rule: Rule) -> Rule:
+        _RULES[type_p, type_q] = rule
+        return rule
+
+    return registered
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """Return the mean over p of log(p / q), in nats, of the batch's shape.
+
+    Raises:
+        NotImplementedError: where no closed form is known.
+
+    >>> from schuss.distributions import Normal
+    >>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
+    tensor(0.5)
+    """
+    for first in type(p).__mro__:
+        for second in type(q).__mro__:
+            if (first, second) in _RULES:
+                return _RULES[first, second](p, q)
+    raise NotImplementedError(
+        f"kl_divergence: expected distributions with a closed form, got {type(p).__name__} and "
+        f"{type(q).__name__}; average p.log_prob(x) - q.log_prob(x) over draws x of p."
+    )
+
+
+@register_kl(Normal, Normal)
+def _normal(p: Normal, q: Normal) -> Tensor:
+    ratio, distance = p.scale / q.scale, (p.loc - q.loc) / q.scale
+    return 0.5 * (ratio * ratio + distance * distance - 1) - log(ratio)
+
+
+@register_kl(LogNormal, LogNormal)
+def _log_normal(p: LogNormal, q: LogNormal) -> Tensor:
+    return _normal(p.base_dist, q.base_dist)
+
+
+@register_kl(Laplace, Laplace)
+def _laplace(p: Laplace, q: Laplace) -> Tensor:
+    distance = abs(p.loc - q.loc)
+    rest = p.scale * exp(-distance / p.scale) + distance
+    return log(q.scale) - log(p.scale) + rest / q.scale - 1
+
+
+@register_kl(Exponential, Exponential)
+def _exponential(p: Exponential, q: Exponential) -> Tensor:
+    ratio = q.rate / p.rate
+    return ratio - 1 - log(ratio)
+
+
+@register_kl(Uniform, Uniform)
+def _uniform(p: Uniform, q: Uniform) -> Tensor:
+    inside = (q.low <= p.low) & (p.high <= q.high)
+    return where(inside, log((q.high - q.low) / (p.high - p.low)), math.inf)
+
+
+@register_kl(Bernoulli, Bernoulli)
+def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
+    a, b, probs = p.logits, q.logits, p.probs
+    true = where(q.probs == 0, math.inf, probs * (softplus(-b) - softplus(-a)))
+    false = where(q.probs == 1, math.inf, (1 - probs) * (softplus(b) - softplus(a)))
+    return where(probs == 0, 0.0, true) + where(probs == 1, 0.0, false)
+
+
+@register_kl(Categorical, Categorical)
+def _categorical(p: Categorical, q: Categorical) -> Tensor:
+    terms = p.probs * (p.logits - q.logits)
+    terms = where(q.probs == 0, math.inf, terms)
+    return sum(where(p.probs == 0, 0.0, terms), axis=-1)
+
+
+@register_kl(Gamma, Gamma)
+def _gamma(p: Gamma, q: Gamma) -> Tensor:
+    a, b = p.concentration, q.concentration
+    return (
+        b * log(p.rate / q.rate)
+        + lgamma(b)
+        - lgamma(a)
+        + (a - b) * digamma(a)
+        + a * (q.rate / p.rate - 1)
+    )
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
+    a, b = p.concentration, q.concentration
+    total = sum(a, axis=-1)
+    return (
+        lgamma(total)
+        - lgamma(sum(b, axis=-1))
+        - sum(lgamma(a) - lgamma(b), axis=-1)
+        + sum((a - b) * (digamma(a) - expand_dims(digamma(total), -1)), axis=-1)
+    )
+
+
+@register_kl(Beta, Beta)
+def _beta(p: Beta, q: Beta) -> Tensor:
+    return _dirichlet(p.dirichlet, q.dirichlet)
+
+
+@register_kl(Independent, Independent)
+def _independent(p: Independent, q: Independent) -> Tensor:
+    if p.reinterpreted_batch_ndims != q.reinterpreted_batch_ndims:
+        raise NotImplementedError(
+            "kl_divergence: expected as many axes of an event in both distributions."
+        )
+    count = p.reinterpreted_batch_ndims
+    found = kl_divergence(p.base_dist, q.base_dist)
+    return sum(found, axis=tuple(range(-count, 0))) if count else found

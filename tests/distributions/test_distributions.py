@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+
+torch = pytest.importorskip("torch")
+
+# Kind, parameters, and values whose probability is asked for.
+A, B = [0.3, 1.5, 4.0], [[0.7], [2.5]]
+CASES: list[tuple[str, dict[str, Any], Any]] = [
+    ("Normal", {"loc": A, "scale": B}, [-1.0, 0.2, 9.0]),
+    ("LogNormal", {"loc": A, "scale": B}, [0.1, 0.2, 9.0]),
+    ("Laplace", {"loc": A, "scale": B}, [-1.0, 1.5, 9.0]),
+    ("Exponential", {"rate": A}, [0.0, 0.2, 9.0]),
+    ("Uniform", {"low": [-1.0, 0.0, 2.0], "high": [0.5, 3.0, 9.0]}, [-0.5, 2.5, 2.0]),
+    ("Bernoulli", {"probs": [0.0, 0.3, 1.0]}, [0.0, 1.0, 1.0]),
+    ("Bernoulli", {"logits": [-20.0, 0.3, 2.0]}, [0.0, 1.0, 1.0]),
+    ("Categorical", {"probs": [[0.2, 0.3, 0.5], [1.0, 3.0, 0.0]]}, [2, 0]),
+    ("Categorical", {"logits": [[0.2, 0.3, -0.5], [1.0, 30.0, 0.0]]}, [2, 1]),
+    ("OneHotCategorical", {"probs": [[0.2, 0.3, 0.5], [1.0, 3.0, 0.0]]}, [[0.0, 1, 0], [1, 0, 0]]),
+    ("Gamma", {"concentration": A, "rate": B}, [0.01, 1.0, 30.0]),
+    ("Beta", {"concentration1": A, "concentration0": B}, [0.01, 0.5, 0.9]),
+    ("Dirichlet", {"concentration": [A, [8.0, 0.1, 30.0]]}, [[0.1, 0.2, 0.7], [0.5, 0.25, 0.25]]),
+]
+IDS = [f"{name}-{'-'.join(p)}" for name, p, _ in CASES]
+# What the two libraries refuse alike, or where ours says more than theirs.
+ABSENT = (NotImplementedError, AttributeError)
+
+
+def made(m: Any, name: str, parameters: dict[str, Any]) -> tuple[Any, list[Any]]:
+    given = {k: m.tensor(v, dtype=m.float64, requires_grad=True) for k, v in parameters.items()}
+    return getattr(m.distributions, name)(**given), list(given.values())
+
+
+def values(m: Any, value: Any) -> Any:
+    array = np.array(value)
+    return m.tensor(value, dtype=m.int64 if array.dtype.kind == "i" else m.float64)
+
+
+def compare(name: str, parameters: dict[str, Any], ask: Any) -> None:
+    """Hold a result, and its gradient by the parameters, to PyTorch's."""
+    # The second derivative of the gamma function's logarithm is right to that in PyTorch.
+    tolerance = 1e-9 if name not in ("Gamma", "Beta", "Dirichlet") else 3e-8
+    found = []
+    for m in (ss, torch):
+        distribution, given = made(m, name, parameters)
+        result = ask(distribution, m)
+        slopes = []
+        if result.requires_grad:
+            finite = m.where(m.isfinite(result), result, m.zeros_like(result))
+            slopes = m.autograd.grad(finite.sum(), given, allow_unused=True)
+        found.append([result, *slopes])
+    assert len(found[0]) == len(found[1])
+    for ours, theirs in zip(*found, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert tuple(ours.shape) == tuple(theirs.shape)
+            np.testing.assert_allclose(
+                ours.detach().numpy(), theirs.detach().numpy(), rtol=tolerance, atol=1e-12
+            )
+
+
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
+def test_probabilities(name: str, parameters: Any, value: Any) -> None:
+    compare(name, parameters, lambda d, m: d.log_prob(values(m, value)))
+
+
+@pytest.mark.parametrize("what", ["mean", "variance", "stddev", "mode", "entropy", "perplexity"])
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
+def test_figures(name: str, parameters: Any, value: Any, what: str) -> None:
+    def ask(d: Any, m: Any) -> Any:
+        found = getattr(d, what)
+        return found() if callable(found) else found
+
+    try:
+        ask(made(torch, name, parameters)[0], torch)
+    except ABSENT:
+        with pytest.raises(NotImplementedError, match=name):
+            ask(made(ss, name, parameters)[0], ss)
+        return
+    compare(name, parameters, ask)
+
+
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES[:5], ids=IDS[:5])
+def test_distribution_functions(name: str, parameters: Any, value: Any) -> None:
+    compare(name, parameters, lambda d, m: d.cdf(values(m, value)))
+    quantiles = [0.01, 0.5, 0.975]
+    compare(name, parameters, lambda d, m: d.icdf(values(m, quantiles)))
+
+
+def test_quantiles_of_the_normal_distribution_far_out() -> None:
+    p = np.array([0.0, 1e-300, 1e-12, 0.3, 0.5, 1 - 1e-12, 1.0, 1.5, np.nan])
+    ours = ss.distributions.Normal(ss.tensor(0.0, "float64"), 1.0).icdf(ss.asarray(p))
+    theirs = torch.distributions.Normal(0.0, 1.0, validate_args=False).icdf(torch.tensor(p))
+    np.testing.assert_allclose(ours.numpy()[3:7], theirs.numpy()[3:7], rtol=1e-6, atol=1e-12)
+    assert ours[0].item() == -np.inf
+    assert ours[2].item() == pytest.approx(-7.034483825, rel=1e-6)
+    assert np.isnan(ours.numpy()[7:]).all()
+
+
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
+def test_divergences(name: str, parameters: Any, value: Any) -> None:
+    def ask(d: Any, m: Any) -> Any:
+        other = {k: np.array(v)[..., ::-1].tolist() for k, v in parameters.items()}
+        if name == "Uniform":
+            other = {"low": [-1.0, -1.0, -1.0], "high": [9.0, 2.0, 9.0]}
+        return m.distributions.kl_divergence(d, made(m, name, other)[0])
+
+    compare(name, parameters, ask)
+
+
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
+def test_draws_have_the_moments(name: str, parameters: Any, value: Any) -> None:
+    ss.manual_seed(0)
+    distribution, _ = made(ss, name, parameters)
+    theirs, _ = made(torch, name, parameters)
+    draws = distribution.sample((20000,))
+    assert draws.shape == tuple(theirs.sample((20000,)).shape)
+    assert not draws.requires_grad
+    assert str(draws.dtype) == str(theirs.sample().dtype).removeprefix("torch.")
+    found = draws.numpy().astype(np.float64)
+    if name == "Categorical":
+        shares = np.stack([(found == k).mean(0) for k in range(3)], -1)
+        np.testing.assert_allclose(shares, distribution.probs.detach().numpy(), atol=0.02)
+        return
+    scale = np.maximum(distribution.stddev.detach().numpy(), 1e-9)
+    mean = distribution.mean.detach().numpy()
+    tolerance = 6 * scale / np.sqrt(20000)
+    assert (np.abs(found.mean(0) - mean) <= tolerance).all()
+    if name != "LogNormal":
+        np.testing.assert_allclose(found.std(0), scale, rtol=0.15, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Normal", "LogNormal", "Laplace", "Exponential", "Uniform"])
+def test_gradients_pass_through_draws(name: str) -> None:
+    parameters = next(p for n, p, _ in CASES if n == name)
+    distribution, given = made(ss, name, parameters)
+    assert distribution.has_rsample
+    ss.manual_seed(3)
+    drawn = distribution.rsample((5,))
+    assert drawn.shape[0] == 5
+    slopes = ss.autograd.grad(drawn.sum(), given)
+    # What a draw changes by when a parameter does.
+    for which, slope in enumerate(slopes):
+        moved = {
+            k: (np.array(v) + 1e-6 * (place == which)).tolist()
+            for place, (k, v) in enumerate(parameters.items())
+        }
+        ss.manual_seed(3)
+        change = made(ss, name, moved)[0].rsample((5,)).sum() - drawn.sum()
+        assert change.item() / 1e-6 == pytest.approx(slope.sum().item(), rel=1e-4)
+
+
+def test_what_has_no_reparametrisation() -> None:
+    for name in ("Bernoulli", "Categorical", "Gamma", "Beta", "Dirichlet"):
+        distribution = made(ss, name, next(p for n, p, _ in CASES if n == name))[0]
+        assert not distribution.has_rsample
+        with pytest.raises(NotImplementedError, match=f"{name}: expected draws without a gradient"):
+            distribution.rsample()
+
+
+def test_independent() -> None:
+    for m in (ss, torch):
+        base = m.distributions.Normal(m.zeros(4, 3), m.ones(3))
+        joint = m.distributions.Independent(base, 1)
+        assert (tuple(joint.batch_shape), tuple(joint.event_shape)) == ((4,), (3,))
+        assert tuple(joint.log_prob(m.ones(3)).shape) == (4,)
+        assert tuple(joint.entropy().shape) == (4,)
+        assert tuple(joint.sample((2,)).shape) == (2, 4, 3)
+        assert tuple(joint.expand((5, 4)).sample().shape) == (5, 4, 3)
+        kl = m.distributions.kl_divergence(joint, joint)
+        assert kl.tolist() == [0, 0, 0, 0]
+    with pytest.raises(ValueError, match="expected 0 to 2 axes"):
+        ss.distributions.Independent(ss.distributions.Normal(ss.zeros(4, 3), 1.0), 3)
+
+
+@pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
+def test_expanding(name: str, parameters: Any, value: Any) -> None:
+    distribution = made(ss, name, parameters)[0]
+    expanded = distribution.expand((4, *distribution.batch_shape))
+    assert expanded.batch_shape == (4, *distribution.batch_shape)
+    np.testing.assert_allclose(
+        expanded.log_prob(values(ss, value)).detach().numpy()[2],
+        distribution.log_prob(values(ss, value)).detach().numpy(),
+    )
+    assert name in repr(expanded)
+
+
+def test_supports() -> None:
+    for m in (ss, torch):
+        d = m.distributions
+        assert d.Bernoulli(m.tensor([0.2, 0.5])).enumerate_support().tolist() == [[0, 0], [1, 1]]
+        categorical = d.Categorical(m.ones(2, 3))
+        assert categorical.enumerate_support(expand=False).tolist() == [[0], [1], [2]]
+        assert tuple(d.OneHotCategorical(m.ones(2, 3)).enumerate_support().shape) == (3, 2, 3)
+
+
+@pytest.mark.parametrize("name", [n for n, _, _ in CASES if n != "OneHotCategorical"])
+def test_compiled(name: str) -> None:
+    _, parameters, value = next(c for c in CASES if c[0] == name)
+
+    def both(*given: Any) -> Any:
+        distribution = getattr(ss.distributions, name)(**dict(zip(parameters, given, strict=True)))
+        return distribution.sample((3,)), distribution.log_prob(values(ss, value))
+
+    given = [ss.tensor(v, "float64") for v in parameters.values()]
+    ss.manual_seed(1)
+    eager = both(*given)
+    ss.manual_seed(1)
+    for ours, expected in zip(ss.compile(both)(*given), eager, strict=True):
+        np.testing.assert_allclose(ours.numpy(), expected.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_errors() -> None:
+    d = ss.distributions
+    with pytest.raises(ValueError, match="Normal: expected parameter scale above 0 everywhere"):
+        d.Normal(0.0, ss.tensor([1.0, -1.0]))
+    with pytest.raises(ValueError, match="Normal: expected parameter loc a number everywhere"):
+        d.Normal(float("nan"), 1.0)
+    assert d.Normal(0.0, -1.0, validate_args=False).scale.item() == -1
+    with pytest.raises(ValueError, match="one of probs and logits, got 2"):
+        d.Bernoulli(0.5, 0.5)
+    with pytest.raises(ValueError, match="one of probs and logits, got 0"):
+        d.Categorical()
+    with pytest.raises(ValueError, match="probs from 0 to 1"):
+        d.Bernoulli(1.5)
+    with pytest.raises(ValueError, match="values from 0 to 2"):
+        d.Categorical(ss.ones(3)).log_prob(3)
+    with pytest.raises(ValueError, match="low below high"):
+        d.Uniform(1.0, 1.0)
+    with pytest.raises(NotImplementedError, match="got Normal and Laplace; average"):
+        d.kl_divergence(d.Normal(0.0, 1.0), d.Laplace(0.0, 1.0))
