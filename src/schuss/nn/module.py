@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.core import TRACER, Tensor, TensorLike, supported_dtype
+from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import summary
+from schuss.nn.hooks import Hookable, call_with_hooks
+from schuss.nn.parameter import Parameter
 from schuss.nn.state import IncompatibleKeys, load_state, nearest
 
 __all__ = ["Module", "Parameter"]
@@ -21,24 +23,7 @@ M = TypeVar("M", bound="Module")
 T = TypeVar("T")
 
 
-class Parameter(Tensor):
-    """A tensor that a module owns and that training changes.
-
-    Args:
-        data: what `schuss.tensor` takes; it is copied.
-        requires_grad: False for a parameter that stays as it is.
-
-    >>> Parameter([1.0, 2.0])
-    tensor([1., 2.], requires_grad=True)
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad=requires_grad)
-
-
-class Module:
+class Module(Hookable):
     """A network or a part of one.
 
     A subclass sets its parameters, buffers and submodules as attributes and computes its output
@@ -80,7 +65,10 @@ class Module:
         """Compute the output, and remember its shape for `repr`."""
         tracer = TRACER.get()
         call = self.forward if tracer is None else partial(tracer.call, self)
-        result = call(*args, **options)
+        if "_hooks" in self.__dict__:
+            result = call_with_hooks(self, call, args, options)
+        else:
+            result = call(*args, **options)
         if isinstance(result, Tensor):
             self.__dict__["_output_shape"] = result.shape
         return result

@@ -264,7 +264,10 @@ class _Reads:
             return {
                 name: value
                 for name, value in held.items()
-                if name in self._names or isinstance(value, Tensor) or _is_layer(type(value))
+                if name in self._names
+                or isinstance(value, Tensor)
+                or _is_layer(type(value))
+                or name == "_hooks"
             }
         return {name: held[name] for name in self._names & held.keys()}
 
