@@ -220,24 +220,6 @@ class Tensor:
             return array.astype(dtype)
         return array.copy() if copy else array
 
-    def __array_wrap__(self, array: Array, context: Any = None, return_scalar: bool = False) -> Any:
-        """Refuse what NumPy's functions make of a tensor where a gradient would be lost."""
-        inputs = () if context is None or not RECORDING.get() else context[1]
-        if any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-            # NumPy takes a TypeError for an older signature, and would call again.
-            raise ValueError(
-                f"np.{context[0].__name__}: expected arrays, got a tensor that takes part in "
-                "differentiation, and its gradient would be lost; use Schuss's function of that "
-                "name, or x.detach()."
-            )
-        return array[()] if return_scalar else array
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self.array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self.array.__dlpack_device__()
-
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ValueError(
@@ -356,6 +338,10 @@ class Tensor:
         def __ror__(self, other: TensorLike) -> Tensor: ...
         def __xor__(self, other: TensorLike) -> Tensor: ...
         def __rxor__(self, other: TensorLike) -> Tensor: ...
+        def __lshift__(self, other: TensorLike) -> Tensor: ...
+        def __rlshift__(self, other: TensorLike) -> Tensor: ...
+        def __rshift__(self, other: TensorLike) -> Tensor: ...
+        def __rrshift__(self, other: TensorLike) -> Tensor: ...
         def __lt__(self, other: TensorLike) -> Tensor: ...
         def __le__(self, other: TensorLike) -> Tensor: ...
         def __gt__(self, other: TensorLike) -> Tensor: ...

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss import backprop, hooks
+from schuss import backprop, hooks, protocols
 from schuss.core import Tensor, bool_, float32, int64
 from schuss.functions import (
     aliases,
@@ -99,7 +99,7 @@ _SAME: tuple[tuple[ModuleType, str], ...] = (
 _METHODS: dict[str, Any] = {
     name: getattr(module, name) for module, names in _SAME for name in names.split()
 }
-_METHODS |= inplace.AUGMENTED
+_METHODS |= inplace.AUGMENTED | protocols.PROTOCOLS
 _METHODS |= {
     "bool": lambda self: astype(self, bool_),
     "clone": lambda self: astype(self, self.dtype, copy=True),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from schuss.core import Number, Tensor, TensorLike, bool_
+import numpy as np
+
+from schuss.core import Number, Tensor, TensorLike, bool_, leaf
 from schuss.functions.creation import ones_like, zeros_like
-from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.base import as_tensor, astype, operand, promote
+from schuss.primitives.bits import signbit
 from schuss.primitives.elementwise import (
     abs,
     atan2,
@@ -113,7 +116,7 @@ def atan(x: TensorLike) -> Tensor:
 def asinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine, elementwise."""
     x = as_tensor(x)
-    minus = _is_negative(x)
+    minus = signbit(x)
     size = where(minus, negative(x), x)
     big = size > 1e4
     small = where(big, 1.0, size)
@@ -148,13 +151,11 @@ def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
 
 
 def copysign(x: TensorLike, y: TensorLike) -> Tensor:
-    """Return |x| with the sign of y, elementwise; the sign of a zero counts."""
-    return where(_is_negative(y), negative(abs(x)), abs(x))
-
-
-def _is_negative(x: TensorLike) -> Tensor:
-    """Return where the sign is minus, a zero's too."""
-    return less(x, 0) | (equal(x, 0) & less(divide(1.0, x), 0))
+    """Return |x| with the sign of y, elementwise; the sign of a zero, or a nan, counts."""
+    given = promote(operand(x), operand(y), 1.0)[:2]
+    dtype = next(z.dtype for z in given if isinstance(z, Tensor))
+    size, sign = (z if isinstance(z, Tensor) else leaf(np.asarray(z, dtype)) for z in given)
+    return where(signbit(sign), negative(abs(size)), abs(size))
 
 
 def isnan(x: TensorLike) -> Tensor:

@@ -28,9 +28,25 @@ from schuss.core import (
 from schuss.errors import TraceError
 from schuss.functions.elementwise import clip
 from schuss.primitives.base import as_tensor
-from schuss.primitives.elementwise import add, divide, multiply, pow, subtract
+from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
+from schuss.primitives.elementwise import (
+    add,
+    divide,
+    floor_divide,
+    multiply,
+    pow,
+    remainder,
+    subtract,
+)
 from schuss.primitives.indexing import gather
-from schuss.primitives.logic import equal, greater_equal, where
+from schuss.primitives.logic import (
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    equal,
+    greater_equal,
+    where,
+)
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import broadcast_to, max
 from schuss.primitives.views import put, rewrite, root_of
@@ -235,4 +251,11 @@ AUGMENTED: dict[str, Any] = {
     "__imul__": _augmented("*=", multiply),
     "__itruediv__": _augmented("/=", divide),
     "__ipow__": _augmented("**=", pow),
+    "__ifloordiv__": _augmented("//=", floor_divide),
+    "__imod__": _augmented("%=", remainder),
+    "__iand__": _augmented("&=", bitwise_and),
+    "__ior__": _augmented("|=", bitwise_or),
+    "__ixor__": _augmented("^=", bitwise_xor),
+    "__ilshift__": _augmented("<<=", bitwise_left_shift),
+    "__irshift__": _augmented(">>=", bitwise_right_shift),
 }

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
+    "HOST_CALL",
     "SEGMENT_SUM",
     "VIEW",
     "WIDE_SUM",
     "Elementwise",
+    "HostCall",
     "Kernel",
     "Lowering",
     "Reduction",
@@ -84,6 +86,17 @@ class Regions(Kernel):
 
 
 @dataclass(frozen=True)
+class HostCall(Kernel):
+    """The primitive's own NumPy value, called from the program.
+
+    For what has no native code and costs much more than a call of Python's: decompositions of
+    matrices, Fourier transforms. Its attributes have to be numbers, texts, or tuples of them.
+    """
+
+    name: str = field(default="host_call", init=False)
+
+
+@dataclass(frozen=True)
 class SegmentSum:
     """Rows that are each a sum of some of the first input's, as the second one lists them.
 
@@ -93,6 +106,7 @@ class SegmentSum:
 
 
 VIEW = View()
+HOST_CALL = HostCall()
 SEGMENT_SUM = SegmentSum()
 Lowering = Elementwise | View | Reduction | Kernel | SegmentSum
 

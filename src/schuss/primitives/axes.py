@@ -24,7 +24,8 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
 
     Raises:
         TypeError: for an axis that is no integer.
-        ValueError: for an axis out of range or named twice.
+        AxisError: for an axis out of range.
+        ValueError: for an axis named twice.
     """
     if axis is None:
         return EVERY_AXIS[ndim]
@@ -35,7 +36,10 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
         if not isinstance(a, (int, np.integer)) or isinstance(a, bool):
             raise TypeError(f"{owner}: expected an integer as axis, got {a!r}.")
         if not -ndim <= a < ndim:
-            raise ValueError(f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}.")
+            # A ValueError and an IndexError in one.
+            raise np.exceptions.AxisError(
+                f"{owner}: expected an axis from {-ndim} to {ndim - 1}, got {a}."
+            )
     found = tuple(int(a) % ndim for a in axes)
     if len(set(found)) != len(found):
         raise ValueError(f"{owner}: expected each axis once, got {axis}.")

@@ -250,7 +250,7 @@ def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) ->
     array = to_array(data, dtype)
     if copy:
         return leaf(np.array(array, copy=True))
-    if copy is False and not (isinstance(data, np.ndarray) and np.shares_memory(array, data)):
+    if copy is False and array is not data:
         raise ValueError("asarray: copy=False, but the data cannot be shared; leave copy out.")
     return leaf(array)
 
@@ -287,7 +287,7 @@ def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
     if isinstance(error, TypeError):
         got = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
         return TypeError(f"{name}: expected inputs of another dtype, got {got}; cast them first.")
-    shapes = [np.shape(x) for x in inputs]
+    shapes = [getattr(x, "shape", ()) for x in inputs]
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:

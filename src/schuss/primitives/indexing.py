@@ -185,6 +185,9 @@ def getitem(x: Tensor, index: Any) -> Tensor:
                 raise IndexError(f"index: {error} (shape {x.shape}).") from None
         if array.dtype.kind == "b" and array.shape == x.array.shape and TRACER.get() is None:
             return gather(x, tuple([leaf(places) for places in array.nonzero()]))
+    if (getattr(index, "shape", None) == () and index.dtype.kind == "b") or kind is bool:
+        # No axis goes, and one comes, of length 1 or 0.
+        return basic_slice(basic_slice(x, (None,)), (slice(int(bool(index))),))
     items = index if isinstance(index, tuple) else (index,)
     template: list[Any] = []
     arrays: list[Tensor] = []

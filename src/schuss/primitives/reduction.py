@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable
 from typing import Any
@@ -138,7 +139,11 @@ def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
     if own == shape:
         return x
     extra = len(shape) - len(own)
-    if extra < 0 or (own and any(n not in (1, m) for n, m in zip(own, shape[extra:], strict=True))):
+    if (
+        extra < 0
+        or builtins.min(shape, default=0) < 0
+        or (own and any(n not in (1, m) for n, m in zip(own, shape[extra:], strict=True)))
+    ):
         raise ValueError(f"broadcast_to: expected a shape that fits {shape}, got {x.shape}.")
     return apply(_broadcast_to, (x,), {"shape": shape})
 

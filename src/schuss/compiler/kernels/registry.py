@@ -7,6 +7,7 @@ from schuss.compiler.kernels.argmax import ExtremePosition
 from schuss.compiler.kernels.argsort import Argsort
 from schuss.compiler.kernels.cumulative_sum import CumulativeSum
 from schuss.compiler.kernels.gather import Gather
+from schuss.compiler.kernels.host_call import HostCall
 from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.compiler.kernels.matmul import Matmul
 from schuss.compiler.kernels.random_uniform import RandomUniform
@@ -23,6 +24,7 @@ KERNELS: dict[str, KernelDescriptor] = {
     "argsort": Argsort(),
     "cumulative_sum": CumulativeSum(),
     "gather": Gather(),
+    "host_call": HostCall(),
     "matmul": Matmul(),
     "random_uniform": RandomUniform(),
     "regions": CopyRegions(),

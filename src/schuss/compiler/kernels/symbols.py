@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from schuss.compiler.kernels.host_function import HOST_CALL, host_function
 from schuss.native.jit import Symbols
 from schuss.native.once import once
 
@@ -26,6 +27,8 @@ def _address(name: str) -> int:
         from schuss.compiler.kernels.gemm_library import library_function
 
         return library_function(name)
+    if name == HOST_CALL:
+        return host_function()
     library = _blas() if name.startswith("scipy_") else _libm()
     try:
         function = getattr(library, name)

@@ -13,6 +13,7 @@ import numpy as np
 
 from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
 from schuss.compiler.graph.graph import Graph
+from schuss.compiler.kernels.host_function import take_error
 from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 from schuss.compiler.runtime.artifact import Artifact
@@ -228,10 +229,13 @@ class Program:
                 thread_pool.launch(team, function, self._at)
             self._tuner.record(threads, (time.perf_counter() - start) / steps, steps)
         if checks_indices and self._status.value:
-            self._refuse_index()
+            self._raise_failure()
 
-    def _refuse_index(self) -> None:
+    def _raise_failure(self) -> None:
         self._status.value = 0
+        error = take_error()
+        if error is not None:
+            raise error
         raise IndexError(
             "compile: an index was out of range in a compiled function; what it computed is not "
             "to be used. Run it eagerly to see where."
@@ -260,7 +264,7 @@ class Program:
         if self._tuner is None:
             self._alone_step()
             if self.artifact.checks_indices and self._status.value:
-                self._refuse_index()
+                self._raise_failure()
         else:
             self._run(self._step, self._alone_step, checks_indices=self.artifact.checks_indices)
         self._stamp()
