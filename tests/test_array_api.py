@@ -92,7 +92,7 @@ def test_shifts(dtype: Any) -> None:
         np.testing.assert_array_equal(right.array, np.right_shift(x, y))
         assert left.dtype == right.dtype == dtype
         np.testing.assert_array_equal(xp.bitwise_right_shift(x, places).array, right.array)
-    with pytest.raises(TypeError, match="bitwise_left_shift: expected integers, got float32"):
+    with pytest.raises(TypeError, match="bitwise_left_shift: expected .* got float32"):
         xp.bitwise_left_shift(1.5, 1)
 
 

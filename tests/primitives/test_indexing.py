@@ -127,7 +127,7 @@ def test_repeated_rows_accumulate() -> None:
         ((0, 0, 0, 0), "too many indices"), ((..., ...), "single ellipsis"),
         (1.0, "expected integers or booleans, got float"), ("a", "expected integers, slices"),
         ([0.5], "expected integers or booleans"), (([0, 1], [0, 1, 2]), "broadcast"),
-        (True, "one boolean; use where"),
+        ((True, 0), "one boolean; use where"),
         (np.array([True, False]), r"mask of shape \(4,\).*\(2,\)"),
         ((slice(None), MASK1), r"mask of shape \(3,\) from axis 1 on, got \(4,\)"),
         ((..., MASK1), r"mask of shape \(5,\) from axis 2"), (MASK2.T, r"got \(3, 4\)"),

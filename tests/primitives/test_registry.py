@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import schuss.functions as F
+import schuss.linalg
 import schuss.nn.functional  # noqa: F401  # registers primitives of its own
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf
 from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
 from schuss.lowering.kinds import Elementwise
-from schuss.primitives import indexing
+from schuss.primitives import bits, indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
 from schuss.primitives.index_template import ARRAY
 from schuss.primitives.random import random_uniform
@@ -60,12 +61,16 @@ ODD_SHAPES = (
 )
 
 
+def function(name: str) -> Callable[..., Any]:
+    return getattr(F, name, None) or getattr(bits, name)  # type: ignore[no-any-return]
+
+
 def one(
     name: str, value: Callable[..., Any], low: float = -3, high: float = 3, **options: Any
 ) -> list[Sample]:
     """An elementwise primitive of one input."""
     options.setdefault("odd", (ODD, *ODD_SHAPES))
-    return [Sample(getattr(F, name), value, (numbers(2, 3, low=low, high=high),), **options)]
+    return [Sample(function(name), value, (numbers(2, 3, low=low, high=high),), **options)]
 
 
 def two(
@@ -77,7 +82,7 @@ def two(
     **options: Any,
 ) -> list[Sample]:
     """An elementwise primitive of two inputs: equal shapes, broadcasting, and Python numbers."""
-    f = getattr(F, name)
+    f = function(name)
     x = numbers(2, 3, low=low, high=high)
     y = numbers(2, 3, low=low, high=high, seed=1)
     flat = ODD.reshape(-1)
@@ -162,6 +167,33 @@ def uniform_of_key(key: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 MANY = numbers(9, 150, seed=4)
 ROWS_ODD = (ODD, np.zeros((0, 3)), np.ones((1, 1)), X34[::2, ::-3], np.full((2, 3), -np.inf))
 AXIS_ODD = (ODD, np.zeros((3, 0)), np.ones((1, 1)), X34[::2, ::-3])
+SQUARE = numbers(2, 3, 3, seed=5) + 2 * np.eye(3)
+TALL, SIDES = numbers(2, 4, 3, seed=6), numbers(2, 3, 2, seed=7)
+TRIANGLE = np.tril(numbers(3, 3, seed=8)) + 4 * np.eye(3)
+NOTHING = (np.zeros((0, 3, 3)), np.zeros((2, 0, 0)))
+
+
+def symmetric(x: Any) -> Any:
+    return (x + x.swapaxes(-1, -2)) / 2
+
+
+def positive_definite(x: Any) -> Any:
+    return symmetric(x) + 5 * np.eye(3, dtype=x.dtype)
+
+
+def parts(*found: np.ndarray, batch: int = 1) -> np.ndarray:
+    return np.concatenate([x.reshape(*x.shape[:batch], -1) for x in found], -1)
+
+
+def cofactors(x: np.ndarray) -> np.ndarray:
+    found = np.empty_like(x)
+    for at in np.ndindex(x.shape):
+        *batch, i, j = at
+        rest = np.delete(np.delete(x[tuple(batch)], i, 0), j, 1)
+        found[at] = (-1) ** (i + j) * np.linalg.det(rest)
+    return found
+
+
 PREDICATES = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 TORCH_PREDICATES = ("eq", "ne", "lt", "le", "gt", "ge")
 
@@ -368,6 +400,70 @@ SAMPLES: dict[str, list[Sample]] = {
             (np.zeros((0, 4)), numbers(4, 2)), (np.zeros((2, 0)), np.zeros((0, 3))),
             (X34[::2, ::-1], X34.T[:, ::2]), (np.zeros((0, 3, 4)), numbers(4, 2)),
         )
+    ],
+    "bitwise_left_shift": two("bitwise_left_shift", np.left_shift, low=0, exact=True,
+                              torch=same("bitwise_left_shift"), dtypes=("int32", "int64")),
+    "bitwise_right_shift": two("bitwise_right_shift", np.right_shift, low=0, exact=True,
+                               torch=same("bitwise_right_shift"), dtypes=("int32", "int64")),
+    "signbit": one("signbit", np.signbit, torch=same("signbit"), dtypes=NUMBERS),
+    "nextafter": two("nextafter", np.nextafter, torch=same("nextafter"), exact=True),
+    "solve": [
+        Sample(raw("solve"), np.linalg.solve, inputs, cast=2,
+               torch=lambda T, a, b: T.linalg.solve(a, b))
+        for inputs in ((SQUARE, SIDES), (SQUARE[0], SIDES), (SQUARE, SIDES[:1]))
+    ] + [Sample(raw("solve"), np.linalg.solve, (x, x[..., :2]), cast=2) for x in NOTHING],
+    "solve_triangular": [
+        Sample(raw("solve_triangular", upper=upper, unit=unit),
+               lambda a, b, upper=upper, unit=unit: np.linalg.solve(
+                   (np.triu if upper else np.tril)(a - unit * a * np.eye(3, dtype=a.dtype))
+                   + unit * np.eye(3, dtype=a.dtype), b),
+               (TRIANGLE.T if upper else TRIANGLE, SIDES), cast=2,
+               torch=lambda T, a, b, upper=upper, unit=unit: T.linalg.solve_triangular(
+                   a, b, upper=upper, unitriangular=unit))
+        for upper in (False, True) for unit in (False, True)
+    ],
+    "det": [
+        Sample(raw("det"), lambda x: np.asarray(np.linalg.det(x)), (x,),
+               torch=lambda T, x: T.linalg.det(x))
+        for x in (SQUARE, SQUARE[0], *NOTHING)
+    ],
+    "cofactor": [Sample(raw("cofactor"), cofactors, (x,)) for x in (SQUARE, SQUARE[0])],
+    "absolute_log_det": [
+        Sample(raw("absolute_log_det"), lambda x: np.linalg.slogdet(x)[1], (SQUARE,),
+               torch=lambda T, x: T.linalg.slogdet(x)[1], odd=NOTHING)
+    ],
+    "sign_of_det": [
+        Sample(raw("sign_of_det"), lambda x: np.linalg.slogdet(x)[0], (SQUARE,), odd=NOTHING)
+    ],
+    "pinv": [
+        Sample(lambda x: raw("pinv")(x, *[leaf(np.zeros((), x.dtype))] * 2), np.linalg.pinv, (x,),
+               torch=lambda T, x: T.linalg.pinv(x))
+        for x in (TALL, TALL.swapaxes(1, 2))
+    ],
+    "qr": [
+        Sample(raw("qr", complete=False), lambda x: parts(*np.linalg.qr(x)), (TALL,),
+               torch=lambda T, x: T.cat([y.flatten(1) for y in T.linalg.qr(x)], 1)),
+    ],
+    "cholesky": [
+        Sample(lambda x: raw("cholesky")(positive_definite(x)),
+               lambda x: np.linalg.cholesky(positive_definite(x)), (SQUARE,), odd=NOTHING[:1],
+               torch=lambda T, x: T.linalg.cholesky((x + x.mT) / 2 + 5 * T.eye(3, dtype=x.dtype)))
+    ],
+    "eigh": [
+        Sample(raw("eigh"), lambda x: parts(*np.linalg.eigh(x)), (symmetric(SQUARE),))
+    ],
+    "eigvalsh": [
+        Sample(lambda x: raw("eigvalsh")(symmetric(x)), lambda x: np.linalg.eigvalsh(symmetric(x)),
+               (SQUARE,), torch=lambda T, x: T.linalg.eigvalsh((x + x.mT) / 2), odd=NOTHING[:1])
+    ],
+    "svd": [
+        Sample(raw("svd", full=full), lambda x, full=full: parts(*np.linalg.svd(x, full)), (x,))
+        for x in (TALL, TALL.swapaxes(1, 2)) for full in (False, True)
+    ],
+    "svdvals": [
+        Sample(raw("svdvals"), lambda x: np.linalg.svd(x, compute_uv=False), (x,),
+               torch=lambda T, x: T.linalg.svdvals(x), odd=NOTHING[:1])
+        for x in (TALL, TALL.swapaxes(1, 2))
     ],
     "random_uniform": [
         Sample(lambda key: random_uniform(key, (3, 2), "float64"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from schuss.core import Tensor, leaf
 from schuss.lowering.kinds import HOST_CALL
-from schuss.primitives.base import NO_ATTRIBUTES, Primitive, Spec, apply
+from schuss.primitives.base import NO_ATTRIBUTES, NOT_DIFFERENTIABLE, Primitive, Spec, apply
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import add, multiply, negative, subtract
 from schuss.primitives.logic import where
@@ -136,12 +136,11 @@ def absolute_log_det(x: Tensor) -> Tensor:
     return apply(_absolute_log_det, (x,), NO_ATTRIBUTES)
 
 
-# Flat wherever it has a derivative.
 _sign_of_det = Primitive(
     "sign_of_det",
     value=lambda x: np.asarray(np.linalg.slogdet(x).sign),
     shape=_without_matrix,
-    derivative=(lambda g, y, x: multiply(x, 0.0),),
+    derivative=NOT_DIFFERENTIABLE,
     lower=HOST_CALL,
 )
 
