@@ -64,7 +64,7 @@ def difference(
     runs = [noisy(Noise(seed)) for seed in range(_RUNS)]
     for place, off in far.items():
         moved = max(_distance(run[place], wanted[place]) for run in runs)
-        if off > _MARGIN * moved:
+        if off > TOLERANCES.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved:
             return place, f"off by {off:.2g} of the largest; rounding moves it by {moved:.2g}"
     return None
 

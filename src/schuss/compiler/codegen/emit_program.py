@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -14,6 +14,7 @@ from schuss.compiler.codegen.denormals import flushing
 from schuss.compiler.codegen.emit_scan import emit_scan
 from schuss.compiler.codegen.llvm_module import Module, Part
 from schuss.compiler.codegen.loops import LoopEmitter
+from schuss.compiler.codegen.segments import Segments
 from schuss.compiler.codegen.stage_key import StageKey
 from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRATCH
 from schuss.compiler.graph.graph import Graph, Node
@@ -45,6 +46,7 @@ class _Call:
         access_set: the memory that it uses, with its epilogue's.
         on_demand: whether it is only made when the outputs on demand are asked for.
         epilogue: the name of the function that it calls for its rows, or None.
+        waits: whether a barrier comes before it.
     """
 
     name: str
@@ -53,6 +55,7 @@ class _Call:
     access_set: AccessSet
     on_demand: bool
     epilogue: str | None = None
+    waits: bool = False
 
 
 @dataclass
@@ -189,6 +192,19 @@ class _ProgramEmitter:
             KernelEmitter(node, layouts, plan, partitioning, pointer, f, has_epilogue=has_epilogue)
         )
 
+    def _groups(self) -> list[list[_Call]]:
+        """Return the calls as they follow each other, those on demand apart."""
+        return [list(group) for _, group in groupby(self.calls, key=lambda call: call.on_demand)]
+
+    def place_barriers(self) -> None:
+        """Decide before which calls there are barriers."""
+        # Those of the rest do not depend on what is on demand.
+        main = [call for call in self.calls if not call.on_demand]
+        for calls in [main, *[group for group in self._groups() if group[0].on_demand]]:
+            found = barriers_before([call.access_set for call in calls])
+            for call, waits in zip(calls, found, strict=True):
+                call.waits = waits
+
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
         many = len(self.calls) > _MANY_CALLS
@@ -203,7 +219,7 @@ class _ProgramEmitter:
         the end. So one thread can run the parts of all, in any order.
         """
         f = Function("segments", [*_THREAD, "i64 %segment"], attributes="#2")
-        cut = _Segments()
+        cut = Segments()
         self._write_step(f, cut.barrier, cut.begin)
         cut.end(f)
         return f.text("")
@@ -222,21 +238,15 @@ class _ProgramEmitter:
         scratch_at = f.address(self.table.entry(f, SCRATCH), scratch, "i64")
         requested = f.load("%table", ON_DEMAND, "i64").ne(0) if self.graph.on_demand else None
         begin(f, control)
-        waits = iter(
-            barriers_before([call.access_set for call in self.calls if not call.on_demand])
-        )
         meet = partial(barrier, f, control)
-        for _, group in groupby(self.calls, key=lambda call: call.on_demand):
-            calls = list(group)
+        for calls in self._groups():
             if requested is not None and calls[0].on_demand:
                 with f.when(requested):
-                    # The barriers of the rest do not depend on these.
                     meet()
-                    inner = iter(barriers_before([call.access_set for call in calls]))
-                    self._run(f, calls, inner, arena, scratch_at, meet)
+                    self._run(f, calls, arena, scratch_at, meet)
                     meet()
             else:
-                self._run(f, calls, waits, arena, scratch_at, meet)
+                self._run(f, calls, arena, scratch_at, meet)
         meet()
         if self.plan.copies:
             self._copy_updates(f, arena)
@@ -244,18 +254,12 @@ class _ProgramEmitter:
         f.emit("call void @restore(i64 %mode)")
 
     def _run(
-        self,
-        f: Function,
-        calls: list[_Call],
-        waits: Iterator[bool],
-        arena: str,
-        scratch: str,
-        meet: Callable[[], None],
+        self, f: Function, calls: list[_Call], arena: str, scratch: str, meet: Callable[[], None]
     ) -> None:
-        """Run some stages, each after a barrier where `waits` says so."""
+        """Run some stages, each after a barrier where it needs one."""
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         for call in calls:
-            if next(waits):
+            if call.waits:
                 meet()
             partition = call.partition
             if not partition.is_parallel:
@@ -312,34 +316,6 @@ class _ProgramEmitter:
                 copy_bytes(f, (target, f.number(0)), (origin, f.number(0)), nbytes)
 
 
-class _Segments:
-    """Writes returns where a step has barriers, and ways to go on after each of them."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._begin = 0
-        self._control = ""
-
-    def begin(self, f: Function, control: str) -> None:
-        """Begin the first segment; what was computed so far is computed for each."""
-        self._begin, self._control = len(f.lines), control
-        f.label("%segment0")
-
-    def barrier(self, f: Function, control: str) -> None:
-        """End a segment, and begin the next one."""
-        self._count += 1
-        f.emit(f"store i64 {self._count}, ptr {control}")
-        f.emit("call void @restore(i64 %mode)")
-        f.emit("ret void")
-        f.label(f"%segment{self._count}")
-
-    def end(self, f: Function) -> None:
-        """End the last segment."""
-        f.emit(f"store i64 0, ptr {self._control}")
-        ways = " ".join(f"i64 {i}, label %segment{i}" for i in range(1, self._count + 1))
-        f.lines.insert(self._begin, f"  switch i64 %segment, label %segment0 [{ways}]")
-
-
 # The parameters of a step.
 _THREAD = ["ptr %table", "i64 %tid", "i64 %nt"]
 # The step on one thread for the table that was bound: a call without arguments is the quickest.
@@ -377,6 +353,7 @@ def emit_program(
     for number, stage in enumerate(plan.stages):
         emitter.stage(stage, number)
     emitter.write_epilogues()
+    emitter.place_barriers()
     plain, loops = emitter.plain, emitter.loops
     scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
     kernels = [kernel_of(node) for stage in plan.stages for node in stage.nodes]

@@ -10,7 +10,7 @@ from schuss.compiler.schedule.memory import Buffer
 __all__ = ["AccessSet", "barriers_before"]
 
 # Into so many pieces the arena is cut, in which access sets are looked up.
-_GRANULES = 4096
+_GRANULES = 256
 
 
 @dataclass(frozen=True)
