@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 from programs import Program, make, reduced
-from rounding import difference
+from rounding import Arrays, difference
 from trainings import Training
 
 import schuss as ss
@@ -50,10 +51,14 @@ def _settings(seed: int) -> Iterator[None]:
 
 def fault_of(program: Program) -> str | None:
     """Return how a compiled program differs from the eager one, or None."""
+    rounds = [program.arguments(seed) for seed in (1, 2)]
+
+    def results(run: Callable[..., list[Any]], which: int) -> Arrays:
+        return [x.array for x in run(*rounds[which])]
+
     try:
         with np.errstate(all="ignore"):
-            rounds = [program.arguments(seed) for seed in (1, 2)]
-            wanted = [[x.array for x in program.run(*a)] for a in rounds]
+            wanted = [results(program.run, which) for which in (0, 1)]
     except (ValueError, TypeError, IndexError):
         return None
     run = ss.compile(program.run)
@@ -62,10 +67,10 @@ def fault_of(program: Program) -> str | None:
     for threads, which in zip(THREADS, (0, 1, 0), strict=True):
         ThreadTuner.always = threads
         try:
-            found = [x.array for x in run(*rounds[which])]
+            found = results(run, which)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        far = difference(found, wanted[which], partial(program.noisy, which + 1))
+        far = difference(found, wanted[which], partial(results, program.run, which))
         if far is not None:
             return f"result {far[0]}, on {threads} threads: {far[1]}"
         now = [x.tobytes() for x in found]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from rounding import Arrays, Noise
 
 import schuss as ss
 from schuss.nn import functional as F
@@ -34,14 +33,12 @@ class Program:
         dtype: of the arguments.
         steps: in their order.
         mode: "value", or "gradient" of a weighed sum of the results by the arguments.
-        noise: on each value, or None.
     """
 
     shapes: tuple[Shape, ...]
     dtype: str
     steps: tuple[Step, ...]
     mode: str
-    noise: Noise | None = None
 
     def run(self, *arguments: Any) -> list[Any]:
         """Run it; nothing here knows whether it is being compiled."""
@@ -49,12 +46,6 @@ class Program:
             return self._results(arguments)
         places = tuple(range(len(arguments)))
         return list(ss.grad(self._weighed, places)(*arguments))
-
-    def noisy(self, seed: int, noise: Noise) -> Arrays:
-        """Return its eager results with noise on the arguments and on each value."""
-        arguments = [ss.tensor(noise.on(x.array)) for x in self.arguments(seed)]
-        with np.errstate(all="ignore"):
-            return [x.array for x in replace(self, noise=noise).run(*arguments)]
 
     def _weighed(self, *arguments: Any) -> Any:
         total: Any = ss.zeros((), dtype=self.dtype)
@@ -68,10 +59,7 @@ class Program:
     def _results(self, arguments: Sequence[Any]) -> list[Any]:
         values = list(arguments)
         for step in self.steps:
-            made = OPERATIONS[step.name](*[values[i] for i in step.inputs], *step.options)
-            if self.noise is not None:
-                made = made * ss.tensor(self.noise.factors(made.shape, made.dtype))
-            values.append(made)
+            values.append(_operation(step.name)(*[values[i] for i in step.inputs], *step.options))
         return values[len(arguments) :][-3:] or [values[0] * 2.0]
 
     def arguments(self, seed: int) -> list[Any]:
@@ -188,6 +176,8 @@ ALONG: dict[str, Callable[[Any, int], Any]] = {
 NOT_EMPTY = {"max", "min kept", "picked", "one dropped", "largest picked", "first", "mean kept"}
 NOT_EMPTY |= {"variance", "softmax", "log softmax", "logsumexp", "standardized"}
 OPERATIONS: dict[str, Callable[..., Any]] = {**UNARY, **BINARY, **ALONG}
+# A trace looks through what a function reads in a dictionary, which takes a while for this one.
+_operation = OPERATIONS.__getitem__
 _MOST_ELEMENTS = 30_000
 
 

@@ -2,54 +2,115 @@
 
 Sums in another order, or an exp of another library, round otherwise, and what follows may amplify
 that: a division by a small difference, a comparison of what is nearly equal. How much is measured,
-not guessed: what is computed eagerly is computed again with noise of a few units in the last
-place, on its arguments and on the values on the way. Results may be off by as much as that moves
-them.
+not guessed: the same is computed eagerly again with noise of a few units in the last place on the
+result of every operation. Results may be off by as much as that moves them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Arrays", "Noise", "difference"]
+from schuss.core import TRACER, Tensor
+from schuss.lowering.kinds import Elementwise, Kernel, Reduction
+from schuss.primitives.base import record, result_dtype
+
+__all__ = ["Arrays", "difference"]
 
 Arrays: TypeAlias = Sequence[np.ndarray]
 # Relative to the largest number of a result, without a look at what amplifies it.
 TOLERANCES = {"float32": 1e-5, "float64": 2e-14}
 # Units in the last place, runs with noise, and how much further than in any of them is a fault.
-_UNITS, _RUNS, _MARGIN = 4.0, 6, 8.0
+_UNITS, _RUNS, _MARGIN = 2.0, 6, 8.0
 
 
-class Noise:
-    """Noise of a few units in the last place, other noise in each run."""
+class _Noisy:
+    """Takes the place of a trace, and evaluates each primitive with noise on its result.
+
+    Args:
+        seed: other noise for each.
+    """
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
+        self.scope = None
+        self.dictionaries: list[Any] = []
 
-    def factors(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Return factors close to 1."""
-        unit = _UNITS * np.finfo(dtype).eps
-        return (1.0 + unit * self._rng.uniform(-1.0, 1.0, shape)).astype(dtype)
+    def apply(self, primitive: Any, inputs: tuple[Any, ...], attributes: dict[str, Any]) -> Tensor:
+        """Return the value of a primitive, rounded worse than it is."""
+        weighed = inputs[1:] if primitive.name == "where" else inputs
+        kind = result_dtype(*[x.dtype for x in weighed if isinstance(x, Tensor)])
+        arrays = [x.array if isinstance(x, Tensor) else np.asarray(x, kind) for x in inputs]
+        out = np.asarray(primitive.value(*arrays, **attributes))
+        is_rounded = isinstance(primitive.lower, (Elementwise, Reduction, Kernel))
+        if is_rounded and out.dtype.kind == "f":
+            size, unit = out, _UNITS * np.finfo(out.dtype).eps
+            if not isinstance(primitive.lower, Elementwise):
+                # Each addition rounds by what is added up so far, however little remains.
+                size = primitive.value(*map(_size, arrays), **attributes)
+                unit *= np.sqrt(max(arrays[0].size / max(out.size, 1), 1.0))
+            noise = self._rng.uniform(-1.0, 1.0, out.shape)
+            out = np.asarray(out + size * unit * noise, out.dtype)
+        wanted = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        return record(primitive, inputs, attributes, out, wanted)
 
-    def on(self, array: np.ndarray) -> np.ndarray:
-        """Return an array with noise, or as it is where it holds no floats."""
-        if array.dtype.kind != "f":
-            return array
-        return array * self.factors(array.shape, array.dtype)
+    def call(self, module: Any, *inputs: Any, **options: Any) -> Any:
+        """Call a module."""
+        return module.forward(*inputs, **options)
+
+    def attribute(self, owner: Any, name: str) -> Any:
+        """Return an attribute as it is."""
+        return getattr(owner, name)
+
+    def options(self, group: Any) -> Any:
+        """Return the hyperparameters as they are."""
+        return group
+
+    def contents(self, tensor: Tensor) -> np.ndarray:
+        """Return an array as it is."""
+        return tensor.array
+
+    def assign(self, tensor: Tensor, value: Any) -> None:
+        """Give a tensor other contents."""
+        made = value.array if isinstance(value, Tensor) else np.asarray(value)
+        tensor.array = np.array(made, tensor.dtype)
+
+    def within(self, *_: Any) -> Any:
+        """Enter nothing."""
+        return nullcontext()
+
+    def __getattr__(self, name: str) -> Any:
+        # What a trace notes, and this need not.
+        return lambda *_: None
+
+
+def _size(x: np.ndarray) -> np.ndarray:
+    return np.abs(x) if x.dtype.kind == "f" else x
+
+
+@contextmanager
+def _noise(seed: int) -> Iterator[None]:
+    """Have operations round worse than they do, otherwise for each seed."""
+    token = TRACER.set(_Noisy(seed))
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        TRACER.reset(token)
 
 
 def difference(
-    found: Arrays, wanted: Arrays, noisy: Callable[[Noise], Arrays]
+    found: Arrays, wanted: Arrays, again: Callable[[], Arrays]
 ) -> tuple[int, str] | None:
     """Return the first result that differs by more than rounding, and how; or None.
 
     Args:
         found: what is looked at.
         wanted: what it should be.
-        noisy: computes what is wanted with noise.
+        again: computes what is wanted, eagerly.
     """
     far = {}
     for place, (got, right) in enumerate(zip(found, wanted, strict=True)):
@@ -61,11 +122,16 @@ def difference(
             far[place] = off
     if not far:
         return None
-    runs = [noisy(Noise(seed)) for seed in range(_RUNS)]
+    moved = dict.fromkeys(far, 0.0)
+    for seed in range(_RUNS):
+        with _noise(seed):
+            run = again()
+        for place in far:
+            moved[place] = max(moved[place], _distance(run[place], wanted[place]))
     for place, off in far.items():
-        moved = max(_distance(run[place], wanted[place]) for run in runs)
-        if off > TOLERANCES.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved:
-            return place, f"off by {off:.2g} of the largest; rounding moves it by {moved:.2g}"
+        if off > TOLERANCES.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved[place]:
+            much = f"off by {off:.2g} of the largest; rounding moves it by {moved[place]:.2g}"
+            return place, much
     return None
 
 
