@@ -48,6 +48,7 @@ ORDER = [
         "compiler",
         "optim",
         "nn",
+        "serialization",
         "data",
         "training",
         "cli",

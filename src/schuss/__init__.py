@@ -58,6 +58,7 @@ _PLACES = {
     "schuss.gradcheck": "check_gradients",
     "schuss.compiler.compiled": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
+    "schuss.serialization": "save",
     "schuss.training": "Run Trainer load resume train",
 }
 _SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from schuss.random import randint as randint
     from schuss.random import randn as randn
     from schuss.random import randperm as randperm
+    from schuss.serialization import save as save
     from schuss.threads import get_num_threads as get_num_threads
     from schuss.threads import set_num_threads as set_num_threads
     from schuss.training import Run as Run

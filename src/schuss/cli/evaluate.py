@@ -30,9 +30,9 @@ def parser() -> CommandParser:
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures."""
     from schuss.data import read_table
-    from schuss.training import load
+    from schuss.training import load_run
 
-    trained = load(arguments.run)
+    trained = load_run(arguments.run)
     table = trained.aligned(read_table(arguments.file, **reading(arguments)))
     figures = trained.figures(table)
     rows = int(trained.target.present(table).sum())

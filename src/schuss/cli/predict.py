@@ -65,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json and arguments.out == "-":
         raise UsageError("--json: the predictions go to standard output; give -o a file.")
     from schuss.data import iter_table
-    from schuss.training import load
+    from schuss.training import load_run
 
-    trained = load(arguments.run)
+    trained = load_run(arguments.run)
     kinds = trained.preprocessor.kinds
     numeric = [name for name, kind in kinds.items() if kind.kind == "numeric"]
     if trained.task == "regression":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from schuss.training.loading import load
 from schuss.training.loop.callbacks import Callback
 from schuss.training.loop.fit import DivergenceError, Fit
 from schuss.training.runs.interrupt import Interrupted
-from schuss.training.tables.run import Predictions, Run, load
+from schuss.training.tables.run import Predictions, Run, load_run
 from schuss.training.tables.train import resume, train
 from schuss.training.trainer import Trainer
 
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "Trainer",
     "load",
+    "load_run",
     "resume",
     "train",
 ]

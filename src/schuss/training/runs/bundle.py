@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "Json",
     "NewerFormatError",
     "check_version",
+    "is_bundle",
     "parse_object",
     "read_bundle",
     "well_formed",
@@ -100,6 +102,19 @@ def write_bundle(
     # A scheduler's state may hold an infinity, which Python's JSON reads back.
     text = json.dumps({"format": FORMAT_VERSION, "kind": kind, **header})
     save_safetensors(tensors, path, {_HEADER: text})
+
+
+def is_bundle(path: Path) -> bool:
+    """Return whether a file may be one of ours: it says so, or does not say what it is."""
+    import safetensors
+
+    try:
+        if zipfile.is_zipfile(path):
+            return False
+        with safetensors.safe_open(path, framework="np") as stored:
+            return _HEADER in (stored.metadata() or {})
+    except (safetensors.SafetensorError, OSError):
+        return True
 
 
 def read_bundle(path: Path, kind: str) -> tuple[dict[str, Array], Json]:

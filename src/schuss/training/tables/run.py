@@ -36,7 +36,7 @@ from schuss.training.runs.replacing import bring_back
 from schuss.training.tables.description import check_config, check_parts, check_result, check_size
 from schuss.training.tables.recipe import tabular_recipe
 
-__all__ = ["Predictions", "Run", "load"]
+__all__ = ["Predictions", "Run", "load_run"]
 
 Figures: TypeAlias = "dict[str, float | None]"
 
@@ -340,7 +340,7 @@ def build_network(config: Mapping[str, Any]) -> TabularMLP:
         raise FileFormatError(f"run: the network's description is damaged ({error}).") from None
 
 
-def load(path: str | os.PathLike[str]) -> Run:
+def load_run(path: str | os.PathLike[str]) -> Run:
     """Read a run from its folder, or from a file that `Run.save` wrote.
 
     Args:

@@ -26,7 +26,7 @@ from schuss.training.runs.replacing import check_free
 from schuss.training.tables.description import check_config, check_size
 from schuss.training.tables.job import TableJob
 from schuss.training.tables.options import TableOptions
-from schuss.training.tables.run import Run, load
+from schuss.training.tables.run import Run, load_run
 from schuss.training.tables.sources import (
     check_source,
     describe_source,
@@ -216,7 +216,7 @@ def resume(
         if stored is not None:
             check_size(config["network"], stored[0])
     if stored is not None and stored[1].get("finished"):
-        return load(place)
+        return load_run(place)
     with _repeatable(), folder.locked():
         job = _job_again(folder, data, validation, test)
         return _train_and_measure(job, job.network(), folder, output, resume=True)
