@@ -199,6 +199,54 @@ def test_supports() -> None:
         assert tuple(d.OneHotCategorical(m.ones(2, 3)).enumerate_support().shape) == (3, 2, 3)
 
 
+@pytest.mark.parametrize("which", ["covariance_matrix", "precision_matrix", "scale_tril"])
+def test_multivariate_normal(which: str) -> None:
+    root = np.array([[[1.0, 0, 0], [0.5, 2, 0], [-0.3, 0.2, 0.7]], np.eye(3)])
+    matrix = root if which == "scale_tril" else root @ np.swapaxes(root, -1, -2)
+    x = np.array([[0.3, -1, 2], [1, 1, 1]])
+    found = []
+    for m in (ss, torch):
+        loc = m.tensor([0.1, 0.2, 0.3], dtype=m.float64, requires_grad=True)
+        given = m.tensor(matrix, dtype=m.float64, requires_grad=True)
+        d = m.distributions.MultivariateNormal(loc, **{which: given})
+        other = m.distributions.MultivariateNormal(m.zeros(3, dtype=m.float64), m.eye(3).double())
+        figures = [d.log_prob(m.tensor(x)), d.entropy(), d.variance, d.covariance_matrix]
+        kl = m.distributions.kl_divergence
+        figures += [d.precision_matrix, kl(d, other), kl(other, d), d.expand((4, 2)).entropy()]
+        weights = [m.cos(m.arange(f.numel()).double()).reshape(f.shape) for f in figures]
+        total = sum((f * w).sum() for f, w in zip(figures, weights, strict=True))
+        found.append([*figures, *m.autograd.grad(total, (loc, given))])
+    for place, (ours, theirs) in enumerate(zip(*found, strict=True)):
+        a, b = ours.detach().numpy(), theirs.detach().numpy()
+        if place == len(found[0]) - 1:
+            # What is above the diagonal is not read, or shares the error with what is below.
+            a, b = (
+                np.tril(g) if which == "scale_tril" else g + np.swapaxes(g, -1, -2) for g in (a, b)
+            )
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+    ss.manual_seed(0)
+    d = ss.distributions.MultivariateNormal(ss.zeros(3), **{which: ss.tensor(matrix, "float32")})
+    draws = d.rsample((40000,)).numpy()
+    for k in range(2):
+        np.testing.assert_allclose(np.cov(draws[:, k].T), d.covariance_matrix.numpy()[k], atol=0.15)
+    compiled = ss.compile(
+        lambda x: ss.distributions.MultivariateNormal(x[0], **{which: ss.tensor(matrix)}).log_prob(
+            x
+        )
+    )
+    assert compiled(ss.tensor(x)).shape == (2,)
+
+
+def test_errors_of_the_multivariate_normal() -> None:
+    kind = ss.distributions.MultivariateNormal
+    with pytest.raises(ValueError, match="one of covariance_matrix, .* got 0"):
+        kind(ss.zeros(2))
+    with pytest.raises(ValueError, match=r"got \(2,\) and \(3, 3\)"):
+        kind(ss.zeros(2), ss.eye(3))
+    with pytest.raises(np.linalg.LinAlgError):
+        kind(ss.zeros(2), -ss.eye(2))
+
+
 @pytest.mark.parametrize("name", [n for n, _, _ in CASES if n != "OneHotCategorical"])
 def test_compiled(name: str) -> None:
     _, parameters, value = next(c for c in CASES if c[0] == name)

@@ -13,6 +13,7 @@ from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategori
 from schuss.distributions.distribution import Distribution, Independent
 from schuss.distributions.gamma import Beta, Dirichlet, Gamma
 from schuss.distributions.kl import kl_divergence, register_kl
+from schuss.distributions.multivariate_normal import MultivariateNormal
 
 __all__ = [
     "Bernoulli",
@@ -25,6 +26,7 @@ __all__ = [
     "Independent",
     "Laplace",
     "LogNormal",
+    "MultivariateNormal",
     "Normal",
     "OneHotCategorical",
     "Uniform",

@@ -11,6 +11,7 @@ from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Nor
 from schuss.distributions.discrete import Bernoulli, Categorical
 from schuss.distributions.distribution import Distribution, Independent
 from schuss.distributions.gamma import Beta, Dirichlet, Gamma
+from schuss.distributions.multivariate_normal import MultivariateNormal
 from schuss.functions import abs, exp, expand_dims, log, softplus, sum, where
 from schuss.functions.special import digamma, lgamma
 
@@ -59,6 +60,15 @@ def _normal(p: Normal, q: Normal) -> Tensor:
 @register_kl(LogNormal, LogNormal)
 def _log_normal(p: LogNormal, q: LogNormal) -> Tensor:
     return _normal(p.base_dist, q.base_dist)
+
+
+@register_kl(MultivariateNormal, MultivariateNormal)
+def _multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+    distance = q.solved(expand_dims(p.loc - q.loc, -1))
+    ratio = q.solved(p.scale_tril)
+    squares = sum(ratio * ratio, axis=(-2, -1)) + sum(distance * distance, axis=(-2, -1))
+    rest = q.half_log_determinant() - p.half_log_determinant()
+    return 0.5 * (squares - p.event_shape[0]) + rest
 
 
 @register_kl(Laplace, Laplace)
