@@ -143,3 +143,14 @@ def test_a_loss_noted_after_its_backward_pass_is_a_number() -> None:
         history[step] = loss
     assert not history.requires_grad
     assert history.tolist() == [loss.item()] * 3
+
+
+def test_numbers_are_written_with_all_digits() -> None:
+    # They are no float32 on their way.
+    x = ss.tensor([0.0, 0.0], "float64")
+    x[0] = 16777217.0
+    x[1].copy_(0.1)
+    assert x.tolist() == [16777217.0, 0.1]
+    whole = ss.tensor([0, 0])
+    whole[0] = 2**53 + 1
+    assert whole.tolist() == [2**53 + 1, 0]

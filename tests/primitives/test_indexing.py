@@ -140,6 +140,21 @@ def test_wrong_indices(index: Any, text: str) -> None:
         leaf(X)[index]
 
 
+def test_truths_and_masks_without_elements() -> None:
+    x = leaf(X)
+    for truth in (True, np.array(True), np.True_, tensor(True)):
+        assert x[truth].shape == (1, *X.shape)
+        np.testing.assert_array_equal(x[truth].array[0], X)
+    assert x[False].shape == x[tensor(False)].shape == (0, *X.shape)
+    assert tensor(3.0)[tensor(True)].tolist() == [3.0]
+    assert x[np.zeros((0,), bool)].shape == (0, *X.shape[1:])
+    assert x[np.zeros((4, 0), bool)].shape == (0, X.shape[2])
+    y = tensor([1.0, 2.0], requires_grad=True)
+    y[True].sum().backward()
+    assert y.grad is not None
+    assert y.grad.tolist() == [1.0, 1.0]
+
+
 def test_no_axes() -> None:
     x = tensor(2.0, requires_grad=True)
     for index in ((), ..., None, (None, ...)):

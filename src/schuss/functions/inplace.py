@@ -107,7 +107,7 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
         ValueError: for a value of another shape, or on a parameter outside of no_grad().
         TraceError: where compiled, for index tensors but a mask, or rows along the first axis.
     """
-    given = as_tensor(value)
+    given = _given(value, x)
     if is_freed(given):
         # No error can go back through it, as through a loss that is noted after its backward pass.
         given = given.detach()
@@ -131,6 +131,11 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
                 "axes, got a tensor; use where(), or index the first axis alone."
             )
         rewrite("setitem", x, lambda former: put(former, index, given))
+
+
+def _given(value: TensorLike, x: Tensor) -> Tensor:
+    """Return what is to be written to x as a tensor; numbers keep all digits that x can have."""
+    return leaf(np.asarray(value, x.dtype)) if isinstance(value, (int, float)) else as_tensor(value)
 
 
 def _plain_index(index: Any) -> Any:
@@ -190,7 +195,7 @@ def _check_result(owner: str, x: Tensor, result: Tensor) -> Tensor:
 
 def copy_(x: Tensor, value: TensorLike) -> Tensor:
     """Replace the contents by those of `value`, broadcast to x's shape."""
-    given = as_tensor(value)
+    given = _given(value, x)
     if RECORDING.get() and given.requires_grad and (x.node is not None or not x.requires_grad):
         return rewrite("copy_", x, lambda _: broadcast_to(given, x.shape))
     if TRACER.get() is not None:

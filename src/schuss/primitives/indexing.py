@@ -245,9 +245,13 @@ def _check_masks(
     axis = 0
     for place, item in enumerate(items):
         mask = masks.get(place)
-        if mask is not None and mask != shape[axis : axis + len(mask)]:
+        own = shape[axis : axis + len(mask or ())]
+        # As the array API standard has it, a length may be 0, too.
+        if mask and (
+            len(own) < len(mask) or any(m not in (n, 0) for m, n in zip(mask, own, strict=True))
+        ):
             raise IndexError(
-                f"index: expected a mask of shape {shape[axis : axis + len(mask)]} from axis "
+                f"index: expected a mask of shape {own} from axis "
                 f"{axis} on, got {mask} (shape {shape})."
             )
         axis += len(shape) - sum(taken) if item is Ellipsis else taken[place]
