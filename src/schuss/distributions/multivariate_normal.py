@@ -11,7 +11,7 @@ import numpy as np
 from schuss import random
 from schuss.core import Tensor, TensorLike
 from schuss.distributions.distribution import REAL, Constraint, Distribution
-from schuss.functions import broadcast_to, eye, flip, log, matmul, matrix_transpose, sum
+from schuss.functions import broadcast_to, diagonal, eye, flip, log, matmul, matrix_transpose, sum
 from schuss.functions.matrices import cholesky, solve_triangular
 from schuss.functions.reductions import as_float
 from schuss.primitives.base import as_tensor, astype, result_dtype
