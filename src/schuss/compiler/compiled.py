@@ -14,13 +14,14 @@ import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.backprop import is_freed
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.executable import StateChanged
+from schuss.compiler.runtime.scan import rows_of_steps
 from schuss.compiler.signature import count_leaves, plain_arrays, signature_of
 from schuss.compiler.specialization import Specialization
 from schuss.compiler.storm import MOST_SIGNATURES, TraceStorm
 from schuss.compiler.trace.python_state import PythonState, reachable_tensors
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
-from schuss.core import RECORDING, TRACER, Array, Tensor, int64, leaf, to_array
+from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, to_array
 from schuss.native.once import ForkSafeLock, no_fork_inside
 
 __all__ = ["Compiled", "compile"]
@@ -204,7 +205,9 @@ class Compiled:
         Raises:
             TypeError: for an index that is not of integers.
             ValueError: for an index of another shape.
-            IndexError: for a row out of range.
+            IndexError: for a row out of range; nothing has changed then. Other errors of values, as
+                the function raises them when it is not compiled, come before the step that they
+                belong to has changed anything: the steps before it are done.
 
         >>> import schuss as ss
         >>> total = compile(lambda x: x.sum())
@@ -213,15 +216,7 @@ class Compiled:
         """
         given = arrays if isinstance(arrays, (tuple, list)) else (arrays,)
         data = [x if isinstance(x, Tensor) else leaf(to_array(x)) for x in given]
-        picked = to_array(index)
-        if picked.size and picked.dtype.kind not in "iu":
-            raise TypeError(f"scan: expected row numbers, which are integers, got {picked.dtype}.")
-        rows = np.ascontiguousarray(picked, dtype=int64)
-        if rows.ndim != 2 or not rows.size:
-            raise ValueError(
-                f"scan: expected an index of shape (steps, batch), got {rows.shape}; give one row "
-                "of row numbers for each step."
-            )
+        rows = rows_of_steps(to_array(index), [len(x.array) for x in data])
         with self._lock:
             return self._scan(data, rows, before, requested, first)
 
@@ -253,10 +248,15 @@ class Compiled:
             taken = rows[done : done + count] if numbers is None else rows[done:][: len(numbers)]
             kept = range(len(specialization.wanted))
             some = None if requested is None else np.asarray(requested)[done : done + len(taken)]
-            parts.append(
-                specialization.program.scan([x.array for x in data], taken, kept, numbers, some)
-            )
-            specialization.leave_gradients()
+            program = specialization.program
+            try:
+                parts.append(
+                    program.scan([x.array for x in data], taken, kept, numbers, some, first=done)
+                )
+            finally:
+                # Also where an error ends the scan between two steps.
+                if program.steps_done:
+                    specialization.leave_gradients()
             done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return unflatten(structure, iter([leaf(a) for a in stacked]))

@@ -58,7 +58,7 @@ class Compilation:
             fixed=memory.fixed,
             scratch=module.scratch,
             flops=module.flops,
-            checks_indices=module.checks_indices,
+            has_checks=module.has_checks,
             is_parallel=module.is_parallel,
             numbers=[memory.of[n].place for n in self.graph.numbers],
             outputs=[self._place(n) for n in self.graph.outputs],

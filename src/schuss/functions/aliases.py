@@ -24,7 +24,7 @@ from schuss.primitives.base import as_tensor as as_operand
 from schuss.primitives.base import asarray
 from schuss.primitives.contraction import matmul
 from schuss.primitives.elementwise import abs, divide, multiply, negative, pow, sqrt, subtract
-from schuss.primitives.indexing import argsort, take, take_along_axis
+from schuss.primitives.indexing import along, argsort, take, take_along_axis
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import cumulative_sum, max, min
@@ -183,7 +183,7 @@ def topk(x: TensorLike, k: int, dim: int = -1, largest: bool = True) -> tuple[Te
     if not 0 <= k <= x.shape[dim]:
         raise ValueError(f"topk: expected k from 0 to {x.shape[dim]}, got {k}.")
     order = moveaxis(moveaxis(argsort(x, dim, descending=largest), dim, 0)[:k], 0, dim)
-    return take_along_axis(x, order, dim), order
+    return along(x, order, dim % x.ndim), order
 
 
 def transpose(x: Tensor, *axes: Any) -> Tensor:

@@ -29,6 +29,7 @@ from schuss.errors import TraceError
 from schuss.functions.elementwise import clip
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
+from schuss.primitives.checks import InBounds, require
 from schuss.primitives.elementwise import (
     add,
     divide,
@@ -111,6 +112,13 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
     if is_freed(given):
         # No error can go back through it, as through a loss that is noted after its backward pass.
         given = given.detach()
+    try:
+        _set(x, index, given)
+    except IndexError as error:
+        raise IndexError(f"setitem: {error} (shape {x.shape}).") from None
+
+
+def _set(x: Tensor, index: Any, given: Tensor) -> None:
     if TRACER.get() is None:
         plain = not (x.requires_grad or given.requires_grad)
         if plain and root_of(x) is x:
@@ -156,6 +164,7 @@ def _masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
 
 def _rows_put(x: Tensor, rows: Tensor, value: Tensor) -> Tensor:
     """Return x with rows of `value` at the integers `rows`; the last counts of equal ones."""
+    require(InBounds("setitem", x.shape, 0), rows)
     count = rows.size
     value = reshape(broadcast_to(value, (*rows.shape, *x.shape[1:])), (count, *x.shape[1:]))
     rows = reshape(where(rows < 0, rows + x.shape[0], rows), (-1, 1))

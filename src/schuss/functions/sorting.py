@@ -14,7 +14,7 @@ from schuss.functions.reductions import as_float
 from schuss.functions.shapes import expand_dims, moveaxis
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
-from schuss.primitives.indexing import argsort, take, take_along_axis
+from schuss.primitives.indexing import along, argsort, take, take_along_axis
 from schuss.primitives.logic import less, less_equal, not_equal, where
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import sum
@@ -31,8 +31,9 @@ def sort(
     dim: int | None = None,
 ) -> Tensor:
     """Return `x` in ascending (or descending) order along `axis`; see `argsort`."""
-    axis = axis if dim is None else dim
-    return take_along_axis(x, argsort(x, axis, descending=descending), axis)
+    x = as_tensor(x)
+    (place,) = normalize_axes(axis if dim is None else dim, x.ndim, "sort")
+    return along(x, argsort(x, place, descending=descending), place)
 
 
 def median(x: TensorLike, axis: int | None = None, *, dim: int | None = None) -> Tensor:

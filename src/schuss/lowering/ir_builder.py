@@ -378,6 +378,15 @@ class Function:
         self.emit(f"br label {body}")
         self.label(done)
 
+    def leave(self, condition: Scalar, *last: str) -> None:
+        """Return from the function if `condition` holds, after some more instructions."""
+        out, on = self.fresh("out"), self.fresh("on")
+        self.emit(f"br i1 {condition.name}, label {out}, label {on}")
+        self.label(out)
+        for line in (*last, "ret void"):
+            self.emit(line)
+        self.label(on)
+
     def text(self, linkage: str = "internal ") -> str:
         """Return the whole function."""
         body = "\n".join(["entry:", *self.reserved, *self.lines, "  ret void"])

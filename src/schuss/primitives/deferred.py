@@ -13,7 +13,7 @@ from typing import Any
 
 from schuss.core import Array, Tensor, new_object
 
-__all__ = ["DeferredArray", "DeferredTensor", "defer", "deferred_leaf", "materialize"]
+__all__ = ["DeferredArray", "DeferredTensor", "defer", "deferred_leaf", "held", "materialize"]
 
 _slot: Any = Tensor.array  # type: ignore[misc]  # the descriptor of the slot
 
@@ -48,16 +48,21 @@ class DeferredTensor(Tensor):
 
 def materialize(tensor: Tensor) -> Array:
     """Return the array of a tensor, computed now if it was deferred."""
-    held = _slot.__get__(tensor)
-    if type(held) is DeferredArray:
-        held = held.compute()
-        _slot.__set__(tensor, held)
-    return held  # type: ignore[no-any-return]  # the slot's
+    array = _slot.__get__(tensor)
+    if type(array) is DeferredArray:
+        array = array.compute()
+        _slot.__set__(tensor, array)
+    return array  # type: ignore[no-any-return]  # the slot's
 
 
 def defer(tensor: Tensor, array: DeferredArray | Array) -> None:
     """Let a tensor be what is computed of the parts that the last run left."""
     _slot.__set__(tensor, array)
+
+
+def held(tensor: Tensor) -> DeferredArray | Array:
+    """Return a tensor's array as it is, computed or not."""
+    return _slot.__get__(tensor)  # type: ignore[no-any-return]  # the slot's
 
 
 def deferred_leaf(array: Array) -> DeferredTensor:

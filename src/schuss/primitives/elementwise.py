@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import numpy as np
 from schuss.core import Array, Tensor, bool_, float32, float64, int32, int64, leaf
 from schuss.lowering import vector_math
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Spec, elementwise_shape
-from schuss.primitives.logic import bitwise_and, equal, greater, greater_equal, where
+from schuss.primitives.checks import ValueCheck, require
+from schuss.primitives.logic import bitwise_and, equal, greater, greater_equal, less, where
 from schuss.primitives.pointwise import Binary, Unary, binary, unary
 from schuss.values import error_function
 
@@ -104,12 +106,33 @@ def _power_shape(x: Spec, y: Spec) -> Spec:
     return found
 
 
+@dataclass(frozen=True)
+class _WholePower(ValueCheck):
+    """Integers have no powers of negative integers."""
+
+    def require(self, *arrays: Array) -> None:
+        """Raise ValueError, in NumPy's words."""
+        if (arrays[0] < 0).any():
+            raise ValueError("Integers to negative integer powers are not allowed.")
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return where the exponent is negative."""
+        return less(tensors[0], 0)
+
+
+def _check_power(x: Any, y: Any) -> None:
+    dtypes = [z.dtype for z in (x, y) if isinstance(z, Tensor)]
+    if all(dtype.kind == "i" for dtype in dtypes):
+        require(_WholePower(), y if isinstance(y, Tensor) else leaf(np.asarray(y)))
+
+
 pow = binary(
     "pow",
     value=_power_value,
     shape=_power_shape,
     derivative=(_pow_to_base, _pow_to_exponent),
     lower=vector_math.power,
+    check=_check_power,
     cost=60,
     doc="x ** y",
 )

@@ -9,7 +9,7 @@ import numpy as np
 from schuss.core import Array
 from schuss.primitives.base import Spec
 
-__all__ = ["ARRAY", "ROWS_BY_INDEX", "Template", "filled", "stand_in"]
+__all__ = ["ARRAY", "ROWS_BY_INDEX", "Template", "array_axes", "filled", "stand_in"]
 
 # A basic index: integers, slices, None and Ellipsis. An advanced one has ARRAY where the next
 # index tensor goes.
@@ -36,3 +36,15 @@ def filled(template: Template, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
 def stand_in(spec: Spec) -> Array:
     """Return an array of the shape and dtype of `spec` that takes no memory."""
     return np.broadcast_to(np.zeros((), spec[1]), spec[0])
+
+
+def array_axes(template: Template, ndim: int) -> list[int]:
+    """Return the axis, of so many, that each of the index tensors picks from."""
+    taking = [item is not None and item is not Ellipsis for item in template]
+    axes: list[int] = []
+    axis = 0
+    for item, takes in zip(template, taking, strict=True):
+        if item is ARRAY:
+            axes.append(axis)
+        axis += ndim - sum(taking) if item is Ellipsis else takes
+    return axes

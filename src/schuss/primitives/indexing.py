@@ -11,11 +11,20 @@ from schuss.core import RECORDING, TRACER, Array, Tensor, TensorLike, bool_, int
 from schuss.lowering.kinds import SEGMENT_SUM, Kernel
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, Spec, apply, as_tensor
-from schuss.primitives.index_template import ARRAY, ROWS_BY_INDEX, Template, filled, stand_in
-from schuss.primitives.movement import basic_slice, reshape
+from schuss.primitives.checks import InBounds, require
+from schuss.primitives.index_template import (
+    ARRAY,
+    ROWS_BY_INDEX,
+    Template,
+    array_axes,
+    filled,
+    stand_in,
+)
+from schuss.primitives.movement import basic_slice
 from schuss.primitives.row_gradient import row_gradient
 
 _BY_ROWS: dict[str, Any] = {"template": ROWS_BY_INDEX}
+_SPARSE_ROWS: dict[str, Any] = {"template": ROWS_BY_INDEX, "sparse": True}
 # From this many elements on, sorting rows by their place costs less than adding one by one.
 _MANY = 1024
 
@@ -146,17 +155,36 @@ _row_marks = Primitive(
 )
 
 
-def look_up(x: Tensor, rows: Tensor) -> Tensor:
-    """Return rows of `x`; what flows back is a sparse gradient, unless it is recorded itself."""
-    return apply(_gather, (x, rows), {"template": ROWS_BY_INDEX, "sparse": True})
+def look_up(x: Tensor, rows: Tensor, *, sparse: bool = False) -> Tensor:
+    """Return rows of `x` that are known to be there.
+
+    With `sparse`, what flows back is a sparse gradient, unless it is recorded itself.
+    """
+    return apply(_gather, (x, rows), _SPARSE_ROWS if sparse else _BY_ROWS)
 
 
 def gather(x: Tensor, indices: tuple[Tensor, ...]) -> Tensor:
-    """Return the elements of `x` at indices along its first axes; they broadcast together."""
+    """Return the elements of `x` at indices along its first axes; they broadcast together.
+
+    That the indices name what is there has to be known: a compiled program does not look.
+    """
+    return _picked(x, indices, (ARRAY,) * len(indices))
+
+
+def _picked(x: Tensor, arrays: tuple[Tensor, ...], template: Template) -> Tensor:
     try:
-        return apply(_gather, (x, *indices), {"template": (ARRAY,) * len(indices)})
+        return apply(_gather, (x, *arrays), {"template": template})
     except IndexError as error:
         raise IndexError(f"index: {error} (shape {x.shape}).") from None
+
+
+def _picked_if_there(x: Tensor, arrays: tuple[Tensor, ...], template: Template) -> Tensor:
+    """Return what the indices pick; a compiled program looks whether it is there."""
+    result = _picked(x, arrays, template)
+    if TRACER.get() is not None:
+        for indices, axis in zip(arrays, array_axes(template, x.ndim), strict=True):
+            require(InBounds("index", x.shape, axis), indices)
+    return result
 
 
 def getitem(x: Tensor, index: Any) -> Tensor:
@@ -167,22 +195,13 @@ def getitem(x: Tensor, index: Any) -> Tensor:
     """
     kind: Any = type(index)
     if kind is slice or kind is int:
-        try:
-            return basic_slice(x, (index,))
-        except IndexError as error:
-            raise IndexError(f"index: {error} (shape {x.shape}).") from None
+        return _sliced(x, (index,))
     if kind is tuple and _is_plain(index):
-        try:
-            return basic_slice(x, index)
-        except IndexError as error:
-            raise IndexError(f"index: {error} (shape {x.shape}).") from None
+        return _sliced(x, index)
     if isinstance(index, Tensor) and x.array.ndim:
         array = index.array
         if array.dtype.kind == "i":
-            try:
-                return apply(_gather, (x, index), _BY_ROWS)
-            except IndexError as error:
-                raise IndexError(f"index: {error} (shape {x.shape}).") from None
+            return _picked_if_there(x, (index,), ROWS_BY_INDEX)
         if array.dtype.kind == "b" and array.shape == x.array.shape and TRACER.get() is None:
             return gather(x, tuple([leaf(places) for places in array.nonzero()]))
     if (getattr(index, "shape", None) == () and index.dtype.kind == "b") or kind is bool:
@@ -206,10 +225,14 @@ def getitem(x: Tensor, index: Any) -> Tensor:
             arrays.extend(found)
     if masks:
         _check_masks(x.shape, items, masks)
+    if not arrays:
+        return _sliced(x, tuple(template))
+    return _picked_if_there(x, tuple(arrays), tuple(template))
+
+
+def _sliced(x: Tensor, index: tuple[Any, ...]) -> Tensor:
     try:
-        if not arrays:
-            return basic_slice(x, tuple(template))
-        return apply(_gather, (x, *arrays), {"template": tuple(template)})
+        return basic_slice(x, index)
     except IndexError as error:
         raise IndexError(f"index: {error} (shape {x.shape}).") from None
 
@@ -328,10 +351,6 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
             f"take_along_axis: expected integer indices with {x.ndim} axes, got shape "
             f"{found.shape} of {found.dtype}."
         )
-    grid = [
-        found if a == axis else reshape(leaf(np.arange(n)), (-1,) + (1,) * (x.ndim - a - 1))
-        for a, n in enumerate(x.shape)
-    ]
     for a, n in enumerate(x.shape):
         if a != axis and found.shape[a] == 1 != n:
             continue
@@ -340,7 +359,19 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
                 f"take_along_axis: expected indices of length {n} or 1 along axis {a}, got "
                 f"{found.shape[a]}."
             )
-    return getitem(x, tuple(grid))
+    result = along(x, found, axis)
+    if TRACER.get() is not None:
+        require(InBounds("index", x.shape, axis), found)
+    return result
+
+
+def along(x: Tensor, indices: Tensor, axis: int) -> Tensor:
+    """Pick along `axis`, from 0 on, what is known to be there; see `gather`."""
+    grid = [
+        leaf(np.arange(n).reshape((-1,) + (1,) * (x.ndim - a - 1))) for a, n in enumerate(x.shape)
+    ]
+    grid[axis] = indices
+    return gather(x, tuple(grid))
 
 
 def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Tensor:

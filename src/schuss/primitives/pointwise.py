@@ -90,9 +90,13 @@ def binary(
     cost: int = 1,
     shape: Callable[..., Spec] = elementwise_shape,
     floats_only: bool = False,
+    check: Callable[[Any, Any], None] | None = None,
     doc: str,
 ) -> Binary:
-    """Define an elementwise primitive of two inputs, and return the function that applies it."""
+    """Define an elementwise primitive of two inputs, and return the function that applies it.
+
+    With `check`, a trace asks of the inputs what `value` asks of itself.
+    """
     lowering = Elementwise(lower, cost=cost)
     primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=lowering)
     differentiable = primitive.differentiable
@@ -128,7 +132,7 @@ def binary(
         else:
             return slow(x, y)
         if TRACER.get() is not None:
-            return apply(primitive, (x, y), NO_ATTRIBUTES)
+            return traced(x, y)
         filters = warnings.filters
         if not filters or filters[0] is not SILENCE.item:
             SILENCE.come_first()
@@ -153,9 +157,14 @@ def binary(
         x, y = operand(x), operand(y)
         x, y = promote(x, y, 1.0)[:2] if floats_only else promote(x, y)
         try:
-            return apply(primitive, (x, y), NO_ATTRIBUTES)
+            return traced(x, y)
         except (ValueError, TypeError) as error:
             raise mismatch(name, error, x, y) from None
+
+    def traced(x: Any, y: Any) -> Tensor:
+        if check is not None and TRACER.get() is not None:
+            check(x, y)
+        return apply(primitive, (x, y), NO_ATTRIBUTES)
 
     return _named(function, primitive, f"{doc}, elementwise with broadcasting.")
 

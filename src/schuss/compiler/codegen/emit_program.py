@@ -16,7 +16,7 @@ from schuss.compiler.codegen.llvm_module import Module, Part
 from schuss.compiler.codegen.loops import LoopEmitter
 from schuss.compiler.codegen.segments import Segments
 from schuss.compiler.codegen.stage_key import StageKey
-from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRATCH
+from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRATCH, STATUS
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.partition import Partition
 from schuss.compiler.kernels.cost import cost_of
@@ -45,6 +45,9 @@ class _Call:
         partition: how threads share it.
         access_set: the memory that it uses, with its epilogue's.
         on_demand: whether it is only made when the outputs on demand are asked for.
+        checks: whether it computes if a value check fails.
+        lasts: whether it writes what outlives the run.
+        is_left_before: whether all threads stop before it, if a value check failed.
         epilogue: the name of the function that it calls for its rows, or None.
         waits: whether a barrier comes before it.
     """
@@ -54,6 +57,9 @@ class _Call:
     partition: Partition
     access_set: AccessSet
     on_demand: bool
+    checks: bool
+    lasts: bool
+    is_left_before: bool = False
     epilogue: str | None = None
     waits: bool = False
 
@@ -96,6 +102,9 @@ class _ProgramEmitter:
         self.epilogue_of: dict[Stage, _Epilogue] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
+        self.lasting = plan.lasting
+        # Whether nothing but copies may be left out where a value check failed.
+        self.is_left_last = False
         needed = [s.kernel.scratch_bytes for s in plan.stages if s.kernel is not None]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
         # What is computed on demand decides nothing of the rest.
@@ -120,7 +129,11 @@ class _ProgramEmitter:
         nodes = [stage_key.holders[i] for i in written.parameters]
         access_set = self._access_set([stage, *fused])
         self.functions.append((written.name, partition.count))
-        call = _Call(written.name, nodes, partition, access_set, stage.on_demand)
+        checks = not self.plan.checking.isdisjoint((stage, *fused))
+        lasts = not self.lasting.isdisjoint((stage, *fused))
+        call = _Call(
+            written.name, nodes, partition, access_set, stage.on_demand, checks=checks, lasts=lasts
+        )
         if stage in self.epilogue_of:
             self.epilogue_of[stage].calls.append(call)
             return
@@ -204,6 +217,23 @@ class _ProgramEmitter:
             found = barriers_before([call.access_set for call in calls])
             for call, waits in zip(calls, found, strict=True):
                 call.waits = waits
+        self._place_way_out(main)
+
+    def _place_way_out(self, calls: list[_Call]) -> None:
+        """Decide before which call all threads stop if a value check failed.
+
+        That is at the first barrier after the checks, and before anything that lasts is written;
+        after all calls, where nothing but copies does.
+        """
+        checked = max([i for i, call in enumerate(calls) if call.checks], default=None)
+        if checked is None:
+            return
+        end = len(calls)
+        last = next((i for i, call in enumerate(calls) if call.lasts), end)
+        place = next((i for i in range(checked + 1, last) if calls[i].waits), last)
+        self.is_left_last = place == end
+        if place < end:
+            calls[place].waits = calls[place].is_left_before = True
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
@@ -220,7 +250,7 @@ class _ProgramEmitter:
         """
         f = Function("segments", [*_THREAD, "i64 %segment"], attributes="#2")
         cut = Segments()
-        self._write_step(f, cut.barrier, cut.begin)
+        self._write_step(f, cut.barrier, cut.begin, cut.last)
         cut.end(f)
         return f.text("")
 
@@ -229,8 +259,16 @@ class _ProgramEmitter:
         f: Function,
         barrier: Callable[[Function, str], None],
         begin: Callable[[Function, str], None] = lambda f, control: None,
+        last: Callable[[str], str] | None = None,
     ) -> None:
-        """Write the body of a step, given what writes a barrier, and what comes before all."""
+        """Write the body of a step.
+
+        Args:
+            f: the function.
+            barrier: writes a barrier.
+            begin: writes what comes before all.
+            last: returns what comes before the early way out.
+        """
         f.emit("%mode = call i64 @flush()")
         arena = self.table.entry(f, ARENA)
         control = self.table.entry(f, CONTROL)
@@ -239,28 +277,44 @@ class _ProgramEmitter:
         requested = f.load("%table", ON_DEMAND, "i64").ne(0) if self.graph.on_demand else None
         begin(f, control)
         meet = partial(barrier, f, control)
+        leave = partial(self._leave, f, arena, [] if last is None else [last(control)])
         for calls in self._groups():
             if requested is not None and calls[0].on_demand:
                 with f.when(requested):
                     meet()
-                    self._run(f, calls, arena, scratch_at, meet)
+                    self._run(f, calls, arena, scratch_at, meet, leave)
                     meet()
             else:
-                self._run(f, calls, arena, scratch_at, meet)
+                self._run(f, calls, arena, scratch_at, meet, leave)
         meet()
         if self.plan.copies:
+            if self.is_left_last:
+                leave()
             self._copy_updates(f, arena)
             meet()
         f.emit("call void @restore(i64 %mode)")
 
+    @staticmethod
+    def _leave(f: Function, arena: str, last: list[str]) -> None:
+        """Stop if a value check failed."""
+        f.leave(f.load(arena, STATUS, "i64").ne(0), *last, "call void @restore(i64 %mode)")
+
     def _run(
-        self, f: Function, calls: list[_Call], arena: str, scratch: str, meet: Callable[[], None]
+        self,
+        f: Function,
+        calls: list[_Call],
+        arena: str,
+        scratch: str,
+        meet: Callable[[], None],
+        leave: Callable[[], None],
     ) -> None:
         """Run some stages, each after a barrier where it needs one."""
         tid, nt = f.parameter("tid", "i64"), f.parameter("nt", "i64")
         for call in calls:
             if call.waits:
                 meet()
+            if call.is_left_before:
+                leave()
             partition = call.partition
             if not partition.is_parallel:
                 with f.when(tid.eq(0)):
@@ -356,7 +410,6 @@ def emit_program(
     emitter.place_barriers()
     plain, loops = emitter.plain, emitter.loops
     scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
-    kernels = [kernel_of(node) for stage in plan.stages for node in stage.nodes]
     steps = [emitter.step(), *([emitter.segments()] if in_segments else [])]
     plain.functions["@step"] = "\n".join([*steps, flushing(graph), _ALONE])
     return Module(
@@ -366,7 +419,7 @@ def emit_program(
         sorted({*plain.symbols, *loops.symbols}),
         emitter.scratch,
         emitter.functions,
-        any(kernel is not None and kernel.checks_indices for kernel in kernels),
+        bool(plan.checking),
         emitter.flops,
         emitter.is_parallel,
     )

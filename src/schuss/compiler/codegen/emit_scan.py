@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.codegen.buffer_table import BufferTable, copy_bytes
-from schuss.compiler.graph.abi import ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND
+from schuss.compiler.graph.abi import ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, REFUSED, STEPS_DONE
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.schedule.stages import Plan
 from schuss.lowering.ir_builder import Function, Scalar
@@ -13,6 +13,8 @@ __all__ = ["emit_scan"]
 
 def emit_scan(graph: Graph, plan: Plan, table: BufferTable, *, is_parallel: bool) -> str:
     """Write the function that gathers a batch and runs the step, many times.
+
+    It notes how many steps are done, and stops where a value check fails.
 
     The table's last entry points to: steps, the index array, then for each input its array
     and number of rows, then for each output the array that takes its values, then the values
@@ -44,10 +46,6 @@ def emit_scan(graph: Graph, plan: Plan, table: BufferTable, *, is_parallel: bool
             with f.loop(low, high) as row:
                 place = f.load(entries[1], step * batch + row, "i64")
                 place = place.lt(0).where(place + rows, place)
-                outside = place.lt(0) | place.ge(rows)
-                with f.when(outside):
-                    f.store(f.number(1), arena, 0)
-                place = outside.where(place.like(0), place)
                 copy_bytes(f, (target, row * nbytes), (source, place * nbytes), nbytes)
         if graph.numbers:
             with f.when(tid.eq(0)), f.when(f.make(f"icmp ne ptr {entries[-3]}, null", "i1")):
@@ -58,16 +56,16 @@ def emit_scan(graph: Graph, plan: Plan, table: BufferTable, *, is_parallel: bool
         if is_parallel:
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %tid, i64 %nt)")
         f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
+        if plan.refused is not None:
+            f.leave(f.load(arena, REFUSED, "i1"))
         with f.when(tid.eq(0)):
+            f.store(step + 1, arena, STEPS_DONE // 8)
             for i, node in enumerate(graph.outputs):
                 target = entries[2 + 2 * len(graph.inputs) + i]
                 with f.when(f.make(f"icmp ne ptr {target}, null", "i1")):
                     buffer = table.pointer(f, arena, plan.layouts.of(node).root, {})
                     where = (target, step * node.nbytes)
                     copy_bytes(f, where, (buffer, f.number(0)), node.nbytes)
-    with f.when(tid.eq(0)):
-        # A single call computes everything.
-        f.store(f.number(1), "%table", ON_DEMAND)
     return f.text("")
 
 

@@ -23,7 +23,7 @@ class Module:
         symbols: functions of other libraries that the step calls.
         scratch: bytes of working memory that each thread needs.
         stages: for each stage, its function's name and how many partitions it has.
-        checks_indices: whether an index may turn out to be out of range.
+        has_checks: whether values may turn out to be refused.
         flops: about how many operations a step takes.
         is_parallel: whether threads may run it together; without, the text has no barriers.
     """
@@ -34,7 +34,7 @@ class Module:
     symbols: list[str]
     scratch: int
     stages: list[tuple[str, int]] = field(default_factory=list)
-    checks_indices: bool = False
+    has_checks: bool = False
     flops: int = 0
     is_parallel: bool = False
 

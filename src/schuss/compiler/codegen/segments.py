@@ -28,8 +28,13 @@ class Segments:
         f.emit("ret void")
         f.label(f"%segment{self._count}")
 
+    @staticmethod
+    def last(control: str) -> str:
+        """Return what says that no segment follows."""
+        return f"store i64 0, ptr {control}"
+
     def end(self, f: Function) -> None:
         """End the last segment."""
-        f.emit(f"store i64 0, ptr {self._control}")
+        f.emit(self.last(self._control))
         ways = " ".join(f"i64 {i}, label %segment{i}" for i in range(1, self._count + 1))
         f.lines.insert(self._begin, f"  switch i64 %segment, label %segment0 [{ways}]")

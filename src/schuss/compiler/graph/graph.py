@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor
+from schuss.core import Array, Tensor, bool_
 from schuss.primitives.base import REGISTRY, Primitive
+from schuss.primitives.checks import ValueCheck
 
-__all__ = ["Graph", "GraphError", "Node", "State"]
+__all__ = ["Check", "Graph", "GraphError", "Node", "State"]
 
 
 class GraphError(AssertionError):
@@ -159,6 +160,14 @@ class State:
     updated: Node | None = None
 
 
+@dataclass(frozen=True)
+class Check:
+    """A value check that was met while tracing: what is asked, and of which values."""
+
+    asked: ValueCheck
+    nodes: tuple[Node, ...]
+
+
 @dataclass
 class Graph:
     """Everything that one call computes.
@@ -169,6 +178,8 @@ class Graph:
         numbers: Python numbers read anew at every call (without axes).
         outputs: what is returned, and gradients that are left in `.grad`.
         on_demand: how many of the last outputs are only computed when they are requested.
+        checks: what is asked of values, in the order in which they were met.
+        refused: whether one of the checks fails, a boolean without axes; None without checks.
     """
 
     inputs: list[Node] = field(default_factory=list)
@@ -176,6 +187,8 @@ class Graph:
     numbers: list[Node] = field(default_factory=list)
     outputs: list[Node] = field(default_factory=list)
     on_demand: int = 0
+    checks: list[Check] = field(default_factory=list)
+    refused: Node | None = None
 
     def roots(self) -> Iterator[Node]:
         """Yield every node that has to be computed for its own sake."""
@@ -185,6 +198,8 @@ class Graph:
     def main_roots(self) -> Iterator[Node]:
         """Yield the roots that are computed at every step."""
         yield from self.outputs[: len(self.outputs) - self.on_demand]
+        if self.refused is not None:
+            yield self.refused
         for state in self.states:
             if state.updated is not None:
                 yield state.updated
@@ -196,6 +211,8 @@ class Graph:
     def replace(self, mapping: dict[Node, Node]) -> None:
         """Put other nodes in the place of roots."""
         self.outputs = [mapping.get(n, n) for n in self.outputs]
+        if self.refused is not None:
+            self.refused = mapping.get(self.refused, self.refused)
         for state in self.states:
             if state.updated is not None:
                 state.updated = mapping.get(state.updated, state.updated)
@@ -218,6 +235,8 @@ class Graph:
             updated = None if state.updated is None else numbers[state.updated]
             lines.append(f"{updated}|{type(state.tensor).__name__}")
         lines.append(f"{[numbers[n] for n in self.outputs]}|{self.on_demand}")
+        lines += [f"{c.asked}|{[numbers.get(x) for x in c.nodes]}" for c in self.checks]
+        lines.append(f"{None if self.refused is None else numbers[self.refused]}")
         primitives = dict.fromkeys([n.primitive for n in numbers])
         lines += [_origin_of(primitive) for primitive in primitives if primitive is not None]
         digest.update("\n".join(lines).encode())
@@ -239,6 +258,8 @@ class Graph:
             shape, dtype = node.primitive.shape(*specs, **node.attributes)
             if tuple(shape) != node.shape or np.dtype(dtype) != node.dtype:
                 raise GraphError(f"{stage}: {node} should be {dtype}{list(shape)} of {specs}.")
+        if self.refused is not None and (self.refused.shape, self.refused.dtype) != ((), bool_):
+            raise GraphError(f"{stage}: {self.refused} is no boolean without axes.")
         for state in self.states:
             new = state.updated
             if new is not None and (new.shape, new.dtype) != (state.node.shape, state.node.dtype):

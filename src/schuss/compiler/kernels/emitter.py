@@ -25,7 +25,7 @@ class KernelEmitter:
         partitioning: how threads share it.
         pointer: returns the parameter that points to a node's buffer.
         f: the function; its parameters `%lo` and `%hi` bound the steps of a thread, `%scratch` is
-            working memory of the thread's own, and `%status` is set to 1 by an index out of range.
+            working memory of the thread's own.
         has_epilogue: whether `%epilogue` is to be called with `%table` and the bounds of rows of
             the result, each row once, when these are computed.
     """
@@ -80,13 +80,13 @@ class KernelEmitter:
         f.declare("@llvm.memcpy.p0.p0.i64", "void", ["ptr", "ptr", I64, "i1"])
         f.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {end}, ptr {origin}, i64 {nbytes}, i1 false)")
 
-    def checked(self, i: Scalar, n: int) -> Scalar:
-        """Return an index of an axis of length n counted from its start, and note if it is none."""
+    def from_start(self, i: Scalar, n: int) -> Scalar:
+        """Return an index of an axis of length n counted from its start, 0 where it is none.
+
+        Then a value check fails, but it may do so after this.
+        """
         i = i.lt(0).where(i + n, i)
-        outside = i.lt(0) | i.ge(n)
-        with self.f.when(outside):
-            self.f.store(self.f.number(1), "%status", 0)
-        return outside.where(i.like(0), i)
+        return (i.lt(0) | i.ge(n)).where(i.like(0), i)
 
     @contextmanager
     def loops(self, shape: tuple[int, ...], *, shared: bool = False) -> Iterator[list[Scalar]]:

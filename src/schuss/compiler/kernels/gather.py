@@ -18,8 +18,6 @@ __all__ = ["Gather", "picks_one_of_each_row"]
 class Gather(KernelDescriptor):
     """x[indices]; threads share the result's first axis."""
 
-    checks_indices = True
-
     def extent(self, node: Node) -> int:
         """Return the length of the result's first axis."""
         return node.shape[0] if node.shape else 1

@@ -69,7 +69,7 @@ class IndexedPlaces:
     ) -> Iterator[_Visit]:
         """Run the body for every index of the result, with the index of the source.
 
-        The index arrays are read, and checked, outside of the loops that they do not depend on.
+        The index arrays are read outside of the loops that they do not depend on.
         With `columns`, the last axis, which no index array may pick from, runs between these.
         With `whole_rows`, only the first element of each row is visited.
         """
@@ -103,7 +103,7 @@ class IndexedPlaces:
                 own = shared[self.rank - len(axis.shape) :]
                 at = [f.number(0) if m == 1 else o for o, m in zip(own, axis.shape, strict=True)]
                 i = self.k.load(axis, at).to(I64)
-            found[place] = self.k.checked(i, n)
+            found[place] = self.k.from_start(i, n)
         return found
 
 

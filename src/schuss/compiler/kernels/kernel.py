@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning, preferred_count
@@ -19,9 +18,6 @@ class KernelDescriptor(ABC):
 
     The registry holds one instance of each subclass, under the name that primitives lower to.
     """
-
-    # Whether it may fail, by an index out of range (see `KernelEmitter.checked`).
-    checks_indices: ClassVar[bool] = False
 
     def flops(self, node: Node) -> int:
         """Return about how many floating-point operations a node takes."""

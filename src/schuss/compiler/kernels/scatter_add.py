@@ -19,8 +19,6 @@ _COLUMNS = 16
 class ScatterAdd(KernelDescriptor):
     """Zeros, with each element of g added where the indices say; threads share the columns."""
 
-    checks_indices = True
-
     def extent(self, node: Node) -> int:
         """Return how many groups of columns there are; several indices may name a row."""
         return max(-(-node.shape[-1] // _COLUMNS), 1) if _has_columns(node) else 1

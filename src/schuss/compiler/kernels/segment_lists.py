@@ -17,8 +17,6 @@ class SegmentLists(KernelDescriptor):
     Threads share the rows.
     """
 
-    checks_indices = True
-
     def flops(self, node: Node) -> int:
         """Return about how many operations a node takes."""
         return 4 * node.size
@@ -43,7 +41,7 @@ class SegmentLists(KernelDescriptor):
         with k.loops(indices.shape) as from_end:
             index = [f.number(n - 1) - i for i, n in zip(from_end, indices.shape, strict=True)]
             position = joined_index(index, indices.shape)
-            row = k.checked(k.load(indices, index).to(I64), rows)
+            row = k.from_start(k.load(indices, index).to(I64), rows)
             with f.when(row.ge(k.low) & row.lt(k.high)):
                 f.store(f.load(firsts, row, I32), following, position)
                 f.store(position.to(I32), firsts, row)

@@ -17,21 +17,15 @@ __all__ = ["compare_classes"]
 
 
 def compare_classes(graph: Graph) -> bool:
-    """Put comparisons in the place of such scatters; return whether there were any.
-
-    A comparison does not notice an index out of range: where a gather, as that of the loss itself,
-    does not look at the same indices, the scatter stays.
-    """
-    nodes = ordered(graph.roots())
-    checked = {(x.inputs[1:], x.inputs[0].shape) for x in nodes if x.op == "gather"}
+    """Put comparisons in the place of such scatters; return whether there were any."""
     mapping: dict[Node, Node] = {}
-    for node in nodes:
+    for node in ordered(graph.roots()):
         inputs = tuple(mapping.get(x, x) for x in node.inputs)
         if inputs != node.inputs:
             node.inputs = inputs
-        if node.op != "scatter_add" or (node.inputs[1:], node.shape) not in checked:
+        if node.op != "scatter_add" or not picks_one_of_each_row(node, node.shape):
             continue
-        if picks_one_of_each_row(node, node.shape) and node.shape[1] < 2**31:
+        if node.shape[1] < 2**31:
             mapping[node] = _compared(node)
             hand_on_scope(mapping[node], node.scope)
     graph.replace(mapping)

@@ -46,6 +46,13 @@ class View:
     start: int
     strides: list[int]
 
+    @property
+    def extent(self) -> tuple[int, int]:
+        """The first byte, and the one after the last."""
+        steps = zip(self.shape, self.strides, strict=True)
+        end = self.start + sum((n - 1) * step for n, step in steps)
+        return self.start, end + np.dtype(self.dtype).itemsize
+
 
 @dataclass
 class Artifact:
@@ -59,7 +66,7 @@ class Artifact:
         fixed: bytes at its beginning that keep their contents between calls.
         scratch: bytes of working memory that each thread needs.
         flops: about how many operations a step takes.
-        checks_indices: whether an index may turn out to be out of range.
+        has_checks: whether values may turn out to be refused.
         is_parallel: whether threads may run it together.
         numbers: where each of the graph's numbers lies in the arena.
         outputs: where each output lies.
@@ -75,7 +82,7 @@ class Artifact:
     fixed: int
     scratch: int
     flops: int
-    checks_indices: bool
+    has_checks: bool
     is_parallel: bool
     numbers: list[int]
     outputs: list[Place]

@@ -11,9 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from schuss.compiler.graph.abi import FIRST_BUFFER, ON_DEMAND, SCRATCH, SINGLE_THREAD_FLOPS
+from schuss.compiler.graph.abi import (
+    FIRST_BUFFER,
+    ON_DEMAND,
+    SCRATCH,
+    SINGLE_THREAD_FLOPS,
+    STATUS,
+    STEPS_DONE,
+)
 from schuss.compiler.graph.graph import Graph
-from schuss.compiler.kernels.host_function import take_error
 from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 from schuss.compiler.runtime.artifact import Artifact
@@ -25,14 +31,15 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
-from schuss.compiler.runtime.scan import Scan
+from schuss.compiler.runtime.refusal import place_in_scan, refusal
+from schuss.compiler.runtime.scan import Scan, number_table
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.runtime.verify import Memory, verify_step
 from schuss.core import Array, Tensor, next_stamp
 from schuss.native import jit
 from schuss.native.cpython import array_data_address, slot_address
 from schuss.primitives.base import REGISTRY
-from schuss.primitives.deferred import DeferredArray, defer
+from schuss.primitives.deferred import DeferredArray, defer, held
 
 __all__ = ["Program", "StateChanged"]
 
@@ -58,6 +65,8 @@ class Program:
         self.graph = graph
         self.artifact = artifact
         self.library = library
+        # Of the last scan, also where it ended with an error.
+        self.steps_done = 0
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
@@ -65,7 +74,7 @@ class Program:
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
         self._bind_states()
-        self.flops = self.artifact.flops
+        self.flops, self._has_checks = self.artifact.flops, self.artifact.has_checks
         self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
         kind = ctypes.PYFUNCTYPE if self.flops < SINGLE_THREAD_FLOPS else ctypes.CFUNCTYPE
@@ -78,7 +87,9 @@ class Program:
         self._arena[: made.fixed] = 0
         for at, content in made.constants:
             self._arena[at : at + len(content)] = np.frombuffer(content, np.uint8)
-        self._status = ctypes.c_int64.from_address(array_data_address(self._arena))
+        start = array_data_address(self._arena)
+        self._status = ctypes.c_int64.from_address(start + STATUS)
+        self._steps_done = ctypes.c_int64.from_address(start + STEPS_DONE)
         self._numbers = [
             np.ndarray((), node.dtype, self._arena.data, at)
             for node, at in zip(graph.numbers, made.numbers, strict=True)
@@ -134,10 +145,14 @@ class Program:
         outputs = enumerate(self.artifact.outputs)
         self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
 
-    def _take_states(self) -> None:
-        """Point the table to the states' arrays; an array that others use is left to them."""
+    def _take_states(self) -> list[Any]:
+        """Point the table to the states' arrays; an array that others use is left to them.
+
+        Returns:
+            What deferred gradients were before, where they are anything else now.
+        """
         if self._memory_guard.holds():
-            return
+            return []
         self._adopt()
         for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
             self._expect(place, tensor)
@@ -146,10 +161,12 @@ class Program:
                 array = tensor.array = np.ascontiguousarray(array)
             self._borrowed.borrow(i, array)
             self._pointers[place] = array_data_address(array)
+        before = [held(tensor) for tensor, _ in self._deferred]
         for tensor, parts in self._deferred:
             defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
         self._memory_guard.set(self._words())
+        return before
 
     def _words(self) -> list[tuple[int | None, int]]:
         """Return the words of memory that stay as they are while the table is right."""
@@ -206,14 +223,14 @@ class Program:
             fixed=self.artifact.fixed,
             written={place: tensor.array for place, tensor in places},
             results=results,
+            deferred=[v.extent for _, views in self.artifact.deferred.values() for v in views],
+            has_checks=self._has_checks,
             scratch=self.artifact.scratch,
             is_parallel=self.artifact.is_parallel,
         )
         verify_step(self.library.address("segments"), memory)
 
-    def _run(
-        self, function: int, alone: Callable[[], Any], *, checks_indices: bool, steps: int = 1
-    ) -> None:
+    def _run(self, function: int, alone: Callable[[], Any], *, steps: int = 1) -> None:
         if self._tuner is None:
             alone()
         else:
@@ -228,25 +245,15 @@ class Program:
                 self._pointers[1] = team.control
                 thread_pool.launch(team, function, self._at)
             self._tuner.record(threads, (time.perf_counter() - start) / steps, steps)
-        if checks_indices and self._status.value:
-            self._raise_failure()
 
-    def _raise_failure(self) -> None:
-        self._status.value = 0
-        error = take_error()
-        if error is not None:
-            raise error
-        raise IndexError(
-            "compile: an index was out of range in a compiled function; what it computed is not "
-            "to be used. Run it eagerly to see where."
-        )
+    def _give_back(self, gradients: list[Any]) -> None:
+        """Let deferred gradients be what they were before a run that changed nothing."""
+        for (tensor, _), before in zip(self._deferred, gradients, strict=False):
+            defer(tensor, before)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run one step; return the outputs."""
-        kept = bind_arguments(arrays, self._first_input)
-        outputs = self._run_once()
-        del kept
-        return outputs
+        return self._run_once(bind_arguments(arrays, self._first_input))
 
     @cached_property
     def _take(self) -> Callable[..., bool]:
@@ -255,18 +262,20 @@ class Program:
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
-        return self._run_once() if self._take(*arrays) else None
+        return self._run_once(arrays) if self._take(*arrays) else None
 
-    def _run_once(self) -> list[Array]:
-        self._take_states()
+    def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
+        before = self._take_states()
         if self._verifications:
             self._verify()
         if self._tuner is None:
             self._alone_step()
-            if self.artifact.checks_indices and self._status.value:
-                self._raise_failure()
         else:
-            self._run(self._step, self._alone_step, checks_indices=self.artifact.checks_indices)
+            self._run(self._step, self._alone_step)
+        if self._has_checks and self._status.value:
+            self._status.value = 0
+            self._give_back(before)
+            raise refusal(self.graph, arrays, self._numbers)
         self._stamp()
         outputs = list(map(_COPY, self._outputs))
         if self._output_in_state:
@@ -292,6 +301,8 @@ class Program:
         kept: Sequence[int],
         numbers: Sequence[Sequence[float]] | None = None,
         requested: Array | None = None,
+        *,
+        first: int = 0,
     ) -> list[Array]:
         """Run one step for each row of `index`, on the rows of `arrays` that it picks.
 
@@ -302,29 +313,15 @@ class Program:
             numbers: for each step, the values of the graph's numbers; None where they stay.
             requested: whether a step computes its on-demand outputs, bool of shape (steps,); None
                 for every step.
+            first: the number by which an error calls the first step.
 
         Returns:
             These outputs, stacked along a new first axis; on-demand outputs of a step that they
             were not requested of are whatever was in memory.
         """
-        table = self._number_table(numbers)
+        table = number_table(self.graph.numbers, numbers)
         words = np.ones(len(index)) if requested is None else requested
-        return self._run_many(arrays, index, kept, table, words.astype(np.int64))
-
-    def _number_table(self, numbers: Sequence[Sequence[float]] | None) -> Array | None:
-        """Return the numbers of many steps as the native loop reads them: 8 bytes for each."""
-        if numbers is None or not self.graph.numbers:
-            return None
-        dtypes = [node.dtype for node in self.graph.numbers]
-        slots = np.dtype(
-            {
-                "names": [str(i) for i in range(len(dtypes))],
-                "formats": dtypes,
-                "offsets": [8 * i for i in range(len(dtypes))],
-                "itemsize": 8 * len(dtypes),
-            }
-        )
-        return np.array([tuple(values) for values in numbers], slots)
+        return self._run_many(arrays, index, kept, table, words.astype(np.int64), first)
 
     def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
@@ -340,6 +337,7 @@ class Program:
         kept: Sequence[int],
         numbers: Array | None,
         requested: Array,
+        first: int,
     ) -> list[Array]:
         graph, many, pointers = self.graph, self._many(), self._pointers
         steps = len(index)
@@ -354,19 +352,35 @@ class Program:
         many.expect([np.ascontiguousarray(a) for a in arrays], moving)
         for i, target in enumerate(many.staging):
             pointers[FIRST_BUFFER + i] = array_data_address(target)
-        self._take_states()
+        before = self._take_states()
         pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         if self._verifications:
             for source, target in zip(arrays, many.staging, strict=True):
                 np.take(source, index[0], axis=0, out=target, mode="wrap")
             self._verify()
-        done = 0
-        while done < steps:
-            count = steps - done
-            if self._tuner is not None:
-                count = min(count, self._tuner.steps())
-            many.begin(done, count)
-            self._run(many.function, many.alone, checks_indices=True, steps=count)
-            done += count
-        self._stamp()
+        self.steps_done = 0
+        try:
+            while self.steps_done < steps:
+                self._run_some(many, steps - self.steps_done)
+                if self._has_checks and self._refused.value:
+                    error = refusal(graph, many.staging, self._numbers)
+                    raise type(error)(f"{error} {place_in_scan(first + self.steps_done)}")
+        except BaseException:
+            if not self.steps_done:
+                self._give_back(before)
+            raise
+        finally:
+            # A single call computes everything.
+            self._table[ON_DEMAND] = 1
+            self._stamp()
         return [results[i] for i in kept]
+
+    def _run_some(self, many: Scan, most: int) -> None:
+        """Run some more steps, `most` at most."""
+        count = most if self._tuner is None else min(most, self._tuner.steps())
+        many.begin(self.steps_done, count)
+        self._steps_done.value = 0
+        try:
+            self._run(many.function, many.alone, steps=count)
+        finally:
+            self.steps_done += self._steps_done.value

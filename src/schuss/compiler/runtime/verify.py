@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, SCRATCH
+from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, SCRATCH, STATUS
 from schuss.compiler.graph.graph import GraphError
 from schuss.compiler.runtime.ownership import aligned
 from schuss.core import Array
@@ -40,8 +40,10 @@ class Memory:
         fixed: bytes that keep their contents.
         written: the arrays of the states that are updated, by their place in the table.
         results: bytes of the arena that are results, as (first, after the last).
+        deferred: likewise those that deferred gradients are computed of.
         scratch: bytes of working memory for each thread.
         is_parallel: whether threads may share the step.
+        has_checks: whether the step stops where a value check fails.
     """
 
     table: Array
@@ -49,8 +51,10 @@ class Memory:
     fixed: int
     written: dict[int, Array]
     results: Sequence[tuple[int, int]]
+    deferred: Sequence[tuple[int, int]]
     scratch: int
     is_parallel: bool
+    has_checks: bool
 
 
 def verify_step(address: int, memory: Memory) -> None:
@@ -61,7 +65,8 @@ def verify_step(address: int, memory: Memory) -> None:
         memory: as it is before the step.
 
     Raises:
-        GraphError: where results differ, or two threads write one byte between two barriers.
+        GraphError: where results differ, two threads write one byte between two barriers, or
+            something was written although a value check failed.
     """
     runs = _Runs(_PROTOTYPE(address), memory)
     expected = runs.results(1, "forward", _POISONS[0])
@@ -130,9 +135,21 @@ class _Runs:
             if watch is not None:
                 watch.meet()
         states = self._places[1:]
-        return [
-            self._block[first:last].tobytes() for first, last in (*self._memory.results, *states)
-        ]
+        if self._memory.has_checks and self._block[STATUS : STATUS + 8].any():
+            self._require_unchanged(poison)
+            return [self._bytes(place) for place in states]
+        return [self._bytes(place) for place in (*self._memory.results, *states)]
+
+    def _bytes(self, place: tuple[int, int]) -> bytes:
+        first, last = place
+        return self._block[first:last].tobytes()
+
+    def _require_unchanged(self, poison: int) -> None:
+        """Raise GraphError where a step has changed what outlives it."""
+        now = [self._bytes(place) for place in self._places[1:]]
+        kept = all(set(self._bytes(place)) <= {poison} for place in self._memory.deferred)
+        if not kept or now != [array.tobytes() for array in self._memory.written.values()]:
+            raise GraphError("checks: a step that refused a value has changed what outlives it.")
 
     def _fill(self, poison: int) -> None:
         """Make memory as it is before the step, with nonsense where no value is kept."""

@@ -23,6 +23,9 @@ class _Planner:
         self._layouts = fuser.layouts
         self._stage_of = fuser.stage_of
 
+        refused = fuser.graph.refused
+        self._refused = None if refused is None else fuser.stage_of[self._layouts.of(refused).root]
+
     def plan(self) -> Plan:
         """Return the plan."""
         nodes = self._graph.nodes()
@@ -32,8 +35,16 @@ class _Planner:
         position = {node: i for i, node in enumerate(nodes)}
         for stage in stages:
             stage.nodes.sort(key=position.__getitem__)
+        refused = self._graph.refused
         return Plan(
-            stages, self._layouts, self._stage_of, self._stored(nodes), in_place, copies, deferred
+            stages,
+            self._layouts,
+            self._stage_of,
+            self._stored(nodes),
+            in_place,
+            copies,
+            deferred,
+            None if refused is None else self._layouts.of(refused).root,
         )
 
     def _stored(self, nodes: list[Node]) -> list[Node]:
@@ -76,10 +87,23 @@ class _Planner:
             parts = [self._layouts.of(x).root for x in sums.inputs]
             is_inside = readers.get(sums) == {self._stage_of[sums]} and ends.count(sums) == 1
             is_kept = all((x.primitive or x.array is not None) and x not in ends for x in parts)
-            if is_inside and is_kept and state.node not in readers and state.node not in ends:
+            is_alone = state.node not in readers and state.node not in ends
+            if is_inside and is_kept and is_alone and self._come_after_checks(parts):
                 deferred[place] = sums
                 state.updated = None
         return deferred
+
+    def _come_after_checks(self, nodes: list[Node]) -> bool:
+        """Have what outlives a run be computed after the value checks; return whether it can be."""
+        if self._refused is None:
+            return True
+        checks = 1 << self._refused.number | self._fuser.before[self._refused.number]
+        stages = {self._stage_of[node] for node in nodes if node in self._stage_of}
+        if any(checks >> stage.number & 1 for stage in stages):
+            return False
+        for stage in stages:
+            self._fuser.require(stage, checks)
+        return True
 
     def _find_in_place(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:
         """Decide which updates are written straight into their state, and which are copied.
@@ -135,6 +159,8 @@ class _Planner:
                 if view.root is old and not same:
                     return False
         if any(self._fuser.before[o.number] >> stage.number & 1 for o in others):
+            return False
+        if not self._come_after_checks([new]):
             return False
         for other in others:
             self._fuser.require(stage, 1 << other.number | self._fuser.before[other.number])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from schuss.compiler.graph.abi import ALIGNMENT
+from schuss.compiler.graph.abi import ALIGNMENT, REFUSED
 from schuss.compiler.graph.graph import Graph, GraphError, Node
 from schuss.compiler.schedule.stages import Plan, Stage
 
@@ -61,6 +62,10 @@ def _rounded(nbytes: int) -> int:
     return max(-(-nbytes // ALIGNMENT), 1) * ALIGNMENT
 
 
+# The first and the last time of each stretch of time in which a value is needed.
+_Life: TypeAlias = list[tuple[int, int]]
+
+
 class _Arena:
     """Places intervals of time in as few bytes as a greedy choice finds."""
 
@@ -71,19 +76,21 @@ class _Arena:
         self._placed = np.empty((64, 4), np.int64)
         self._count = 0
 
-    def place(self, first: int, last: int, nbytes: int) -> int:
-        """Return the lowest offset free from time `first` to `last`."""
+    def place(self, life: _Life, nbytes: int) -> int:
+        """Return the lowest offset that is free at all times of a life."""
         placed = self._placed[: self._count]
-        busy = placed[(placed[:, 1] >= first) & (placed[:, 0] <= last), 2:]
+        meets = [(placed[:, 1] >= first) & (placed[:, 0] <= last) for first, last in life]
+        busy = placed[np.logical_or.reduce(meets), 2:]
         offset = self.start
         for low, high in busy[np.argsort(busy[:, 0])].tolist():
             if offset + nbytes <= low:
                 break
             offset = max(offset, high)
-        if self._count == len(self._placed):
-            self._placed = np.concatenate([self._placed, np.empty_like(self._placed)])
-        self._placed[self._count] = first, last, offset, offset + nbytes
-        self._count += 1
+        for first, last in life:
+            if self._count == len(self._placed):
+                self._placed = np.concatenate([self._placed, np.empty_like(self._placed)])
+            self._placed[self._count] = first, last, offset, offset + nbytes
+            self._count += 1
         self.top = max(self.top, offset + nbytes)
         return offset
 
@@ -104,7 +111,7 @@ def plan_memory(
         of[node] = Buffer("input", i, node.nbytes)
     for i, state in enumerate(graph.states):
         of[state.node] = Buffer("state", i, state.node.nbytes)
-    top = ALIGNMENT  # the status word
+    top = ALIGNMENT  # before it, what value checks found
     for node in [*graph.numbers, *[n for n in graph.nodes() if n.array is not None]]:
         of[node] = Buffer("arena", top, node.nbytes)
         top += _rounded(node.nbytes)
@@ -120,14 +127,20 @@ def plan_memory(
         if home is not None:
             of[node] = of[graph.states[home].node]
             continue
-        first, last = lives[node]
-        of[node] = Buffer("arena", arena.place(first, last, _rounded(node.nbytes)), node.nbytes)
+        if node is plan.refused:
+            of[node] = Buffer("arena", REFUSED, node.nbytes)
+            continue
+        of[node] = Buffer("arena", arena.place(lives[node], _rounded(node.nbytes)), node.nbytes)
         temporary += _rounded(node.nbytes)
     return Memory(of, arena.top, fixed, temporary)
 
 
-def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, tuple[int, int]]:
-    """Return the first and the last time that each stored value is used."""
+def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, _Life]:
+    """Return when each stored value is needed.
+
+    What a deferred gradient is computed of is needed by the next run, too, until it is known that
+    this one changes anything at all.
+    """
     end = len(plan.stages)
     lives = {n: (order[plan.stage_of[n]],) * 2 for n in plan.stored}
     for stage in plan.stages:
@@ -141,7 +154,13 @@ def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, t
         root = plan.layouts.of(node).root
         if root in lives:
             lives[root] = (lives[root][0], end)
-    return lives
+    found = {node: [life] for node, life in lives.items()}
+    checked = min([order[stage] for stage in plan.lasting], default=-1)
+    for node in parts:
+        root = plan.layouts.of(node).root
+        if root in found and checked >= 0:
+            found[root].append((0, checked))
+    return found
 
 
 def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Memory) -> None:
@@ -162,10 +181,10 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
                 if root not in stored or order[plan.stage_of[root]] >= order[stage]:
                     raise GraphError(f"fuse: {node} reads {root} before it is there.")
     _verify_overwriting(graph, plan, order)
-    lives = [(n, *life) for n, life in _lives(graph, plan, times).items() if n not in plan.in_place]
-    for i, (a, first_a, last_a) in enumerate(lives):
-        for b, first_b, last_b in lives[:i]:
-            apart = last_a < first_b or last_b < first_a
+    lives = [(n, x) for n, x in _lives(graph, plan, times).items() if n not in plan.in_place]
+    for i, (a, life) in enumerate(lives):
+        for b, other in lives[:i]:
+            apart = all(p[1] < q[0] or q[1] < p[0] for p in life for q in other)
             p, q = memory.of[a], memory.of[b]
             disjoint = p.place + p.nbytes <= q.place or q.place + q.nbytes <= p.place
             if not apart and not disjoint:
@@ -183,3 +202,7 @@ def _verify_overwriting(graph: Graph, plan: Plan, order: dict[Stage, int]) -> No
                 root = plan.layouts.of(x).root
                 if order[stage] > written.get(root, len(order)):
                     raise GraphError(f"fuse: {node} reads {root} after it was overwritten.")
+    checked = -1 if plan.refused is None else order[plan.stage_of[plan.refused]]
+    for stage in plan.lasting:
+        if order[stage] <= checked:
+            raise GraphError(f"fuse: {stage.nodes} are written before the values are checked.")

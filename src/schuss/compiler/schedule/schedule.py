@@ -88,6 +88,8 @@ class _Scheduler:
         self.done = 0
         self.position = {stage: i for i, stage in enumerate(plan.stages)}
         self.readers = _readers(plan)
+        self.lasting = plan.lasting
+        self.checking = None if plan.refused is None else plan.stage_of[plan.refused]
 
     def run(self) -> list[Stage]:
         """Give all stages partitions and segments; return them in their order."""
@@ -109,11 +111,7 @@ class _Scheduler:
         """Place the stages that can run before the next barrier."""
         found: list[Stage] = []
         for stage in waiting:
-            if (
-                stage.on_demand is not on_demand
-                or stage.before & ~self.done
-                or stage in self.partitions
-            ):
+            if stage.on_demand is not on_demand or not self._is_ready(stage, segment):
                 continue
             partition = self._partition(stage)
             if partition is None:
@@ -125,6 +123,18 @@ class _Scheduler:
                 found += self._place_epilogues(stage, partition)
         return found
 
+    def _is_ready(self, stage: Stage, segment: int) -> bool:
+        """Whether a stage has no place yet, and what it needs has one.
+
+        What lasts is written behind a barrier after the value checks, at which all threads stop if
+        one of them failed.
+        """
+        if stage.before & ~self.done or stage in self.partitions:
+            return False
+        if self.checking is None or stage not in self.lasting:
+            return True
+        return self.segments[self.checking] < segment
+
     def _place_epilogues(self, producer: Stage, partition: Partition) -> list[Stage]:
         """Fuse the loops into a kernel that can read its rows as soon as they are computed."""
         found: list[Stage] = []
@@ -135,8 +145,7 @@ class _Scheduler:
         while waiting:
             _, stage = heappop(waiting)
             is_loop = not (stage.is_kernel or stage.on_demand or has_rows(stage))
-            is_ready = not stage.before & ~self.done and stage not in self.partitions
-            if not (is_loop and is_ready):
+            if not (is_loop and self._is_ready(stage, self.segments[producer])):
                 continue
             own = self._partition(stage, producer=partition)
             if own is not None:

@@ -52,6 +52,7 @@ class Plan:
         in_place: updates that are written straight into their state, by its position.
         copies: updates that are copied into their state after the last stage.
         deferred: by a state's position, the sum of rows that its gradient is left as.
+        refused: the value that says whether a value check fails, or None without checks.
     """
 
     stages: list[Stage]
@@ -61,6 +62,15 @@ class Plan:
     in_place: dict[Node, int]
     copies: list[tuple[int, Node]]
     deferred: dict[int, Node]
+    refused: Node | None = None
+
+    @property
+    def lasting(self) -> set[Stage]:
+        """The stages that write what outlives a run: they run once the value checks have passed."""
+        if self.refused is None:
+            return set()
+        parts = [self.layouts.of(x).root for n in self.deferred.values() for x in n.inputs]
+        return {self.stage_of[n] for n in [*self.in_place, *parts] if n in self.stage_of}
 
 
 def has_rows(stage: Stage) -> bool:

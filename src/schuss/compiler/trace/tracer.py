@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, State, constant, result
+from schuss.compiler.graph.evaluate import raise_if_refused
+from schuss.compiler.graph.graph import Check, Graph, Node, State, constant, made, ordered, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
 from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
 from schuss.compiler.trace.left_gradients import left_gradient
@@ -19,6 +20,7 @@ from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
+from schuss.primitives.checks import ValueCheck
 
 __all__ = ["Tracer"]
 
@@ -54,6 +56,8 @@ class Tracer:
         self._recorded: list[weakref.ref[Tensor]] = []
         self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
+        # Whether a check fails, for each that was met.
+        self._checks: dict[Check, Node] = {}
         # The gradients that tensors had before: id -> (tensor, its gradient).
         self._gradients: dict[int, tuple[Tensor, Tensor | None]] = {}
         # Likewise of tensors that the function may assign a gradient to unseen.
@@ -172,6 +176,15 @@ class Tracer:
             tensor.array = array
         tensor.stamp = next_stamp()
 
+    def check(self, asked: ValueCheck, tensors: tuple[Tensor, ...]) -> None:
+        """Record what is asked of values: the program refuses them before it changes anything."""
+        check = Check(asked, tuple([self.read(x) for x in tensors]))
+        if check in self._checks or not all(x.size for x in check.nodes):
+            return
+        refused = self.read(asked.refused(*tensors))
+        axes = tuple(range(len(refused.shape)))
+        self._checks[check] = made("max", refused, axes=axes, keepdims=False) if axes else refused
+
     def nonzero(self, x: Tensor) -> NoReturn:
         """Refuse what has a shape that depends on values."""
         raise TraceError(
@@ -287,8 +300,8 @@ class Tracer:
         changes = self._collect_gradients()
         self.restore()
         self._gradients.clear()
-        for made in self._made:
-            tensor = made()
+        for reference in self._made:
+            tensor = reference()
             if tensor is not None:
                 tensor.node = None
         return changes
@@ -318,8 +331,8 @@ class Tracer:
 
     def forsake(self) -> None:
         """Tell tensors that the function kept somewhere what to say when they are used."""
-        for made in self._made:
-            tensor: Any = made()
+        for reference in self._made:
+            tensor: Any = reference()
             if tensor is not None and type(tensor.array) is Abstract:
                 tensor.array = Forsaken(tensor.array.node)
 
@@ -345,6 +358,23 @@ class Tracer:
                     refuse_recorded(alive.shape)
                 node.place = len(self.graph.states)
                 self.graph.states.append(State(alive, node, None if now is node else now))
+        self._settle_checks()
+
+    def _settle_checks(self) -> None:
+        """Look at constants now, once and for all; the program looks at the rest."""
+        for check, refused in self._checks.items():
+            leaves = [x for x in ordered(check.nodes) if x.primitive is None]
+            if all(x.array is not None for x in leaves):
+                raise_if_refused(check, _no_value)
+                continue
+            graph = self.graph
+            graph.checks.append(check)
+            before = graph.refused
+            graph.refused = refused if before is None else made("bitwise_or", before, refused)
+
+
+def _no_value(node: Node) -> NoReturn:
+    raise AssertionError(f"{node} is no constant")
 
 
 def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from schuss import functions as ops
 from schuss.core import TRACER, Array, Tensor
+from schuss.primitives.checks import ValueCheck, outside, require
 from schuss.values.indices import within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-def values(x: Tensor) -> Array | None:
-    """Return the array of `x` for checking, or None where tracing, which has no values yet."""
-    return None if TRACER.get() is not None else x.array
 
 
 def require_tensors(owner: str, **given: object) -> None:
@@ -62,6 +59,40 @@ def require_same_shape(owner: str, x: Tensor, target: Tensor) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Indices(ValueCheck):
+    """Integers have to be in [0, count), save for the value `ignored`."""
+
+    owner: str
+    name: str
+    count: int
+    ignored: int | None
+
+    def require(self, *arrays: Array) -> None:
+        """Raise IndexError with the first one that is not."""
+        (array,) = arrays
+        wrong = (array < 0) | (array >= self.count)
+        if self.ignored is not None:
+            wrong &= array != self.ignored
+        if not wrong.any():
+            return
+        where = tuple(int(axis[0]) for axis in np.nonzero(wrong))
+        place = f" at {self.name}[{', '.join(map(str, where))}]" if where else ""
+        raise IndexError(
+            f"{self.owner}: expected {self.name} from 0 to {self.count - 1}, got "
+            f"{int(array[where])}{place}; give the network as many outputs (or rows) as there are "
+            "classes, counted from 0."
+        )
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return which are not."""
+        (x,) = tensors
+        wrong = outside(x, 0, self.count)
+        if self.ignored is None or 0 <= self.ignored < self.count:
+            return wrong
+        return ops.logical_and(wrong, x != self.ignored)
+
+
 def require_indices(
     owner: str, name: str, indices: Tensor, count: int, *, ignored: int | None = None
 ) -> bool:
@@ -80,30 +111,36 @@ def require_indices(
             f"{owner}: expected {name} of dtype int64 or int32, got {indices.dtype}; "
             f"convert it with {name}.astype(schuss.int64)."
         )
-    if TRACER.get() is not None:
-        return ignored is not None
-    if within(array, count):
+    if TRACER.get() is None and within(array, count):
         return ignored is not None and 0 <= ignored < count
-    wrong = (array < 0) | (array >= count)
-    if ignored is not None:
-        wrong &= array != ignored
-    if wrong.any():
-        where = tuple(int(axis[0]) for axis in np.nonzero(wrong))
-        place = f" at {name}[{', '.join(map(str, where))}]" if where else ""
-        raise IndexError(
-            f"{owner}: expected {name} from 0 to {count - 1}, got {int(array[where])}{place}; "
-            "give the network as many outputs (or rows) as there are classes, counted from 0."
-        )
-    return True
+    require(_Indices(owner, name, count, ignored), indices)
+    return ignored is not None
 
 
-def from_start(indices: Tensor, count: int) -> Tensor:
-    """Return indices for a look-up that a compiled program refuses, too, where they are negative.
+@dataclass(frozen=True)
+class _Probabilities(ValueCheck):
+    """Numbers have to be from 0 to 1."""
 
-    It has no values to check, and its look-up counts negative ones from the end, so that they are
-    given a place beyond that.
-    """
-    return indices if TRACER.get() is None else ops.where(indices < 0, count, indices)
+    owner: str
+
+    def require(self, *arrays: Array) -> None:
+        """Raise ValueError with the smallest and the largest one if any is not."""
+        (array,) = arrays
+        if array.size and not (array.min() >= 0 and array.max() <= 1):
+            raise ValueError(
+                f"{self.owner}: expected input from 0 to 1, got values from {array.min()} to "
+                f"{array.max()}; give logits to binary_cross_entropy_with_logits instead."
+            )
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return which are not; nan is none."""
+        (x,) = tensors
+        return ops.logical_not(ops.logical_and(x >= 0.0, x <= 1.0))
+
+
+def require_probabilities(owner: str, x: Tensor) -> None:
+    """Raise ValueError unless all numbers are from 0 to 1."""
+    require(_Probabilities(owner), x)
 
 
 def reduced(owner: str, loss: Tensor, reduction: str) -> Tensor:

@@ -10,16 +10,16 @@ from schuss.functions.activations import softplus_parts
 from schuss.functions.losses import binary_loss, class_loss, likelihood_loss, picked
 from schuss.nn.functional._checks import (
     check_pair,
-    from_start,
     reduced,
     require_floating,
     require_indices,
+    require_probabilities,
     require_reduction,
     require_same_dtype,
     require_same_shape,
     require_tensors,
-    values,
 )
+from schuss.primitives.indexing import look_up
 
 
 def cross_entropy(
@@ -79,15 +79,13 @@ def cross_entropy(
         loss = class_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
-    if kept is not None:
-        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     spread = None
     if label_smoothing:
         loss, spread = _smoothed(input, classes, axis, weight)
     else:
         loss = class_loss(input, classes, axis=axis, averaged=False)
-    factor = None if weight is None else ops.take(weight, classes, axis=0)
+    factor = None if weight is None else look_up(weight, classes)
     if kept is not None:
         kept = kept.astype(input.dtype)
         factor = kept if factor is None else factor * kept
@@ -184,11 +182,9 @@ def nll_loss(
         loss = likelihood_loss(input, target, axis=axis, averaged=averaged)
         return loss if averaged else _class_reduced(loss, None, reduction)
     kept = (target != ignore_index) if ignoring else None
-    if kept is not None:
-        target = from_start(target, input.shape[axis])
     classes = ops.where(kept, target, 0) if kept is not None else target
     loss = likelihood_loss(input, classes, axis=axis, averaged=False)
-    factor = None if weight is None else ops.take(weight, classes, axis=0)
+    factor = None if weight is None else look_up(weight, classes)
     if kept is not None:
         kept = kept.astype(input.dtype)
         factor = kept if factor is None else factor * kept
@@ -284,8 +280,7 @@ def binary_cross_entropy(
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: on another shape, a probability outside of [0, 1] (in a compiled function, the
-            loss is nan instead), an unknown reduction.
+        ValueError: on another shape, a probability outside of [0, 1], an unknown reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
@@ -295,12 +290,7 @@ def binary_cross_entropy(
     """
     owner = "binary_cross_entropy"
     target = check_pair(owner, input, target)
-    array = values(input)
-    if array is not None and array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            f"{owner}: expected input from 0 to 1, got values from {array.min()} to "
-            f"{array.max()}; give logits to binary_cross_entropy_with_logits instead."
-        )
+    require_probabilities(owner, input)
     rest = 1.0 - target
     loss = -(target * _limited_log(input) + rest * _limited_log(1.0 - input))
     return reduced(owner, loss if weight is None else loss * weight, reduction)
@@ -308,8 +298,7 @@ def binary_cross_entropy(
 
 def _limited_log(p: Tensor) -> Tensor:
     """Return max(log(p), -100), with the derivative 1e12 (not infinity) where it is limited."""
-    # Below 0 the logarithm stays nan, for a compiled function, which cannot refuse.
-    tiny = (p >= 0.0) & (p < math.exp(-100.0))
+    tiny = p < math.exp(-100.0)
     # The value -100 with a slope: a straight line through the point, whose offset is 0.
     line = (p - p.detach()) * 1e12 - 100.0
     return ops.where(tiny, line, ops.log(ops.where(tiny, 1.0, p)))

@@ -11,7 +11,6 @@ from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.functions.normalization import deviations, standardize, standardize_affine
 from schuss.nn.functional._checks import (
-    from_start,
     require_floating,
     require_indices,
     require_same_dtype,
@@ -111,10 +110,9 @@ def embedding(
         require_tensors("Embedding", x=input)
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
-    input = from_start(input, count)
     if max_norm is not None:
         _shrink(weight, input, max_norm, norm_type)
-    rows = look_up(weight, input) if sparse else weight[input]
+    rows = look_up(weight, input, sparse=sparse)
     if padding_idx is None:
         return rows
     if not -count <= padding_idx < count:
@@ -129,7 +127,7 @@ def _shrink(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) 
     """Scale the rows that the indices name, where they are longer, to max_norm; in place."""
     rows = weight.detach()
     # The gradient of a look-up counts how often each row is named.
-    named, count = vjp(lambda marks: marks[indices], ops.zeros((weight.shape[0], 1)))
+    named, count = vjp(lambda marks: look_up(marks, indices), ops.zeros((weight.shape[0], 1)))
     (times,) = count(ops.ones_like(named))
     with no_grad():
         length = ops.norm(rows, axis=-1, keepdims=True, ord=norm_type)
