@@ -61,9 +61,9 @@ def test_an_index_out_of_range_is_an_error_and_no_crash() -> None:
     pick = compile(lambda x, i: x[i])
     x = ss.tensor([1.0, 2.0, 3.0])
     assert pick(x, ss.tensor([0, -1])).tolist() == [1.0, 3.0]
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(IndexError, match="index: index 3 is out of bounds for axis 0 with size 3"):
         pick(x, ss.tensor([0, 3]))
-    with pytest.raises(IndexError, match="out of range"):
+    with pytest.raises(IndexError, match="index -4 is out of bounds"):
         pick(x, ss.tensor([-4, 0]))
     assert pick(x, ss.tensor([1, 1])).tolist() == [2.0, 2.0]
 

@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor, no_grad
+from schuss.core import Array, Tensor, no_grad
+from schuss.primitives.checks import ValueCheck, require
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
+
+
+@dataclass(frozen=True)
+class _FiniteNorm(ValueCheck):
+    """A norm has to be finite."""
+
+    def require(self, *arrays: Array) -> None:
+        """Raise RuntimeError where it is not."""
+        (norm,) = arrays
+        if not np.isfinite(norm):
+            raise RuntimeError(
+                f"clip_grad_norm_: expected a finite norm of the gradients, got {norm.item()}; "
+                "lower the learning rate, or look for infinities in the data."
+            )
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return whether it is not."""
+        return ops.logical_not(ops.isfinite(tensors[0]))
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
@@ -55,11 +77,8 @@ def clip_grad_norm_(
         if not pairs:
             return ops.zeros(())
         total = get_total_norm([gradient for _, gradient in pairs], norm_type)
-        if error_if_nonfinite and not math.isfinite(total.item()):
-            raise RuntimeError(
-                f"clip_grad_norm_: expected a finite norm of the gradients, got {total.item()}; "
-                "lower the learning rate, or look for infinities in the data."
-            )
+        if error_if_nonfinite:
+            require(_FiniteNorm(), total)
         factor = ops.minimum(max_norm / (total + 1e-6), 1.0)
         for parameter, gradient in pairs:
             # Not assigned in place: two parameters may have one and the same gradient.

@@ -53,14 +53,6 @@ def test_costs() -> None:
     assert cost_of(node("row_marks", (100, 4), y)) == 400
 
 
-def test_only_kernels_that_index_may_fail() -> None:
-    assert {name for name, kernel in KERNELS.items() if kernel.checks_indices} == {
-        "gather",
-        "scatter_add",
-        "segment_lists",
-    }
-
-
 def test_concat_lowers_to_regions() -> None:
     step = ss.compile(lambda x: ss.concat([x, 2.0 * x]))
     step(ss.ones(3))

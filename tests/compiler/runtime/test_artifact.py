@@ -191,7 +191,7 @@ def test_an_image_is_read_as_it_was_written() -> None:
         fixed=64,
         scratch=0,
         flops=7,
-        checks_indices=True,
+        has_checks=True,
         is_parallel=False,
         numbers=[64],
         outputs=[Place("state", 0), Place("arena", 128)],

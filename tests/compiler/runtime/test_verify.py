@@ -81,7 +81,9 @@ def test_a_missing_barrier_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_that_is_used_again_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     place = memory._Arena.place
     monkeypatch.setattr(
-        memory._Arena, "place", lambda self, first, last, nbytes: place(self, first, first, nbytes)
+        memory._Arena,
+        "place",
+        lambda self, life, nbytes: place(self, [(life[0][0], life[0][0])], nbytes),
     )
     monkeypatch.setattr("schuss.compiler.pipeline.verify_plan", lambda *_: None)
     with pytest.raises(GraphError, match="partitions: "):
