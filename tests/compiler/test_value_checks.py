@@ -317,3 +317,26 @@ def test_a_gradient_that_was_left_before_stays_readable() -> None:
     assert table.grad is not None
     assert expected is not None
     np.testing.assert_allclose(table.grad.array, expected.array, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_call_of_numpy_that_fails_changes_nothing(many: bool) -> None:
+    size = 64 if many else 3
+    w = ss.tensor(np.eye(size), requires_grad=True)
+    rule = optim.Adam([w], lr=0.1)
+
+    @compile
+    def step(x: Any) -> Any:
+        rule.zero_grad()
+        loss = (ss.linalg.inv(x) @ w).sum() + (ss.rand(size) * w).sum()
+        loss.backward()
+        rule.step()
+        return loss
+
+    step(ss.tensor(2.0 * np.eye(size)))
+    assert w.grad is not None
+    before = [w.array.copy(), w.grad.array.copy(), ss.random.get_state()]
+    with pytest.raises(np.linalg.LinAlgError, match="ingular"):
+        step(ss.tensor(np.zeros((size, size))))
+    assert equal(before, [w.array, w.grad.array, ss.random.get_state()])
+    step(ss.tensor(2.0 * np.eye(size)))

@@ -11,7 +11,7 @@ import pytest
 import schuss as ss
 from schuss import nn
 from schuss.compiler import compile
-from schuss.compiler.codegen import emit_program
+from schuss.compiler.codegen import calls
 from schuss.compiler.graph.graph import GraphError
 from schuss.compiler.kernels import matmul_algorithm
 from schuss.compiler.schedule import memory, schedule
@@ -72,10 +72,23 @@ def test_a_missing_private_part_is_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_missing_barrier_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emit_program, "barriers_before", lambda sets: [False] * len(sets))
+    monkeypatch.setattr(calls, "barriers_before", lambda sets: [False] * len(sets))
     layer = nn.Linear(32, 96)
     with pytest.raises(GraphError, match="partitions: "):
         compile(lambda x: ss.softmax(layer(x).T @ layer(x), 0).sum(1))(ss.randn(96, 32))
+
+
+def test_a_write_before_the_checks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, table = ss.tensor([0.0]), ss.tensor([1.0, 2.0])
+
+    def step(i: Any) -> Any:
+        counts.assign(counts + 1.0)
+        return table[i]
+
+    monkeypatch.setattr(calls, "_place_way_out", lambda calls: False)
+    with pytest.raises(GraphError, match="checks: a step that refused a value has changed"):
+        compile(step)(ss.tensor([2]))
+    assert counts.tolist() == [0.0]
 
 
 def test_memory_that_is_used_again_too_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

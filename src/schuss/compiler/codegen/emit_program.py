@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 from schuss.compiler.codegen.buffer_table import BufferTable, copy_bytes
+from schuss.compiler.codegen.calls import Call, groups, place_barriers
 from schuss.compiler.codegen.denormals import flushing
 from schuss.compiler.codegen.emit_scan import emit_scan
 from schuss.compiler.codegen.llvm_module import Module, Part
@@ -18,11 +18,10 @@ from schuss.compiler.codegen.segments import Segments
 from schuss.compiler.codegen.stage_key import StageKey
 from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRATCH, STATUS
 from schuss.compiler.graph.graph import Graph, Node
-from schuss.compiler.graph.partition import Partition
 from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.registry import kernel_of
-from schuss.compiler.schedule.barriers import AccessSet, barriers_before
+from schuss.compiler.schedule.barriers import AccessSet
 from schuss.compiler.schedule.memory import Buffer, Memory
 from schuss.compiler.schedule.partitioning import used_by
 from schuss.compiler.schedule.schedule import Schedule
@@ -33,35 +32,6 @@ __all__ = ["emit_program"]
 
 # A step of more calls than these is not optimised: that takes long, and the calls take longer.
 _MANY_CALLS = 64
-
-
-@dataclass
-class _Call:
-    """A call of a stage's function.
-
-    Args:
-        name: of the function.
-        nodes: whose buffers it gets.
-        partition: how threads share it.
-        access_set: the memory that it uses, with its epilogue's.
-        on_demand: whether it is only made when the outputs on demand are asked for.
-        checks: whether it computes if a value check fails.
-        lasts: whether it writes what outlives the run.
-        is_left_before: whether all threads stop before it, if a value check failed.
-        epilogue: the name of the function that it calls for its rows, or None.
-        waits: whether a barrier comes before it.
-    """
-
-    name: str
-    nodes: list[Node]
-    partition: Partition
-    access_set: AccessSet
-    on_demand: bool
-    checks: bool
-    lasts: bool
-    is_left_before: bool = False
-    epilogue: str | None = None
-    waits: bool = False
 
 
 @dataclass
@@ -82,7 +52,7 @@ class _Epilogue:
     """
 
     rows: int
-    calls: list[_Call] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
 
 class _ProgramEmitter:
@@ -96,14 +66,14 @@ class _ProgramEmitter:
         self.plain, self.loops = Part(dict(_DECLARED)), Part()
         self.names: dict[str, str] = {}
         self.written: dict[tuple[Any, ...], _Written] = {}
-        self.calls: list[_Call] = []
+        self.calls: list[Call] = []
         # By name, and by the stages that are in one.
         self.epilogues: dict[str, _Epilogue] = {}
         self.epilogue_of: dict[Stage, _Epilogue] = {}
         self.functions: list[tuple[str, int]] = []
         self.stored = set(plan.stored)
         self.lasting = plan.lasting
-        # Whether nothing but copies may be left out where a value check failed.
+        # Whether it is known after all calls only that a value check failed.
         self.is_left_last = False
         needed = [s.kernel.scratch_bytes for s in plan.stages if s.kernel is not None]
         self.scratch = -(-max([*needed, 0]) // ALIGNMENT) * ALIGNMENT
@@ -131,7 +101,7 @@ class _ProgramEmitter:
         self.functions.append((written.name, partition.count))
         checks = not self.plan.checking.isdisjoint((stage, *fused))
         lasts = not self.lasting.isdisjoint((stage, *fused))
-        call = _Call(
+        call = Call(
             written.name, nodes, partition, access_set, stage.on_demand, checks=checks, lasts=lasts
         )
         if stage in self.epilogue_of:
@@ -205,36 +175,6 @@ class _ProgramEmitter:
             KernelEmitter(node, layouts, plan, partitioning, pointer, f, has_epilogue=has_epilogue)
         )
 
-    def _groups(self) -> list[list[_Call]]:
-        """Return the calls as they follow each other, those on demand apart."""
-        return [list(group) for _, group in groupby(self.calls, key=lambda call: call.on_demand)]
-
-    def place_barriers(self) -> None:
-        """Decide before which calls there are barriers."""
-        # Those of the rest do not depend on what is on demand.
-        main = [call for call in self.calls if not call.on_demand]
-        for calls in [main, *[group for group in self._groups() if group[0].on_demand]]:
-            found = barriers_before([call.access_set for call in calls])
-            for call, waits in zip(calls, found, strict=True):
-                call.waits = waits
-        self._place_way_out(main)
-
-    def _place_way_out(self, calls: list[_Call]) -> None:
-        """Decide before which call all threads stop if a value check failed.
-
-        That is at the first barrier after the checks, and before anything that lasts is written;
-        after all calls, where nothing but copies does.
-        """
-        checked = max([i for i, call in enumerate(calls) if call.checks], default=None)
-        if checked is None:
-            return
-        end = len(calls)
-        last = next((i for i, call in enumerate(calls) if call.lasts), end)
-        place = next((i for i in range(checked + 1, last) if calls[i].waits), last)
-        self.is_left_last = place == end
-        if place < end:
-            calls[place].waits = calls[place].is_left_before = True
-
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
         many = len(self.calls) > _MANY_CALLS
@@ -278,7 +218,7 @@ class _ProgramEmitter:
         begin(f, control)
         meet = partial(barrier, f, control)
         leave = partial(self._leave, f, arena, [] if last is None else [last(control)])
-        for calls in self._groups():
+        for calls in groups(self.calls):
             if requested is not None and calls[0].on_demand:
                 with f.when(requested):
                     meet()
@@ -302,7 +242,7 @@ class _ProgramEmitter:
     def _run(
         self,
         f: Function,
-        calls: list[_Call],
+        calls: list[Call],
         arena: str,
         scratch: str,
         meet: Callable[[], None],
@@ -326,7 +266,7 @@ class _ProgramEmitter:
                 self._call(f, call, (arena, scratch), ends)
 
     def _call(
-        self, f: Function, call: _Call, memory: tuple[str, str], steps: Sequence[Scalar]
+        self, f: Function, call: Call, memory: tuple[str, str], steps: Sequence[Scalar]
     ) -> None:
         """Call a stage's function for some of its steps, given the arena and working memory."""
         arena, scratch = memory
@@ -407,7 +347,7 @@ def emit_program(
     for number, stage in enumerate(plan.stages):
         emitter.stage(stage, number)
     emitter.write_epilogues()
-    emitter.place_barriers()
+    emitter.is_left_last = place_barriers(emitter.calls)
     plain, loops = emitter.plain, emitter.loops
     scan = emit_scan(graph, plan, emitter.table, is_parallel=emitter.is_parallel)
     steps = [emitter.step(), *([emitter.segments()] if in_segments else [])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.codegen.buffer_table import BufferTable, copy_bytes
-from schuss.compiler.graph.abi import ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, REFUSED, STEPS_DONE
+from schuss.compiler.graph.abi import ARENA, CONTROL, FIRST_BUFFER, ON_DEMAND, STATUS, STEPS_DONE
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.schedule.stages import Plan
 from schuss.lowering.ir_builder import Function, Scalar
@@ -56,8 +56,8 @@ def emit_scan(graph: Graph, plan: Plan, table: BufferTable, *, is_parallel: bool
         if is_parallel:
             f.emit(f"call void @schuss_barrier(ptr {control}, i64 %tid, i64 %nt)")
         f.emit(f"call void {entries[-1]}(ptr %table, i64 %tid, i64 %nt)")
-        if plan.refused is not None:
-            f.leave(f.load(arena, REFUSED, "i1"))
+        if plan.checking:
+            f.leave(f.load(arena, STATUS, "i64").ne(0))
         with f.when(tid.eq(0)):
             f.store(step + 1, arena, STEPS_DONE // 8)
             for i, node in enumerate(graph.outputs):

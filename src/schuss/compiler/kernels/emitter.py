@@ -25,7 +25,7 @@ class KernelEmitter:
         partitioning: how threads share it.
         pointer: returns the parameter that points to a node's buffer.
         f: the function; its parameters `%lo` and `%hi` bound the steps of a thread, `%scratch` is
-            working memory of the thread's own.
+            working memory of the thread's own, and `%status` points to the status of the step.
         has_epilogue: whether `%epilogue` is to be called with `%table` and the bounds of rows of
             the result, each row once, when these are computed.
     """

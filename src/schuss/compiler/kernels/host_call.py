@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
+from schuss.compiler.graph.abi import FAILED
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.host_function import HOST_CALL, request_text
 from schuss.compiler.kernels.kernel import KernelDescriptor
-from schuss.lowering.llvm_types import I64, kind_of
+from schuss.lowering.llvm_types import BOOL, I64, kind_of
 
 __all__ = ["HostCall"]
 
@@ -17,7 +18,7 @@ __all__ = ["HostCall"]
 class HostCall(KernelDescriptor):
     """One call of `host_function`, by the thread that called the program."""
 
-    checks_indices = True
+    may_fail = True
 
     def accepts(self, view: Strided) -> bool:
         """Whether the elements follow each other, as an array of this shape has them."""
@@ -50,4 +51,4 @@ class HostCall(KernelDescriptor):
         f.declare(f"@{HOST_CALL}", "i32", ["ptr", "ptr"])
         failed = f.make(f"call i32 @{HOST_CALL}(ptr {request}, ptr {addresses})", "i32")
         with f.when(failed.ne(0)):
-            f.store(f.number(1), "%status", 0)
+            f.store(f.number(1, BOOL), "%status", FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning, preferred_count
@@ -18,6 +19,9 @@ class KernelDescriptor(ABC):
 
     The registry holds one instance of each subclass, under the name that primitives lower to.
     """
+
+    # Whether it may note in `%status` that it failed; then the step changes nothing.
+    may_fail: ClassVar[bool] = False
 
     def flops(self, node: Node) -> int:
         """Return about how many floating-point operations a node takes."""

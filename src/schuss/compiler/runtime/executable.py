@@ -31,7 +31,7 @@ from schuss.compiler.runtime.ownership import (
     guarded_words,
     is_owned,
 )
-from schuss.compiler.runtime.refusal import place_in_scan, refusal
+from schuss.compiler.runtime.refusal import refusal, refusal_in_scan
 from schuss.compiler.runtime.scan import Scan, number_table
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.runtime.verify import Memory, verify_step
@@ -362,9 +362,10 @@ class Program:
         try:
             while self.steps_done < steps:
                 self._run_some(many, steps - self.steps_done)
-                if self._has_checks and self._refused.value:
-                    error = refusal(graph, many.staging, self._numbers)
-                    raise type(error)(f"{error} {place_in_scan(first + self.steps_done)}")
+                if self._has_checks and self._status.value:
+                    self._status.value = 0
+                    step = first + self.steps_done
+                    raise refusal_in_scan(graph, many.staging, self._numbers, step)
         except BaseException:
             if not self.steps_done:
                 self._give_back(before)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from schuss.compiler.graph.evaluate import raise_if_refused
 from schuss.compiler.graph.graph import Graph, Node
+from schuss.compiler.kernels.host_function import take_error
 from schuss.core import Array
 
-__all__ = ["place_in_scan", "refusal"]
+__all__ = ["refusal", "refusal_in_scan"]
 
 
-def refusal(graph: Graph, inputs: Sequence[Array], numbers: Sequence[Array]) -> Exception:
+def refusal(graph: Graph, inputs: Sequence[Array], numbers: Sequence[Array]) -> BaseException:
     """Return the error that the function raises when it is evaluated at once.
 
     As nothing has changed, NumPy finds the values that were refused: where they are, and what.
@@ -27,6 +28,9 @@ def refusal(graph: Graph, inputs: Sequence[Array], numbers: Sequence[Array]) -> 
             return inputs[node.place]
         return numbers[node.place] if node.op == "number" else graph.states[node.place].tensor.array
 
+    failed = take_error()
+    if failed is not None:
+        return failed
     for check in graph.checks:
         try:
             raise_if_refused(check, value_of)
@@ -38,7 +42,11 @@ def refusal(graph: Graph, inputs: Sequence[Array], numbers: Sequence[Array]) -> 
     )
 
 
-def place_in_scan(step: int) -> str:
-    """Return what the error of a scan says about where it happened."""
+def refusal_in_scan(
+    graph: Graph, inputs: Sequence[Array], numbers: Sequence[Array], step: int
+) -> BaseException:
+    """Return likewise the error of a step of a scan, which says which one it was."""
+    error = refusal(graph, inputs, numbers)
     done = f"the {step} before it are done" if step else "nothing has changed"
-    return f"This was step {step} of the scan, counted from 0; {done}."
+    error.args = (f"{error} This was step {step} of the scan, counted from 0; {done}.",)
+    return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
+from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.schedule.fusion import Fuser
 from schuss.compiler.schedule.stages import Plan, Stage, loop_shape
 from schuss.lowering.kinds import Reduction, SegmentSum, View
@@ -23,8 +24,19 @@ class _Planner:
         self._layouts = fuser.layouts
         self._stage_of = fuser.stage_of
 
-        refused = fuser.graph.refused
-        self._refused = None if refused is None else fuser.stage_of[self._layouts.of(refused).root]
+        self._checking = frozenset(filter(self._may_stop, fuser.stages))
+        # They, and all that they need, as bits.
+        self._checks = 0
+        for stage in self._checking:
+            self._checks |= 1 << stage.number | fuser.before[stage.number]
+
+    def _may_stop(self, stage: Stage) -> bool:
+        """Whether a stage finds that the step must not change anything."""
+        refused = self._graph.refused
+        kernels = [kernel_of(node) for node in stage.nodes if stage.is_kernel]
+        fails = any(kernel is not None and kernel.may_fail for kernel in kernels)
+        checks = refused is not None and self._layouts.of(refused).root in stage.nodes
+        return checks or (fails and not stage.on_demand)
 
     def plan(self) -> Plan:
         """Return the plan."""
@@ -45,6 +57,7 @@ class _Planner:
             copies,
             deferred,
             None if refused is None else self._layouts.of(refused).root,
+            self._checking,
         )
 
     def _stored(self, nodes: list[Node]) -> list[Node]:
@@ -95,14 +108,11 @@ class _Planner:
 
     def _come_after_checks(self, nodes: list[Node]) -> bool:
         """Have what outlives a run be computed after the value checks; return whether it can be."""
-        if self._refused is None:
-            return True
-        checks = 1 << self._refused.number | self._fuser.before[self._refused.number]
         stages = {self._stage_of[node] for node in nodes if node in self._stage_of}
-        if any(checks >> stage.number & 1 for stage in stages):
+        if any(self._checks >> stage.number & 1 for stage in stages):
             return False
         for stage in stages:
-            self._fuser.require(stage, checks)
+            self._fuser.require(stage, self._checks)
         return True
 
     def _find_in_place(self, nodes: list[Node]) -> tuple[dict[Node, int], list[tuple[int, Node]]]:

@@ -202,7 +202,7 @@ def _verify_overwriting(graph: Graph, plan: Plan, order: dict[Stage, int]) -> No
                 root = plan.layouts.of(x).root
                 if order[stage] > written.get(root, len(order)):
                     raise GraphError(f"fuse: {node} reads {root} after it was overwritten.")
-    checked = -1 if plan.refused is None else order[plan.stage_of[plan.refused]]
+    checked = max([order[stage] for stage in plan.checking], default=-1)
     for stage in plan.lasting:
         if order[stage] <= checked:
             raise GraphError(f"fuse: {stage.nodes} are written before the values are checked.")

@@ -89,7 +89,6 @@ class _Scheduler:
         self.position = {stage: i for i, stage in enumerate(plan.stages)}
         self.readers = _readers(plan)
         self.lasting = plan.lasting
-        self.checking = None if plan.refused is None else plan.stage_of[plan.refused]
 
     def run(self) -> list[Stage]:
         """Give all stages partitions and segments; return them in their order."""
@@ -131,9 +130,9 @@ class _Scheduler:
         """
         if stage.before & ~self.done or stage in self.partitions:
             return False
-        if self.checking is None or stage not in self.lasting:
+        if stage not in self.lasting:
             return True
-        return self.segments[self.checking] < segment
+        return all(self.segments[check] < segment for check in self.plan.checking)
 
     def _place_epilogues(self, producer: Stage, partition: Partition) -> list[Stage]:
         """Fuse the loops into a kernel that can read its rows as soon as they are computed."""

@@ -53,6 +53,7 @@ class Plan:
         copies: updates that are copied into their state after the last stage.
         deferred: by a state's position, the sum of rows that its gradient is left as.
         refused: the value that says whether a value check fails, or None without checks.
+        checking: the stages after which it is known whether the step may change anything.
     """
 
     stages: list[Stage]
@@ -63,11 +64,12 @@ class Plan:
     copies: list[tuple[int, Node]]
     deferred: dict[int, Node]
     refused: Node | None = None
+    checking: frozenset[Stage] = frozenset()
 
     @property
     def lasting(self) -> set[Stage]:
-        """The stages that write what outlives a run: they run once the value checks have passed."""
-        if self.refused is None:
+        """The stages that write what outlives a run, which they do when the checks have passed."""
+        if not self.checking:
             return set()
         parts = [self.layouts.of(x).root for n in self.deferred.values() for x in n.inputs]
         return {self.stage_of[n] for n in [*self.in_place, *parts] if n in self.stage_of}
