@@ -103,7 +103,8 @@ def test_values(schuss, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
     assert schuss("train", "t.csv", "--target", "y", "--epochs", 2, "--out", "run").status == 0
     done = schuss("predict", "run", "t.csv", "-o", "out.csv", "--json")
-    assert done.json == {"run": "run", "out": "out.csv", "rows": 100, "columns": ["prediction"]}
+    counts = {"rows": 100, "columns": ["prediction"], "cut": 0, "beyond": 0}
+    assert done.json == {"run": "run", "out": "out.csv", **counts}
     found = read_table(tmp_path / "out.csv")
     assert found.names == ["x", "y", "prediction"]
     schuss("predict", "run", "t.csv", "-o", "out.jsonl")
@@ -253,3 +254,22 @@ def test_from_standard_input(run: Path) -> None:
     )
     assert done.stdout.startswith("id,petal_width,note,")
     assert len(done.stdout.splitlines()) == 4
+
+
+def test_values_beyond_the_training_rows_are_told(schuss, tmp_path: Path) -> None:
+    new = "x\n5\n40\n"
+    for name, value in (("line", "{0}"), ("bent", "({0} - 8) ** 2")):
+        lines = [f"{k % 17},{eval(value.format(k % 17)) + 0.5}" for k in range(100)]
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + "\n".join(lines) + "\n")
+        words = ("--target", "y", "--task", "regression", "--epochs", 20, "--out", name)
+        assert schuss("train", f"{name}.csv", *words).status == 0
+    (tmp_path / "new.csv").write_text(new)
+    done = schuss("predict", "line", "new.csv", "-o", "out.csv", "--json")
+    assert (done.json["cut"], done.json["beyond"]) == (0, 1)
+    said = (
+        "note: 1 of the predictions lies beyond 0.5 to 16.5, the range of 'y' in the training rows"
+    )
+    assert done.err == f"2 predictions: out.csv\n{said}; a line goes on there\n"
+    assert schuss("predict", "line", "new.csv", "-o", "out.csv", "--quiet").err == ""
+    done = schuss("predict", "bent", "new.csv", "-o", "out.csv", "--json")
+    assert done.json["beyond"] == 0

@@ -69,9 +69,12 @@ def count(least: int) -> Callable[[str], int]:
     return read
 
 
-def number(above: float | None = None, least: float | None = None) -> Callable[[str], float]:
-    """Return a reader of finite numbers greater than `above`, or of at least `least`."""
+def number(
+    above: float | None = None, least: float | None = None, below: float = math.inf
+) -> Callable[[str], float]:
+    """Return a reader of numbers below `below`, greater than `above` or of at least `least`."""
     limit = f" above {above:g}" if above is not None else f" of at least {least:g}"
+    limit += f" and below {below:g}" if below < math.inf else ""
 
     def read(text: str) -> float:
         try:
@@ -79,7 +82,7 @@ def number(above: float | None = None, least: float | None = None) -> Callable[[
         except ValueError:
             value = math.nan
         good = value > above if above is not None else value >= (least or 0.0)
-        if not good or not math.isfinite(value):
+        if not good or not value < below:
             raise argparse.ArgumentTypeError(f"expected a number{limit}, got {text!r}")
         return value
 

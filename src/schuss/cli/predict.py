@@ -16,8 +16,7 @@ from schuss.errors import UsageError
 from schuss.messages import printable, say
 
 if TYPE_CHECKING:
-    from schuss.data import Table
-    from schuss.training import Run
+    from schuss.training import Predictions, Run
 
 EXAMPLES = """\
 examples:
@@ -74,18 +73,24 @@ def run(arguments: argparse.Namespace) -> int:
         numeric.append(trained.target.name)
     names: list[str] = []
     rows = 0
+    limits = Limits(trained)
     whole: dict[str, str] = {}
     with open_output(arguments.out, numeric=numeric, whole=whole) as write:
         for chunk in iter_table(arguments.file, **reading(arguments)):
             names = names or _new_names(trained, chunk.names)
             whole |= {name: kind for name, kind in chunk.declared.items() if "int" in kind}
-            new = dict(zip(names, _columns(trained, chunk), strict=True))
+            found = trained.predict_table(trained.aligned(chunk))
+            limits.count(found)
+            new = dict(zip(names, _columns(found), strict=True))
             write(chunk.columns, new, originals=chunk.originals)
             rows += chunk.rows
     if not arguments.quiet and arguments.out != "-":
         say(f"{rows:,} predictions: {printable(arguments.out)}")
+    if not arguments.quiet:
+        limits.say()
     if arguments.json:
-        print_json({"run": arguments.run, "out": arguments.out, "rows": rows, "columns": names})
+        result = {"run": arguments.run, "out": arguments.out, "rows": rows, "columns": names}
+        print_json(result | limits.counts)
     return 0
 
 
@@ -93,9 +98,34 @@ def _same(one: str, other: str) -> bool:
     return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
 
 
-def _columns(trained: Run, chunk: Table) -> Iterable[Any]:
+class Limits:
+    """How many values were cut, and how many lie beyond those of the training rows."""
+
+    def __init__(self, trained: Run) -> None:
+        self.counts = {} if trained.seen is None else {"cut": 0, "beyond": 0}
+        self._trained = trained
+
+    def count(self, found: Predictions) -> None:
+        """Count those of some more rows."""
+        for name in self.counts:
+            self.counts[name] += int(getattr(found, name).sum())
+
+    def say(self) -> None:
+        """Tell of them, where there are any."""
+        low, high = self._trained.seen or (0.0, 0.0)
+        name = printable(repr(self._trained.target.name))
+        where = f"{low:.6g} to {high:.6g}, the range of {name} in the training rows"
+        cut, beyond = self.counts.get("cut", 0), self.counts.get("beyond", 0)
+        if beyond:
+            lie = f"{beyond:,} of the predictions {'lies' if beyond == 1 else 'lie'} beyond {where}"
+            ended = f", in {cut:,} as far as it is followed" if cut else ""
+            say(f"note: {lie}; a line goes on there{ended}")
+        elif cut:
+            say(f"note: {cut:,} of the predictions would lie beyond {where}, and end there")
+
+
+def _columns(found: Predictions) -> Iterable[Any]:
     """Return the columns that are added: the class and each class's probability, or the value."""
-    found = trained.predict_table(trained.aligned(chunk))
     return [found.labels, *(() if found.probabilities is None else found.probabilities.T)]
 
 

@@ -46,7 +46,8 @@ def show_start(run: Run) -> None:
 
 def _target(run: Run) -> str:
     if run.task == "regression":
-        return "a number (regression)"
+        scale = ", on a log scale" if run.target.scale == "log" else ""
+        return f"a number (regression{scale})"
     labels = [str(label) for label in run.classes[:_MOST_CLASSES]]
     more = ", ..." if len(run.classes) > _MOST_CLASSES else ""
     return f"{len(run.classes):,} classes: {', '.join(labels)}{more}"
@@ -93,6 +94,7 @@ def result_json(run: Run) -> dict[str, Any]:
         "epochs": run.epochs,
         "best_epoch": run.best_epoch,
         "rows": run.shares,
+        **run.goal,
         "validation": run.validation or None,
         "test": run.test or None,
     }

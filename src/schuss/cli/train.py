@@ -8,11 +8,13 @@ from schuss.cli.options import add_reading, count, names, number, one_of, pairs,
 from schuss.cli.parser import CommandParser
 
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
+LOSSES = ("mse", "mae", "huber", "quantile")
 EXAMPLES = """\
 examples:
   schuss train iris
   schuss train people.csv --target income --exclude id,name
   schuss train people.csv --target income --class-weight balanced --seed 1
+  schuss train sales.csv --target price --loss quantile --quantile 0.9
   schuss train sales.parquet --target price --time day --test-share 0.1
   schuss train train.csv --target price --test test.csv --out runs/price"""
 
@@ -69,7 +71,15 @@ def _add_table(read: argparse.ArgumentParser) -> None:
         "--class-weight",
         metavar="balanced",
         type=one_of(("balanced",)),
-        help="let every class weigh the same in total",
+        help="let every class weigh the same in total; probabilities are then those of rows that "
+        "come as often as they count",
+    )
+    add(
+        "--target-scale",
+        metavar="SCALE",
+        type=one_of(("auto", "linear", "log")),
+        help="linear: learn a quantity as it is; log: its logarithms, so that errors count in "
+        "proportion; auto (the default): what fits better where it spans three powers of ten",
     )
     add("--sample-weight", metavar="COLUMN", help="the column with each row's weight")
     add("--group", metavar="COLUMN", help="hold out whole groups of rows, not parts of them")
@@ -96,6 +106,25 @@ def _add_shares(read: argparse.ArgumentParser) -> None:
 
 def _add_descent(read: argparse.ArgumentParser) -> None:
     add = read.add_argument_group("the descent (nothing here needs to be set)").add_argument
+    add(
+        "--loss",
+        metavar="NAME",
+        type=one_of(("auto", *LOSSES)),
+        help="what errors of a quantity cost: mse (the default; predicts means), mae (medians), "
+        "huber (between the two) or quantile",
+    )
+    add(
+        "--quantile",
+        metavar="Q",
+        type=number(above=0.0, below=1.0),
+        help="the quantile that --loss quantile predicts (0.5)",
+    )
+    add(
+        "--metric",
+        metavar="NAME",
+        help="the validation figure that chooses the best epoch, such as accuracy or mae (log loss "
+        "for classes, rmse or the loss for a quantity)",
+    )
     add("--epochs", metavar="N", type=count(1), help="passes over the training rows, at most")
     add("--batch-size", metavar="ROWS", type=count(1), help="rows in a step")
     add("--lr", metavar="RATE", type=number(above=0.0), help="learning rate")

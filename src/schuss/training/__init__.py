@@ -6,7 +6,8 @@ from schuss.training.loading import load
 from schuss.training.loop.callbacks import Callback
 from schuss.training.loop.fit import DivergenceError, Fit
 from schuss.training.runs.interrupt import Interrupted
-from schuss.training.tables.run import Predictions, Run, load_run
+from schuss.training.tables.load import load_run
+from schuss.training.tables.run import Predictions, Run
 from schuss.training.tables.train import resume, train
 from schuss.training.trainer import Trainer
 

@@ -12,6 +12,7 @@ from schuss.data.tables.table import did_you_mean
 from schuss.errors import UsageError
 
 __all__ = [
+    "BETWEEN",
     "COLUMN",
     "COUNT",
     "LIMIT",
@@ -57,6 +58,7 @@ def _is_number(value: Any) -> bool:
 COUNT = Requirement("a whole number of at least 1", _is_count)
 SEED = Requirement("a whole number from 0", lambda value: _is_count(value, 0))
 SHARE = Requirement("in [0, 1)", lambda value: _is_number(value) and 0.0 <= value < 1.0)
+BETWEEN = Requirement("between 0 and 1", lambda value: _is_number(value) and 0.0 < value < 1.0)
 LIMIT = Requirement("above 0", lambda value: value > 0.0)
 POSITIVE = Requirement("above 0", lambda value: _is_number(value) and value > 0.0)
 NOT_NEGATIVE = Requirement("of at least 0", lambda value: _is_number(value) and value >= 0.0)

@@ -23,12 +23,13 @@ class TestLinearBaseline:
         assert layer.remainder.item() < 0.01
         assert layer.in_use
 
-    def test_holds_inputs_half_a_range_beyond_the_rows(self) -> None:
+    def test_goes_on_and_holds_inputs_ten_ranges_beyond_the_rows(self) -> None:
         z = np.linspace(-1.0, 1.0, 50)[:, None]
         layer = LinearBaseline(1, dtype="float64")
         layer.fit(ss.tensor(clipped(z)), ss.tensor(z[:, 0]))
-        ends = layer(ss.tensor(clipped(np.array([[-40.0], [40.0]])))).array[:, 0]
-        np.testing.assert_allclose(ends, [-2.0, 2.0], rtol=1e-6)
+        far = np.array([[-40.0], [-20.0], [15.0], [40.0]])
+        found = layer(ss.tensor(clipped(far))).array[:, 0]
+        np.testing.assert_allclose(found, [-21.0, -20.0, 15.0, 21.0], rtol=1e-6)
 
     def test_leaves_out_a_line_that_explains_little(self) -> None:
         rng = np.random.default_rng(2)

@@ -97,3 +97,40 @@ def test_wrong_arguments_are_named() -> None:
         metrics.rmse(np.zeros(2), np.zeros((2, 1)))
     with pytest.raises(UsageError, match="no metric 'acuracy'; did you mean 'accuracy'"):
         metrics.metric("acuracy")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e170, 1e300, 5e307])
+def test_figures_of_values_of_any_size(scale: float) -> None:
+    y, predicted = np.array([-3.0, 0.0, 1.0, 3.5]), np.array([-2.0, 0.0, 3.0, -3.5])
+    weight = np.array([1.0, 2.0, 1.0, 1.0])
+    plain = metrics.measure(metrics.VALUE_METRICS, y, predicted, weight)
+    found = metrics.measure(metrics.VALUE_METRICS, y * scale, predicted * scale, weight)
+    for name, value in plain.items():
+        assert value is not None
+        assert found[name] == pytest.approx(value if name == "r2" else value * scale, rel=1e-13)
+
+
+def test_small_errors_of_large_values_are_exact() -> None:
+    y = np.array([1e300, 1.0])
+    predicted = y + [0.0, 1e-9]
+    assert metrics.rmse(y, predicted) == pytest.approx(1e-9 / math.sqrt(2.0), rel=1e-6)
+    assert metrics.mae(np.array([3e-310]), np.array([1e-310])) == pytest.approx(2e-310)
+
+
+def test_pinball_loss_and_coverage() -> None:
+    sk = pytest.importorskip("sklearn.metrics")
+    draw = np.random.default_rng(0)
+    y, predicted, weight = draw.normal(size=50), draw.normal(size=50), draw.random(50)
+    for quantile in (0.1, 0.5, 0.9):
+        expected = sk.mean_pinball_loss(y, predicted, sample_weight=weight, alpha=quantile)
+        assert metrics.pinball_loss(quantile)(y, predicted, weight) == pytest.approx(expected)
+    expected = np.average(y <= predicted, weights=weight)
+    assert metrics.coverage(y, predicted, weight) == pytest.approx(expected)
+
+
+def test_log_loss_weighted_by_classes() -> None:
+    y, chances, weight = _classes(0, 100, 3)
+    factors = np.array([1.0, 5.0, 0.5])
+    expected = metrics.log_loss(y, chances, factors[y] * weight)
+    assert metrics.weighted_log_loss(factors)(y, chances, weight) == expected
+    assert metrics.weighted_log_loss(np.ones(3))(y, chances, None) == metrics.log_loss(y, chances)

@@ -10,7 +10,7 @@ import pytest
 import schuss as ss
 from schuss.nn.tabular import TabularMLP
 from schuss.optim.schedules import cosine_log_cycles, flat_then_cosine
-from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
+from schuss.training.tables.recipe import VALUE_LOSSES, TabularRecipe, tabular_recipe
 
 
 def test_learning_rate_makes_four_waves_each_twice_as_long() -> None:
@@ -36,9 +36,14 @@ def test_published_defaults() -> None:
     for recipe in (classes, values):
         assert (recipe.epochs, recipe.batch_size, recipe.hidden) == (256, 256, (256, 256, 256))
         assert (recipe.weight_decay, recipe.betas, recipe.dropout) == (0.02, (0.9, 0.95), 0.15)
-    assert (classes.lr, classes.activation, classes.label_smoothing) == (0.04, "selu", 0.1)
-    assert (values.lr, values.activation, values.label_smoothing) == (0.2, "mish", 0.0)
-    assert (classes.metric, values.metric) == ("accuracy", "rmse")
+    assert (classes.lr, classes.activation) == (0.04, "selu")
+    assert (values.lr, values.activation) == (0.2, "mish")
+
+
+def test_probabilities_are_not_smoothed_and_choose_the_epoch() -> None:
+    classes, values = tabular_recipe("classification"), tabular_recipe("regression")
+    assert classes.label_smoothing == values.label_smoothing == 0.0
+    assert (classes.metric, values.metric) == ("log_loss", "rmse")
 
 
 def test_changes_and_unknown_tasks() -> None:
@@ -75,7 +80,7 @@ def test_groups_carry_the_published_factors() -> None:
 
 
 def test_loss_smooths_labels_and_weighs_rows() -> None:
-    recipe = tabular_recipe("classification")
+    recipe = tabular_recipe("classification", label_smoothing=0.1)
     logits = np.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     y = np.array([0, 2])
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -91,6 +96,27 @@ def test_loss_smooths_labels_and_weighs_rows() -> None:
 def test_loss_of_values_is_the_mean_squared_error() -> None:
     outputs, y = ss.tensor([[1.0], [3.0]]), ss.tensor([0.0, 1.0])
     assert tabular_recipe("regression").loss(outputs, y).item() == pytest.approx(2.5)
+
+
+def test_losses_of_values_are_scikit_learns() -> None:
+    draw = np.random.default_rng(0)
+    predicted, y, weights = draw.normal(size=9) * 3, draw.normal(size=9), draw.random(9)
+    gap = y - predicted
+    size = np.abs(gap)
+    expected = {
+        "mse": gap**2,
+        "mae": size,
+        "huber": np.where(size <= 1.0, 0.5 * gap**2, size - 0.5),
+        "quantile": np.where(gap > 0.0, 0.9 * gap, -0.1 * gap),
+    }
+    assert expected.keys() == VALUE_LOSSES.keys()
+    for name, each in expected.items():
+        recipe = tabular_recipe("regression", value_loss=name, quantile=0.9)
+        given = ss.tensor(predicted[:, None]), ss.tensor(y)
+        assert recipe.loss(*given).item() == pytest.approx(each.mean())
+        found = recipe.loss(*given, ss.tensor(weights)).item()
+        assert found == pytest.approx((each * weights).sum() / weights.sum())
+        assert ss.check_gradients(lambda p, r=recipe, t=given[1]: r.loss(p, t), given[0])
 
 
 def test_loss_of_members_is_the_mean_of_their_losses() -> None:

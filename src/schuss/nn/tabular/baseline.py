@@ -11,7 +11,7 @@ from schuss import functions as F
 from schuss.core import Tensor
 from schuss.nn.module import Module
 
-__all__ = ["LinearBaseline"]
+__all__ = ["LinearBaseline", "ridge"]
 
 Array = npt.NDArray[np.float64]
 
@@ -19,6 +19,8 @@ Array = npt.NDArray[np.float64]
 # explains less, the network does as well without it.
 MOST_LEFT_OVER = 0.1
 MOST_COLUMNS = 1000
+# So many times the range of the training rows beyond them a line goes on.
+REACH = 10.0
 
 
 class LinearBaseline(Module):
@@ -28,7 +30,8 @@ class LinearBaseline(Module):
 
     Numbers come clipped smoothly to (-3, 3), which hides how far out an outlier lies; z is the
     number before that. Where a target follows its inputs in proportion, far out too, a line is
-    what extrapolates. Half of the training rows' range beyond them z is held.
+    what extrapolates. Ten times the training rows' range beyond them z is held, so that a slip of
+    the pen does not run away.
 
     Args:
         features: columns of numbers.
@@ -75,11 +78,11 @@ class LinearBaseline(Module):
             return
         z = _unclip(x).array.astype(np.float64)
         low, high = z.min(axis=0), z.max(axis=0)
-        low, high = low - 0.5 * (high - low), high + 0.5 * (high - low)
+        low, high = low - REACH * (high - low), high + REACH * (high - low)
         center, spread = z.mean(axis=0), z.std(axis=0)
         spread = np.where(spread > 1e-9, spread, 1.0)
         y = target.array.astype(np.float64)
-        weight, error = _ridge((z - center) / spread, y - y.mean())
+        weight, error = ridge((z - center) / spread, y - y.mean())
         if error > MOST_LEFT_OVER * y.var():
             return
         dtype = self.weight.dtype
@@ -96,7 +99,7 @@ def _unclip(x: Tensor) -> Tensor:
     return x / F.sqrt(F.maximum(1.0 - x * x * (1.0 / 9.0), 1e-3))
 
 
-def _ridge(x: Array, y: Array) -> tuple[Array, float]:
+def ridge(x: Array, y: Array) -> tuple[Array, float]:
     """Return the weights of a ridge regression and its mean squared leave-one-out error.
 
     With the singular values s of x = U s V', each penalty's fit is U h U' y, h = s^2 / (s^2 + p),

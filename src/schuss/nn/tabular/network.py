@@ -56,6 +56,7 @@ class TabularMLP(Module):
         embedding_size: numbers for each category.
         baseline: add a `LinearBaseline`; for one value that `start_from` is given.
         members: networks side by side, each with parameters of its own; at least 2; None for one.
+        calibrated: divide the logits by a temperature in evaluation; `calibrate` sets it.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -82,6 +83,7 @@ class TabularMLP(Module):
         embedding_size: int = 8,
         baseline: bool = False,
         members: int | None = None,
+        calibrated: bool = False,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
@@ -124,6 +126,9 @@ class TabularMLP(Module):
         self.baseline = None
         if baseline and numeric_features:
             self.baseline = LinearBaseline(numeric_features, dtype=dtype)
+        self.calibrated = calibrated
+        if calibrated:
+            self.register_buffer("temperature", F.ones((), dtype=dtype))
 
     def inputs(self, numeric: Tensor, categories: Tensor | None = None) -> Tensor:
         """Return what the first layer gets: embedded numbers, other numbers, embedded categories.
@@ -179,7 +184,15 @@ class TabularMLP(Module):
         y: Tensor = self.head(x)
         if self.baseline is not None:
             y = y * self.baseline.remainder + self.baseline(numeric)
-        return y
+        return y / self.temperature if self.calibrated and not self.training else y
+
+    def calibrate(self, temperature: float) -> None:
+        """Divide the logits of evaluation by a temperature above 0, of each member before the mean.
+
+        Args:
+            temperature: such as `fit_temperature` finds; above 1 it makes probabilities milder.
+        """
+        self.temperature.assign(np.array(temperature, self.temperature.dtype))
 
     def _left_out(self, numeric: Tensor, categories: Tensor | None, folds: Tensor) -> Tensor:
         """Return each row's output by the member that must not learn from it.

@@ -23,12 +23,15 @@ __all__ = [
     "auc",
     "balanced_accuracy",
     "by_name",
+    "coverage",
     "log_loss",
     "mae",
     "measure",
     "metric",
+    "pinball_loss",
     "r2",
     "rmse",
+    "weighted_log_loss",
 ]
 
 Weight: TypeAlias = "Array | None"
@@ -117,6 +120,22 @@ def log_loss(y: Array, probabilities: Array, weight: Weight = None) -> float | N
     return _mean(-np.log(chosen / total), weight)
 
 
+def weighted_log_loss(factors: Array) -> Metric:
+    """Return the log loss of rows that count by the factor of their class, too.
+
+    It is least for the probabilities of rows that come as often as they count.
+
+    >>> chances = np.array([[0.5, 0.5], [0.5, 0.5]])
+    >>> round(weighted_log_loss(np.array([1.0, 9.0]))(np.array([0, 1]), chances, None), 4)
+    0.6931
+    """
+
+    def measured(y: Array, probabilities: Array, weight: Weight = None) -> float | None:
+        return log_loss(y, probabilities, _weights(y, weight) * factors[y])
+
+    return measured
+
+
 def _binary_auc(positive: Array, score: Array, weights: Array) -> float | None:
     """Return the chance that a positive row scores above a negative one, ties counting half."""
     order = np.argsort(score, kind="stable")
@@ -152,6 +171,24 @@ def auc(y: Array, probabilities: Array, weight: Weight = None) -> float | None:
     return float(np.mean(known)) if known and len(known) == len(areas) else None
 
 
+def _power_of_two(*values: Array) -> float:
+    """Return a power of two of about the size of the largest value; 1 where all are 0."""
+    largest = max((float(np.abs(v).max(initial=0.0)) for v in values), default=0.0)
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1) if 0.0 < largest < math.inf else 1.0
+
+
+def _errors(y: Array, predicted: Array) -> tuple[Array, float]:
+    """Return y - predicted of at most 2 in size, and the unit of that, a power of two.
+
+    So no sum or square of them overflows or vanishes, and nothing is rounded.
+    """
+    y = np.asarray(y, dtype=np.float64)
+    unit = _power_of_two(y, predicted)
+    error = y / unit - predicted / unit
+    finer = min(_power_of_two(error), 1.0)
+    return error / finer, unit * finer
+
+
 def rmse(y: Array, predicted: Array, weight: Weight = None) -> float | None:
     """Return the root of the mean squared error, in the target's unit.
 
@@ -160,13 +197,13 @@ def rmse(y: Array, predicted: Array, weight: Weight = None) -> float | None:
         predicted: of the same shape.
         weight: of shape (rows,), or None where all rows count the same.
 
-    >>> rmse(np.array([0.0, 0.0]), np.array([3.0, 3.0]))
-    3.0
+    >>> rmse(np.array([0.0, 0.0]), np.array([3.0, 3.0])), rmse(np.array([4e300]), np.array([1e300]))
+    (3.0, 3e+300)
     """
     _check_values("rmse", y, predicted)
-    error = np.asarray(y, dtype=np.float64) - predicted
+    error, unit = _errors(y, predicted)
     squared = _mean(error * error, weight)
-    return None if squared is None else math.sqrt(squared)
+    return None if squared is None else math.sqrt(squared) * unit
 
 
 def mae(y: Array, predicted: Array, weight: Weight = None) -> float | None:
@@ -176,7 +213,9 @@ def mae(y: Array, predicted: Array, weight: Weight = None) -> float | None:
     2.0
     """
     _check_values("mae", y, predicted)
-    return _mean(np.abs(np.asarray(y, dtype=np.float64) - predicted), weight)
+    error, unit = _errors(y, predicted)
+    mean = _mean(np.abs(error), weight)
+    return None if mean is None else mean * unit
 
 
 def r2(y: Array, predicted: Array, weight: Weight = None) -> float | None:
@@ -189,13 +228,44 @@ def r2(y: Array, predicted: Array, weight: Weight = None) -> float | None:
     1.0
     """
     _check_values("r2", y, predicted)
-    y = np.asarray(y, dtype=np.float64)
-    center = _mean(y, weight)
+    whole = _power_of_two(np.asarray(y, dtype=np.float64))
+    center = _mean(y / whole, weight)
     if center is None:
         return None
-    spread = _mean((y - center) ** 2, weight)
-    error = _mean((y - predicted) ** 2, weight)
-    return None if not spread or error is None else 1.0 - error / spread
+    error, unit = _errors(y, predicted)
+    spread, scale = _errors(y / whole, np.full(len(y), center))
+    left, variance = _mean(error * error, weight), _mean(spread * spread, weight)
+    ratio = unit / whole / scale
+    return None if not variance or left is None else 1.0 - left / variance * ratio * ratio
+
+
+def pinball_loss(quantile: float) -> Metric:
+    """Return the metric that is least where a share `quantile` of all values lies below.
+
+    Each row's is quantile * (y - predicted) above the prediction, and (1 - quantile) *
+    (predicted - y) below it; in the target's unit.
+
+    >>> pinball_loss(0.9)(np.array([10.0, 0.0]), np.array([0.0, 10.0]), None)
+    5.0
+    """
+
+    def measured(y: Array, predicted: Array, weight: Weight = None) -> float | None:
+        _check_values("pinball_loss", y, predicted)
+        error, unit = _errors(y, predicted)
+        mean = _mean(np.maximum(quantile * error, (quantile - 1.0) * error), weight)
+        return None if mean is None else mean * unit
+
+    return measured
+
+
+def coverage(y: Array, predicted: Array, weight: Weight = None) -> float | None:
+    """Return the share of the rows whose value is at most the predicted one.
+
+    >>> coverage(np.array([1.0, 2.0, 3.0, 4.0]), np.full(4, 3.5))
+    0.75
+    """
+    _check_values("coverage", y, predicted)
+    return _mean((np.asarray(y) <= predicted).astype(np.float64), weight)
 
 
 CLASS_METRICS: dict[str, Metric] = {
@@ -244,7 +314,6 @@ def measure(
     """
     found: dict[str, float | None] = {}
     for name, function in by_name(metrics).items():
-        # Squares of values beyond 1e154 overflow; the figure is None then.
         with np.errstate(over="ignore", invalid="ignore"):
             value = function(y, predicted, weight)
         found[name] = None if value is None or not math.isfinite(value) else float(value)

@@ -15,12 +15,15 @@ import numpy as np
 from schuss.core import Array
 from schuss.data import Table, TablePreprocessor, TargetEncoder
 from schuss.errors import FileFormatError, SchussError
-from schuss.training.tables.options import TableOptions
+from schuss.training.tables.options import ADDED, TableOptions
 
 __all__ = ["check_config", "check_parts", "check_result", "check_size"]
 
 _COUNTS = ("numeric_features", "out_features", "embedded")
-_NETWORK = (*_COUNTS, "cardinalities", "hidden", "activation", "dropout", "baseline", "members")
+_NETWORK = (
+    *_COUNTS,
+    *("cardinalities", "hidden", "activation", "dropout", "baseline", "members", "calibrated"),
+)
 
 # What comes of a training, by name; an older or unfinished run lacks some of it.
 _RESULT: dict[str, Any] = {
@@ -37,11 +40,15 @@ _CONFIG: dict[str, Any] = {
     "notes": list[str],
     "shares": dict[str, int],
     "range": list[float] | None,
+    "seen": list[float] | None,
+    "class_factors": list[float] | None,
     "options": dict[str, Any],
     "recipe": dict[str, Any],
     "target": str,
     "sources": dict[str, dict[str, Any] | None],
 }
+# Those that runs of earlier versions do not have.
+_ADDED = dict.fromkeys(("seen", "class_factors"))
 # How a source was read, where that was told.
 _READING: dict[str, Any] = {
     "sep": str | None,
@@ -58,6 +65,7 @@ _OPTIONS: dict[str, Any] = {
     "test_share": float,
     "seed": int,
     "eager": bool | None,
+    "quantile": float | None,
 }
 
 
@@ -97,9 +105,10 @@ def check_config(config: Mapping[str, Any]) -> None:
     Raises:
         KeyError, TypeError, ValueError: if something is wrong.
     """
+    config = {**_ADDED, **config}
     for name, kind in _CONFIG.items():
         _check(name, config[name], kind)
-    options, bounds = {"eager": None, **config["options"]}, config["range"]
+    options, bounds = {**ADDED, **config["options"]}, config["range"]
     for name, kind in _OPTIONS.items():
         _check(name, options[name], kind)
     TableOptions.of_config(options)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,14 +12,30 @@ from typing import Any
 import numpy as np
 
 from schuss import random
-from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, prepare_table
+from schuss.data import (
+    PreparedTable,
+    Share,
+    Table,
+    TargetEncoder,
+    fold_of_rows,
+    permutation,
+    prepare_table,
+)
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.examples import Examples, class_factors
-from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, Metric
+from schuss.training.evaluation.metrics import Metric
 from schuss.training.loop.plan import seed_for
+from schuss.training.tables.goal import (
+    calibrate,
+    calibrated_metrics,
+    check_task,
+    choose_scale,
+    is_robust,
+    value_metrics,
+)
 from schuss.training.tables.options import RowOptions, TableOptions, TrainingOptions
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 from schuss.training.tables.run import build_network, network_inputs
@@ -34,6 +52,12 @@ _FEW_ROWS = 2_000
 _MEMBERS = 5
 _MEMBER_HIDDEN = (96, 96, 96)
 
+WEIGHTED = (
+    "class weights: probabilities are those of rows that come as often as they count, and "
+    "weighted_log_loss measures them; log_loss counts all rows the same"
+)
+_LARGEST = sys.float_info.max
+
 
 @dataclass(repr=False)
 class TableJob:
@@ -45,6 +69,7 @@ class TableJob:
     target: str
     training: Examples
     validation: Examples | None
+    class_factors: list[float] | None = None
 
     @classmethod
     def prepare(
@@ -65,16 +90,15 @@ class TableJob:
         cross_validated = _is_cross_validated(table, options.rows, validation)
         rows, seed = dict(vars(options.rows)), options.training.seed
         class_weight, rows["weight"] = rows.pop("class_weight"), rows.pop("sample_weight")
+        rows["target_scale"] = rows["target_scale"] or "linear"
+        rows["robust"] = is_robust(options.training.loss)
         if rows["validation_share"] is None:
             rows["validation_share"] = 0.0 if cross_validated else 0.2
         prepared = prepare_table(table, target, **rows, test=test, validation=validation, seed=seed)
         task, train = prepared.target.task, prepared.train
         validated = cross_validated or prepared.validation is not None
-        if class_weight is not None and task != "classification":
-            raise UsageError(
-                f"train: class_weight needs classes, but {target!r} is a quantity; leave it out, "
-                'or give task="classification".'
-            )
+        check_task(options, prepared.target)
+        prepared.notes += choose_scale(prepared, options, seed)
         if options.training.patience is not None and not validated:
             raise UsageError(
                 "train: patience needs validation rows to tell better from worse; give a "
@@ -90,14 +114,17 @@ class TableJob:
             inputs = (train.numeric, train.categories, folds)
         learned_from = Examples.of((inputs, train.y), weight=train.weight, owner="train")
         factors = _class_factors(class_weight, prepared)
+        if factors is not None:
+            prepared.notes.append(WEIGHTED)
         return cls(
             prepared,
-            _recipe(task, options.training, cross_validated=cross_validated),
+            _recipe(prepared.target, options.training, cross_validated=cross_validated),
             options,
             target,
             learned_from if factors is None else learned_from.weighted_by(factors),
             # Class weights count in training alone.
             learned_from if cross_validated else _examples(prepared.validation),
+            None if factors is None else factors.tolist(),
         )
 
     @property
@@ -170,43 +197,63 @@ class TableJob:
             "notes": self.prepared.notes,
             "parameters": sum(p.size for p in model.parameters()),
             "range": self.range(model),
+            "seen": self.seen(),
+            "class_factors": self.class_factors,
             **self.learned(),
         }
+
+    def seen(self) -> list[float] | None:
+        """Return the least and the greatest value of a quantity in the training rows."""
+        if self.prepared.target.task == "classification":
+            return None
+        values, there = self.prepared.target.values(self.prepared.train.table)
+        return [float(values[there].min()), float(values[there].max())]
 
     def range(self, model: TabularMLP) -> list[float] | None:
         """Return where predictions of a quantity may lie.
 
-        From the least to the greatest target of the training rows; with half of that more at
-        either end where a line carries the prediction, since a line may go on.
+        From the least to the greatest target of the training rows; but where a line carries the
+        prediction, it may go on: on a linear scale as far as it will, on a log scale by as many
+        powers of ten as the training rows span.
         """
-        if self.prepared.target.task == "classification":
-            return None
-        values, there = self.prepared.target.values(self.prepared.train.table)
-        low, high = float(values[there].min()), float(values[there].max())
-        more = 0.5 * (high - low) if model.baseline is not None and model.baseline.in_use else 0.0
-        return [low - more, high + more]
+        seen = self.seen()
+        if seen is None or model.baseline is None or not model.baseline.in_use:
+            return seen
+        if self.prepared.target.scale == "linear":
+            return [-_LARGEST, _LARGEST]
+        shift = self.prepared.target.shift
+        low, high = (math.log(value + shift) for value in seen)
+        far = min(2.0 * high - low, math.log(_LARGEST))
+        return [math.exp(2.0 * low - high) - shift, math.exp(far) - shift]
 
     def metrics(self, model: TabularMLP) -> dict[str, Metric]:
-        """Return what is measured after each epoch; values in the target's own unit."""
-        if self.prepared.target.task == "classification":
-            return dict(CLASS_METRICS)
-        decode = self.prepared.target.decode
-        low, high = self.range(model) or (-np.inf, np.inf)
-
-        def in_unit(metric: Metric) -> Metric:
-            return lambda y, output, weight: metric(
-                decode(y), np.clip(decode(output), low, high), weight
-            )
-
-        return {name: in_unit(metric) for name, metric in VALUE_METRICS.items()}
+        """Return what is measured of the outputs after each epoch, under the names of `Run`."""
+        metrics = self.recipe.metrics(self.class_factors)
+        bounds = self.range(model)
+        if bounds is None:
+            return calibrated_metrics(metrics, self.class_factors)
+        return value_metrics(self.prepared, (bounds[0], bounds[1]), metrics)
 
     def monitor(self) -> str:
         """Return the figure that chooses the best epoch."""
         if self.validation is None:
             return "loss"
-        if self.options.rows.class_weight is not None:
-            return "balanced_accuracy"
-        return self.recipe.metric
+        weighted = self.class_factors is not None
+        chosen = "weighted_log_loss" if weighted else self.recipe.metric
+        return self.options.training.metric or chosen
+
+    def calibrate(self, model: TabularMLP) -> list[str]:
+        """Give a network of classes its temperature, and say where there is nothing to fit it to.
+
+        Returns:
+            Sentences to show.
+        """
+        if not model.calibrated:
+            return []
+        if self.validation is None:
+            return ["probabilities are not calibrated, since no rows were held out to validate"]
+        calibrate(model, self.validation, self.class_factors)
+        return []
 
 
 def _examples(share: Share | None) -> Examples | None:
@@ -216,16 +263,21 @@ def _examples(share: Share | None) -> Examples | None:
     return Examples.of((inputs, share.y), weight=share.weight, owner="train")
 
 
-def _recipe(task: str, options: TrainingOptions, *, cross_validated: bool) -> TabularRecipe:
+def _recipe(
+    target: TargetEncoder, options: TrainingOptions, *, cross_validated: bool
+) -> TabularRecipe:
     """Return the recipe with what the options change in it."""
-    chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout")
+    chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout", "quantile")
     changes = {name: getattr(options, name) for name in chosen}
+    changes["value_loss"] = options.loss
+    if options.loss not in (None, "mse") or target.scale == "log":
+        # Squares in the target's unit are not what is learned.
+        changes["metric"] = "loss"
     if cross_validated:
         changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
-        changes["metric"] = "log_loss" if task == "classification" else None
     if options.hidden is not None:
         changes["hidden"] = tuple(options.hidden)
-    return tabular_recipe(task, **changes)
+    return tabular_recipe(target.task, **changes)
 
 
 def _is_cross_validated(table: Table, rows: RowOptions, validation: Table | None) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from schuss.errors import UsageError
 from schuss.training.arguments import (
+    BETWEEN,
     COLUMN,
     COUNT,
     NOT_NEGATIVE,
@@ -23,8 +25,13 @@ from schuss.training.arguments import (
     refuse,
 )
 from schuss.training.descent.learner import OPTIMIZERS
+from schuss.training.evaluation.metrics import METRICS
+from schuss.training.tables.recipe import VALUE_LOSSES
 
-__all__ = ["RowOptions", "TableOptions", "TrainingOptions"]
+__all__ = ["ADDED", "RowOptions", "TableOptions", "TrainingOptions"]
+
+#: Options that runs of earlier versions do not have.
+ADDED = dict.fromkeys(("eager", "target_scale", "loss", "quantile", "metric"))
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class RowOptions:
     sample_weight: str | None
     group: str | None
     time: str | None
+    target_scale: str | None
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,9 @@ class TrainingOptions:
     optimizer: str | None
     hidden: Sequence[int] | None
     dropout: float | None
+    loss: str | None
+    quantile: float | None
+    metric: str | None
     seed: int
     eager: bool | None
 
@@ -66,6 +77,10 @@ _REQUIRED: dict[str, Requirement] = {
     "optimizer": one_of(tuple(OPTIMIZERS)),
     "hidden": WIDTHS,
     "seed": SEED,
+    "target_scale": one_of(("linear", "log"), "one of auto, linear, log"),
+    "loss": one_of(tuple(VALUE_LOSSES), f"one of auto, {', '.join(VALUE_LOSSES)}"),
+    "quantile": BETWEEN,
+    "metric": one_of(("loss", *METRICS)),
     "class_weight": Requirement(
         "'balanced' or factors by class",
         lambda given: not isinstance(given, str) or given == "balanced",
@@ -94,7 +109,8 @@ class TableOptions:
         if isinstance(options["class_weight"], Mapping):
             pairs = options["class_weight"].items()
             options["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
-        options["lr"] = None if options["lr"] == "auto" else options["lr"]
+        for name in ("lr", "loss", "target_scale"):
+            options[name] = None if options[name] == "auto" else options[name]
         return cls.of_config(options)
 
     @classmethod
@@ -104,8 +120,12 @@ class TableOptions:
         Raises:
             UsageError: if some are out of range; it names all of them.
         """
-        whole = {"eager": None, **options}
+        whole = {**ADDED, **options}
         refuse("train", problems(whole, _REQUIRED))
+        if whole["quantile"] is not None and whole["loss"] != "quantile":
+            raise UsageError(
+                'train: quantile goes with the loss that aims at it; give loss="quantile", too.'
+            )
         return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
 
     def to_config(self) -> dict[str, Any]:

@@ -7,9 +7,11 @@ the start ("initial_lr" for "lr") times its schedule, before each step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from schuss import functions as F
 from schuss.core import Tensor
@@ -18,8 +20,16 @@ from schuss.nn.module import Module
 from schuss.nn.tabular.layers import FeatureScale, ParametricActivation, PeriodicEmbedding
 from schuss.optim import AdamW, Optimizer
 from schuss.optim.schedules import Schedule, cosine_log_cycles, flat_then_cosine
+from schuss.training.evaluation.metrics import (
+    CLASS_METRICS,
+    VALUE_METRICS,
+    Metric,
+    coverage,
+    pinball_loss,
+    weighted_log_loss,
+)
 
-__all__ = ["TabularRecipe", "tabular_recipe"]
+__all__ = ["VALUE_LOSSES", "TabularRecipe", "tabular_recipe"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,8 @@ class TabularRecipe:
         lr: learning rate of the weights, before factors and schedule.
         weight_decay: decay of the weights, before factors and schedule.
         betas: Adam's two shares of the old averages that are kept.
-        label_smoothing: share of each target spread over all classes.
+        label_smoothing: share of each target spread over all classes; RealMLP has 0.1, which
+            makes every rare class that share likely.
         dropout: share of the hidden neurons left out at the start.
         hidden: widths of the hidden layers.
         activation: name for `ParametricActivation`.
@@ -41,6 +52,8 @@ class TabularRecipe:
         members: networks trained side by side and averaged, or None for one.
         average_epochs: length of the average of the weights that is validated, or None.
         metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
+        value_loss: loss of values: "mse", "mae", "huber" or "quantile".
+        quantile: which quantile the last of them aims at, in (0, 1).
         schedules: factors by hyperparameter: "lr", "weight_decay" and "dropout".
     """
 
@@ -50,14 +63,16 @@ class TabularRecipe:
     lr: float = 0.04
     weight_decay: float = 0.02
     betas: tuple[float, float] = (0.9, 0.95)
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
     dropout: float = 0.15
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
     baseline: bool = False
     members: int | None = None
     average_epochs: int | None = 10
-    metric: str = "accuracy"
+    metric: str = "log_loss"
+    value_loss: str = "mse"
+    quantile: float = 0.5
     schedules: Mapping[str, Schedule] = field(
         default_factory=lambda: {
             "lr": cosine_log_cycles,
@@ -74,6 +89,7 @@ class TabularRecipe:
             "dropout": self.dropout,
             "baseline": self.baseline,
             "members": self.members,
+            "calibrated": self.task == "classification",
         }
 
     def param_groups(self, model: Module) -> list[dict[str, Any]]:
@@ -108,6 +124,22 @@ class TabularRecipe:
         """Make the optimizer, AdamW over `param_groups`."""
         return AdamW(self.param_groups(model), lr=self.lr, betas=self.betas, eps=1e-8)
 
+    def metrics(self, class_factors: Sequence[float] | None = None) -> dict[str, Metric]:
+        """Return what is measured: of probabilities, or of values in the target's own unit.
+
+        Args:
+            class_factors: what rows of each class count, or None where all count the same.
+        """
+        if self.task == "classification":
+            if class_factors is None:
+                return dict(CLASS_METRICS)
+            weighted = weighted_log_loss(np.asarray(class_factors))
+            return {**CLASS_METRICS, "weighted_log_loss": weighted}
+        if self.value_loss == "quantile":
+            aimed = {"pinball_loss": pinball_loss(self.quantile), "coverage": coverage}
+            return {**VALUE_METRICS, **aimed}
+        return dict(VALUE_METRICS)
+
     def loss(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the loss of a batch.
 
@@ -117,7 +149,7 @@ class TabularRecipe:
             weights: weight of each row (batch,), or None for equal ones.
 
         Returns:
-            The mean of cross-entropy with label smoothing, or of the squared error.
+            The mean of cross-entropy with label smoothing, or of the values' loss.
         """
         if outputs.ndim == 3:
             members, batch, width = outputs.shape
@@ -130,11 +162,37 @@ class TabularRecipe:
                 outputs, targets, label_smoothing=self.label_smoothing, reduction="none"
             )
         else:
-            gap = outputs[:, 0] - targets
-            each = gap * gap
+            each = VALUE_LOSSES[self.value_loss](targets - outputs[:, 0], self.quantile)
         if weights is None:
             return each.mean()
         return (each * weights).sum() / weights.sum()
+
+
+def _squared(gap: Tensor, _: float) -> Tensor:
+    """Return gap^2."""
+    return gap * gap
+
+
+def _absolute(gap: Tensor, _: float) -> Tensor:
+    """Return |gap|."""
+    return F.abs(gap)
+
+
+def _huber(gap: Tensor, _: float) -> Tensor:
+    """Return gap^2 / 2 up to one standard deviation, and |gap| - 1/2 beyond."""
+    size = F.abs(gap)
+    near = F.minimum(size, 1.0)
+    each: Tensor = near * (size - 0.5 * near)
+    return each
+
+
+def _pinball(gap: Tensor, quantile: float) -> Tensor:
+    """Return quantile * gap above the prediction, (quantile - 1) * gap below it."""
+    return F.maximum(gap * quantile, gap * (quantile - 1.0))
+
+
+#: Losses of a value by target - output, in standard deviations, and the quantile.
+VALUE_LOSSES = {"mse": _squared, "mae": _absolute, "huber": _huber, "quantile": _pinball}
 
 
 def _factors(owner: Module, name: str) -> tuple[float, float]:
@@ -168,7 +226,7 @@ def tabular_recipe(task: str, **changes: Any) -> TabularRecipe:
         recipe: dict[str, Any] = {}
     elif task == "regression":
         recipe = {"lr": 0.2, "activation": "mish", "metric": "rmse"}
-        recipe |= {"label_smoothing": 0.0, "baseline": True}
+        recipe["baseline"] = True
     else:
         raise ValueError(
             f"tabular_recipe: expected task classification or regression, got {task!r}."

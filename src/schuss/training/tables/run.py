@@ -28,17 +28,18 @@ from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward
 from schuss.training.evaluation.evaluate import outputs, softmax
 from schuss.training.evaluation.examples import Examples
-from schuss.training.evaluation.metrics import CLASS_METRICS, VALUE_METRICS, measure
+from schuss.training.evaluation.metrics import measure
 from schuss.training.evaluation.objective import Objective
-from schuss.training.runs.bundle import read_bundle, well_formed, write_bundle
-from schuss.training.runs.folder import RunFolder
-from schuss.training.runs.replacing import bring_back
-from schuss.training.tables.description import check_config, check_parts, check_result, check_size
-from schuss.training.tables.recipe import tabular_recipe
+from schuss.training.runs.bundle import write_bundle
+from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 
-__all__ = ["Predictions", "Run", "load_run"]
+__all__ = ["Predictions", "Run", "build_network", "network_inputs"]
 
 Figures: TypeAlias = "dict[str, float | None]"
+
+
+# What lies no farther outside of the training rows' range, in parts of it, is nothing to tell of.
+_MARGIN = 0.05
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,10 +49,16 @@ class Predictions:
     Args:
         labels: classes in their original type, or values in the target's unit, shape (rows,).
         probabilities: float64 of shape (rows, classes), or None for values.
+        cut: which values were cut to the range where predictions may lie, bool of shape (rows,);
+            or None for classes.
+        beyond: which values lie farther than a twentieth of their range outside of those of the
+            training rows, likewise.
     """
 
     labels: Array
     probabilities: Array | None
+    cut: Array | None = None
+    beyond: Array | None = None
 
     def __repr__(self) -> str:
         classes = "" if self.probabilities is None else f" of {self.probabilities.shape[1]} classes"
@@ -123,9 +130,28 @@ class Run:
         return dict(self.config["shares"])
 
     @property
+    def goal(self) -> dict[str, Any]:
+        """What was aimed at, by name: a quantity's loss, quantile and scale; a temperature.
+
+        Of classes the temperature by which logits are divided, so that probabilities are right.
+        """
+        if self.task == "classification":
+            calibrated = self.model.calibrated
+            return {"temperature": self.model.temperature.item() if calibrated else 1.0}
+        recipe = self._recipe()
+        aimed = {"quantile": recipe.quantile} if recipe.value_loss == "quantile" else {}
+        return {"loss": recipe.value_loss, **aimed, "target_scale": self.target.scale}
+
+    @property
     def members(self) -> int | None:
         """Number of networks whose predictions are averaged; None for one."""
         return self.model.members
+
+    @property
+    def seen(self) -> list[float] | None:
+        """The least and the greatest value of a quantity in the training rows; None for classes."""
+        found: list[float] | None = self.config.get("seen") or self.config["range"]
+        return found
 
     @property
     def finished(self) -> bool:
@@ -179,6 +205,9 @@ class Run:
 
         Args:
             rows: a path, a frame, columns by name, or an array with the columns in their order.
+
+        Values keep to those of the training rows, but where a line carries them, which goes on:
+        `predict_table` tells which were cut, and which lie beyond.
 
         Returns:
             Labels in their original type, or float64 values in the target's unit, shape (rows,).
@@ -238,18 +267,24 @@ class Run:
         column = self.config["options"].get("sample_weight")
         weight = weight_column(table, column) if column in table else None
         output = self._outputs(table)
-        smoothing = self.config["recipe"]["label_smoothing"]
-        objective = Objective(tabular_recipe(self.task, label_smoothing=smoothing).loss)
+        recipe = self._recipe()
+        objective = Objective(recipe.loss)
         each = None if weight is None else leaf(weight)
         loss = objective(leaf(output), leaf(y), each).item()
         figures: Figures = {
             "loss": loss if weight is None else loss / float(weight.mean(dtype=np.float64))
         }
         predicted = self._predictions(output)
+        metrics = recipe.metrics(self.config.get("class_factors"))
         if predicted.probabilities is not None:
-            return figures | measure(CLASS_METRICS, y, predicted.probabilities, weight)
+            return figures | measure(metrics, y, predicted.probabilities, weight)
         raw, _ = self.target.values(table)
-        return figures | measure(VALUE_METRICS, raw, predicted.labels, weight)
+        return figures | measure(metrics, raw, predicted.labels, weight)
+
+    def _recipe(self) -> TabularRecipe:
+        """Return the recipe, as far as it decides what is measured."""
+        names = ("label_smoothing", "value_loss", "quantile")
+        return tabular_recipe(self.task, **{n: self.config["recipe"].get(n) for n in names})
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network and preprocessing into one file, which `load` reads.
@@ -320,7 +355,13 @@ class Run:
             chances = softmax(output)
             return Predictions(self.target.decode(chances.argmax(axis=1)), chances)
         low, high = self.config["range"]
-        return Predictions(np.clip(self.target.decode(output[:, 0]), low, high), None)
+        raw = self.target.decode(output[:, 0])
+        values = np.clip(raw, low, high)
+        least, most = self.target.quantity.standardised(np.array(self.seen))
+        margin = _MARGIN * (most - least)
+        y = self.target.quantity.standardised(values)
+        beyond = (y < least - margin) | (y > most + margin)
+        return Predictions(values, None, raw != values, beyond)
 
 
 def network_inputs(numeric: Array, categories: Array) -> tuple[Array, ...]:
@@ -338,52 +379,3 @@ def build_network(config: Mapping[str, Any]) -> TabularMLP:
         return TabularMLP(**config)
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"run: the network's description is damaged ({error}).") from None
-
-
-def load_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run from its folder, or from a file that `Run.save` wrote.
-
-    Args:
-        path: such as "runs/iris-1" or "iris.schuss".
-
-    Returns:
-        The run, ready to predict. Its training data is not needed.
-
-    Raises:
-        DataError: if there is none.
-        FileFormatError: if a file of it is damaged, altered, or of a newer format.
-    """
-    place = Path(path).expanduser()
-    history: list[dict[str, Any]] = []
-    notes: list[str] = []
-    folder: Path | None = None
-    bring_back(place)
-    if place.is_dir():
-        opened = RunFolder(place)
-        arrays, header = opened.read_model()
-        epochs = header.get("epochs") if header.get("finished") else None
-        count = epochs if type(epochs) is int else None
-        history, folder = opened.read_metrics(count, notes), place
-    else:
-        if not place.exists():
-            raise DataError(f"{place}: there is no such run or file; check the path.")
-        arrays, header = read_bundle(place, "model")
-    config = header.pop("config", None)
-    if not isinstance(config, dict) or config.get("kind") != "table":
-        raise UsageError(
-            f"{place}: expected a run that schuss.train made, got one of a Trainer; load its "
-            "model.safetensors with schuss.nn.load_safetensors into your own network."
-        )
-    for name in ("format", "kind"):
-        header.pop(name, None)
-    with well_formed(place):
-        check_config(config)
-        check_result(header)
-        check_size(config["network"], arrays)
-        model = build_network(config["network"])
-        model.load_state_dict(arrays)
-        model.eval()
-        header["notes"] = [*header.get("notes", []), *notes]
-        run = Run(config, model, header, folder, history)
-        check_parts(config, run.preprocessor, run.target, run.figures)
-    return run

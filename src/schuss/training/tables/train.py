@@ -25,8 +25,9 @@ from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.replacing import check_free
 from schuss.training.tables.description import check_config, check_size
 from schuss.training.tables.job import TableJob
+from schuss.training.tables.load import load_run
 from schuss.training.tables.options import TableOptions
-from schuss.training.tables.run import Run, load_run
+from schuss.training.tables.run import Run
 from schuss.training.tables.sources import (
     check_source,
     describe_source,
@@ -65,6 +66,7 @@ def train(
     sample_weight: str | None = None,
     group: str | None = None,
     time: str | None = None,
+    target_scale: str | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
     lr: float | str | None = None,
@@ -73,6 +75,9 @@ def train(
     optimizer: str | None = None,
     hidden: Sequence[int] | None = None,
     dropout: float | None = None,
+    loss: str | None = None,
+    quantile: float | None = None,
+    metric: str | None = None,
     seed: int = 0,
     out: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
@@ -104,9 +109,13 @@ def train(
             left out by one of five networks, which validates it, and their predictions are
             averaged.
         class_weight: "balanced", so that every class counts the same in sum; or factors by class.
+            Probabilities are then those of rows that come as often as they count.
         sample_weight: column with each row's weight.
         group: column whose groups stay on one side of each split.
         time: column to split by: the latest rows are held out.
+        target_scale: "linear", a quantity as it is; "log", its logarithms, so that errors count in
+            proportion and a prediction is a median; None or "auto" for what fits left-out rows
+            better where the values span three powers of ten, else "linear".
         epochs: passes over the training rows.
         batch_size: rows in a step.
         lr: learning rate, above 0; None or "auto" for the recipe's.
@@ -115,6 +124,11 @@ def train(
         optimizer: "sgd", "adagrad", "rmsprop", "adam" or "adamw".
         hidden: widths of the hidden layers.
         dropout: share of the hidden neurons left out while training, in [0, 1).
+        loss: what a quantity's errors cost: "mse", so that predictions are means; "mae", medians;
+            "huber", in between; or "quantile". None or "auto" for "mse".
+        quantile: which one that aims at, in (0, 1); 0.5 by default.
+        metric: figure on the validation rows that chooses the best epoch, such as "accuracy" or
+            "mae"; None for the log loss of classes, the rmse of a quantity, or the loss given.
         seed: the same seed gives the same numbers, to the last bit.
         out: the run's folder; None takes the first free runs/NAME-1, -2, ...
         overwrite: whether a run in that folder is replaced.
@@ -320,15 +334,16 @@ def _train_locked(
     )
     fit = trainer.fit(job.training, job.validation, resume=resume)
     model.eval()
+    notes = job.calibrate(model)
     run.history = fit.history
-    run.result = _result(run, job, fit)
+    run.result = _result(run, job, fit, notes)
     folder.write_model(model.state_dict(), run.result)
     return run
 
 
-def _result(run: Run, job: TableJob, fit: Fit) -> dict[str, Any]:
+def _result(run: Run, job: TableJob, fit: Fit, notes: Sequence[str]) -> dict[str, Any]:
     """Return what came of the training, with the final figures."""
-    notes = list(fit.notes)
+    notes = [*fit.notes, *notes]
     figures: dict[str, Any] = {}
     why = (
         "since some class has no rows there"

@@ -259,3 +259,23 @@ def test_targets_of_any_size_are_standardised(scale):
     table = Table({"y": values * scale})
     y, _ = TargetEncoder.infer(table, "y").fit(table).encode(table)
     np.testing.assert_allclose(y, (values - values.mean()) / values.std(), rtol=1e-6)
+
+
+def test_a_quantity_learned_by_its_logarithms():
+    table = Table({"y": ["0.1", "10", "1000", None]})
+    encoder = TargetEncoder.infer(table, "y").fit(table, scale="log")
+    y, there = encoder.encode(table)
+    assert there.tolist() == [True, True, True, False]
+    np.testing.assert_allclose(y[:3], [-np.sqrt(1.5), 0.0, np.sqrt(1.5)], atol=1e-6)
+    again = TargetEncoder.from_config(json.loads(json.dumps(encoder.to_config())))
+    np.testing.assert_allclose(again.decode(y[:3]), [0.1, 10.0, 1000.0], rtol=1e-6)
+    old = {name: v for name, v in encoder.to_config().items() if name not in ("scale", "shift")}
+    assert TargetEncoder.from_config(old).scale == "linear"
+
+
+def test_what_is_below_zero_has_no_logarithm():
+    table = Table({"y": ["0.5", "1.5", "-2"]}, source="prices.csv")
+    expected = "expected a target of 0 or more for a log scale, got '-2'"
+    with pytest.raises(DataError, match=expected) as caught:
+        TargetEncoder.infer(table, "y").fit(table, scale="log")
+    assert str(caught.value).endswith('; give target_scale="linear", or leave such rows out.')

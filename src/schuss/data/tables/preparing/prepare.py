@@ -17,7 +17,9 @@ from schuss.data.tables.parsing import TEXT
 from schuss.data.tables.preparing.copies import copies_of_rows, repeated_ids, shared_rows, together
 from schuss.data.tables.preparing.leaks import telling_columns
 from schuss.data.tables.preparing.preprocessing import TablePreprocessor
+from schuss.data.tables.preparing.quantity import Scale
 from schuss.data.tables.preparing.target import TargetEncoder
+from schuss.data.tables.preparing.target_values import refuse_negative
 from schuss.data.tables.preparing.weights import weight_column
 from schuss.data.tables.table import Table
 from schuss.errors import DataError, UsageError
@@ -79,6 +81,17 @@ class PreparedTable:
     target: TargetEncoder
     kinds: dict[str, ColumnKind]
     notes: list[str] = field(default_factory=list)
+
+    def rescale(self, scale: Scale, *, robust: bool = False) -> None:
+        """Encode a quantity anew, as it is ("linear") or by its logarithms ("log").
+
+        Raises:
+            DataError: If it has no logarithms.
+        """
+        self.target.fit(self.train.table, scale=scale, robust=robust)
+        for share in (self.train, self.validation, self.test):
+            if share is not None:
+                share.y, _ = self.target.encode(share.table)
 
     def __repr__(self) -> str:
         shares = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -166,6 +179,8 @@ def prepare_table(
     test_share: float = 0.2,
     validation: Table | None = None,
     validation_share: float = 0.2,
+    target_scale: Scale = "linear",
+    robust: bool = False,
     seed: int = 0,
 ) -> PreparedTable:
     """Split a table and turn it into a network's inputs, learning from the training rows alone.
@@ -183,6 +198,8 @@ def prepare_table(
         test_share: Part of the rows to test on, in [0, 1); 0 for none.
         validation: Rows to validate on instead of a share.
         validation_share: Part of the remaining rows to validate on, in [0, 1); 0 for none.
+        target_scale: Whether a quantity is learned as it is ("linear"), or its logarithms ("log").
+        robust: Whether a quantity is scaled by median and quartiles.
         seed: Decides the splits.
 
     Returns:
@@ -253,7 +270,9 @@ def prepare_table(
             table, rows, validation_share, seed + 1, classes, groups, moments, copies
         )
     train_table = table.take(rows)
-    encoder.fit(train_table)
+    if target_scale == "log" and encoder.task == "regression":
+        refuse_negative(table, target, encoder.values(table)[0])
+    encoder.fit(train_table, scale=target_scale, robust=robust)
     _check_training(train_table, encoder)
     preprocessor = TablePreprocessor().fit(train_table, column_kinds)
     is_classes = encoder.task == "classification"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Literal, cast
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of
 from schuss.data.tables.parsing import Array, NumberFormat
+from schuss.data.tables.preparing.quantity import Quantity, Scale
 from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
 from schuss.data.tables.preparing.target_values import (
     Label,
@@ -23,6 +23,7 @@ from schuss.data.tables.preparing.target_values import (
     read_target,
     refuse_counter,
     refuse_infinite,
+    refuse_negative,
 )
 from schuss.data.tables.table import Table, did_you_mean, shown
 from schuss.errors import DataError, UsageError
@@ -42,7 +43,8 @@ class TargetEncoder:
 
     Which of the two it is follows from the column: words, true or false, and whole numbers that
     repeat and have at most ten different values are classes; other numbers are a quantity. For a
-    quantity, y = (value - mean) / standard deviation, both of the training rows.
+    quantity, y = (value - mean) / standard deviation, both of the training rows; or the same of
+    the values' logarithms (`scale` "log").
 
     Make one with `infer`, then call `fit` with the training rows.
 
@@ -59,6 +61,8 @@ class TargetEncoder:
     reason: str = ""
     notes: list[str] = field(default_factory=list)
     style: NumberFormat = "plain"
+    scale: Scale = "linear"
+    shift: float = 0.0
     mean: float = 0.0
     std: float = 1.0
     whole: bool = False
@@ -221,30 +225,32 @@ class TargetEncoder:
                 f"with a single row ({some}): learned from, but never tested"
             )
 
-    def fit(self, table: Table) -> TargetEncoder:
+    def fit(self, table: Table, *, scale: Scale = "linear", robust: bool = False) -> TargetEncoder:
         """Learn mean and standard deviation of a quantity.
 
         Args:
             table: The training rows, and no others.
+            scale: "linear", or "log" for those of the values' logarithms.
+            robust: Whether median and quartiles take their place.
 
         Returns:
             This encoder.
 
         Raises:
-            DataError: If the target does not vary in them.
+            DataError: If the target does not vary in them, or has no logarithm.
         """
         if self.task == "regression":
             raw, keep = self.values(table)
             present = raw[keep]
-            unit = _power_of_two(float(np.abs(present).max(initial=0.0)))
-            # In units of a power of two nothing is rounded, and no square overflows or vanishes.
-            self.std = float(np.std(present / unit)) * unit if len(present) else 0.0
-            if self.std == 0.0 or bool(np.all(present == present[0])):
+            if scale == "log":
+                refuse_negative(table, self.name, raw)
+            if not len(present) or bool(np.all(present == present[0])):
                 raise DataError(
                     f"{table.source}: the target {self.name!r} does not vary in the training rows; "
                     "add rows, or hold out fewer."
                 )
-            self.mean = float(np.mean(present / unit)) * unit
+            learned = Quantity.of(present, scale, robust=robust)
+            self.scale, self.shift, self.mean, self.std = learned
         return self
 
     def present(self, table: Table) -> npt.NDArray[np.bool_]:
@@ -302,8 +308,7 @@ class TargetEncoder:
         self._check_there(table)
         if self.task == "regression":
             raw, keep = self.values(table)
-            unit = _power_of_two(self.std)
-            y = (raw / unit - self.mean / unit) / (self.std / unit)
+            y = self.quantity.standardised(raw)
             limit = float(np.finfo(np.float32).max)
             return np.clip(y, -limit, limit).astype(np.float32), keep
         labels, codes = labels_of(table, self._kind)
@@ -341,8 +346,7 @@ class TargetEncoder:
         array([5, 3])
         """
         if self.task == "regression":
-            values: Array = np.asarray(encoded, dtype=np.float64) * self.std + self.mean
-            return values
+            return self.quantity.values(encoded)
         labels: Array = self.class_array[np.asarray(encoded)]
         return labels
 
@@ -365,6 +369,11 @@ class TargetEncoder:
                 f"{did_you_mean(self.name, table.names)}"
             )
 
+    @property
+    def quantity(self) -> Quantity:
+        """The scale of a quantity."""
+        return Quantity(self.scale, self.shift, self.mean, self.std)
+
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
         return {"format": FORMAT_VERSION, **asdict(self)}
@@ -378,11 +387,6 @@ class TargetEncoder:
         """
         with reading(cls.__name__, config):
             return cls(**{name: value for name, value in config.items() if name != "format"})
-
-
-def _power_of_two(size: float) -> float:
-    """Return the largest power of two that is not above size; 1 for 0."""
-    return math.ldexp(1.0, math.frexp(size)[1] - 1) if size > 0.0 else 1.0
 
 
 def _key(label: Label) -> str:

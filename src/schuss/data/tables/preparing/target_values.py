@@ -31,6 +31,7 @@ __all__ = [
     "read_target",
     "refuse_counter",
     "refuse_infinite",
+    "refuse_negative",
 ]
 
 Label = str | int | float | bool
@@ -193,6 +194,14 @@ def refuse_infinite(table: Table, name: str, values: TargetValues) -> None:
         return
     remedy = "correct it, or leave it empty to leave the row out"
     raise table.unexpected(name, np.isinf(values.numbers), "a finite target", remedy)
+
+
+def refuse_negative(table: Table, name: str, values: npt.NDArray[np.float64]) -> None:
+    """Raise a DataError where a target that is learned on a log scale is below 0 (NaN is not)."""
+    wrong = values < 0.0
+    if wrong.any():
+        remedy = 'give target_scale="linear", or leave such rows out'
+        raise table.unexpected(name, wrong, "a target of 0 or more for a log scale", remedy)
 
 
 def not_a_number(table: Table, name: str, bad: npt.NDArray[np.bool_]) -> DataError:
