@@ -8,11 +8,11 @@
 For each seed a share of the rows (a fifth, more where rows are drawn) is held out, stratified for
 classes, and used for nothing but the figures printed: accuracy, log loss and calibration error for
 classes, root mean squared error for values, each as mean ± standard error over the seeds, with the
-seconds of one fit. sklearn is its best plain pipeline (imputer, scaler, one-hot, MLP), chosen from a
-few variants on a validation fifth of the training rows and then fitted on all of them; logistic and
-boosting are its LogisticRegression (with the same pipeline) and HistGradientBoostingClassifier with
-their defaults. RealMLP_TD has its defaults, with medians for missing numbers. truth is the chance
-that rows were drawn by, where it is known.
+seconds of one fit. sklearn is its best plain pipeline (imputer, scaler, one-hot, MLP), chosen from
+a few variants on a validation fifth of the training rows and then fitted on all of them; logistic
+and boosting are its LogisticRegression (with the same pipeline) and HistGradientBoostingClassifier
+with their defaults. RealMLP_TD has its defaults, with medians for missing numbers. truth is the
+chance that rows were drawn by, where it is known.
 
 The calibration error is the mean over the classes of the mean over ten groups of rows, equally many
 by their chance of the class, of |mean chance - share of the class|.
