@@ -38,6 +38,7 @@ ORDER = [
         "transforms",
         "array_api",
         "linalg",
+        "fft",
         "gradcheck",
         "random",
     ),

@@ -21,7 +21,7 @@ from schuss.version import __version__
 # editors, and a test holds the two equal.
 _PLACES = {
     "schuss": """
-        array_api autograd data distributions errors functions linalg nn optim random training
+        array_api autograd data distributions errors fft functions linalg nn optim random training
         utils
     """,
     "schuss.core": """
@@ -53,6 +53,7 @@ _PLACES = {
         bitwise_left_shift bitwise_right_shift bool can_cast e finfo from_dlpack iinfo inf isdtype
         nan nextafter pi result_type signbit unique_all unique_counts unique_inverse
     """,
+    "schuss.fft": "stft",
     "schuss.random": "manual_seed rand randint randn randperm",
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from schuss import data as data
     from schuss import distributions as distributions
     from schuss import errors as errors
+    from schuss import fft as fft
     from schuss import functions as functions
     from schuss import linalg as linalg
     from schuss import nn as nn
@@ -129,6 +131,7 @@ if TYPE_CHECKING:
     from schuss.core import is_grad_enabled as is_grad_enabled
     from schuss.core import no_grad as no_grad
     from schuss.core import tensor as tensor
+    from schuss.fft import stft as stft
     from schuss.functions import *
     from schuss.functions.aliases import *
     from schuss.gradcheck import check_gradients as check_gradients

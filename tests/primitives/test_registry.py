@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import schuss.fft
 import schuss.functions as F
 import schuss.linalg
 import schuss.nn.functional  # noqa: F401  # registers primitives of its own
@@ -183,6 +184,10 @@ def positive_definite(x: Any) -> Any:
 
 def parts(*found: np.ndarray, batch: int = 1) -> np.ndarray:
     return np.concatenate([x.reshape(*x.shape[:batch], -1) for x in found], -1)
+
+
+def pairs(z: np.ndarray) -> np.ndarray:
+    return np.stack([z.real, z.imag], -1)
 
 
 def cofactors(x: np.ndarray) -> np.ndarray:
@@ -464,6 +469,27 @@ SAMPLES: dict[str, list[Sample]] = {
         Sample(raw("svdvals"), lambda x: np.linalg.svd(x, compute_uv=False), (x,),
                torch=lambda T, x: T.linalg.svdvals(x), odd=NOTHING[:1])
         for x in (TALL, TALL.swapaxes(1, 2))
+    ],
+    "half_spectrum": [
+        Sample(raw("half_spectrum", axis=a), lambda x, a=a: pairs(np.fft.rfft(x, axis=a)), (x,),
+               torch=lambda T, x, a=a: T.view_as_real(T.fft.rfft(x, dim=a)), odd=(X34.T,))
+        for a in (0, 1) for x in (X34, X34[:, :3])
+    ],
+    "from_half_spectrum": [
+        Sample(raw("from_half_spectrum", axis=1, length=n),
+               lambda z, n=n: np.fft.irfft(z[..., 0] + 1j * z[..., 1], n, 1, "forward"), (z,),
+               torch=lambda T, z, n=n: T.fft.irfft(T.view_as_complex(z), n, 1, "forward"))
+        for n, z in ((4, numbers(2, 3, 2)), (5, numbers(2, 3, 3, 2)))
+    ],
+    "complex_transform": [
+        Sample(raw("complex_transform", axis=1, inverse=inverse),
+               lambda z, f=f, norm=norm: pairs(f(z[..., 0] + 1j * z[..., 1], None, 1, norm)),
+               (numbers(2, 3, 2),),
+               torch=lambda T, z, name=name, norm=norm: T.view_as_real(
+                   getattr(T.fft, name)(T.view_as_complex(z), None, 1, norm)))
+        for inverse, f, name, norm in (
+            (False, np.fft.fft, "fft", "backward"), (True, np.fft.ifft, "ifft", "forward"),
+        )
     ],
     "random_uniform": [
         Sample(lambda key: random_uniform(key, (3, 2), "float64"),
