@@ -246,6 +246,8 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] 
     "probabilities": (F.binary_cross_entropy, (V, V), (V - 0.2, V)),
     "probabilities above": (F.binary_cross_entropy, (V, V), (V * 4.0, V)),
     "probabilities, nan": (F.binary_cross_entropy, (V, V), (V * np.nan, V)),
+    "a parameter": (lambda s: ss.distributions.Normal(0.0, s).log_prob(V), (V,), (V - 0.2,)),
+    "a value": (lambda x: ss.distributions.Uniform(V - 1.0, V).log_prob(x), (V - 0.5,), (V + 0.5,)),
     "a norm": (clipped, (V,), (V * np.inf,)),
 }
 

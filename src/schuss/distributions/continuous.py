@@ -248,6 +248,10 @@ class Exponential(_Scalar):
         return 1 / (self.rate * self.rate)
 
 
+def _is_between(x: Any, low: Any, high: Any) -> Any:
+    return (x >= low) & (x <= high)
+
+
 class Uniform(_Scalar):
     """The uniform distribution on [low, high).
 
@@ -268,7 +272,12 @@ class Uniform(_Scalar):
         low, high = self.low, self.high
         if self._validates:
             self._expect("low below high:", high - low, "apart", lambda x: x > 0)
-        self.support = ("from low to high", lambda x: (x >= low.array) & (x <= high.array))
+        self.support = (
+            "from low to high",
+            lambda x, low, high: (x >= low) & (x <= high),
+            low,
+            high,
+        )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.icdf(self._uniform(sample_shape, self.low))

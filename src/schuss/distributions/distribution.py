@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.core import TRACER, Tensor, TensorLike, no_grad
-from schuss.functions import broadcast_to, exp, sqrt, sum
+from schuss.core import Array, Tensor, TensorLike, leaf, no_grad
+from schuss.functions import broadcast_to, exp, logical_not, sqrt, sum
 from schuss.functions.reductions import as_float
 from schuss.primitives.base import as_tensor, astype, result_dtype
+from schuss.primitives.checks import ValueCheck, require
 
 __all__ = ["NOT_NEGATIVE", "POSITIVE", "REAL", "UNIT", "Constraint", "Distribution"]
 __all__ += ["Independent", "Shape", "broadcast_parameters", "one_of_two"]
@@ -20,12 +22,35 @@ __all__ += ["Independent", "Shape", "broadcast_parameters", "one_of_two"]
 Shape = tuple[int, ...]
 D = TypeVar("D", bound="Distribution")
 
-#: What values of a parameter may be: in words, and as a condition.
-Constraint = tuple[str, Callable[[Any], Any]]
+#: What values of a parameter may be: in words, and as a condition on the values, as arrays or as
+#: tensors, and on the tensors that follow it.
+Constraint = tuple[Any, ...]
 REAL: Constraint = ("a number", lambda x: x == x)
 POSITIVE: Constraint = ("above 0", lambda x: x > 0)
 NOT_NEGATIVE: Constraint = ("of at least 0", lambda x: x >= 0)
 UNIT: Constraint = ("from 0 to 1", lambda x: (x >= 0) & (x <= 1))
+
+
+@dataclass(frozen=True)
+class _Constrained(ValueCheck):
+    """Values have to be as a constraint says."""
+
+    owner: str
+    what: str
+    words: str
+    holds: Callable[..., Any] = field(repr=False, compare=False)
+
+    def require(self, *arrays: Array) -> None:
+        """Raise ValueError where they are not."""
+        if not np.all(self.holds(*arrays)):
+            raise ValueError(
+                f"{self.owner}: expected {self.what} {self.words} everywhere, got "
+                f"{leaf(arrays[0])}."
+            )
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return where they are not."""
+        return logical_not(self.holds(*tensors))
 
 
 class Distribution:
@@ -52,21 +77,21 @@ class Distribution:
         if validate_args is not None:
             self._validates = validate_args
         if self._validates:
-            for name, (words, holds) in self.arg_constraints.items():
+            for name, constraint in self.arg_constraints.items():
                 if name in self.__dict__:
-                    self._expect(f"parameter {name}", self.__dict__[name], words, holds)
+                    self._expect(f"parameter {name}", self.__dict__[name], *constraint)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
         """Set whether parameters and values are checked where nothing else is said."""
         Distribution._validates = value
 
-    def _expect(self, what: str, value: Any, words: str, holds: Callable[[Any], Any]) -> None:
-        """Raise ValueError for values that may not be; a trace does not know them."""
-        if TRACER.get() is None and isinstance(value, Tensor) and not np.all(holds(value.array)):
-            raise ValueError(
-                f"{type(self).__name__}: expected {what} {words} everywhere, got {value}."
-            )
+    def _expect(
+        self, what: str, value: Any, words: str, holds: Callable[..., Any], *others: Tensor
+    ) -> None:
+        """Raise ValueError for values that may not be."""
+        if isinstance(value, Tensor):
+            require(_Constrained(type(self).__name__, what, words, holds), value, *others)
 
     def _value(self, value: TensorLike) -> Tensor:
         """Return a value whose probability is asked for, once it is known to have one."""

@@ -131,7 +131,7 @@ class Dirichlet(Distribution):
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {"concentration": POSITIVE}
     support = (
         "of at least 0 that add up to 1",
-        lambda x: (x >= 0) & (np.abs(x.sum(-1, keepdims=True) - 1) < 1e-5),
+        lambda x: (x >= 0) & (abs(x.sum(-1, keepdims=True) - 1) < 1e-5),
     )
 
     def __init__(self, concentration: TensorLike, validate_args: bool | None = None) -> None:
