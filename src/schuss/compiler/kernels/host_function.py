@@ -38,7 +38,11 @@ def request_text(
     """
     asked = (primitive.name, attributes, inputs, result)
     text = repr(asked)
-    if ast.literal_eval(text) != asked:
+    try:
+        is_plain = ast.literal_eval(text) == asked
+    except (SyntaxError, ValueError):
+        is_plain = False
+    if not is_plain:
         raise ValueError(f"host call: expected attributes of plain numbers, got {attributes}.")
     return text
 
