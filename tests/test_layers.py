@@ -49,6 +49,7 @@ ORDER = [
         "compiler",
         "optim",
         "nn",
+        "func",
         "serialization",
         "data",
         "training",

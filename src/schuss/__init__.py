@@ -21,8 +21,8 @@ from schuss.version import __version__
 # editors, and a test holds the two equal.
 _PLACES = {
     "schuss": """
-        array_api autograd data distributions errors fft functions linalg nn optim random training
-        utils
+        array_api autograd data distributions errors fft func functions linalg nn optim random
+        training utils
     """,
     "schuss.core": """
         Tensor enable_grad float32 float64 int32 int64 is_grad_enabled no_grad tensor
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from schuss import distributions as distributions
     from schuss import errors as errors
     from schuss import fft as fft
+    from schuss import func as func
     from schuss import functions as functions
     from schuss import linalg as linalg
     from schuss import nn as nn

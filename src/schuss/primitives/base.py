@@ -58,13 +58,19 @@ class Primitive:
             rule with a leading `position` argument when `variadic`; None for an input without
             derivative; NOT_DIFFERENTIABLE.
         lower: the native lowering, one of the kinds in `schuss.lowering.kinds`.
+        batch: the batching rule, see `primitives/batching.py`; one for its kind of lowering, or
+            one by one, where there is none.
         variadic: whether any number of inputs is taken.
 
     Raises:
         ValueError: when a face is missing or the name is taken.
     """
 
-    __slots__ = ("derivative", "differentiable", "lower", "name", "shape", "value", "variadic")
+    # fmt: off
+    __slots__ = (
+        "batch", "derivative", "differentiable", "lower", "name", "shape", "value", "variadic",
+    )
+    # fmt: on
 
     def __init__(
         self,
@@ -74,6 +80,7 @@ class Primitive:
         shape: Callable[..., Spec],
         derivative: Sequence[Rule | None] | Rule | NotDifferentiable,
         lower: Lowering,
+        batch: Callable[..., Tensor] | None = None,
         variadic: bool = False,
     ) -> None:
         if name in REGISTRY:
@@ -86,6 +93,7 @@ class Primitive:
         self.shape = shape
         self.derivative = derivative
         self.lower = lower
+        self.batch = batch
         self.differentiable = not isinstance(derivative, NotDifferentiable)
         self.variadic = variadic
         REGISTRY[name] = self

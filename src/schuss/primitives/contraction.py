@@ -19,6 +19,7 @@ from schuss.primitives.base import (
     promote,
     record,
 )
+from schuss.primitives.batching import batch_product
 from schuss.primitives.elementwise import add
 from schuss.primitives.fused import fused
 from schuss.primitives.movement import permute_dims, reshape
@@ -52,6 +53,7 @@ _matmul = Primitive(
         lambda g, z, x, y: matmul(g, matrix_transpose(y)),
         lambda g, z, x, y: matmul(matrix_transpose(x), g),
     ),
+    batch=batch_product,
     lower=Kernel("matmul"),
 )
 

@@ -11,6 +11,7 @@ from schuss.core import RECORDING, TRACER, Array, Tensor, TensorLike, bool_, int
 from schuss.lowering.kinds import SEGMENT_SUM, Kernel
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Primitive, Spec, apply, as_tensor
+from schuss.primitives.batching import batch_gather, batch_scatter, shifted
 from schuss.primitives.checks import InBounds, require
 from schuss.primitives.index_template import (
     ARRAY,
@@ -77,6 +78,7 @@ _gather = Primitive(
     shape=_gather_shape,
     variadic=True,
     derivative=_gather_derivative,
+    batch=batch_gather,
     lower=Kernel("gather"),
 )
 
@@ -88,6 +90,7 @@ _scatter_add: Primitive = Primitive(
     derivative=lambda position, g, y, x, *indices, template, shape: apply(
         _gather, (g, *indices), {"template": template}
     ),
+    batch=batch_scatter,
     lower=Kernel("scatter_add"),
 )
 
@@ -308,6 +311,7 @@ _argsort = Primitive(
     value=lambda x, *, axis, descending: _argsort_value(x, axis, descending),
     shape=lambda x, *, axis, descending: (x[0], int64),
     derivative=NOT_DIFFERENTIABLE,
+    batch=shifted("axis"),
     lower=Kernel("argsort"),
 )
 

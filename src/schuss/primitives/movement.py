@@ -13,6 +13,7 @@ from schuss.core import TRACER, Array, Tensor, TensorLike
 from schuss.lowering.kinds import VIEW, Regions
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import Primitive, Spec, apply, as_tensor, astype, record, result_dtype
+from schuss.primitives.batching import batch_joined, prefixed, shifted
 from schuss.primitives.index_template import Template, stand_in
 from schuss.primitives.views import as_view, shares_memory, view
 
@@ -38,6 +39,7 @@ _slice = Primitive(
             _unslice, (g,), {"template": template, "shape": x.shape}
         ),
     ),
+    batch=prefixed(template=slice(None)),
     lower=VIEW,
 )
 
@@ -46,6 +48,7 @@ _unslice: Primitive = Primitive(
     value=_unslice_value,
     shape=lambda g, *, template, shape: (shape, g[1]),
     derivative=(lambda g, y, x, *, template, shape: apply(_slice, (g,), {"template": template}),),
+    batch=prefixed(template=slice(None), shape=None),
     lower=Regions(lambda shapes, *, template, shape: [template], fill=lambda *, template, shape: 0),
 )
 
@@ -63,6 +66,7 @@ _reshape = Primitive(
     value=lambda x, *, shape: x.reshape(shape),
     shape=lambda x, *, shape: (shape, x[1]),
     derivative=(lambda g, y, x, *, shape: reshape(g, x.array.shape),),
+    batch=prefixed(shape=None),
     lower=VIEW,
 )
 
@@ -143,6 +147,7 @@ _permute_dims = Primitive(
     derivative=(
         lambda g, y, x, *, axes: permute_dims(g, tuple(map(axes.index, range(len(axes))))),
     ),
+    batch=shifted("axes", first=True),
     lower=VIEW,
 )
 
@@ -178,6 +183,7 @@ _flip = Primitive(
     value=_flip_value,
     shape=lambda x, *, axes: x,
     derivative=(lambda g, y, x, *, axes: flip(g, axes),),
+    batch=shifted("axes"),
     lower=VIEW,
 )
 
@@ -208,6 +214,7 @@ _pad = Primitive(
     value=lambda x, *, widths, value: np.pad(x, widths, constant_values=value),
     shape=_padded,
     derivative=(_unpad,),
+    batch=prefixed(widths=(0, 0)),
     lower=Regions(
         lambda shapes, *, widths, value: [
             tuple(slice(a, a + n) for n, (a, _) in zip(shapes[0], widths, strict=True))
@@ -254,6 +261,7 @@ _concat = Primitive(
     value=lambda *inputs, axis: np.concatenate(inputs, axis),
     shape=_joined,
     derivative=_split_off,
+    batch=batch_joined,
     lower=Regions(_places, fill=lambda *, axis: None),
     variadic=True,
 )
@@ -330,6 +338,7 @@ _stack = Primitive(
         specs[0][1],
     ),
     derivative=lambda position, g, y, *inputs, axis: basic_slice(g, _layer(position, axis)),
+    batch=batch_joined,
     lower=Regions(
         lambda shapes, *, axis: [_layer(n, axis) for n in range(len(shapes))],
         fill=lambda *, axis: None,

@@ -30,6 +30,7 @@ from schuss.primitives.base import (
     astype,
     record,
 )
+from schuss.primitives.batching import prefixed, shifted
 from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
@@ -54,6 +55,7 @@ _sum = Primitive(
     derivative=(
         lambda g, y, x, *, axes, keepdims: broadcast_to(restore(g, x, axes, keepdims), x.shape),
     ),
+    batch=shifted("axes"),
     lower=Reduction(lambda dtype: 0, lambda total, x: total + x, widen=True),
 )
 
@@ -126,6 +128,7 @@ _broadcast_to = Primitive(
     shape=lambda x, *, shape: (shape, x[1]),
     # The error is summed back to x's shape where every broadcast is undone.
     derivative=(lambda g, y, x, *, shape: g,),
+    batch=prefixed(shape=None),
     lower=VIEW,
 )
 
@@ -180,7 +183,12 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
         return multiply(at, share)
 
     primitive = Primitive(
-        name, value=value, shape=same_dtype, derivative=(derivative,), lower=lower
+        name,
+        value=value,
+        shape=same_dtype,
+        derivative=(derivative,),
+        batch=shifted("axes"),
+        lower=lower,
     )
 
     def function(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
@@ -229,6 +237,7 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
         value=lambda x, *, axis: value(x, axis=axis),
         shape=_arg_shape,
         derivative=NOT_DIFFERENTIABLE,
+        batch=shifted("axis"),
         lower=Kernel(name),
     )
 
@@ -292,6 +301,7 @@ _cumulative_sum: Primitive = Primitive(
             _cumulative_sum, (g,), {"axis": axis, "reverse": not reverse}
         ),
     ),
+    batch=shifted("axis"),
     lower=Kernel("cumulative_sum"),
 )
 

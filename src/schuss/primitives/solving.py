@@ -11,6 +11,7 @@ import numpy as np
 from schuss.core import Tensor, leaf
 from schuss.lowering.kinds import HOST_CALL
 from schuss.primitives.base import NO_ATTRIBUTES, NOT_DIFFERENTIABLE, Primitive, Spec, apply
+from schuss.primitives.batching import batch_product
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import add, multiply, negative, subtract
 from schuss.primitives.logic import where
@@ -46,6 +47,7 @@ _solve = Primitive(
         lambda g, y, a, b: negative(matmul(solve(matrix_transpose(a), g), matrix_transpose(y))),
         lambda g, y, a, b: solve(matrix_transpose(a), g),
     ),
+    batch=batch_product,
     lower=HOST_CALL,
 )
 
@@ -72,6 +74,7 @@ _solve_triangular = Primitive(
             matrix_transpose(a), g, upper=not upper, unit=unit
         ),
     ),
+    batch=batch_product,
     lower=HOST_CALL,
 )
 
