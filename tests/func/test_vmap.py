@@ -185,6 +185,16 @@ def test_changes_in_place() -> None:
         func.vmap(lambda x: outside.copy_(x))(x)
 
 
+def test_values_are_checked() -> None:
+    loss = func.vmap(ss.nn.functional.cross_entropy)
+    x = ss.ones((2, 3, 4))
+    assert loss(x, ss.tensor([[0, 1, 2], [3, 2, 1]])).shape == (2,)
+    for run in (loss, ss.compile(lambda x, y: loss(x, y))):
+        for wrong in (-1, 4):
+            with pytest.raises(IndexError, match=f"from 0 to 3, got {wrong}"):
+                run(x, ss.tensor([[0, 1, 2], [3, wrong, 1]]))
+
+
 def test_errors() -> None:
     x = ss.ones((2, 3))
     with pytest.raises(ValueError, match=r"batches of one size, got \[2, 3\]"):

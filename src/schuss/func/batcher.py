@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -11,7 +11,8 @@ import numpy as np
 from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, new_object, next_stamp
 from schuss.lowering.kinds import Elementwise, HostCall
 from schuss.primitives.base import apply
-from schuss.primitives.batching import batch_elementwise, batch_one_by_one
+from schuss.primitives.batching import aligned, batch_elementwise, batch_one_by_one
+from schuss.primitives.checks import ValueCheck, require
 from schuss.primitives.reduction import broadcast_to
 
 __all__ = ["Batched", "Batcher"]
@@ -149,6 +150,13 @@ class Batcher:
         else:
             tensor.array = value.array if isinstance(value, Tensor) else np.array(value)
         tensor.stamp = next_stamp()
+
+    def check(self, check: ValueCheck, tensors: Sequence[Tensor]) -> None:
+        """Have the values of whole batches checked."""
+        wholes = [self.whole(x) for x in tensors]
+        parts = [x if whole is None else whole for x, whole in zip(tensors, wholes, strict=True)]
+        with self.outside():
+            require(check, *aligned([whole is not None for whole in wholes], parts))
 
     def refuse(self, what: str) -> NoReturn:
         """Refuse to give a value away."""
