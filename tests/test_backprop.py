@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import schuss as ss
 import schuss.functions as F
 from schuss.core import Tensor, enable_grad, leaf, no_grad, tensor
 from schuss.transforms import grad, hvp, jvp, value_and_grad, vjp
@@ -464,3 +465,18 @@ def test_no_memory_is_leaked() -> None:
     finally:
         gc.enable()
     assert after <= before + 1
+
+
+def test_what_is_added_to_a_gradient_shows_in_the_one_that_was_kept() -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (torch, ss):
+        w = library.tensor([1.0, 2.0], requires_grad=True)
+        kept = []
+        for k in (1.0, 2.0, 3.0):
+            w.grad = None
+            for _ in range(2):
+                (w * k).sum().backward()
+                kept.append(w.grad)
+        found.append([g.tolist() for g in kept])
+    assert found[0] == found[1] == [[2.0 * k] * 2 for k in (1.0, 2.0, 3.0) for _ in range(2)]

@@ -335,7 +335,7 @@ def accumulate(
         if targets is not None and x not in targets:
             continue
         if x.grad is not None:
-            x.grad = x.grad + g
+            x.grad = _added_in_place(x.grad, g)
         elif type(g) is RowGradient or recording:
             x.grad = g
         else:
@@ -343,6 +343,21 @@ def accumulate(
             x.grad = leaf(g.array)
         if Hooks.used:
             run_after(x)
+
+
+def _added_in_place(gradient: Tensor, g: Tensor) -> Tensor:
+    """Return a gradient with `g` added to it: the same tensor, unless it is more than its array."""
+    total = gradient + g
+    is_plain = type(gradient) is not RowGradient and gradient.is_leaf
+    if RECORDING.get() or not is_plain or gradient.requires_grad:
+        return total
+    tracer = TRACER.get()
+    if tracer is not None:
+        tracer.assign(gradient, total)
+    else:
+        gradient.array = total.array
+        gradient.stamp = next_stamp()
+    return gradient
 
 
 def initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:

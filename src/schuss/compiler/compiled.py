@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
 import weakref
 from collections.abc import Callable
@@ -157,18 +158,18 @@ class Compiled:
                 self._remember(specialization, args, options)
                 out = specialization.program.run(arrays)
         except StateChanged:
-            self._forget(specialization)
+            self._forget(functools.partial(operator.is_, specialization))
             return self._call(args, options)
         specialization.leave_gradients()
         return specialization.returned(out)
 
-    def _forget(self, specialization: Specialization | None) -> None:
-        """Drop a program whose states have changed their shapes or dtypes."""
-        self._last = None
-        self._scanned.clear()
-        for specializations in self._specializations.values():
-            if specialization in specializations:
-                specializations.remove(specialization)
+    def _forget(self, is_gone: Callable[[Specialization], bool]) -> None:
+        """Drop specializations, and the programs that nothing else uses."""
+        for some in self._specializations.values():
+            some[:] = [s for s in some if not is_gone(s)]
+        self._scanned = {key: s for key, s in self._scanned.items() if not is_gone(s)}
+        if self._last is not None and is_gone(self._last):
+            self._last = None
 
     def _remember(self, specialization: Specialization, args: Any, options: Any) -> None:
         """Keep what the next call tries first."""
@@ -240,7 +241,7 @@ class Compiled:
             try:
                 specialization.program.prepare()
             except StateChanged:
-                self._forget(specialization)
+                self._forget(functools.partial(operator.is_, specialization))
                 continue
             # The first step may find other gradients than those that it leaves for the next.
             count = len(rows) - done if specialization.is_steady else 1
@@ -296,6 +297,7 @@ class Compiled:
         self._storm.note_trace(getattr(self.function, "__name__", "a function"))
         if key not in self._specializations and len(self._specializations) >= MOST_SIGNATURES:
             del self._specializations[next(iter(self._specializations))]
+        self._forget(lambda s: s.is_dead)
         specializations = self._specializations.setdefault(key, [])
         specializations.insert(0, specialization)
         del specializations[_MOST_SPECIALIZATIONS:]

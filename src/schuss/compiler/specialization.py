@@ -13,7 +13,7 @@ from schuss import hooks
 from schuss.compiler.build import Build
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.python_guard import PythonGuard
-from schuss.compiler.trace.left_gradients import CHANGES, LeftGradient, left_gradient
+from schuss.compiler.trace.left_gradients import CHANGES, LeftGradient, left_gradient, source_of
 from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
 from schuss.compiler.trace.tracer import Tracer
@@ -82,12 +82,11 @@ class Specialization:
         ]
         self._differentiable = [t.requires_grad for t in self._tensors]
         self._graded = [t for t, _ in [*self._exact, *self._some]]
-        exact = {id(gradient) for _, gradient in self._exact}
-        made = [(t, g) for t, g in gradients if g is not None and id(g) not in exact]
-        # What is written over at each run, and what is copied before.
-        self._left = [(left_gradient(t), id(g)) for t, g in made if not left_gradient(t).is_copied]
-        self._copied = [(t, g) for t, g in made if left_gradient(t).is_copied]
-        self._copies: list[Tensor | None] = [None] * len(self._copied)
+        made = [left_gradient(t) for t, g in gradients if g is not None]
+        # What is written over at each run, and what is copied then, into which `.grad`.
+        self._left = [(left, id(left.tensor)) for left in made if not left.is_copied]
+        self._copied = [(left, False) for left in made if left.is_copied]
+        self._copied += [(left_gradient(t), True) for t in tracer.copied_again]
         self._counted: list[tuple[Any, ...]] | None = None
         _ALIVE.add(weakref.ref(self, _ALIVE.discard))
         self._memory_guard = MemoryGuard()
@@ -99,15 +98,16 @@ class Specialization:
             return False
         if not self._memory_guard.holds():
             fits = (
-                all(t.grad is g for t, g in self._exact)
+                all(source_of(t.grad) is g for t, g in self._exact)
                 and all((t.grad is not None) is some for t, some in self._some)
                 and [t.requires_grad for t in self._tensors] == self._differentiable
-                and all(left_gradient(t).is_copied for t, _ in self._copied)
                 and self._hooks == hooks.CHANGES.value
             )
             if not fits or self.overwrites_kept():
                 return False
             words = [(slot_address(t, "grad"), id(t.grad)) for t in self._graded]
+            copies = [t.grad for t, g in self._exact if t.grad is not g and t.grad is not None]
+            words += [(slot_address(copy, "array"), id(copy.array)) for copy in copies]
             words += [
                 (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
             ]
@@ -149,24 +149,33 @@ class Specialization:
     @property
     def is_steady(self) -> bool:
         """Whether a run leaves gradients as it found them."""
-        copied = zip(self._copied, self._copies, strict=True)
-        after = {id(t): copy for (t, _), copy in copied}
-        return all(t.grad is after.get(id(t), gradient) for t, gradient in self.gradients)
+        return all(source_of(t.grad) is gradient for t, gradient in self.gradients)
 
     def leave_gradients(self) -> None:
         """Set the `.grad` that a run leaves."""
         for tensor, gradient in self.gradients:
             tensor.grad = gradient
-        if self._copied:
-            self._copies = [leaf(gradient.array.copy()) for _, gradient in self._copied]
-            for (tensor, _), copy in zip(self._copied, self._copies, strict=True):
-                tensor.grad = copy
+        for left, again in self._copied:
+            owner = left.owner()
+            if owner is not None:
+                owner.grad = left.copy(into=owner.grad if again else None)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the program can never be used again.
+
+        It leaves what is others' by now, or wants to find a gradient that only programs refer to.
+        """
+        if any(id(left.tensor) != identity for left, identity in self._left):
+            return True
+        wanted = [id(g) for t, g in self._exact if source_of(t.grad) is not g]
+        return any(reference_count(identity) == _holders(identity) for identity in wanted[:1])
 
     def references_to(self, identity: int) -> int:
         """Return how often this refers to the tensor with this `id`, but for the program."""
-        held = [id(t) for pair in [*self.gradients, *self._exact, *self._copied] for t in pair]
+        held = [id(t) for pair in [*self.gradients, *self._exact] for t in pair]
         held += [id(t) for t, _ in self._some]
-        held += [id(t) for t in [*self._tensors, *self._graded, *self._copies]]
+        held += [id(t) for t in [*self._tensors, *self._graded]]
         return held.count(identity)
 
     def returned(self, arrays: Sequence[Array]) -> Any:
@@ -182,18 +191,22 @@ class Specialization:
         return unflatten(self.structure, iter(tensors))
 
 
+def _holders(identity: int) -> int:
+    """Return how often specializations and their programs refer to the tensor with this `id`."""
+    alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
+    found = sum(s.references_to(identity) for s in alive)
+    return found + sum(p.references_to(identity) for p in {s.program for s in alive})
+
+
 def _is_kept(left: LeftGradient, identity: int) -> bool:
     """Return whether a gradient that a run would write over is kept by others than programs."""
     owner = left.owner()
-    if owner is None or left.accumulates:
+    if owner is None:
         return False
     if id(left.tensor) != identity:
         return True
-    alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
     # The first is that of `left`.
-    known = 1 + (id(owner.grad) == identity) + sum(s.references_to(identity) for s in alive)
-    known += sum(p.references_to(identity) for p in {s.program for s in alive})
-    if reference_count(identity) == known:
+    if reference_count(identity) == 1 + (id(owner.grad) == identity) + _holders(identity):
         return False
     left.give_away()
     return True

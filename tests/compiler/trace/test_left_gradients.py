@@ -114,6 +114,129 @@ def test_what_a_step_adds_to_stays_one_tensor() -> None:
     assert sum(map(len, add._specializations.values())) <= 4
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_what_was_added_up_stays_when_it_is_kept(turns: int) -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+    twin = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    def add(w: Any, x: Any) -> None:
+        (w * x).sum().backward()
+
+    compiled = compile(lambda x: add(w, x))
+    kept: list[tuple[Any, Any]] = []
+    for k in (1.0, 2.0, 3.0, 4.0, 5.0):
+        w.grad = twin.grad = None
+        for _ in range(turns):
+            compiled(ss.tensor([k, 3.0]))
+            add(twin, ss.tensor([k, 3.0]))
+            kept.append((w.grad, twin.grad))
+    # Within a turn it is one tensor, as in PyTorch; then another one.
+    expected = [[k * turns, 3.0 * turns] for k in (1.0, 2.0, 3.0, 4.0, 5.0) for _ in range(turns)]
+    assert [eager.tolist() for _, eager in kept] == expected
+    assert [native.tolist() for native, _ in kept] == expected
+    assert sum(map(len, compiled._specializations.values())) <= 5
+
+
+def test_rules_in_another_function_leave_kept_gradients() -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+    rule = optim.SGD([w], lr=0.1)
+    back = compile(lambda x: (w * x).sum().backward())
+    step = compile(rule.step)
+    kept: list[Any] = []
+    for k in range(1, 6):
+        rule.zero_grad()
+        for _ in range(2):
+            back(ss.tensor([float(k), 1.0]))
+        step()
+        kept.append(w.grad)
+    assert [g.tolist() for g in kept] == [[2.0 * k, 2.0] for k in range(1, 6)]
+    np.testing.assert_allclose(w.array, [1.0 - 0.1 * 30, 2.0 - 0.1 * 10], rtol=1e-6)
+
+
+def test_a_step_that_ends_with_the_next_gradient_leaves_kept_ones() -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+    rule = optim.SGD([w], lr=0.1)
+
+    @compile
+    def turn(x: Any) -> None:
+        rule.step()
+        rule.zero_grad()
+        (w * x).sum().backward()
+
+    w.grad = given = ss.tensor([10.0, 10.0])
+    kept: list[Any] = [given]
+    for k in (1.0, 2.0, 3.0, 4.0):
+        turn(ss.tensor([k, k]))
+        kept.append(w.grad)
+    assert [g.tolist() for g in kept] == [[10.0] * 2, [1.0] * 2, [2.0] * 2, [3.0] * 2, [4.0] * 2]
+
+
+def test_gradients_in_place_of_others_are_kept_apart() -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def halve() -> None:
+        assert w.grad is not None
+        w.grad = w.grad * 0.5
+
+    kept: list[Any] = []
+    for k in (2.0, 4.0, 6.0):
+        w.grad = ss.tensor([k, k])
+        kept.append(w.grad)
+        for _ in range(2):
+            halve()
+            kept.append(w.grad)
+    found = [g.tolist()[0] for g in kept]
+    assert found == [2.0, 1.0, 0.5, 4.0, 2.0, 1.0, 6.0, 3.0, 1.5]
+
+
+def test_a_scan_that_adds_leaves_the_sum() -> None:
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+    add = compile(lambda x: (w * x).sum().backward())
+    data = ss.tensor([[1.0], [2.0], [3.0], [4.0]])
+    for _ in range(3):
+        w.grad = None
+        add.scan(data, [[0], [1], [2]])
+        kept = w.grad
+        assert kept is not None
+        assert kept.tolist() == [6.0, 6.0]
+        add.scan(data, [[3]])
+        assert w.grad is kept
+        assert kept.tolist() == [10.0, 10.0]
+
+
+def test_programs_that_can_never_run_again_are_dropped(request: pytest.FixtureRequest) -> None:
+    if "plain" in request.node.name:
+        pytest.skip("references are not counted")
+    w = ss.tensor([1.0, 2.0], requires_grad=True)
+
+    @compile
+    def add(x: Any) -> None:
+        (w * x).sum().backward()
+
+    def count() -> int:
+        return sum(map(len, add._specializations.values()))
+
+    for _ in range(2):
+        w.grad = None
+        add(ss.tensor([1.0, 1.0]))
+        add(ss.tensor([1.0, 1.0]))
+    assert count() == 2
+    kept = w.grad
+    w.grad = None
+    add(ss.tensor([1.0, 1.0]))
+    # What added to the kept one may do so again, the one that it was left by may not.
+    assert count() == 2
+    del kept
+    add(ss.tensor([1.0, 1.0]))
+    assert count() == 2
+    for k in range(5):
+        w.grad = ss.tensor([float(k), 0.0])
+        add(ss.tensor([1.0, 1.0]))
+        assert w.grad.tolist() == [k + 1.0, 1.0]
+    assert count() <= 4
+
+
 def test_adding_after_one_was_kept_is_traced_no_more_at_each_turn() -> None:
     w = ss.tensor([1.0, 2.0], requires_grad=True)
 

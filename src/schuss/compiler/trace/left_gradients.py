@@ -1,7 +1,8 @@
 """The gradients that compiled programs leave in `.grad`: one tensor for each owner.
 
 All programs write into the same tensor, so that a step finds what another has left. Where somebody
-keeps it beyond the next step, copies are left from then on.
+keeps it beyond the next step, it is theirs, and copies of another one are left from then on; what a
+program reads of such a copy is what it is a copy of.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import weakref
 
 import numpy as np
 
-from schuss.core import Tensor
+from schuss.core import Array, Tensor, leaf
 from schuss.native.cpython import layout_is_known
 from schuss.primitives.deferred import deferred_leaf
 
-__all__ = ["CHANGES", "LeftGradient", "left_gradient"]
+__all__ = ["CHANGES", "LeftGradient", "left_gradient", "source_of"]
 
 # How often what programs leave became another: those that leave the former may not run any more.
 CHANGES = ctypes.c_int64(0)
@@ -31,10 +32,9 @@ class LeftGradient:
     def __init__(self, owner: Tensor) -> None:
         key = id(owner)
         self.owner = weakref.ref(owner, lambda _: _LEFT.pop(key, None))
-        # Programs add to it, as `backward` does to what is there: that one has to stay the same.
-        self.accumulates = False
         # Where references cannot be counted anybody may keep it.
-        self._is_copied = not layout_is_known()
+        self.is_copied = not layout_is_known()
+        self._copied: weakref.ref[Array] | None = None
         self._renew()
 
     def _renew(self) -> None:
@@ -42,25 +42,32 @@ class LeftGradient:
         assert owner is not None
         self.tensor = deferred_leaf(np.zeros(owner.shape, owner.dtype))
 
-    @property
-    def is_copied(self) -> bool:
-        """Whether `.grad` becomes a copy of it."""
-        return self._is_copied and not self.accumulates
-
-    def keep_one(self) -> None:
-        """Leave the tensor itself, as programs add to what they find and want to find it again."""
-        if self.is_copied:
-            CHANGES.value += 1
-        self.accumulates = True
-
     def give_away(self) -> None:
         """Leave the tensor to who keeps it, and copies of another from now on."""
-        self._is_copied = True
+        self.is_copied = True
         CHANGES.value += 1
         self._renew()
 
+    def copy(self, into: Tensor | None) -> Tensor:
+        """Return a copy of the tensor as it is now: a new one, or `into` with these contents."""
+        array = self.tensor.array.copy()
+        self._copied = weakref.ref(array)
+        if into is not None:
+            into.array = array
+            return into
+        made = leaf(array)
+        key = id(made)
+        _COPIES[key] = weakref.ref(made, lambda _: _COPIES.pop(key, None)), self
+        return made
+
+    def is_copy(self, gradient: Tensor) -> bool:
+        """Whether the last copy is what it was."""
+        return self._copied is not None and self._copied() is gradient.array
+
 
 _LEFT: dict[int, LeftGradient] = {}
+# By the ids of tensors that were made as copies.
+_COPIES: dict[int, tuple[weakref.ref[Tensor], LeftGradient]] = {}
 
 
 def left_gradient(owner: Tensor) -> LeftGradient:
@@ -72,3 +79,12 @@ def left_gradient(owner: Tensor) -> LeftGradient:
             return found
     made = _LEFT[id(owner)] = LeftGradient(owner)
     return made
+
+
+def source_of(gradient: Tensor | None) -> Tensor | None:
+    """Return what a gradient is the last copy of; itself where it is none."""
+    found = _COPIES.get(id(gradient))
+    if found is None or gradient is None:
+        return gradient
+    made, left = found
+    return left.tensor if made() is gradient and left.is_copy(gradient) else gradient

@@ -15,7 +15,7 @@ from schuss.compiler.graph.evaluate import raise_if_refused
 from schuss.compiler.graph.graph import Check, Graph, Node, State, constant, made, ordered, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
 from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
-from schuss.compiler.trace.left_gradients import left_gradient
+from schuss.compiler.trace.left_gradients import left_gradient, source_of
 from schuss.compiler.trace.numbers import TracedNumber
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
@@ -49,6 +49,8 @@ class Tracer:
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
         self.some_gradients: list[tuple[Tensor, bool]] = []
+        # Tensors whose gradient, a copy of what was added to, becomes another copy.
+        self.copied_again: list[Tensor] = []
         self.evaluators: list[Callable[[], float]] = []
         self._held: dict[int, tuple[Tensor, Node]] = {}
         self._now: dict[int, Node] = {}
@@ -92,6 +94,7 @@ class Tracer:
         array: Any = x.array
         if type(array) is Abstract:
             return self._now.get(id(x), array.node)
+        x = self._state_of(x)
         found = self._now.get(id(x))
         if found is None:
             place = len(self._held)
@@ -100,6 +103,12 @@ class Tracer:
             self._held[id(x)] = (x, found)
             self._now[id(x)] = found
         return found
+
+    @staticmethod
+    def _state_of(x: Tensor) -> Tensor:
+        """Return what is the state where `x` is read or assigned to."""
+        source: Any = source_of(x)
+        return source  # type: ignore[no-any-return]  # a tensor, as x is
 
     def contents(self, x: Tensor) -> Abstract:
         """Return what stands for the array of `x`, as it is now."""
@@ -169,11 +178,13 @@ class Tracer:
         node = self.read(value) if isinstance(value, Tensor) else constant(np.array(value))
         if node.shape != old.shape:
             raise ValueError(f"assign: expected shape {old.shape}, got {node.shape}.")
-        self._now[id(tensor)] = self._cast(node, old.dtype)
+        node = self._cast(node, old.dtype)
         array: Any = tensor.array
         if type(array) is Abstract:
-            array = Abstract(self._now.pop(id(tensor)))
-            tensor.array = array
+            tensor.array = Abstract(node)  # type: ignore[assignment]  # in the place of an array
+            self._now.pop(id(tensor), None)
+        else:
+            self._now[id(self._state_of(tensor))] = node
         tensor.stamp = next_stamp()
 
     def check(self, asked: ValueCheck, tensors: tuple[Tensor, ...]) -> None:
@@ -309,10 +320,12 @@ class Tracer:
     def _collect_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
         changes: list[tuple[Tensor, Tensor | None]] = []
         for tensor, before in list(self._gradients.values()):
-            after = tensor.grad
-            if before is not None and id(before) in self._held:
-                self.exact_gradients.append((tensor, before))
-                left_gradient(tensor).keep_one()
+            after, source = tensor.grad, source_of(before)
+            if source is not None and id(source) in self._held:
+                self.exact_gradients.append((tensor, source))
+                is_changed = self._now[id(source)] is not self._held[id(source)][1]
+                if after is before and source is not before and is_changed:
+                    self.copied_again.append(tensor)
             elif tensor.requires_grad and tensor.is_leaf:
                 self.some_gradients.append((tensor, before is not None))
             if after is before:
@@ -320,9 +333,7 @@ class Tracer:
             if after is None:
                 changes.append((tensor, None))
                 continue
-            target = before if before is not None and id(before) in self._held else None
-            if target is None:
-                target = left_gradient(tensor).tensor
+            target = left_gradient(tensor).tensor
             node = self.read(after)
             self.read(target)
             self._now[id(target)] = node
