@@ -34,6 +34,7 @@ ORDER = [
         "backprop",
         "functions",
         "protocols",
+        "einops_backend",
         "methods",
         "transforms",
         "array_api",

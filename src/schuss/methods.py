@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss import backprop, hooks, protocols
+from schuss import backprop, einops_backend, hooks, protocols
 from schuss.core import Tensor, bool_, float32, int64
 from schuss.functions import (
     aliases,
@@ -192,3 +192,5 @@ for _name, _operator in {
     "pos": lambda self: self,
 }.items():
     setattr(Tensor, f"__{_name}__", _operator)
+
+einops_backend.register()
