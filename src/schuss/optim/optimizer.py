@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Any, ClassVar, TypeAlias
@@ -46,7 +47,8 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        self.state: dict[Tensor, State] = {}
+        # A subclass with a `step` of its own finds an empty state for each parameter.
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         if isinstance(params, (Tensor, Mapping)) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{self._owner}: expected an iterable of parameters or groups, got "
@@ -234,7 +236,7 @@ class Optimizer:
             else:
                 state[name].assign(value)
 
-    def _bound_to(self, state: dict[Tensor, State]) -> Callable[[], tuple[bool, int, int]]:
+    def _bound_to(self, state: dict[Tensor, dict[str, Any]]) -> Callable[[], tuple[bool, int, int]]:
         """Return what tells whether a compiled step still has this optimiser's state and groups."""
         return lambda: (self.state is state, len(state), len(self.param_groups))
 
@@ -278,7 +280,10 @@ class Optimizer:
             packed["params"] = [numbers[id(p)] for p in group["params"]]
             groups.append(packed)
         state = {
-            numbers[id(parameter)]: {name: value.detach() for name, value in held.items()}
+            numbers[id(parameter)]: {
+                name: value.detach() if isinstance(value, Tensor) else value
+                for name, value in held.items()
+            }
             for parameter, held in self.state.items()
         }
         return {"state": state, "param_groups": groups}
@@ -303,7 +308,7 @@ class Optimizer:
             for mine, group in zip(self.param_groups, groups, strict=True)
             for number, parameter in zip(group["params"], mine["params"], strict=True)
         }
-        state: dict[Tensor, State] = {}
+        state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         counts: dict[tuple[int, float], Tensor] = {}
         group_of = {id(p): i for i, g in enumerate(self.param_groups) for p in g["params"]}
         for number, held in state_dict["state"].items():
@@ -326,7 +331,13 @@ class Optimizer:
         group: int,
         held: Mapping[str, Any],
         counts: dict[tuple[int, float], Tensor],
-    ) -> State:
+    ) -> dict[str, Any]:
+        if type(self).update is Optimizer.update:
+            # Of a rule with a step of its own, whatever it has kept.
+            return {
+                name: Tensor(value) if isinstance(value, Tensor) else value
+                for name, value in held.items()
+            }
         # PyTorch's SGD counts no steps; with a state, at least one was done.
         count = float(held.get("step", 1.0))
         state: State = {"step": counts.setdefault((group, count), leaf(np.array(count)))}
