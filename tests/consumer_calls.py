@@ -57,7 +57,7 @@ def sklearn_calls() -> dict[str, tuple[Call, tuple[np.ndarray, ...]]]:
     for name in ("r2_score", "mean_squared_error", "explained_variance_score"):
         calls[name] = getattr(metrics, name), (TARGETS, TARGETS * 0.9)
     for name in ("euclidean_distances", "rbf_kernel", "cosine_similarity"):
-        calls[name] = getattr(pairwise, name), (X, X)
+        calls[name] = getattr(pairwise, name), (X, X + 1.0)
     return calls
 
 
