@@ -12,6 +12,7 @@ from schuss.cli.parser import nearest
 __all__ = [
     "add_reading",
     "count",
+    "duration",
     "names",
     "number",
     "one_of",
@@ -100,6 +101,18 @@ def share(text: str) -> float:
             f"expected a share of the rows from 0 to below 1, such as 0.2, got {text!r}"
         )
     return value
+
+
+def duration(text: str) -> float:
+    """Read a duration, such as 90s, 10m or 1h30m, as seconds."""
+    from schuss.training.arguments import seconds_of
+
+    seconds = seconds_of(text)
+    if seconds is None:
+        raise argparse.ArgumentTypeError(
+            f"expected a time above 0, such as 90s, 10m or 1h30m, got {text!r}"
+        )
+    return seconds
 
 
 def names(text: str) -> list[str]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from schuss.cli.options import add_reading, count, names, number, one_of, pairs, share, sizes
+from schuss.cli.options import (
+    add_reading,
+    count,
+    duration,
+    names,
+    number,
+    one_of,
+    pairs,
+    share,
+    sizes,
+)
 from schuss.cli.parser import CommandParser
 
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
@@ -126,6 +136,12 @@ def _add_descent(read: argparse.ArgumentParser) -> None:
         "for classes, rmse or the loss for a quantity)",
     )
     add("--epochs", metavar="N", type=count(1), help="passes over the training rows, at most")
+    add(
+        "--time-budget",
+        metavar="TIME",
+        type=duration,
+        help="time to train in, at most: 90s, 10m, 1h30m; the descent ends with it",
+    )
     add("--batch-size", metavar="ROWS", type=count(1), help="rows in a step")
     add("--lr", metavar="RATE", type=number(above=0.0), help="learning rate")
     add("--weight-decay", metavar="RATE", type=number(least=0.0), help="pull of weights to zero")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -13,6 +14,7 @@ from schuss.errors import UsageError
 
 __all__ = [
     "BETWEEN",
+    "BUDGET",
     "COLUMN",
     "COUNT",
     "LIMIT",
@@ -27,6 +29,7 @@ __all__ = [
     "one_of",
     "problems",
     "refuse",
+    "seconds_of",
 ]
 
 T = TypeVar("T")
@@ -62,10 +65,33 @@ BETWEEN = Requirement("between 0 and 1", lambda value: _is_number(value) and 0.0
 LIMIT = Requirement("above 0", lambda value: value > 0.0)
 POSITIVE = Requirement("above 0", lambda value: _is_number(value) and value > 0.0)
 NOT_NEGATIVE = Requirement("of at least 0", lambda value: _is_number(value) and value >= 0.0)
+BUDGET = Requirement(
+    "to be seconds above 0, or a time such as '90s', '10m' or '1h30m'",
+    lambda value: seconds_of(value) is not None,
+)
 WIDTHS = Requirement("to be widths of at least 1", lambda value: all(map(_is_count, value)))
 COLUMN = Requirement(
     "to name a column", lambda value: isinstance(value, str), lambda value: type(value).__name__
 )
+
+
+_DURATION = re.compile(
+    r"(?:(?P<h>\d+(?:\.\d+)?)h)?(?:(?P<m>\d+(?:\.\d+)?)m(?:in)?)?(?:(?P<s>\d+(?:\.\d+)?)s?)?"
+)
+
+
+def seconds_of(value: Any) -> float | None:
+    """Return a duration in seconds: a number, or hours, minutes and seconds as text; else None.
+
+    >>> seconds_of(90), seconds_of("1h30m"), seconds_of("2.5 min"), seconds_of("soon")
+    (90.0, 5400.0, 150.0, None)
+    """
+    if isinstance(value, str):
+        found = _DURATION.fullmatch(value.replace(" ", "").lower())
+        parts = {} if found is None else found.groupdict(default="0")
+        units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+        value = sum(float(parts.get(unit, 0)) * seconds for unit, seconds in units.items())
+    return float(value) if _is_number(value) and value > 0.0 else None
 
 
 def one_of(names: Sequence[str], expected: str = "") -> Requirement:

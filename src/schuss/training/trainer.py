@@ -17,7 +17,7 @@ from schuss.modes import quietly
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.threads import limit_threads
-from schuss.training.arguments import grouped, refuse
+from schuss.training.arguments import grouped, refuse, seconds_of
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
 from schuss.training.evaluation import cost
@@ -64,6 +64,8 @@ class Trainer:
         schedule_every: "epoch" or "step": when such a scheduler steps.
         batch_size: rows in a step, at least 1.
         epochs: passes over the training rows, at most; at least 1.
+        time_budget: time to train in, at most: seconds, or text such as "90s", "10m", "1h30m". The
+            schedule ends with it. Clocks decide then how many steps there are; see `Fit.stopped`.
         patience: epochs without a better one after which training stops; None for never.
         weight_decay: at least 0; None for the rule's own.
         clip_norm: largest norm of all gradients together, or None.
@@ -113,6 +115,7 @@ class Trainer:
         schedule_every: str = "epoch",
         batch_size: int = 32,
         epochs: int = 100,
+        time_budget: float | str | None = None,
         patience: int | None = None,
         weight_decay: float | None = None,
         clip_norm: float | None = None,
@@ -137,6 +140,7 @@ class Trainer:
         self.plan = grouped(TrainingPlan, given)
         descent = grouped(DescentOptions, given)
         refuse("Trainer", self.plan.problems() + descent.problems())
+        self.plan = replace(self.plan, time_budget=seconds_of(time_budget))
         self._learner = Learner.make(model, Objective(loss), descent)
         self._output = grouped(OutputOptions, given)
         self._callbacks = as_callbacks(callbacks)

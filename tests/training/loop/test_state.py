@@ -18,6 +18,7 @@ def _plan(monitor: str, mode: str | None = None, ties: str = "first") -> Trainin
     }
     return TrainingPlan(
         epochs=9,
+        time_budget=None,
         batch_size=8,
         drop_last=False,
         seed=0,

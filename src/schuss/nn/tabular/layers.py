@@ -215,6 +215,27 @@ class NTKLinear(Module):
         products: Tensor = x @ self.weight.mT
         return products * (1.0 / math.sqrt(self.in_features)) + self.bias
 
+    def of_scaled(self, x: Tensor, scale: Tensor) -> Tensor:
+        """Return the layer's outputs for x times a factor for each input, without that product.
+
+        The weights are multiplied instead, which takes less memory where there are more rows than
+        outputs, and none for each member's own copy of the inputs.
+
+        Args:
+            x: inputs, (..., batch, in_features); members may share those of shape (batch,
+                in_features).
+            scale: factors, as `FeatureScale` has them.
+        """
+        weight = self.weight * scale
+        if x.ndim == weight.ndim:
+            products: Tensor = x @ weight.mT
+        else:
+            members, outputs, inputs = weight.shape
+            together = x @ F.reshape(weight, (members * outputs, inputs)).mT
+            apart = F.reshape(together, (x.shape[0], members, outputs))
+            products = F.permute_dims(apart, (1, 0, 2))
+        return products * (1.0 / math.sqrt(self.in_features)) + self.bias
+
     def start_from(self, x: Tensor, *, rows: int = 5) -> None:
         """Draw weights and biases that fit the inputs x.
 

@@ -32,6 +32,9 @@ from schuss.nn.tabular.layers import (
 
 __all__ = ["TabularMLP"]
 
+# Beyond so many inputs, none of them embedded, their scales are part of the first layer's weights.
+WIDE = 500
+
 
 class TabularMLP(Module):
     """The default network for tables, RealMLP (arXiv 2407.04491).
@@ -117,6 +120,7 @@ class TabularMLP(Module):
         if cardinalities:
             self.categories = CategoryEmbedding(cardinalities, embedding_size, **own)
             width += len(cardinalities) * embedding_size
+        self.wide = width == numeric_features > WIDE
         self.scale = FeatureScale(width, **own)
         widths = (width, *hidden)
         self.linears = ModuleList([NTKLinear(a, b, **own) for a, b in pairwise(widths)])
@@ -157,6 +161,19 @@ class TabularMLP(Module):
         x: Tensor = self.scale(parts[0] if len(parts) == 1 else F.concat(parts, axis=-1))
         return x
 
+    def _first(self, numeric: Tensor, categories: Tensor | None) -> Tensor:
+        """Return the first layer's outputs.
+
+        Many numbers, which go in as they are, are not scaled for each member anew: that would be
+        most of the memory and the time of a step.
+        """
+        first = (*self.linears, self.head)[0]
+        if self.wide:
+            scaled: Tensor = first.of_scaled(numeric, self.scale.scale)
+            return scaled
+        outputs: Tensor = first(self.inputs(numeric, categories))
+        return outputs
+
     def forward(
         self, numeric: Tensor, categories: Tensor | None = None, folds: Tensor | None = None
     ) -> Tensor:
@@ -178,10 +195,11 @@ class TabularMLP(Module):
 
     def _each(self, numeric: Tensor, categories: Tensor | None) -> Tensor:
         """Return the outputs of each member, (members, batch, out_features), or of the one."""
-        x = self.inputs(numeric, categories)
-        for linear, activation in zip(self.linears, self.activations, strict=True):
-            x = self.dropout(activation(linear(x)))
-        y: Tensor = self.head(x)
+        y = self._first(numeric, categories)
+        for activation, linear in zip(
+            self.activations, (*self.linears, self.head)[1:], strict=True
+        ):
+            y = linear(self.dropout(activation(y)))
         if self.baseline is not None:
             y = y * self.baseline.remainder + self.baseline(numeric)
         return y / self.temperature if self.calibrated and not self.training else y
@@ -241,7 +259,8 @@ class TabularMLP(Module):
             target: standardised values of the same rows, (rows,), for the baseline; or None.
         """
         with no_grad():
-            x = self.inputs(numeric, categories)
+            # All scales are 1 at the start.
+            x = numeric if self.wide else self.inputs(numeric, categories)
             for linear, activation in zip(self.linears, self.activations, strict=True):
                 linear.start_from(x)
                 x = activation(linear(x))

@@ -27,7 +27,7 @@ class Fit:
             sixteenth after it, None where they are not finite: gradient_norm and dead_units
             (means), largest_gradient_norm, largest_update, nonfinite_gradients (a count).
         seconds: time spent, over all parts of a resumed run.
-        stopped: why it ended: "epochs", "patience", "diverged" or "callback".
+        stopped: why it ended: "epochs", "time", "patience", "diverged" or "callback".
         notes: what the user should know.
 
     >>> Fit(2, 1, [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.7}], 3.2, "epochs")
@@ -64,6 +64,8 @@ class Fit:
         text = f"trained {count} in {clock(self.seconds)}"
         if self.stopped == "patience":
             text += f" (no better epoch in the last {patience})"
+        if self.stopped == "time":
+            text += " (as long as the time budget allows)"
         if self.best_epoch and self.best_epoch != self.epochs:
             text += f"; the best was epoch {self.best_epoch}"
         return text

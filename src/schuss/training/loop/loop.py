@@ -22,6 +22,7 @@ from schuss.training.evaluation.examples import Examples, batch_bounds, epoch_or
 from schuss.training.loop.callbacks import Callback
 from schuss.training.loop.checkpoints import Checkpoints
 from schuss.training.loop.fit import DivergenceError, Fit
+from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
 from schuss.training.loop.progress import Display
 from schuss.training.loop.state import LoopState
@@ -117,6 +118,7 @@ class TrainingLoop:
             "training_rows": len(self._data.training),
             "validation_rows": 0 if rows is None else len(rows),
             "epochs": int(self.plan.epochs),
+            "time_budget": self.plan.time_budget,
             "batch_size": int(self.plan.batch_size),
             "seed": self.plan.step_seed,
             "eager": self.plan.eager,
@@ -158,6 +160,12 @@ class TrainingLoop:
             if resume:
                 self.history = self._read_history(folder)
             folder.begin_metrics(self.history)
+        self._pace = Pace(
+            self.plan.epochs * len(self._bounds),
+            self.plan.time_budget,
+            self.state,
+            lambda: self.seconds,
+        )
         for callback in self._context.callbacks:
             callback.on_begin(self)
         display.begin(self.plan.epochs, self.epoch, len(self._bounds))
@@ -187,12 +195,14 @@ class TrainingLoop:
             state.stopped = "patience"
         if not state.stopped and state.epoch >= plan.epochs:
             state.stopped = "epochs"
+        if not state.stopped and not state.batch and self._pace.is_up:
+            state.stopped = "time"
         return bool(state.stopped)
 
     def _run_epoch(self) -> None:
         state = self.state
         order = epoch_order(len(self._data.training), self.plan.step_seed, self.epoch)
-        while state.batch < len(self._bounds):
+        while state.batch < len(self._bounds) and not (state.batch and self._pace.is_up):
             index = self._next_rows(order)
             rates = [self._schedule.lr] * len(index)
             before = self._before_each(rates) if self._schedule.changes else None
@@ -218,6 +228,7 @@ class TrainingLoop:
             for callback in self._context.callbacks:
                 callback.on_step(self)
             self._context.display.step(self.epoch, state.batch - 1)
+            self._pace.look()
             if self._context.stop_request.made or self._checkpoints.due:
                 self._pause()
         self._end_epoch()
@@ -228,19 +239,19 @@ class TrainingLoop:
         size = left[0][1] - left[0][0]
         # All batches have the same size but for the last one of the epoch.
         alike = len(left) - (left[-1][1] - left[-1][0] != size)
+        alike = min(alike, max(self._pace.steps_left, 1))
         count = min(alike, self._stepper.steps_per_call(alike))
         start = left[0][0]
         return order[start : start + count * size].reshape(count, size)
 
     def _before_each(self, rates: list[float]) -> Callable[[int], None]:
         """Return what sets the hyperparameters for each step of a call, and notes the rate."""
-        total = self.plan.epochs * len(self._bounds)
         first = self.step
 
         def before(number: int) -> None:
             if number:
                 self._schedule.after_step()
-            self._schedule.before_step((first + number) / total)
+            self._schedule.before_step(self._pace.progress(first + number))
             rates[number] = self._schedule.lr
 
         return before
@@ -273,6 +284,7 @@ class TrainingLoop:
         """Add the figures on the validation rows, and return the one that chooses the epoch."""
         if self._data.validation is None:
             return None
+        begun = self.seconds
         with self._average.in_place():
             figures = evaluate(
                 self.model,
@@ -282,6 +294,7 @@ class TrainingLoop:
                 forward=self._forward,
             )
         record |= {f"validation_{name}": value for name, value in figures.items()}
+        self.state.validation_seconds = self.seconds - begun
         return figures[self.plan.monitor]
 
     def _warn(self, record: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schuss.training.arguments import COUNT, one_of, problems
+from schuss.training.arguments import BUDGET, COUNT, one_of, problems
 from schuss.training.evaluation.metrics import HIGHER_IS_BETTER, Metric
 
 __all__ = ["TrainingPlan", "seed_for"]
@@ -30,6 +30,7 @@ class TrainingPlan:
     """
 
     epochs: int
+    time_budget: float | None
     batch_size: int
     drop_last: bool
     seed: int
@@ -62,6 +63,7 @@ class TrainingPlan:
             vars(self),
             counts
             | {
+                "time_budget": BUDGET,
                 "monitor": one_of(("loss", *self.metrics), monitor),
                 "mode": one_of(("min", "max"), "'min' or 'max'"),
                 "ties": one_of(("first", "last", "loss", *self.metrics), ties),

@@ -33,6 +33,11 @@ class LoopState:
         waited: epochs since then that were no better.
         stopped: why training ended, or empty.
         seconds: time spent.
+        pace_step: step at which it was last counted how many more the time allows; 0 for never.
+        pace_progress: the progress there, which the schedules follow.
+        pace_seconds: time spent until there.
+        planned_steps: steps in all, as counted there; 0 for those of all epochs.
+        validation_seconds: time that the last validation took.
         history: epochs whose figures were written.
         notes: what the user should know.
     """
@@ -50,6 +55,11 @@ class LoopState:
     waited: int = 0
     stopped: str = ""
     seconds: float = 0.0
+    pace_step: int = 0
+    pace_progress: float = 0.0
+    pace_seconds: float = 0.0
+    planned_steps: int = 0
+    validation_seconds: float = 0.0
     history: int = 0
     notes: list[str] = field(default_factory=list)
 

@@ -66,6 +66,7 @@ _OPTIONS: dict[str, Any] = {
     "seed": int,
     "eager": bool | None,
     "quantile": float | None,
+    "time_budget": float | None,
 }
 
 
@@ -159,7 +160,7 @@ def check_parts(
     _check("target_encoding", target, type(target))
     sizes = {
         "numeric_features": prepared.n_numeric,
-        "embedded": prepared.n_continuous,
+        "embedded": prepared.n_continuous if network["embedded"] else 0,
         "cardinalities": list(prepared.category_sizes),
         "out_features": target.n_outputs,
     }

@@ -12,15 +12,7 @@ from typing import Any
 import numpy as np
 
 from schuss import random
-from schuss.data import (
-    PreparedTable,
-    Share,
-    Table,
-    TargetEncoder,
-    fold_of_rows,
-    permutation,
-    prepare_table,
-)
+from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, prepare_table
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
@@ -39,18 +31,13 @@ from schuss.training.tables.goal import (
 from schuss.training.tables.options import RowOptions, TableOptions, TrainingOptions
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 from schuss.training.tables.run import build_network, network_inputs
+from schuss.training.tables.sizes import FEW_ROWS, MEMBERS, changes_by_size
 from schuss.version import __version__
 
 __all__ = ["TableJob"]
 
 # So many rows tell how large the layers' outputs are.
 _START_ROWS = 10_000
-
-# Tables of at most so many rows get several narrower networks, each of which leaves out a fold of
-# the training rows, so that all rows are learned from and all help to choose the epoch.
-_FEW_ROWS = 2_000
-_MEMBERS = 5
-_MEMBER_HIDDEN = (96, 96, 96)
 
 WEIGHTED = (
     "class weights: probabilities are those of rows that come as often as they count, and "
@@ -107,7 +94,7 @@ class TableJob:
         inputs = network_inputs(train.numeric, train.categories)
         if cross_validated:
             labels = train.y if task == "classification" else None
-            folds = fold_of_rows(len(train), _MEMBERS, seed=seed + 1, stratify=labels)
+            folds = fold_of_rows(len(train), MEMBERS, seed=seed + 1, stratify=labels)
             if train.copies is not None:
                 _, first, copy = np.unique(train.copies, return_index=True, return_inverse=True)
                 folds = folds[first][copy]
@@ -118,7 +105,7 @@ class TableJob:
             prepared.notes.append(WEIGHTED)
         return cls(
             prepared,
-            _recipe(prepared.target, options.training, cross_validated=cross_validated),
+            _recipe(prepared, options.training, cross_validated=cross_validated),
             options,
             target,
             learned_from if factors is None else learned_from.weighted_by(factors),
@@ -156,7 +143,7 @@ class TableJob:
             "numeric_features": preprocessor.n_numeric,
             "out_features": self.prepared.target.n_outputs,
             "cardinalities": list(preprocessor.category_sizes),
-            "embedded": preprocessor.n_continuous,
+            "embedded": preprocessor.n_continuous if self.recipe.waves else 0,
             **self.recipe.network_options(),
         }
 
@@ -264,19 +251,27 @@ def _examples(share: Share | None) -> Examples | None:
 
 
 def _recipe(
-    target: TargetEncoder, options: TrainingOptions, *, cross_validated: bool
+    prepared: PreparedTable, options: TrainingOptions, *, cross_validated: bool
 ) -> TabularRecipe:
-    """Return the recipe with what the options change in it."""
-    chosen = ("epochs", "batch_size", "lr", "weight_decay", "dropout", "quantile")
-    changes = {name: getattr(options, name) for name in chosen}
-    changes["value_loss"] = options.loss
+    """Return the recipe for a table's size, with what the options change in it."""
+    target, numbers = prepared.target, prepared.preprocessor.n_numeric
+    validated = cross_validated or prepared.validation is not None
+    changes = changes_by_size(
+        target.task, len(prepared.train), numbers, cross_validated=cross_validated
+    )
+    if options.epochs is not None or not validated:
+        # Whoever says how many epochs there are gets them; and without validation none is better.
+        changes["patience"] = None
     if options.loss not in (None, "mse") or target.scale == "log":
         # Squares in the target's unit are not what is learned.
         changes["metric"] = "loss"
-    if cross_validated:
-        changes |= {"members": _MEMBERS, "hidden": _MEMBER_HIDDEN}
     if options.hidden is not None:
         changes["hidden"] = tuple(options.hidden)
+    if options.loss is not None:
+        changes["value_loss"] = options.loss
+    for name in ("epochs", "batch_size", "lr", "weight_decay", "dropout", "patience", "quantile"):
+        if (value := getattr(options, name)) is not None:
+            changes[name] = value
     return tabular_recipe(target.task, **changes)
 
 
@@ -285,7 +280,7 @@ def _is_cross_validated(table: Table, rows: RowOptions, validation: Table | None
     asked = ("validation_share", "group", "time")
     if validation is not None or any(getattr(rows, name) is not None for name in asked):
         return False
-    return 4 * _MEMBERS <= table.rows <= _FEW_ROWS
+    return 4 * MEMBERS <= table.rows <= FEW_ROWS
 
 
 def _class_factors(given: Any, prepared: PreparedTable) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from schuss.errors import UsageError
 from schuss.training.arguments import (
     BETWEEN,
+    BUDGET,
     COLUMN,
     COUNT,
     NOT_NEGATIVE,
@@ -23,6 +24,7 @@ from schuss.training.arguments import (
     one_of,
     problems,
     refuse,
+    seconds_of,
 )
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.metrics import METRICS
@@ -31,7 +33,8 @@ from schuss.training.tables.recipe import VALUE_LOSSES
 __all__ = ["ADDED", "RowOptions", "TableOptions", "TrainingOptions"]
 
 #: Options that runs of earlier versions do not have.
-ADDED = dict.fromkeys(("eager", "target_scale", "loss", "quantile", "metric"))
+_NEWER = ("eager", "target_scale", "loss", "quantile", "metric", "time_budget")
+ADDED = dict.fromkeys(_NEWER)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class TrainingOptions:
     """Which network is trained and how, as `train` takes it; None leaves it to the recipe."""
 
     epochs: int | None
+    time_budget: float | None
     batch_size: int | None
     lr: float | None
     weight_decay: float | None
@@ -72,6 +76,7 @@ class TrainingOptions:
 _REQUIRED: dict[str, Requirement] = {
     **dict.fromkeys(("epochs", "batch_size", "patience"), COUNT),
     **dict.fromkeys(("test_share", "validation_share", "dropout"), SHARE),
+    "time_budget": BUDGET,
     "lr": POSITIVE,
     "weight_decay": NOT_NEGATIVE,
     "optimizer": one_of(tuple(OPTIMIZERS)),
@@ -126,6 +131,7 @@ class TableOptions:
             raise UsageError(
                 'train: quantile goes with the loss that aims at it; give loss="quantile", too.'
             )
+        whole["time_budget"] = seconds_of(whole["time_budget"])
         return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
 
     def to_config(self) -> dict[str, Any]:

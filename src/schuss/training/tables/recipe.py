@@ -49,6 +49,8 @@ class TabularRecipe:
         hidden: widths of the hidden layers.
         activation: name for `ParametricActivation`.
         baseline: whether the network learns what a `LinearBaseline` leaves over.
+        waves: whether quantities are embedded by cosine waves.
+        patience: epochs without a better one after which training stops, or None.
         members: networks trained side by side and averaged, or None for one.
         average_epochs: length of the average of the weights that is validated, or None.
         metric: figure on the validation rows that chooses the epoch; of equals the last is taken.
@@ -68,6 +70,8 @@ class TabularRecipe:
     hidden: tuple[int, ...] = (256, 256, 256)
     activation: str = "selu"
     baseline: bool = False
+    waves: bool = True
+    patience: int | None = None
     members: int | None = None
     average_epochs: int | None = 10
     metric: str = "log_loss"

@@ -68,6 +68,7 @@ def train(
     time: str | None = None,
     target_scale: str | None = None,
     epochs: int | None = None,
+    time_budget: float | str | None = None,
     batch_size: int | None = None,
     lr: float | str | None = None,
     weight_decay: float | None = None,
@@ -116,11 +117,15 @@ def train(
         target_scale: "linear", a quantity as it is; "log", its logarithms, so that errors count in
             proportion and a prediction is a median; None or "auto" for what fits left-out rows
             better where the values span three powers of ten, else "linear".
-        epochs: passes over the training rows.
+        epochs: passes over the training rows, at most; the schedule ends with them. By default 256,
+            and fewer the more rows there are.
+        time_budget: time to train in, at most: seconds, or text such as "90s", "10m", "1h30m". The
+            schedule ends with it; reading and preparing the table come on top.
         batch_size: rows in a step.
         lr: learning rate, above 0; None or "auto" for the recipe's.
         weight_decay: at least 0.
-        patience: epochs without a better one after which training stops; None for never.
+        patience: epochs without a better one after which training stops; None for the recipe's: a
+            quarter of all epochs where there are many rows and `epochs` is not given, else never.
         optimizer: "sgd", "adagrad", "rmsprop", "adam" or "adamw".
         hidden: widths of the hidden layers.
         dropout: share of the hidden neurons left out while training, in [0, 1).
@@ -319,7 +324,8 @@ def _train_locked(
         schedule=recipe.schedules,
         batch_size=recipe.batch_size,
         epochs=recipe.epochs,
-        patience=job.options.training.patience,
+        time_budget=job.options.training.time_budget,
+        patience=recipe.patience,
         metrics=job.metrics(model),
         monitor=job.monitor(),
         ties="last",

@@ -37,7 +37,7 @@ class Share:
         table: The raw rows.
         rows: Their positions in the table that they came from, int64 of shape (rows,).
         numeric: float32 of shape (rows, preprocessor.n_numeric).
-        categories: int64 of shape (rows, len(preprocessor.category_sizes)).
+        categories: int32 of shape (rows, len(preprocessor.category_sizes)).
         y: int64 classes, or float32 standardised values, of shape (rows,).
         weight: float32 of shape (rows,), or None where all rows count the same.
         copies: int64 of shape (rows,), equal where rows are alike; or None where none are.
@@ -46,7 +46,7 @@ class Share:
     table: Table
     rows: Rows
     numeric: npt.NDArray[np.float32]
-    categories: npt.NDArray[np.int64]
+    categories: npt.NDArray[np.int32]
     y: npt.NDArray[Any]
     weight: npt.NDArray[np.float32] | None
     copies: Rows | None = None

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.tables.preparing.binning import Binned, bin_codes, learn_bins
 from schuss.data.tables.preparing.dates import (
     Floats,
     Numbers,
@@ -45,6 +46,7 @@ class _Plan:
     continuous: list[Scaled] = field(default_factory=list)
     plain: list[Scaled] = field(default_factory=list)
     categories: list[Levels] = field(default_factory=list)
+    bins: list[Binned] = field(default_factory=list)
     indicators: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ class TablePreprocessor:
       are 0 where the value is missing or was never seen), then scaled and clipped likewise.
     - Larger categories become codes for an embedding; 0 is missing, never seen, or seen in one
       training row only.
+    - In tables of many rows, numbers become codes of bins as well; see `learn_bins`.
 
     Everything is learned in `fit`; `to_config` holds it without loss.
 
@@ -103,7 +106,8 @@ class TablePreprocessor:
     def feature_names(self) -> list[str]:
         """Names of the columns of `numeric`, then of those of `categories`."""
         embedded = [c.column for c in self._plan.categories if not c.one_hot]
-        return [s.name for s in (*self._plan.continuous, *self._plan.plain)] + embedded
+        binned = [f"{b.name}: bin" for b in self._plan.bins]
+        return [s.name for s in (*self._plan.continuous, *self._plan.plain)] + embedded + binned
 
     @property
     def n_continuous(self) -> int:
@@ -118,7 +122,8 @@ class TablePreprocessor:
     @property
     def category_sizes(self) -> list[int]:
         """Number of codes of each column of `categories`, the 0 of the unknown included."""
-        return [len(c.levels) + 1 for c in self._plan.categories if not c.one_hot]
+        levels = [len(c.levels) + 1 for c in self._plan.categories if not c.one_hot]
+        return levels + [len(b.edges) + 2 for b in self._plan.bins]
 
     # Reading.
 
@@ -231,6 +236,7 @@ class TablePreprocessor:
                         continue
                     parts.setdefault(columns, []).append(values)
                 found.append(scaled)
+        self._plan.bins = learn_bins({s.name: quantities[s.name][1] for s in learned[0]})
         return learned
 
     def _learn_indicators(self, table: Table) -> list[Scaled]:
@@ -295,7 +301,7 @@ class TablePreprocessor:
 
     # Applying.
 
-    def transform(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    def transform(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Turn a table into inputs; the order of its columns does not matter, extra ones neither.
 
         Args:
@@ -303,7 +309,7 @@ class TablePreprocessor:
 
         Returns:
             `numeric`, float32 of shape (rows, n_numeric), quantities first, then one-hot columns;
-            and `categories`, int64 of shape (rows, len(category_sizes)), each in
+            and `categories`, int32 of shape (rows, len(category_sizes)), each in
             [0, category size).
 
         Raises:
@@ -324,10 +330,13 @@ class TablePreprocessor:
             numeric[:, k] = scaled_column(quantities[scaled.name][1], scaled)
         for k, scaled in enumerate(plan.plain, start=self.n_continuous):
             numeric[:, k] = scaled_column(plain[scaled.name], scaled)
-        embedded = [coded[c.column] for c in plan.categories if not c.one_hot]
-        if not embedded:
-            return numeric, np.empty((table.rows, 0), dtype=np.int64)
-        return numeric, np.stack(embedded, axis=1)
+        categories = np.empty((table.rows, len(self.category_sizes)), dtype=np.int32)
+        embedded = [c.column for c in plan.categories if not c.one_hot]
+        for k, name in enumerate(embedded):
+            categories[:, k] = coded[name]
+        for k, binned in enumerate(plan.bins, start=len(embedded)):
+            categories[:, k] = bin_codes(quantities[binned.name][1], binned)
+        return numeric, categories
 
     # Showing and saving.
 
@@ -346,10 +355,9 @@ class TablePreprocessor:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
-        plan = asdict(self._plan)
         return {
             "format": FORMAT_VERSION,
-            **plan,
+            **asdict(self._plan),
             "kinds": [kind.to_config() for kind in self.kinds.values()],
         }
 
@@ -368,6 +376,7 @@ class TablePreprocessor:
                 continuous=[Scaled.from_config(s) for s in config["continuous"]],
                 plain=[Scaled.from_config(s) for s in config["plain"]],
                 categories=[Levels(**c) for c in config["categories"]],
+                bins=[Binned(**b) for b in config.get("bins", [])],
                 indicators=list(config["indicators"]),
                 notes=dict(config["notes"]),
             )
