@@ -23,6 +23,8 @@ BAD_INPUT, FAILURE, INTERRUPTED = 2, 1, 130
 _OPTIONS = (
     (re.compile(r"^(train|resume|prepare_table|infer_kinds|TargetEncoder|Trainer): "), ""),
     (re.compile(r'task="(\w+)"'), r"--task \1"),
+    (re.compile(r'\bloss="(\w+)"'), r"--loss \1"),
+    (re.compile(r'target_scale="(\w+)"'), r"--target-scale \1"),
     (re.compile(r"kinds=\{'([^']+)': '(\w+)'\}"), r"--kind \1=\2"),
     (re.compile(r"\bkinds=(?=\W)"), "--kind"),
     (re.compile(r"\b(test|validation)_share=(\d)"), r"--\1-share \2"),

@@ -131,13 +131,16 @@ class Run:
 
     @property
     def goal(self) -> dict[str, Any]:
-        """What was aimed at, by name: a quantity's loss, quantile and scale; a temperature.
+        """What was aimed at, by name: a quantity's loss, quantile and scale; the calibration.
 
-        Of classes the temperature by which logits are divided, so that probabilities are right.
+        The latter is the temperature by which logits of classes are divided, and the bias of each
+        class that is added then.
         """
         if self.task == "classification":
-            calibrated = self.model.calibrated
-            return {"temperature": self.model.temperature.item() if calibrated else 1.0}
+            if not self.model.calibrated:
+                return {"temperature": 1.0, "class_bias": [0.0] * len(self.classes)}
+            bias = self.model.class_bias.tolist()
+            return {"temperature": self.model.temperature.item(), "class_bias": bias}
         recipe = self._recipe()
         aimed = {"quantile": recipe.quantile} if recipe.value_loss == "quantile" else {}
         return {"loss": recipe.value_loss, **aimed, "target_scale": self.target.scale}
