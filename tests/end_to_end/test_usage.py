@@ -54,6 +54,29 @@ def test_help_loads_nothing_that_computes(command: str) -> None:
         (["train", "iris", "--epocs=3"], "train: no option --epocs; did you mean --epochs?"),
         (["train", "iris", "--zzz"], "train: no option --zzz; schuss train --help lists them."),
         (
+            ["train", "iris", "--loss", "quantile"],
+            "train: loss needs a quantity, but 'species' holds classes; leave it out, or give "
+            "--task regression.",
+        ),
+        (
+            ["train", "iris", "--quantile", "0.9"],
+            "train: quantile goes with the loss that aims at it; give --loss quantile, too.",
+        ),
+        (
+            ["train", "iris", "--quantile", "1"],
+            "train: --quantile: expected a number above 0 and below 1, got '1'.",
+        ),
+        (
+            ["train", "iris", "--target-scale", "logs"],
+            "train: --target-scale: expected one of auto, linear, log, got 'logs'; did you mean "
+            "log?",
+        ),
+        (
+            ["train", "iris", "--metric", "rmse"],
+            "train: metric 'rmse' needs a quantity, but 'species' holds classes; leave it out, or "
+            "give --task regression.",
+        ),
+        (
             ["train", "iris", "more"],
             "train: expected no further word, got 'more' (lists take commas: a,b); "
             "schuss train --help shows the form.",
