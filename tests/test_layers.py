@@ -18,6 +18,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "schuss"
 ORDER = [
     *(
         "version",
+        "counts",
+        "devices",
         "dtypes",
         "messages",
         "errors",
@@ -35,6 +37,7 @@ ORDER = [
         "functions",
         "protocols",
         "einops_backend",
+        "spelling",
         "methods",
         "transforms",
         "array_api",
@@ -42,6 +45,10 @@ ORDER = [
         "fft",
         "gradcheck",
         "random",
+        "pytorch",
+        "settings",
+        "cuda",
+        "backends",
     ),
     *(
         "autograd",

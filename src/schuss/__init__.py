@@ -15,51 +15,38 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from schuss.spelling.table import FUNCTIONS
 from schuss.version import __version__
 
 # Where each public name lives. The imports under TYPE_CHECKING say the same to type checkers and
 # editors, and a test holds the two equal.
 _PLACES = {
     "schuss": """
-        array_api autograd data distributions errors fft func functions linalg nn optim random
-        training utils
+        array_api autograd backends cuda data distributions errors fft func functions linalg nn
+        optim pytorch random training utils
     """,
-    "schuss.core": """
-        Tensor enable_grad float32 float64 int32 int64 is_grad_enabled no_grad tensor
-    """,
-    "schuss.primitives.base": "asarray from_numpy",
-    "schuss.functions": """
-        abs acos acosh add all any arange argmax argmin argsort asin asinh astype atan atan2
-        atanh bitwise_and bitwise_invert bitwise_or bitwise_xor broadcast_arrays
-        broadcast_to ceil clip concat copysign cos cosh count_nonzero cross cumulative_prod
-        cumulative_sum diag diagonal diff divide dot einsum empty empty_like equal erf exp
-        expand_dims expm1 eye flatten flip floor floor_divide full full_like gather gelu
-        greater greater_equal hypot isfinite isinf isnan less less_equal linspace log log10
-        log1p log2 log_softmax logaddexp logical_and logical_not logical_or logical_xor
-        logsumexp masked_fill matmul matrix_transpose max maximum mean median meshgrid min
-        minimum moveaxis multiply negative nonzero norm not_equal one_hot ones ones_like
-        outer pad permute_dims positive pow prod reciprocal relu remainder repeat reshape
-        roll round searchsorted sigmoid sign sin sinh softmax softplus sort sqrt square
-        squeeze stack std subtract sum swapaxes take take_along_axis tan tanh tensordot tile
-        trace tril triu trunc unique_values unstack var vecdot where zeros zeros_like
-    """,
-    "schuss.functions.aliases": """
-        absolute addmm allclose amax amin as_tensor bmm cat chunk clamp concatenate cumsum div
-        index_select isclose lerp masked_select mm movedim mul mv narrow neg permute power
-        repeat_interleave rsqrt select split sub swapdims take_along_dim topk transpose unbind
-        unflatten unique unsqueeze
-    """,
+    "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
+    "schuss.devices": "device",
+    "schuss.dtypes": "double float float32 float64 int int32 int64 long",
     "schuss.array_api": """
-        bitwise_left_shift bitwise_right_shift bool can_cast e finfo from_dlpack iinfo inf isdtype
-        nan nextafter pi result_type signbit unique_all unique_counts unique_inverse
+        astype bool broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
+        from_dlpack iinfo inf isdtype matrix_transpose nan permute_dims pi repeat
+        take_along_axis unique_all unique_counts unique_inverse unique_values unstack vecdot
     """,
     "schuss.fft": "stft",
-    "schuss.random": "manual_seed rand randint randn randperm",
+    "schuss.functions": "gelu one_hot pad softplus",
+    "schuss.primitives.base": "from_numpy",
+    "schuss.random": "manual_seed",
+    "schuss.pytorch": " ".join(FUNCTIONS),
+    "schuss.pytorch.draws": "Generator",
+    "schuss.serialization": "save",
+    "schuss.settings": """
+        get_default_dtype inference_mode set_default_dtype set_grad_enabled set_printoptions
+    """,
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
     "schuss.compiler.compiled": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
-    "schuss.serialization": "save",
     "schuss.training": "Run Trainer load resume train",
 }
 _SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
@@ -70,7 +57,14 @@ _WITHOUT_TENSORS = ("data", "errors")
 __all__ = ["__version__", *_SOURCES]
 
 
+_ABSENT = ("bfloat16", "complex64", "complex128", "float16", "half", "int8", "int16", "uint8")
+
+
 def __getattr__(name: str) -> object:
+    if name in _ABSENT:
+        raise AttributeError(
+            f"module 'schuss' has no dtype {name!r}; there are float32, float64, int32, int64, bool"
+        )
     if name not in _SOURCES:
         raise AttributeError(f"module 'schuss' has no attribute {name!r}")
     module = _SOURCES[name]
@@ -90,69 +84,130 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from schuss import array_api as array_api
-    from schuss import autograd as autograd
-    from schuss import data as data
-    from schuss import distributions as distributions
-    from schuss import errors as errors
-    from schuss import fft as fft
-    from schuss import func as func
-    from schuss import functions as functions
-    from schuss import linalg as linalg
-    from schuss import nn as nn
-    from schuss import optim as optim
-    from schuss import random as random
-    from schuss import training as training
-    from schuss import utils as utils
-    from schuss.array_api import bitwise_left_shift as bitwise_left_shift
-    from schuss.array_api import bitwise_right_shift as bitwise_right_shift
-    from schuss.array_api import bool as bool
-    from schuss.array_api import can_cast as can_cast
-    from schuss.array_api import e as e
-    from schuss.array_api import finfo as finfo
-    from schuss.array_api import from_dlpack as from_dlpack
-    from schuss.array_api import iinfo as iinfo
-    from schuss.array_api import inf as inf
-    from schuss.array_api import isdtype as isdtype
-    from schuss.array_api import nan as nan
-    from schuss.array_api import nextafter as nextafter
-    from schuss.array_api import pi as pi
-    from schuss.array_api import result_type as result_type
-    from schuss.array_api import signbit as signbit
-    from schuss.array_api import unique_all as unique_all
-    from schuss.array_api import unique_counts as unique_counts
-    from schuss.array_api import unique_inverse as unique_inverse
+    from schuss import (  # noqa: I001  # packed, or it would be 350 lines
+        array_api as array_api, autograd as autograd, backends as backends, cuda as cuda,
+        data as data, distributions as distributions, errors as errors, fft as fft, func as func,
+        functions as functions, linalg as linalg, nn as nn, optim as optim, pytorch as pytorch,
+        random as random, training as training, utils as utils,
+    )  # fmt: skip
+    from schuss.array_api import (
+        astype as astype, bool as bool, broadcast_arrays as broadcast_arrays,
+        cumulative_prod as cumulative_prod, cumulative_sum as cumulative_sum, e as e,
+        expand_dims as expand_dims, finfo as finfo, from_dlpack as from_dlpack, iinfo as iinfo,
+        inf as inf, isdtype as isdtype, matrix_transpose as matrix_transpose, nan as nan,
+        permute_dims as permute_dims, pi as pi, repeat as repeat,
+        take_along_axis as take_along_axis, unique_all as unique_all,
+        unique_counts as unique_counts, unique_inverse as unique_inverse,
+        unique_values as unique_values, unstack as unstack, vecdot as vecdot,
+    )  # fmt: skip
     from schuss.compiler.compiled import compile as compile
-    from schuss.core import Tensor as Tensor
-    from schuss.core import enable_grad as enable_grad
-    from schuss.core import float32 as float32
-    from schuss.core import float64 as float64
-    from schuss.core import int32 as int32
-    from schuss.core import int64 as int64
-    from schuss.core import is_grad_enabled as is_grad_enabled
-    from schuss.core import no_grad as no_grad
-    from schuss.core import tensor as tensor
+    from schuss.core import (
+        Tensor as Tensor, enable_grad as enable_grad, is_grad_enabled as is_grad_enabled,
+        no_grad as no_grad,
+    )  # fmt: skip
+    from schuss.devices import device as device
+    from schuss.dtypes import (
+        double as double, float as float, float32 as float32, float64 as float64, int as int,
+        int32 as int32, int64 as int64, long as long,
+    )  # fmt: skip
     from schuss.fft import stft as stft
-    from schuss.functions import *
-    from schuss.functions.aliases import *
+    from schuss.functions import (
+        gelu as gelu, one_hot as one_hot, pad as pad, softplus as softplus,
+    )  # fmt: skip
     from schuss.gradcheck import check_gradients as check_gradients
-    from schuss.primitives.base import asarray as asarray
     from schuss.primitives.base import from_numpy as from_numpy
+    from schuss.pytorch import (
+        BoolTensor as BoolTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor,
+        IntTensor as IntTensor, LongTensor as LongTensor, abs as abs, absolute as absolute,
+        acos as acos, acosh as acosh, add as add, addbmm as addbmm, addcdiv as addcdiv,
+        addcmul as addcmul, addmm as addmm, addmv as addmv, addr as addr, all as all,
+        allclose as allclose, amax as amax, amin as amin, aminmax as aminmax, any as any,
+        arange as arange, arccos as arccos, arccosh as arccosh, arcsin as arcsin,
+        arcsinh as arcsinh, arctan as arctan, arctan2 as arctan2, arctanh as arctanh,
+        argmax as argmax, argmin as argmin, argsort as argsort, argwhere as argwhere,
+        as_tensor as as_tensor, asarray as asarray, asin as asin, asinh as asinh, atan as atan,
+        atan2 as atan2, atanh as atanh, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
+        atleast_3d as atleast_3d, baddbmm as baddbmm, bernoulli as bernoulli, bincount as bincount,
+        bitwise_and as bitwise_and, bitwise_invert as bitwise_invert,
+        bitwise_left_shift as bitwise_left_shift, bitwise_not as bitwise_not,
+        bitwise_or as bitwise_or, bitwise_right_shift as bitwise_right_shift,
+        bitwise_xor as bitwise_xor, block_diag as block_diag, bmm as bmm,
+        broadcast_shapes as broadcast_shapes, broadcast_tensors as broadcast_tensors,
+        broadcast_to as broadcast_to, bucketize as bucketize, can_cast as can_cast,
+        cartesian_prod as cartesian_prod, cat as cat, cdist as cdist, ceil as ceil,
+        chain_matmul as chain_matmul, chunk as chunk, clamp as clamp, clamp_max as clamp_max,
+        clamp_min as clamp_min, clip as clip, clone as clone, column_stack as column_stack,
+        concat as concat, concatenate as concatenate, copysign as copysign, corrcoef as corrcoef,
+        cos as cos, cosh as cosh, count_nonzero as count_nonzero, cov as cov, cross as cross,
+        cummax as cummax, cummin as cummin, cumprod as cumprod, cumsum as cumsum,
+        cumulative_trapezoid as cumulative_trapezoid, deg2rad as deg2rad, diag as diag,
+        diag_embed as diag_embed, diagflat as diagflat, diagonal as diagonal,
+        diagonal_scatter as diagonal_scatter, diff as diff, dist as dist, div as div,
+        divide as divide, dot as dot, dsplit as dsplit, dstack as dstack, einsum as einsum,
+        empty as empty, empty_like as empty_like, eq as eq, equal as equal, erf as erf, exp as exp,
+        exp2 as exp2, expm1 as expm1, eye as eye, fix as fix, flatten as flatten, flip as flip,
+        fliplr as fliplr, flipud as flipud, float_power as float_power, floor as floor,
+        floor_divide as floor_divide, fmax as fmax, fmin as fmin, fmod as fmod, frac as frac,
+        full as full, full_like as full_like, gather as gather, ge as ge, ger as ger,
+        greater as greater, greater_equal as greater_equal, gt as gt, heaviside as heaviside,
+        histc as histc, hsplit as hsplit, hstack as hstack, hypot as hypot, index_add as index_add,
+        index_copy as index_copy, index_fill as index_fill, index_put as index_put,
+        index_select as index_select, inner as inner, is_complex as is_complex,
+        is_floating_point as is_floating_point, is_nonzero as is_nonzero,
+        is_same_size as is_same_size, is_tensor as is_tensor, isclose as isclose,
+        isfinite as isfinite, isin as isin, isinf as isinf, isnan as isnan, isneginf as isneginf,
+        isposinf as isposinf, isreal as isreal, kron as kron, kthvalue as kthvalue, ldexp as ldexp,
+        le as le, lerp as lerp, less as less, less_equal as less_equal, linspace as linspace,
+        log as log, log10 as log10, log1p as log1p, log2 as log2, log_softmax as log_softmax,
+        logaddexp as logaddexp, logaddexp2 as logaddexp2, logcumsumexp as logcumsumexp,
+        logical_and as logical_and, logical_not as logical_not, logical_or as logical_or,
+        logical_xor as logical_xor, logit as logit, logspace as logspace, logsumexp as logsumexp,
+        lt as lt, masked_fill as masked_fill, masked_scatter as masked_scatter,
+        masked_select as masked_select, matmul as matmul, max as max, maximum as maximum,
+        mean as mean, median as median, meshgrid as meshgrid, min as min, minimum as minimum,
+        mm as mm, mode as mode, moveaxis as moveaxis, movedim as movedim, msort as msort,
+        mul as mul, multinomial as multinomial, multiply as multiply, mv as mv,
+        nan_to_num as nan_to_num, nanmean as nanmean, nanmedian as nanmedian,
+        nanquantile as nanquantile, nansum as nansum, narrow as narrow, ne as ne, neg as neg,
+        negative as negative, nextafter as nextafter, nonzero as nonzero, norm as norm,
+        normal as normal, not_equal as not_equal, numel as numel, ones as ones,
+        ones_like as ones_like, outer as outer, permute as permute, positive as positive,
+        pow as pow, power as power, prod as prod, promote_types as promote_types,
+        quantile as quantile, rad2deg as rad2deg, rand as rand, rand_like as rand_like,
+        randint as randint, randint_like as randint_like, randn as randn, randn_like as randn_like,
+        randperm as randperm, ravel as ravel, reciprocal as reciprocal, relu as relu,
+        remainder as remainder, repeat_interleave as repeat_interleave, reshape as reshape,
+        result_type as result_type, roll as roll, rot90 as rot90, round as round,
+        row_stack as row_stack, rsqrt as rsqrt, rsub as rsub, scalar_tensor as scalar_tensor,
+        scatter as scatter, scatter_add as scatter_add, scatter_reduce as scatter_reduce,
+        searchsorted as searchsorted, select as select, select_scatter as select_scatter,
+        sgn as sgn, sigmoid as sigmoid, sign as sign, signbit as signbit, sin as sin, sinc as sinc,
+        sinh as sinh, slice_scatter as slice_scatter, softmax as softmax, sort as sort,
+        split as split, sqrt as sqrt, square as square, squeeze as squeeze, stack as stack,
+        std as std, std_mean as std_mean, sub as sub, subtract as subtract, sum as sum,
+        swapaxes as swapaxes, swapdims as swapdims, t as t, take as take,
+        take_along_dim as take_along_dim, tan as tan, tanh as tanh, tensor as tensor,
+        tensor_split as tensor_split, tensordot as tensordot, tile as tile, topk as topk,
+        trace as trace, transpose as transpose, trapezoid as trapezoid, trapz as trapz,
+        tril as tril, tril_indices as tril_indices, triu as triu, triu_indices as triu_indices,
+        true_divide as true_divide, trunc as trunc, unbind as unbind, unflatten as unflatten,
+        unique as unique, unique_consecutive as unique_consecutive, unsqueeze as unsqueeze,
+        vander as vander, var as var, var_mean as var_mean, vdot as vdot, vsplit as vsplit,
+        vstack as vstack, where as where, xlogy as xlogy, zeros as zeros, zeros_like as zeros_like,
+    )  # fmt: skip
+    from schuss.pytorch.draws import Generator as Generator
     from schuss.random import manual_seed as manual_seed
-    from schuss.random import rand as rand
-    from schuss.random import randint as randint
-    from schuss.random import randn as randn
-    from schuss.random import randperm as randperm
     from schuss.serialization import save as save
+    from schuss.settings import (
+        get_default_dtype as get_default_dtype, inference_mode as inference_mode,
+        set_default_dtype as set_default_dtype, set_grad_enabled as set_grad_enabled,
+        set_printoptions as set_printoptions,
+    )  # fmt: skip
     from schuss.threads import get_num_threads as get_num_threads
     from schuss.threads import set_num_threads as set_num_threads
-    from schuss.training import Run as Run
-    from schuss.training import Trainer as Trainer
-    from schuss.training import load as load
-    from schuss.training import resume as resume
-    from schuss.training import train as train
-    from schuss.transforms import grad as grad
-    from schuss.transforms import hvp as hvp
-    from schuss.transforms import jvp as jvp
-    from schuss.transforms import value_and_grad as value_and_grad
-    from schuss.transforms import vjp as vjp
+    from schuss.training import (
+        Run as Run, Trainer as Trainer, load as load, resume as resume, train as train,
+    )  # fmt: skip
+    from schuss.transforms import (
+        grad as grad, hvp as hvp, jvp as jvp, value_and_grad as value_and_grad, vjp as vjp,
+    )  # fmt: skip

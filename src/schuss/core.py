@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss.counts import Count, counted
+from schuss.devices import CPU, device
 from schuss.dtypes import (
     bool_,
     default_dtype,
@@ -98,9 +100,10 @@ class Tensor:
     """An array with the operation that made it, so that errors can flow backward through it.
 
     Args:
-        data: numbers, nested sequences, a NumPy array or another tensor; it is copied.
-        dtype: float32, float64, int64, int32 or bool; by default Python floats become float32,
-            Python integers int64, and arrays keep their dtype.
+        data: numbers, nested sequences, a NumPy array or another tensor; it is copied. Or, as
+            PyTorch's constructor has it, lengths of axes: `Tensor(2, 3)`.
+        dtype: float32, float64, int64, int32 or bool; by default numbers of Python become float32
+            here (`tensor()` keeps integers as int64), and arrays keep their dtype.
         requires_grad: whether `backward` accumulates a gradient in `.grad`.
 
     Raises:
@@ -120,17 +123,27 @@ class Tensor:
     grad: Tensor | None
     node: Node | None
     stamp: int
-    origin: Any  # most have none: what a view is made of, unless its node says it
+    origin: Any  # what a view is made of, unless its node says it; most have none
     hook: Any  # most have none: what the reverse pass calls here
 
     # NumPy's operators give way to ours: `array * tensor` is a tensor.
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
-    def __init__(
-        self, data: TensorLike, dtype: npt.DTypeLike | None = None, *, requires_grad: bool = False
-    ) -> None:
-        self.array = np.array(to_array(data, dtype), copy=True, order="C")
+    def __init__(self, *data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False):
+        if not data or (len(data) > 1 and all(isinstance(n, int) for n in data)):
+            values: Any = np.zeros(data or (0,), float32)
+        elif len(data) == 2:
+            values, dtype = data
+        else:
+            (values,) = data
+        array = to_array(values, dtype)
+        if dtype is None and array.dtype.kind != "f" and isinstance(values, (list, tuple, int)):
+            array = array.astype(float32)
+        self._fill(array, requires_grad)
+
+    def _fill(self, array: Array, requires_grad: bool) -> None:
+        self.array = np.array(array, copy=True, order="C")
         self.grad = None
         self.node = None
         self.stamp = 0
@@ -151,9 +164,9 @@ class Tensor:
         return self.array.ndim
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.array.size
+    def size(self) -> Count:
+        """Number of elements; called, as PyTorch has it, the lengths of the axes."""
+        return counted(self.array)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -161,9 +174,9 @@ class Tensor:
         return self.array.dtype
 
     @property
-    def device(self) -> str:
+    def device(self) -> device:
         """Where the array lives: always "cpu"."""
-        return "cpu"
+        return CPU
 
     @property
     def is_leaf(self) -> bool:
@@ -383,4 +396,6 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return Tensor(data, dtype, requires_grad=requires_grad)
+    made = new_object(Tensor)
+    made._fill(to_array(data, dtype), requires_grad)
+    return made

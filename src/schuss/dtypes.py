@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = ["bool_", "default_dtype", "float32", "float64", "int32", "int64", "is_supported"]
-__all__ += ["supported_dtype"]
+__all__ += ["double", "float", "int", "long", "supported_dtype"]
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
 int32 = np.dtype(np.int32)
 bool_ = np.dtype(np.bool_)
+
+# By the names that PyTorch has for them, too; what is defined below means these.
+double, long = float64, int64
 
 _KEPT: dict[np.dtype[Any], np.dtype[Any]] = {
     float32: float32,
@@ -51,3 +54,6 @@ def default_dtype(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
     if dtype.kind not in _BY_KIND:
         return None
     return float64 if dtype.itemsize > 8 else _BY_KIND[dtype.kind]
+
+
+float, int = float32, int32

@@ -32,8 +32,10 @@ from schuss.primitives.random import random_uniform, uniform_value
 
 __all__ = [
     "bernoulli",
+    "drawing_from",
     "get_state",
     "manual_seed",
+    "new_key",
     "normal",
     "rand",
     "randint",
@@ -88,6 +90,21 @@ def set_state(state: TensorLike) -> None:
     if array.shape != (2,) or array.dtype.kind != "i":
         raise ValueError(f"set_state: expected int64 of shape (2,), got {array.shape}.")
     _KEY.get().assign(array.astype(int64))
+
+
+def new_key(seed: int = 0) -> Tensor:
+    """Return the state of a generator of its own, for `drawing_from`."""
+    return leaf(_key_of(seed))
+
+
+@contextmanager
+def drawing_from(key: Tensor) -> Iterator[None]:
+    """Draw from another generator within a block."""
+    token = _KEY.set(key)
+    try:
+        yield
+    finally:
+        _KEY.reset(token)
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def test_modules_of_one_program_call_each_other(monkeypatch: pytest.MonkeyPatch)
 
     def f(x):
         total = ss.exp(x).sum() + ss.tanh(x.reshape((4, 6))).sum(1).max()
-        return total, ss.softmax(x, 0), ss.sort(x), ss.log(ss.abs(x) + 1).reshape((3, 8)).sum(0)
+        return total, ss.softmax(x, 0), ss.sort(x)[0], ss.log(ss.abs(x) + 1).reshape((3, 8)).sum(0)
 
     x = ss.tensor(np.random.default_rng(0).normal(size=24).astype(np.float32))
     compiled = compile(f)

@@ -184,7 +184,7 @@ def _test_primitives() -> str | None:
 def _test_network() -> str | None:
     """Compare a small network's gradients with central differences, and descend a little."""
     from schuss import nn, optim
-    from schuss.core import Tensor, float64
+    from schuss.core import Tensor, float64, tensor
     from schuss.gradcheck import check_gradients
     from schuss.random import manual_seed, randn
 
@@ -192,7 +192,7 @@ def _test_network() -> str | None:
     model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3))
     model.to(float64)
     x = randn(6, 4, dtype=float64)
-    y = Tensor([0, 1, 2, 0, 1, 2])
+    y = tensor([0, 1, 2, 0, 1, 2])
 
     def loss(x: Tensor) -> Tensor:
         return nn.functional.cross_entropy(model(x), y)
@@ -213,7 +213,7 @@ def _test_compiled() -> str | None:
     import numpy as np
 
     from schuss import compiler, nn, optim
-    from schuss.core import Tensor
+    from schuss.core import Tensor, tensor
     from schuss.random import manual_seed, randn
 
     found = []
@@ -221,7 +221,7 @@ def _test_compiled() -> str | None:
         manual_seed(0)
         model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
         optimizer = optim.Adam(model.parameters(), lr=0.01)
-        x, y = randn(6, 4), Tensor([0, 1, 2, 0, 1, 2])
+        x, y = randn(6, 4), tensor([0, 1, 2, 0, 1, 2])
 
         def step(
             x: Tensor, y: Tensor, model: nn.Module = model, optimizer: optim.Adam = optimizer

@@ -174,7 +174,7 @@ def _rows_put(x: Tensor, rows: Tensor, value: Tensor) -> Tensor:
     return where(written, gather(value, (where(places < 0, 0, places),)), x)
 
 
-def _replaced(owner: str, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+def replaced(owner: str, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
     """Give `x` the contents that `change` makes of its present ones.
 
     Raises:
@@ -221,40 +221,40 @@ def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     (True, [1.5, 2.5])
     """
     scaled = other if alpha == 1 else multiply(other, alpha)
-    return _replaced("add_", x, lambda former: add(former, scaled))
+    return replaced("add_", x, lambda former: add(former, scaled))
 
 
 def sub_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:
     """Subtract `alpha * other` in place."""
     scaled = other if alpha == 1 else multiply(other, alpha)
-    return _replaced("sub_", x, lambda former: subtract(former, scaled))
+    return replaced("sub_", x, lambda former: subtract(former, scaled))
 
 
 def mul_(x: Tensor, other: TensorLike) -> Tensor:
     """Multiply in place."""
-    return _replaced("mul_", x, lambda x: multiply(x, other))
+    return replaced("mul_", x, lambda x: multiply(x, other))
 
 
 def div_(x: Tensor, other: TensorLike) -> Tensor:
     """Divide in place."""
-    return _replaced("div_", x, lambda x: divide(x, other))
+    return replaced("div_", x, lambda x: divide(x, other))
 
 
 def pow_(x: Tensor, exponent: TensorLike) -> Tensor:
     """Raise to a power in place."""
-    return _replaced("pow_", x, lambda x: pow(x, exponent))
+    return replaced("pow_", x, lambda x: pow(x, exponent))
 
 
 def clamp_(x: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Limit to the range from `min` to `max` in place."""
-    return _replaced("clamp_", x, lambda x: clip(x, min, max))
+    return replaced("clamp_", x, lambda x: clip(x, min, max))
 
 
 def _augmented(sign: str, function: Any) -> Any:
     """Return what `x += y` and the like do."""
 
     def method(self: Tensor, other: TensorLike) -> Tensor:
-        return _replaced(sign, self, lambda x: function(x, other))
+        return replaced(sign, self, lambda x: function(x, other))
 
     return method
 

@@ -95,10 +95,14 @@ def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return multiply(sum(x, axes, keepdims), share(x.shape, axes))
 
 
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def mean(
+    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
+) -> Tensor:
     """Arithmetic mean over `axis`; integers are averaged in float32."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
+    if dtype is not None:
+        x = astype(x, dtype)
     if x.array.dtype.kind != "f":
         x = astype(x, float32)
     if names:

@@ -189,7 +189,7 @@ def test_verification_names_stage_and_node() -> None:
 def test_temporaries_share_memory() -> None:
     def deep(x: Any) -> Any:
         for _ in range(20):
-            x = ss.sort(x) * 0.5
+            x = ss.sort(x).values * 0.5
         return x
 
     f = compile(deep)

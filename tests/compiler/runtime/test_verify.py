@@ -100,6 +100,6 @@ def test_memory_that_is_used_again_too_early_is_found(monkeypatch: pytest.Monkey
     )
     monkeypatch.setattr("schuss.compiler.pipeline.verify_plan", lambda *_: None)
     with pytest.raises(GraphError, match="partitions: "):
-        compile(lambda x: ss.sort(x, 0) @ ss.sort(x * 2.0, 1).T + ss.cumsum(x @ x.T, 0))(
+        compile(lambda x: ss.sort(x, axis=0) @ ss.sort(x * 2.0, axis=1).T + ss.cumsum(x @ x.T, 0))(
             ss.randn(96, 32)
         )

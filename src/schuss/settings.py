@@ -1,0 +1,105 @@
+"""What PyTorch's programs set for the whole process: gradients, dtypes, printing."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from schuss.core import RECORDING, float32, supported_dtype
+from schuss.modes import no_grad
+
+__all__ = ["get_default_dtype", "inference_mode", "set_default_dtype", "set_grad_enabled"]
+__all__ += ["set_printoptions"]
+
+
+class set_grad_enabled:  # noqa: N801  # PyTorch's name
+    """Record operations from now on, or not; in a `with` block until its end.
+
+    >>> from schuss.core import is_grad_enabled
+    >>> with set_grad_enabled(False):
+    ...     is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self._before = RECORDING.get()
+        RECORDING.set(bool(mode))
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        RECORDING.set(self._before)
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """Do not record operations, in a `with` block or a function: `no_grad`.
+
+    Args:
+        mode: False to record them all the same; or a function, as of a decorator.
+    """
+    if callable(mode):
+        return no_grad()(mode)
+    return no_grad() if mode else set_grad_enabled(RECORDING.get())
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """Return the dtype of numbers with a point: float32."""
+    return float32
+
+
+def set_default_dtype(d: Any) -> None:
+    """Accept float32, the default dtype there is.
+
+    Raises:
+        ValueError: for another one.
+    """
+    if supported_dtype(d) != float32:
+        raise ValueError(
+            f"set_default_dtype: expected float32, got {np.dtype(d)}; give dtype= where tensors "
+            "and layers are made, or cast a module by .double()."
+        )
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Set how tensors are printed, as arrays of NumPy are, whose options these are, too.
+
+    Args:
+        precision: digits behind the point.
+        threshold: from so many elements on, some are left out.
+        edgeitems: how many are shown at each end then.
+        linewidth: columns of a line.
+        profile: "default", "short" or "full".
+        sci_mode: False for numbers without an exponent.
+    """
+    profiles: dict[str | None, dict[str, Any]] = {
+        "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+        "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+        "full": {"precision": 4, "threshold": 2**60, "edgeitems": 3, "linewidth": 80},
+        None: {},
+    }
+    if profile not in profiles:
+        raise ValueError(f"set_printoptions: expected 'default', 'short' or 'full', got {profile}.")
+    options = profiles[profile]
+    given = {
+        "precision": precision,
+        "threshold": None if threshold is None else int(min(threshold, 2**60)),
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+        "suppress": None if sci_mode is None else not sci_mode,
+    }
+    np.set_printoptions(**(options | {k: v for k, v in given.items() if v is not None}))

@@ -1,0 +1,1 @@
+"""Whose meaning a call has: PyTorch's or the array API standard's, as it is spelled."""

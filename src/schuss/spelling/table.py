@@ -1,0 +1,284 @@
+"""Every function and method with PyTorch's arguments: one line for each.
+
+A line has the faces, the names, after "=" what does it where that has another name, and the
+arguments, where its own are not PyTorch's already. Faces: f is a function of `schuss`, m a method
+of tensors, i such a method that also exists in place, with a "_" behind its name, p a method that
+only does; a digit says that the array API standard has a function of that name with a meaning of
+its own, for calls in its spelling, with so many leading arguments in common.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["FUNCTIONS", "METHODS", "Entry"]
+
+_TABLE = {
+    "schuss.primitives.elementwise": """
+        fmi abs absolute = abs (input)
+        fmi ceil (input)
+        fmi cos (input)
+        fmi erf (input)
+        fmi exp (input)
+        fmi expm1 (input)
+        fmi floor (input)
+        fmi floor_divide (input, other)
+        fmi log (input)
+        fmi log10 (input)
+        fmi log1p (input)
+        fmi log2 (input)
+        fm maximum (input, other)
+        fm minimum (input, other)
+        fmi multiply mul = multiply (input, other)
+        fmi negative neg = negative (input)
+        fmi pow power = pow (input, exponent)
+        fmi relu (input)
+        fmi remainder (input, other)
+        fmi sigmoid (input)
+        fmi sin (input)
+        fmi sqrt (input)
+        fmi tanh (input)
+        fmi atan2 arctan2 = atan2 (input, other)
+    """,
+    "schuss.primitives.trigonometry": """
+        fmi acos arccos = acos (input)
+        fmi acosh arccosh = acosh (input)
+        fmi asin arcsin = asin (input)
+        fmi cosh (input)
+        fmi sinh (input)
+    """,
+    "schuss.primitives.logic": """
+        fmi bitwise_and (input, other)
+        fmi bitwise_or (input, other)
+        fmi bitwise_xor (input, other)
+        fmi bitwise_invert bitwise_not = bitwise_invert (input)
+        fmi eq = equal (input, other)
+        fmi ne not_equal = not_equal (input, other)
+        fmi lt less = less (input, other)
+        fmi le less_equal = less_equal (input, other)
+        fmi gt greater = greater (input, other)
+        fmi ge greater_equal = greater_equal (input, other)
+    """,
+    "schuss.primitives.bits": """
+        fmi bitwise_left_shift (input, other)
+        fmi bitwise_right_shift (input, other)
+        fmi nextafter (input, other)
+        fm signbit (input)
+    """,
+    "schuss.primitives.reduction": """
+        fm argmax (input, dim: every=None, keepdim=False)
+        fm argmin (input, dim: every=None, keepdim=False)
+        fm amax = max (input, dim: every=None, keepdim=False)
+        fm amin = min (input, dim: every=None, keepdim=False)
+        fm sum (input, dim: every=None, keepdim=False, *, dtype=None)
+        fm mean (input, dim: every=None, keepdim=False, *, dtype=None)
+        fm broadcast_to (input, size)
+    """,
+    "schuss.primitives.base": """
+        f asarray (obj, dtype=None, *, copy=None)
+    """,
+    "schuss.core": """
+        f tensor (data, dtype=None, *, requires_grad=False)
+    """,
+    "schuss.functions": """
+        fmi asinh arcsinh = asinh (input)
+        fmi atan arctan = atan (input)
+        fmi atanh arctanh = atanh (input)
+        fmi hypot (input, other)
+        fm isfinite (input)
+        fm isinf (input)
+        fm isnan (input)
+        fm logaddexp (input, other)
+        fmi logical_and (input, other)
+        fmi logical_not (input)
+        fmi logical_or (input, other)
+        fmi logical_xor (input, other)
+        fm positive (input)
+        fmi reciprocal (input)
+        fmi tan (input)
+        fmi trunc fix = trunc (input)
+        fm all (input, dim: every=None, keepdim=False)
+        fm any (input, dim: every=None, keepdim=False)
+        fm prod (input, dim: every=None, keepdim=False, *, dtype=None)
+    """,
+    "schuss.pytorch.arithmetic": """
+        fmi add (input, other, *, alpha=1)
+        fmi subtract sub = sub (input, other, *, alpha=1)
+        f rsub (input, other, *, alpha=1)
+        fmi divide div true_divide = div (input, other, *, rounding_mode=None)
+        fmi sign sgn = sign
+        fmi fmod square float_power exp2 frac rsqrt logit xlogy lerp
+        fmi round (input, *, decimals=0)
+        fmi addcmul (input, tensor1, tensor2, *, value=1)
+        fmi addcdiv (input, tensor1, tensor2, *, value=1)
+        fmi clamp clip = clamp
+        fmi clamp_min clamp_max nan_to_num deg2rad rad2deg sinc ldexp copysign masked_fill
+        fm fmax fmin heaviside logaddexp2 isposinf isneginf isreal isclose allclose
+        fm equal
+        f where
+        m where = method_where
+        fm dist
+        f trapezoid trapz = trapezoid
+        f cumulative_trapezoid
+    """,
+    "schuss.pytorch.reductions": """
+        fm1 max min
+        fm1 std var
+        f var_mean std_mean
+        fm norm (input, p="fro", dim: every=None, keepdim=False, dtype=None)
+        fm nansum (input, dim: every=None, keepdim=False, *, dtype=None)
+        fm nanmean (input, dim: every=None, keepdim=False, *, dtype=None)
+        fm aminmax
+        fmi cumsum (input, dim, *, dtype=None)
+        fmi cumprod (input, dim, *, dtype=None)
+        fm cummax cummin logcumsumexp diff
+        fm logsumexp (input, dim: every=None, keepdim=False)
+        fm softmax log_softmax
+        fm count_nonzero (input, dim: every=None)
+    """,
+    "schuss.pytorch.statistics": """
+        fm quantile nanquantile cov corrcoef
+    """,
+    "schuss.pytorch.ordering": """
+        fm1 sort
+        fm argsort msort topk median nanmedian kthvalue mode
+        f searchsorted (sorted_sequence, input, *, out_int32=False, right=False, side=None, \
+sorter=None)
+        f bucketize (input, boundaries, *, out_int32=False, right=False)
+        fm unique unique_consecutive histc bincount
+        f isin (elements, test_elements, *, assume_unique=False, invert=False)
+    """,
+    "schuss.pytorch.shapes": """
+        fm flip (input, *dims)
+        fm1 squeeze
+        fm moveaxis movedim = movedim (input, source, destination)
+        fm permute (input, *dims)
+        fm unsqueeze flatten unflatten t rot90 fliplr flipud ravel diagonal diag_embed diag
+        fm transpose
+        fm swapaxes = transpose (input, axis0, axis1)
+        fm swapdims = transpose (input, dim0, dim1)
+        fm diagflat trace repeat_interleave take_along_dim
+        m expand (input, *size)
+        m expand_as reshape_as unfold
+        m1 repeat (input, *repeats)
+        fm tile (input, *dims)
+        fm roll (input, shifts, dims=None)
+        fm kron
+    """,
+    "schuss.pytorch.joining": """
+        f cat concat concatenate = cat (tensors, dim=0)
+        f stack hstack vstack dstack column_stack
+        f row_stack = vstack
+        fm split chunk tensor_split hsplit vsplit dsplit unbind
+        f meshgrid block_diag broadcast_tensors broadcast_shapes cartesian_prod
+        f atleast_1d atleast_2d atleast_3d tril_indices triu_indices
+    """,
+    "schuss.pytorch.indexing": """
+        fm gather index_select masked_select argwhere select narrow
+        fm1 nonzero
+        fm2 take
+    """,
+    "schuss.pytorch.scattering": """
+        fmi scatter_add scatter index_add index_copy index_fill masked_scatter index_put
+        fmi scatter_reduce
+        fm select_scatter slice_scatter diagonal_scatter
+        mi put = put_at
+    """,
+    "schuss.pytorch.products": """
+        fm matmul mm mv bmm inner
+        fm dot vdot = dot
+        fm outer ger = outer
+        fmi addmm addmv addr baddbmm addbmm
+        f chain_matmul einsum cdist vander
+        f tensordot (a, b, dims=2)
+        fm cross
+    """,
+    "schuss.pytorch.creation": """
+        f zeros (*size, dtype=None)
+        f ones (*size, dtype=None)
+        f empty (*size, dtype=None)
+        f full (size, fill_value, *, dtype=None)
+        f zeros_like (input, *, dtype=None)
+        f ones_like (input, *, dtype=None)
+        f empty_like = zeros_like (input, *, dtype=None)
+        f full_like (input, fill_value, *, dtype=None)
+        f arange (start, end=None, step=1, *, dtype=None)
+        f linspace
+        f logspace (start, end, steps, base=10.0, *, dtype=None)
+        f eye (n, m=None, *, k=0, dtype=None)
+        f scalar_tensor (s, *, dtype=None)
+        f as_tensor = as_tensor_of (data, dtype=None)
+        fmi tril triu
+        fm clone
+        f FloatTensor DoubleTensor IntTensor LongTensor BoolTensor
+        m new_zeros (input, *size, dtype=None)
+        m new_ones (input, *size, dtype=None)
+        m new_empty = new_zeros (input, *size, dtype=None)
+        m new_full (input, size, fill_value, *, dtype=None)
+        m new_tensor (input, data, *, dtype=None)
+    """,
+    "schuss.pytorch.draws": """
+        f rand randn randint randperm normal
+        fm multinomial bernoulli
+        f rand_like (input, *, dtype=None)
+        f randn_like (input, *, dtype=None)
+        f randint_like
+        p normal_ = filled_normal
+        p uniform_ = filled_uniform
+        p bernoulli_ = filled_bernoulli
+        p exponential_ = filled_exponential
+        p random_ = filled_random
+    """,
+    "schuss.pytorch.tensors": """
+        m bool = bool_of
+        m float = float_of
+        m int = int_of
+        m double long cpu cuda type_as view_as contiguous numel element_size
+        m half bfloat16 = half
+        m to
+        m type = type_of
+        m view (input, *shape)
+        fm reshape (input, *shape)
+        m dim ndimension = dim
+        m nelement = numel
+        f numel is_tensor is_same_size can_cast promote_types result_type
+        fm is_floating_point is_complex is_nonzero
+        m is_contiguous get_device stride is_same_size
+        m detach_ = detach_in_place
+    """,
+}
+
+
+class Entry(NamedTuple):
+    """One name: where what does it is, and with which arguments."""
+
+    module: str
+    target: str
+    signature: str
+    standard: int
+    in_place: bool
+
+
+def _entries() -> tuple[dict[str, Entry], dict[str, Entry]]:
+    """Return what each name stands for, as a function and as a method."""
+    functions: dict[str, Entry] = {}
+    methods: dict[str, Entry] = {}
+    for module, lines in _TABLE.items():
+        for line in filter(None, map(str.strip, lines.splitlines())):
+            head, opened, signature = line.partition(" (")
+            words, _, target = head.partition(" = ")
+            faces, *names = words.split()
+            standard = int(faces[-1]) if faces[-1].isdigit() else 0
+            arguments = signature[:-1] if opened else ""
+            for name in names:
+                entry = Entry(module, target or name, arguments, standard, "p" in faces)
+                if "f" in faces:
+                    functions[name] = entry
+                if "m" in faces or "p" in faces:
+                    methods[name] = entry
+                if "i" in faces:
+                    methods[f"{name}_"] = entry._replace(in_place=True)
+    return functions, methods
+
+
+FUNCTIONS, METHODS = _entries()
