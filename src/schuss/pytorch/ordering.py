@@ -10,6 +10,7 @@ from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, float32, float64, int32, int64, leaf
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
+from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.pytorch.reductions import ValuesAndIndices, picked, running
 
@@ -23,8 +24,9 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Tru
     >>> sort([3.0, 1.0, 2.0])
     ValuesAndIndices(values=tensor([1., 2., 3.]), indices=tensor([1, 2, 0]))
     """
-    order = F.argsort(input, whole(dim), descending=bool(descending))
-    return ValuesAndIndices(F.take_along_axis(input, order, whole(dim)), order)
+    (axis,) = normalize_axes(whole(dim), input.ndim, "sort")
+    order = F.argsort(input, axis, descending=bool(descending))
+    return ValuesAndIndices(along(input, order, axis), order)
 
 
 @of_numbers_too
@@ -54,7 +56,7 @@ def topk(
         raise ValueError(f"topk: expected k from 0 to {input.shape[axis]}, got {k}.")
     order = F.argsort(input, axis, descending=bool(largest))
     order = order[(*(slice(None),) * axis, slice(0, count))]
-    return ValuesAndIndices(F.take_along_axis(input, order, axis), order)
+    return ValuesAndIndices(along(input, order, axis), order)
 
 
 def median(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -89,7 +91,7 @@ def _middle_along(x: Any, dim: int, keepdim: bool, owner: str) -> ValuesAndIndic
         broken = F.isnan(x)
         count = F.sum(~broken, axis, True)
         rank = F.maximum((count - 1) // 2, 0)
-    at = F.take_along_axis(order, rank, axis)
+    at = along(order, rank, axis)
     if x.dtype.kind == "f" and owner == "median":
         at = F.where(F.any(broken, axis, True), F.argmax(astype(broken, int32), axis, True), at)
     return picked(x, at, axis, keepdim)
@@ -121,7 +123,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     (axis,) = normalize_axes(whole(dim), input.ndim, "mode")
     _require_some(input, axis, "mode")
     order = F.argsort(input, axis)
-    x = F.take_along_axis(input.detach(), order, axis)
+    x = along(input.detach(), order, axis)
     before = (slice(None),) * axis
     other = F.not_equal(x[(*before, slice(1, None))], x[(*before, slice(None, -1))])
     begins = F.concat([F.ones_like(_first(other, axis)), other], axis) if other.size else other
@@ -132,7 +134,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     places = F.reshape(F.arange(x.shape[axis]), shape)
     starts = running(F.where(begins, places, 0), axis, F.maximum, np.maximum)
     # A run is longest, for the first time, at its end.
-    at = F.take_along_axis(order, F.argmax(places - starts, axis, True), axis)
+    at = along(order, F.argmax(places - starts, axis, True), axis)
     return picked(input, at, axis, keepdim)
 
 

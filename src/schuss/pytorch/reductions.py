@@ -12,6 +12,7 @@ from schuss.functions.normalization import variance
 from schuss.functions.reductions import root
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.pytorch.arithmetic import as_float
 
@@ -34,7 +35,7 @@ class MinAndMax(NamedTuple):
 
 def picked(x: Tensor, indices: Tensor, dim: int, keepdim: bool) -> ValuesAndIndices:
     """Return what is at `indices` (with axis `dim`, of length 1), and these."""
-    values = F.take_along_axis(x, indices, dim)
+    values = along(x, indices, dim % x.ndim)
     if keepdim:
         return ValuesAndIndices(values, indices)
     return ValuesAndIndices(F.squeeze(values, dim), F.squeeze(indices, dim))
@@ -214,7 +215,7 @@ def _running(x: Tensor, dim: int, of_two: Any, plain: Any, owner: str) -> Values
     best = running(x.detach(), axis, of_two, plain)
     here = F.equal(x, best) | F.isnan(x)
     indices = running(F.where(here, _places(x, axis), 0), axis, F.maximum, np.maximum)
-    return ValuesAndIndices(F.take_along_axis(x, indices, axis), indices)
+    return ValuesAndIndices(along(x, indices, axis), indices)
 
 
 def _places(x: Tensor, axis: int) -> Tensor:
