@@ -19,12 +19,13 @@ from schuss.core import (
 )
 from schuss.hooks import Hooks, run_after, run_hooks
 from schuss.modes import quietly
+from schuss.primitives import storage
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.custom import Custom
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
 from schuss.primitives.row_gradient import RowGradient
-from schuss.primitives.views import Rewritten, restore_former
+from schuss.primitives.views import VIEWS, Rewritten, as_of_use, expect_unchanged
 
 __all__ = ["accumulate", "backward", "consumers", "initial_error", "is_freed", "mark", "reverse"]
 
@@ -65,10 +66,6 @@ def _on_the_way(
     return found
 
 
-#: Primitives of several tensors whose derivatives look at no value.
-_WITHOUT_VALUES = frozenset(["add", "concat", "subtract"])
-
-
 def reverse(
     roots: Sequence[Tensor],
     errors: Sequence[Tensor],
@@ -102,11 +99,13 @@ def _reverse(
     A tensor is visited when all its uses have sent their error, so each is visited once, in an
     order that needs no recursion; what is no longer needed is dropped on the way.
     """
-    if Rewritten.happened:
-        restore_former([*roots])
+    if Rewritten.happened or storage.WRITTEN:
+        roots = as_of_use([*roots])
     eager = is_plain()
     tracer = TRACER.get()
     outer = None if tracer is None else tracer.scope
+    # Whether memory may have been written to through others than the tensors here.
+    written = tracer is not None or bool(storage.WRITTEN)
     hooked = Hooks.used
     stops = frozenset() if beyond or targets is None else targets
     uses = consumers(roots, stops)
@@ -143,15 +142,14 @@ def _reverse(
             through = primitive.errors(g, y)
         plain = type(rules) is tuple
         stamp = y.stamp
+        if written:
+            expect_unchanged(y, stamp, primitive, inputs)
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor):
                 continue
             # What needs no gradient is a factor of the others' gradients nevertheless.
-            if x.stamp > stamp and (x.requires_grad or primitive.name not in _WITHOUT_VALUES):
-                raise RuntimeError(
-                    f"backward: a tensor of shape {x.shape} was changed in place after "
-                    f"{primitive.name} used it; change it after the backward pass, or use a copy."
-                )
+            if written or x.stamp > stamp:
+                expect_unchanged(x, stamp, primitive, inputs)
             if not x.requires_grad:
                 continue
             if wanted is not None and x not in wanted:
@@ -181,7 +179,8 @@ def _reverse(
                     pending[x] = error
             elif error is not None:
                 ready.append((x, error))
-        if not retain_graph:
+        if not retain_graph and primitive.name not in VIEWS:
+            # Views keep nothing but what they are views of, and may be used again.
             y.node = _FREED
     if tracer is not None:
         tracer.scope = outer
@@ -276,6 +275,8 @@ _FREED[1][0].requires_grad = True
 
 def is_freed(y: Tensor) -> bool:
     """Whether a reverse pass has gone through the graph of `y`, and no other one can."""
+    while y.node is not None and y.node[0].name in VIEWS:
+        y = y.node[1][0]
     return y.node is _FREED
 
 
@@ -331,7 +332,8 @@ def accumulate(
     arrived = reverse(
         roots, errors, targets=targets, beyond=targets is not None, retain_graph=retain_graph
     )
-    for x, g in arrived.items():
+    for x in list(arrived):
+        g = arrived.pop(x)
         if targets is not None and x not in targets:
             continue
         if x.grad is not None:
@@ -339,8 +341,8 @@ def accumulate(
         elif type(g) is RowGradient or recording:
             x.grad = g
         else:
-            # A tensor of its own: the same error may have arrived at several leaves.
-            x.grad = leaf(g.array)
+            # Memory of its own: the same error may have arrived at several leaves.
+            x.grad = leaf(storage.own(g) if TRACER.get() is None else g.array)
         if Hooks.used:
             run_after(x)
 
@@ -352,11 +354,9 @@ def _added_in_place(gradient: Tensor, g: Tensor) -> Tensor:
     if RECORDING.get() or not is_plain or gradient.requires_grad:
         return total
     tracer = TRACER.get()
-    if tracer is not None:
-        tracer.assign(gradient, total)
-    else:
-        gradient.array = total.array
-        gradient.stamp = next_stamp()
+    if tracer is None:
+        return storage.give("backward", gradient, total)
+    tracer.assign(gradient, total)
     return gradient
 
 

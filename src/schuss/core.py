@@ -201,7 +201,7 @@ class Tensor:
     # Out of Schuss.
 
     def numpy(self) -> Array:
-        """Return the array itself, without a copy; write into a copy of it."""
+        """Return the array itself, without a copy: what is written to either is seen in both."""
         return np.asarray(self._values("numpy()"))
 
     def _values(self, what: str) -> Array:
@@ -307,11 +307,6 @@ class Tensor:
         self.requires_grad = requires_grad
         return self
 
-    def detach(self) -> Tensor:
-        """Return the same values, cut off from the operations that made them."""
-        tracer = TRACER.get()
-        return leaf(self.array if tracer is None else tracer.contents(self))
-
     if TYPE_CHECKING:
         # Attached by schuss.methods, which whoever makes tensors for a user has loaded.
         assign: Callable[..., Tensor]
@@ -319,6 +314,7 @@ class Tensor:
         backward: Callable[..., None]
         clone: Callable[..., Tensor]
         copy_: Callable[..., Tensor]
+        detach: Callable[..., Tensor]
         fill_: Callable[..., Tensor]
         mean: Callable[..., Tensor]
         reshape: Callable[..., Tensor]

@@ -14,6 +14,7 @@ from schuss.primitives import contraction, indexing, logic, reduction
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims
+from schuss.primitives.views import detach
 from schuss.spelling.binding import method
 from schuss.spelling.table import METHODS
 
@@ -48,6 +49,7 @@ _METHODS: dict[str, Any] = {
     "copy_": inplace.copy_,
     "cumulative_prod": reductions.cumulative_prod,
     "cumulative_sum": reduction.cumulative_sum,
+    "detach": detach,
     "fill_": inplace.fill_,
     "one_hot": shapes.one_hot,
     "register_hook": hooks.register_hook,
@@ -62,7 +64,7 @@ for _name, _method in _METHODS.items():
 
 
 def _data(x: Tensor) -> Tensor:
-    """The same values, cut off; assigned to, they are replaced, also of a parameter."""
+    """The same memory, cut off; assigned to, its contents are replaced, also of a parameter."""
     return x.detach()
 
 

@@ -180,15 +180,16 @@ def test_state_of_another_optimizer_is_refused():
         both.load_state_dict(two.state_dict())
 
 
-def test_the_state_of_a_moment_does_not_move_on():
+def test_a_state_dict_moves_on_with_the_state():
     p = parameter()
     optimizer = optim.Adam([p])
     p.grad = ss.tensor([1.0])
     optimizer.step()
     saved = optimizer.state_dict()["state"][0]
-    before = {key: value.tolist() for key, value in saved.items()}
     optimizer.step()
-    assert {key: value.tolist() for key, value in saved.items()} == before
+    now = {key: value.tolist() for key, value in optimizer.state[p].items()}
+    assert {key: value.tolist() for key, value in saved.items()} == now
+    assert now["step"] == 2.0
 
 
 def test_repr_says_what_is_descended():

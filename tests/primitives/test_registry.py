@@ -314,6 +314,11 @@ SAMPLES: dict[str, list[Sample]] = {
                torch=lambda T, x, a=a: T.permute(x, a), dtypes=EVERY)
         for a in ((2, 0, 1), (0, 2, 1), (-1, 1, 0))
     ],
+    "diagonal": [
+        Sample(lambda x, n=n: F.diagonal(x, n), lambda x, n=n: np.diagonal(x, n, -2, -1), (x,),
+               torch=lambda T, x, n=n: T.diagonal(x, n, -2, -1), dtypes=EVERY)
+        for x in (X34, X234, X34.T) for n in (0, 1, -2)
+    ],
     "flip": [
         Sample(lambda x, a=a: F.flip(x, axis=a), lambda x, a=a: np.flip(x, a), (X234,),
                torch=lambda T, x, t=t: T.flip(x, t),

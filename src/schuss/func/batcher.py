@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -14,6 +15,8 @@ from schuss.primitives.base import apply
 from schuss.primitives.batching import aligned, batch_elementwise, batch_one_by_one
 from schuss.primitives.checks import ValueCheck, require
 from schuss.primitives.reduction import broadcast_to
+from schuss.primitives.storage import write
+from schuss.primitives.views import SAME_MEMORY, origin_of, origins_of
 
 __all__ = ["Batched", "Batcher"]
 
@@ -66,6 +69,9 @@ class Batcher:
         self.size = size
         self.randomness = randomness
         self.outer = TRACER.get()
+        self._made: list[weakref.ref[Tensor]] = []
+        # Tensors that were assigned to, so that what shares their memory is another one now.
+        self._rewritten: dict[int, Tensor] = {}
 
     @contextmanager
     def outside(self) -> Iterator[None]:
@@ -85,10 +91,31 @@ class Batcher:
         # Whoever differentiates within has to know that somebody outside does.
         made.requires_grad = whole.requires_grad
         made.stamp = 0
+        self._made.append(weakref.ref(made))
         return made
+
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors made here that are still there."""
+        return [x for x in [made() for made in self._made] if x is not None]
+
+    def _current(self, x: Tensor) -> Tensor:
+        """Return what a tensor is now that what it is a view of may have been assigned to."""
+        origin = origin_of(x)
+        if origin is None or origin[1] is None or id(origins_of(x)[0]) not in self._rewritten:
+            return x
+        base = self._current(origin[1])
+        if origin[0] is SAME_MEMORY:
+            return base
+        token = RECORDING.set(False)
+        try:
+            return self.apply(origin[0], (base,), origin[2])
+        finally:
+            RECORDING.reset(token)
 
     def whole(self, x: Any) -> Tensor | None:
         """Return the batch that a tensor is one element of, or None for what is outside of it."""
+        if self._rewritten and isinstance(x, Tensor):
+            x = self._current(x)
         array: Any = x.array if isinstance(x, Tensor) else None
         return array.whole if type(array) is Batched and array.owner is self else None
 
@@ -128,6 +155,7 @@ class Batcher:
 
     def contents(self, x: Tensor) -> Any:
         """Return what stands for the array of `x`, as it is now."""
+        x = self._current(x)
         if self.whole(x) is not None or self.outer is None:
             return x.array
         return self.outer.contents(x)
@@ -148,8 +176,9 @@ class Batcher:
         elif self.outer is not None:
             self.outer.assign(tensor, value)
         else:
-            tensor.array = value.array if isinstance(value, Tensor) else np.array(value)
+            write("assign", tensor, value.array if isinstance(value, Tensor) else np.array(value))
         tensor.stamp = next_stamp()
+        self._rewritten[id(tensor)] = tensor
 
     def check(self, check: ValueCheck, tensors: Sequence[Tensor]) -> None:
         """Have the values of whole batches checked."""

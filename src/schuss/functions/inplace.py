@@ -14,19 +14,10 @@ from typing import Any
 import numpy as np
 
 from schuss.backprop import is_freed
-from schuss.core import (
-    RECORDING,
-    TRACER,
-    Array,
-    Number,
-    Tensor,
-    TensorLike,
-    leaf,
-    next_stamp,
-    no_grad,
-)
+from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, no_grad
 from schuss.errors import TraceError
 from schuss.functions.elementwise import clip
+from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.checks import InBounds, require
@@ -50,7 +41,8 @@ from schuss.primitives.logic import (
 )
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import broadcast_to, max
-from schuss.primitives.views import put, rewrite, root_of
+from schuss.primitives.views import origin_of, root_of
+from schuss.primitives.writing import put, rewrite, writes_at_once
 
 __all__ = ["add_", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
 
@@ -61,28 +53,20 @@ def assign(x: Tensor, value: TensorLike) -> Tensor:
     Raises:
         ValueError: for another shape, or on the result of a recorded operation.
     """
-    root = root_of(x)
-    if root is None or root.node is not None:
-        raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
-    if root is not x:
-        new = value if isinstance(value, Tensor) else leaf(np.array(value))
-        if new.shape != x.shape:
-            raise ValueError(f"assign: expected shape {x.shape}, got {new.shape}.")
+    if x.node is not None or getattr(x, "origin", None) is not None:
+        root = root_of(x)
+        if root is None or root.node is not None:
+            raise ValueError("assign: expected a leaf, got a result; assign to x.detach().")
+    new = value if isinstance(value, Tensor) else leaf(np.array(value))
+    if new.array.shape != x.array.shape:
+        raise ValueError(f"assign: expected shape {x.shape}, got {new.shape}.")
+    tracer = TRACER.get()
+    if tracer is None:
+        return storage.write("assign", x, new.array)
+    if origin_of(x) is not None:
         with no_grad():
             return rewrite("assign", x, lambda _: new)
-    tracer = TRACER.get()
-    if tracer is not None:
-        tracer.assign(x, value)
-        return x
-    array = value.array if isinstance(value, Tensor) else np.array(value)
-    if array.shape != x.array.shape:
-        raise ValueError(f"assign: expected shape {x.array.shape}, got {array.shape}.")
-    return _hold(x, array)
-
-
-def _hold(x: Tensor, array: Array) -> Tensor:
-    x.array = array if array.dtype == x.array.dtype else array.astype(x.array.dtype)
-    x.stamp = next_stamp()
+    tracer.assign(x, value)
     return x
 
 
@@ -120,15 +104,11 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
 
 def _set(x: Tensor, index: Any, given: Tensor) -> None:
     if TRACER.get() is None:
-        plain = not (x.requires_grad or given.requires_grad)
-        if plain and root_of(x) is x:
-            # Most often nothing else has to know.
-            array = np.array(x.array)
-            array[_plain_index(index)] = given.array
-            _hold(x, array)
-            return
         at = _plain_index(index)
-        rewrite("setitem", x, lambda former: put(former, at, given))
+        if writes_at_once("setitem", x, given):
+            storage.write("setitem", x, given.array, at)
+        else:
+            rewrite("setitem", x, lambda former: put(former, at, given))
     elif isinstance(index, Tensor):
         change = _masked if index.dtype.kind == "b" else _rows_put
         rewrite("setitem", x, lambda former: change(former, index, given))
@@ -181,12 +161,10 @@ def replaced(owner: str, x: Tensor, change: Callable[[Tensor], Tensor]) -> Tenso
         ValueError: where the shape would change, or on a parameter outside of no_grad().
         TypeError: where the dtype of `x` cannot hold the result.
     """
-    if TRACER.get() is None and not x.requires_grad and root_of(x) is x:
-        # Most often nothing else has to know.
-        result = change(x)
+    if writes_at_once(owner, x):
+        result = _check_result(owner, x, change(x))
         if not result.requires_grad:
-            _check_result(owner, x, result)
-            return _hold(x, result.array)
+            return storage.give(owner, x, result)
     return rewrite(owner, x, lambda former: _check_result(owner, x, change(former)))
 
 
@@ -209,7 +187,7 @@ def copy_(x: Tensor, value: TensorLike) -> Tensor:
         return rewrite("copy_", x, lambda _: broadcast_to(given, x.shape))
     if TRACER.get() is not None:
         return assign(x, broadcast_to(given.detach(), x.shape))
-    return assign(x, np.broadcast_to(given.array, x.shape).copy())
+    return assign(x, leaf(np.broadcast_to(given.array, x.shape)))
 
 
 def add_(x: Tensor, other: TensorLike, *, alpha: Number = 1) -> Tensor:

@@ -76,11 +76,13 @@ def prod(
     kept = reduced_shape(x.shape, axes, keepdims)
     x = permute_dims(x, [*axes, *rest])
     x = reshape(x, (math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]))
+    # Of one factor it would be x itself.
+    is_one = x.shape[0] == 1
     while x.shape[0] > 1:
         half = x.shape[0] // 2
         merged = x[:half] * x[half : 2 * half]
         x = concat([merged, x[2 * half :]], 0) if x.shape[0] % 2 else merged
-    return reshape(x, kept) if x.shape[0] else ones(kept, dtype=x.dtype)
+    return reshape(x, kept, copy=is_one) if x.shape[0] else ones(kept, dtype=x.dtype)
 
 
 def cumulative_prod(
@@ -108,6 +110,9 @@ def cumulative_prod(
         stride *= 2
     if include_initial:
         x = concat([ones((1, *x.shape[1:]), dtype=x.dtype), x], 0)
+    elif x.shape[0] == 1:
+        # Else it would be x itself.
+        x = astype(x, x.dtype, copy=True)
     return moveaxis(x, 0, axis)
 
 

@@ -12,16 +12,18 @@ from schuss.core import Tensor, TensorLike
 from schuss.functions.creation import arange
 from schuss.functions.naming import torch_names
 from schuss.primitives.axes import Axis, normalize_axes
-from schuss.primitives.base import REGISTRY, as_tensor, astype
+from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.diagonal import diagonal
 from schuss.primitives.indexing import take
 from schuss.primitives.logic import equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to, sum
-from schuss.primitives.views import as_view
+from schuss.primitives.views import memory_of
 from schuss.values.sums import reduced_shape
 
 __all__ = [
     "broadcast_arrays",
+    "contiguous",
     "diag",
     "diagonal",
     "expand_dims",
@@ -72,6 +74,13 @@ def flatten(x: TensorLike, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     (last,) = normalize_axes(end_axis, x.ndim, "flatten")
     merged = math.prod(x.shape[first : last + 1])
     return reshape(x, (*x.shape[:first], merged, *x.shape[last + 1 :]))
+
+
+def contiguous(x: TensorLike) -> Tensor:
+    """Return `x` itself if its elements lie in memory in order, else a copy where they do."""
+    x = as_tensor(x)
+    lies_in_order = memory_of(x).flags.c_contiguous
+    return x if lies_in_order else astype(x, x.dtype, copy=True)
 
 
 def moveaxis(
@@ -137,13 +146,14 @@ def roll(x: TensorLike, shift: int | tuple[int, ...], axis: Axis = None) -> Tens
         return reshape(roll(reshape(x, (-1,)), shift, 0), x.shape)
     axes = normalize_axes(axis, x.ndim, "roll")
     shifts = (shift,) * len(axes) if isinstance(shift, int) else shift
+    given = x
     for a, s in zip(axes, shifts, strict=True):
         n = x.shape[a]
         if n and s % n:
             cut = n - s % n
             head = (slice(None),) * a
             x = concat([x[(*head, slice(cut, None))], x[(*head, slice(0, cut))]], a)
-    return x
+    return astype(x, x.dtype, copy=True) if x is given else x
 
 
 def repeat(x: TensorLike, repeats: int | TensorLike, axis: int | None = None) -> Tensor:
@@ -165,22 +175,8 @@ def tile(x: TensorLike, repetitions: int | tuple[int, ...]) -> Tensor:
     shape = (1,) * (ndim - x.ndim) + x.shape
     spread = reshape(x, [n for pair in zip((1,) * ndim, shape, strict=True) for n in pair])
     full_shape = tuple(n for pair in zip(times, shape, strict=True) for n in pair)
-    return reshape(
-        broadcast_to(spread, full_shape), [t * n for t, n in zip(times, shape, strict=True)]
-    )
-
-
-def diagonal(x: TensorLike, offset: int = 0) -> Tensor:
-    """Return diagonal `offset` of the last two axes as a last axis."""
-    x = as_tensor(x)
-    if x.ndim < 2:
-        raise ValueError(f"diagonal: expected at least 2 axes, got shape {x.shape}.")
-    n, m = x.shape[-2:]
-    count = builtins.max(0, builtins.min(n + builtins.min(offset, 0), m - builtins.max(offset, 0)))
-    i = np.arange(count)
-    found = x[..., i - builtins.min(offset, 0), i + builtins.max(offset, 0)]
-    # In PyTorch it is a view: who writes to it is told that it is none here.
-    return as_view(found, REGISTRY["gather"], x, {})
+    full = broadcast_to(spread, full_shape)
+    return reshape(full, [t * n for t, n in zip(times, shape, strict=True)], copy=True)
 
 
 def trace(x: TensorLike, offset: int = 0) -> Tensor:
@@ -192,7 +188,7 @@ def diag(x: TensorLike) -> Tensor:
     """Return the square matrix with the vector `x` on its diagonal; of a matrix its diagonal."""
     x = as_tensor(x)
     if x.ndim == 2:
-        return diagonal(x)
+        return astype(diagonal(x), x.dtype, copy=True)
     return where(np.eye(x.shape[-1], dtype=bool), expand_dims(x, -1), 0)
 
 

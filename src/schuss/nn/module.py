@@ -245,8 +245,9 @@ class Module(Hookable):
     def state_dict(self) -> dict[str, Tensor]:
         """Return parameters and persistent buffers by their dotted names, in PyTorch's order.
 
-        The tensors hold the values of this moment, cut off from differentiation. They share
-        memory with the module: copy what is to be changed.
+        The tensors are cut off from differentiation and share memory with the module, as in
+        PyTorch: they go on with it, and it changes with them. `copy.deepcopy` keeps the values of
+        this moment.
 
         >>> from schuss import nn
         >>> {name: t.shape for name, t in nn.Linear(3, 2).state_dict().items()}

@@ -269,7 +269,8 @@ class Optimizer:
 
         Returns:
             {"state": {number of the parameter: {name: tensor}}, "param_groups": [hyperparameters
-            and "params", the parameters' numbers]}. The tensors hold the values of this moment.
+            and "params", the parameters' numbers]}. The tensors share memory with the state, and
+            go on with it.
         """
         numbers: dict[int, int] = {}
         groups = []

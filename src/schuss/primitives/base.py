@@ -213,9 +213,14 @@ def _astype_shape(x: Spec, *, dtype: np.dtype[Any]) -> Spec:
     return x[0], dtype
 
 
+def _astype_value(x: Array, *, dtype: np.dtype[Any]) -> Array:
+    # In the order of its axes, unless elements are repeated.
+    return x.astype(dtype, "C" if 0 in x.strides else "K")
+
+
 _astype = Primitive(
     "astype",
-    value=lambda x, *, dtype: x.astype(dtype),
+    value=_astype_value,
     shape=_astype_shape,
     derivative=(lambda g, y, x, *, dtype: astype(g, x.dtype),),
     lower=Elementwise(lambda x: x),
@@ -264,7 +269,7 @@ def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) ->
 
 
 def from_numpy(array: Array) -> Tensor:
-    """Return a tensor that shares memory with `array`."""
+    """Return a tensor that shares memory with `array`: what is written to either is in both."""
     return asarray(np.asarray(array))
 
 

@@ -24,6 +24,12 @@ def _slice_shape(x: Spec, *, template: Template) -> Spec:
     return stand_in(x)[template].shape, x[1]
 
 
+def _sliced(x: Array, *, template: Template) -> Array:
+    out = x[template]
+    # Of one element NumPy makes a number, which is no view of x.
+    return out if type(out) is np.ndarray else x[(*template, ...)]
+
+
 def _unslice_value(g: Array, *, template: Template, shape: tuple[int, ...]) -> Array:
     out = np.zeros(shape, g.dtype)
     out[template] = g
@@ -32,7 +38,7 @@ def _unslice_value(g: Array, *, template: Template, shape: tuple[int, ...]) -> A
 
 _slice = Primitive(
     "slice",
-    value=lambda x, *, template: x[template],
+    value=_sliced,
     shape=_slice_shape,
     derivative=(
         lambda g, y, x, *, template: apply(
@@ -57,7 +63,11 @@ def basic_slice(x: Tensor, template: Template) -> Tensor:
     """Return `x` indexed by integers, slices, None and Ellipsis; without a copy."""
     attributes = {"template": template}
     if TRACER.get() is None:
-        return view(_slice, x, attributes, x.array[template])
+        array = x.array
+        out = array[template]
+        if type(out) is not np.ndarray:
+            out = array[(*template, ...)]
+        return view(_slice, x, attributes, out)
     return as_view(apply(_slice, (x,), attributes), _slice, x, attributes)
 
 
@@ -171,8 +181,8 @@ def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
 
 def _flip_value(x: Array, *, axes: tuple[int, ...]) -> Array:
     # What np.flip does, in a fifth of the time.
-    if x.ndim == 1:
-        return x[_BACKWARD] if axes else x
+    if x.ndim == 1 and axes:
+        return x[_BACKWARD]
     return x[tuple([_BACKWARD if a in axes else _FORWARD for a in range(x.ndim)])]
 
 
@@ -195,7 +205,9 @@ def flip(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     axes = normalize_axes(axis, x.array.ndim, "flip")
     if TRACER.get() is not None:
         return apply(_flip, (x,), {"axes": axes})
-    return record(_flip, (x,), {"axes": axes}, _flip_value(x.array, axes=axes), x.requires_grad)
+    # It is no view, as in PyTorch.
+    out = _flip_value(x.array, axes=axes).copy()
+    return record(_flip, (x,), {"axes": axes}, out, x.requires_grad)
 
 
 def _padded(x: Spec, *, widths: tuple[tuple[int, int], ...], value: Any) -> Spec:

@@ -35,6 +35,7 @@ from schuss.primitives.elementwise import divide, multiply
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import pad, reshape
+from schuss.primitives.views import as_view
 from schuss.values.along import mean_value, restored, share
 from schuss.values.extremes import max_value, min_value
 from schuss.values.numbers import as_operand
@@ -152,7 +153,8 @@ def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Tensor:
         or (own and any(n not in (1, m) for n, m in zip(own, shape[extra:], strict=True)))
     ):
         raise ValueError(f"broadcast_to: expected a shape that fits {shape}, got {x.shape}.")
-    return apply(_broadcast_to, (x,), {"shape": shape})
+    attributes = {"shape": shape}
+    return as_view(apply(_broadcast_to, (x,), attributes), _broadcast_to, x, attributes)
 
 
 def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:

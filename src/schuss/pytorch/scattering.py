@@ -12,7 +12,7 @@ from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, int64
 from schuss.primitives.base import REGISTRY, apply, as_tensor, astype
 from schuss.primitives.index_template import ARRAY
-from schuss.primitives.views import put
+from schuss.primitives.writing import put
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.pytorch.indexing import at_axis, axis_of, positions
 

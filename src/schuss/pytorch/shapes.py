@@ -11,8 +11,7 @@ import numpy as np
 from schuss import functions as F
 from schuss.core import Tensor, TensorLike, bool_
 from schuss.primitives.axes import Axis, normalize_axes
-from schuss.primitives.base import REGISTRY, as_tensor
-from schuss.primitives.views import as_view
+from schuss.primitives.base import as_tensor, astype
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.values.sums import reduced_shape
 
@@ -109,8 +108,7 @@ def expand(input: TensorLike, size: Sequence[int]) -> Tensor:
     lengths = tuple([k if n == -1 else int(n) for n, k in zip(sizes, kept, strict=True)])
     if builtins.min(lengths, default=0) < 0:
         raise ValueError(f"expand: expected lengths of at least 0, or -1, got {sizes}.")
-    found = F.broadcast_to(x, lengths)
-    return found if found is x else as_view(found, REGISTRY["broadcast_to"], x, {})
+    return F.broadcast_to(x, lengths)
 
 
 def expand_as(input: TensorLike, other: Tensor) -> Tensor:
@@ -243,7 +241,9 @@ def diag(input: TensorLike, diagonal: int = 0) -> Tensor:
     x = as_tensor(input)
     if x.ndim not in (1, 2):
         raise ValueError(f"diag: expected 1 or 2 axes, got shape {x.shape}.")
-    return F.diagonal(x, whole(diagonal)) if x.ndim == 2 else diag_embed(x, whole(diagonal))
+    if x.ndim == 1:
+        return diag_embed(x, whole(diagonal))
+    return astype(F.diagonal(x, whole(diagonal)), x.dtype, copy=True)
 
 
 def diagflat(input: TensorLike, offset: int = 0) -> Tensor:

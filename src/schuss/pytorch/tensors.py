@@ -10,6 +10,7 @@ from schuss import functions as F
 from schuss.core import Tensor, bool_, float32, float64, int32, int64
 from schuss.devices import require_cpu
 from schuss.dtypes import supported_dtype
+from schuss.functions import shapes
 from schuss.primitives.base import astype, promote
 from schuss.pytorch.arguments import whole
 from schuss.pytorch.creation import TYPES
@@ -118,8 +119,8 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 def contiguous(input: Tensor) -> Tensor:
-    """Return input itself."""
-    return input
+    """Return input itself if its elements lie in memory in order, else a copy where they do."""
+    return shapes.contiguous(input)
 
 
 def dim(input: Tensor) -> int:

@@ -30,9 +30,11 @@ from schuss.compiler.runtime.ownership import (
     give_ownership,
     guarded_words,
     is_owned,
+    is_shared,
 )
 from schuss.compiler.runtime.refusal import refusal, refusal_in_scan
 from schuss.compiler.runtime.scan import Scan, number_table
+from schuss.compiler.runtime.shared_states import SharedStates, renewed
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.runtime.verify import Memory, verify_step
 from schuss.core import Array, Tensor, next_stamp
@@ -135,10 +137,9 @@ class Program:
         states = [(i, s) for i, s in enumerate(self.graph.states) if i not in deferred]
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
-        self._written_places = [place for place, _ in written]
-        self._written = [tensor for _, tensor in written]
-        self._read_places = [place for place, _ in read]
-        self._read = [tensor for _, tensor in read]
+        self._shared, self._renewed = SharedStates(), renewed(self.graph)
+        self._written_places, self._written = [p for p, _ in written], [t for _, t in written]
+        self._read_places, self._read = [p for p, _ in read], [t for _, t in read]
         self._borrowed = BorrowedArrays(len(read))
         self._memory_guard = MemoryGuard()
         self._stamped: list[Tensor] = []
@@ -146,21 +147,21 @@ class Program:
         self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
 
     def _take_states(self) -> list[Any]:
-        """Point the table to the states' arrays; an array that others use is left to them.
-
-        Returns:
-            What deferred gradients were before, where they are anything else now.
-        """
+        """Point the table to the states' arrays; return what deferred gradients were before."""
         if self._memory_guard.holds():
+            if self._shared.loaded:
+                self._shared.load()
             return []
         self._adopt()
         for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
             self._expect(place, tensor)
             array = tensor.array
             if not array.flags.c_contiguous or not array.flags.aligned:
-                array = tensor.array = np.ascontiguousarray(array)
+                array = self._shared.contiguous(tensor)
             self._borrowed.borrow(i, array)
             self._pointers[place] = array_data_address(array)
+        self._shared.expect_apart([tensor.array for tensor in self._read])
+        self._shared.load()
         before = [held(tensor) for tensor, _ in self._deferred]
         for tensor, parts in self._deferred:
             defer(tensor, parts)
@@ -170,7 +171,7 @@ class Program:
 
     def _words(self) -> list[tuple[int | None, int]]:
         """Return the words of memory that stay as they are while the table is right."""
-        owned, *counts = guarded_words(self._written)
+        owned, *counts = guarded_words(*self._shared.apart(self._written))
         words = [owned]
         for tensor in [*self._written, *self._read]:
             words.append((slot_address(tensor, "array"), id(tensor.array)))
@@ -185,14 +186,19 @@ class Program:
             raise StateChanged
 
     def _adopt(self) -> None:
-        """Give every tensor that is written an array of its own, which nobody else has."""
+        """Give every tensor that is written an array of its own, unless others look at its own."""
+        self._shared.forget()
         for place, tensor in zip(self._written_places, self._written, strict=True):
             self._expect(place, tensor)
-            if not is_owned(tensor):
-                own = aligned(tensor.shape, tensor.dtype)
-                own[...] = tensor.array
-                give_ownership(tensor, own)
-            self._pointers[place] = array_data_address(tensor.array)
+            if is_owned(tensor):
+                array = tensor.array
+            elif is_shared(tensor) and id(tensor) not in self._renewed:
+                array = self._shared.add(tensor)
+            else:
+                array = aligned(tensor.shape, tensor.dtype)
+                array[...] = tensor.array
+                give_ownership(tensor, array)
+            self._pointers[place] = array_data_address(array)
 
     def references_to(self, identity: int) -> int:
         """Return how often the program refers to the tensor with this `id`."""
@@ -221,7 +227,7 @@ class Program:
             table=self._table,
             arena=self._arena,
             fixed=self.artifact.fixed,
-            written={place: tensor.array for place, tensor in places},
+            written={place: self._shared.array_of(tensor) for place, tensor in places},
             results=results,
             deferred=[v.extent for _, views in self.artifact.deferred.values() for v in views],
             has_checks=self._has_checks,
@@ -266,6 +272,8 @@ class Program:
 
     def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
         before = self._take_states()
+        if self._shared.written:
+            self._shared.expect_apart(arrays)
         if self._verifications:
             self._verify()
         if self._tuner is None:
@@ -289,6 +297,8 @@ class Program:
         stamp = next_stamp()
         for tensor in self._stamped:
             tensor.stamp = stamp
+        if self._shared.written:
+            self._shared.store()
 
     def prepare(self) -> None:
         """Take hold of the states, and raise StateChanged where they do not fit."""
@@ -353,6 +363,7 @@ class Program:
         for i, target in enumerate(many.staging):
             pointers[FIRST_BUFFER + i] = array_data_address(target)
         before = self._take_states()
+        self._shared.expect_apart(arrays)
         pointers[FIRST_BUFFER + len(graph.inputs) + len(graph.states)] = many.at
         if self._verifications:
             for source, target in zip(arrays, many.staging, strict=True):

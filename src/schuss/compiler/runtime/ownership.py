@@ -14,6 +14,7 @@ from schuss.core import Array, Tensor
 from schuss.native.cpython import array_data_address, refcount_address, reference_count
 
 __all__ = ["BorrowedArrays", "aligned", "give_ownership", "guarded_words", "is_owned"]
+__all__ += ["is_shared"]
 
 
 class _Memory(np.ndarray[Any, Any]):
@@ -40,6 +41,8 @@ _OWNED: dict[int, tuple[weakref.ref[Tensor], Array]] = {}
 _ownerships_given = ctypes.c_int64(0)
 # Who refers to an array that is owned: the tensor and `_OWNED`.
 _OWNERS = 2
+# Who refers to the base of an array, while a variable does.
+_BASE_ALONE = 2
 # How many programs read an array, by its id; they keep hold of it, but look at it only when they
 # run, and then want what is in it by then.
 _BORROWERS: dict[int, int] = {}
@@ -65,13 +68,41 @@ def is_owned(tensor: Tensor) -> bool:
     return is_given and reference_count(key) == _owners_and_borrowers(key)
 
 
-def guarded_words(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
+def is_shared(tensor: Tensor) -> bool:
+    """Return whether others than the tensor and programs may look at its memory.
+
+    So may whoever has a view of it; not where references cannot be counted.
+    """
+    key = id(tensor.array)
+    if not tensor.array.flags.writeable:
+        return False
+    known = _OWNED.get(id(tensor))
+    owners = 2 if known is not None and known[1] is tensor.array else 1
+    del known
+    if reference_count(key) != owners + _BORROWERS.get(key, 0):
+        return True
+    base = tensor.array.base
+    while base is not None and type(base) is not _Memory:
+        # Of each there is the one that the array or its base has, and that of the variable.
+        if reference_count(id(base)) != _BASE_ALONE:
+            return True
+        base = getattr(base, "base", None)
+    return False
+
+
+def guarded_words(tensors: list[Tensor], shared: list[Tensor]) -> list[tuple[int | None, int]]:
     """Return the words of memory that stay as they are while arrays are owned; see `MemoryGuard`.
 
     An array that was given to a tensor lives until another is given; so that comes first.
+
+    Args:
+        tensors: whose arrays are theirs alone.
+        shared: tensors whose arrays others have, too; as many as now.
     """
     keys = [id(tensor.array) for tensor in tensors]
     counts = [(refcount_address(key), _owners_and_borrowers(key)) for key in keys]
+    keys = [id(tensor.array) for tensor in shared]
+    counts += [(refcount_address(key), reference_count(key) or 0) for key in keys]
     return [(ctypes.addressof(_ownerships_given), _ownerships_given.value), *counts]
 
 

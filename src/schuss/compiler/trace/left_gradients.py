@@ -15,8 +15,9 @@ import numpy as np
 from schuss.core import Array, Tensor, leaf
 from schuss.native.cpython import layout_is_known
 from schuss.primitives.deferred import deferred_leaf
+from schuss.primitives.storage import is_unchanged, watch
 
-__all__ = ["CHANGES", "LeftGradient", "left_gradient", "source_of"]
+__all__ = ["CHANGES", "LeftGradient", "left_gradient", "source_of", "state_of"]
 
 # How often what programs leave became another: those that leave the former may not run any more.
 CHANGES = ctypes.c_int64(0)
@@ -51,7 +52,7 @@ class LeftGradient:
     def copy(self, into: Tensor | None) -> Tensor:
         """Return a copy of the tensor as it is now: a new one, or `into` with these contents."""
         array = self.tensor.array.copy()
-        self._copied = weakref.ref(array)
+        self._copied = watch(array)
         if into is not None:
             into.array = array
             return into
@@ -62,7 +63,8 @@ class LeftGradient:
 
     def is_copy(self, gradient: Tensor) -> bool:
         """Whether the last copy is what it was."""
-        return self._copied is not None and self._copied() is gradient.array
+        array = gradient.array
+        return self._copied is not None and self._copied() is array and is_unchanged(array)
 
 
 _LEFT: dict[int, LeftGradient] = {}
@@ -88,3 +90,9 @@ def source_of(gradient: Tensor | None) -> Tensor | None:
         return gradient
     made, left = found
     return left.tensor if made() is gradient and left.is_copy(gradient) else gradient
+
+
+def state_of(x: Tensor) -> Tensor:
+    """Return what is the state where `x` is read or assigned to: what it is the last copy of."""
+    source = source_of(x)
+    return x if source is None else source

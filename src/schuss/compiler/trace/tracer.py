@@ -15,12 +15,14 @@ from schuss.compiler.graph.evaluate import raise_if_refused
 from schuss.compiler.graph.graph import Check, Graph, Node, State, constant, made, ordered, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
 from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
-from schuss.compiler.trace.left_gradients import left_gradient, source_of
+from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
 from schuss.compiler.trace.numbers import TracedNumber
+from schuss.compiler.trace.sources import Sources
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.checks import ValueCheck
+from schuss.primitives.views import SAME_MEMORY, origin_of
 
 __all__ = ["Tracer"]
 
@@ -56,6 +58,7 @@ class Tracer:
         self._now: dict[int, Node] = {}
         self._made: list[weakref.ref[Tensor]] = []
         self._recorded: list[weakref.ref[Tensor]] = []
+        self._sources = Sources()
         self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # Whether a check fails, for each that was met.
@@ -91,10 +94,14 @@ class Tracer:
 
     def read(self, x: Tensor) -> Node:
         """Return the node that `x` is now; a tensor with values becomes a state, or a constant."""
+        origin = origin_of(x)
+        if origin is not None and origin[1] is not None and self._sources.decide(x, self.follows):
+            node = self.read(origin[1])
+            return node if origin[0] is SAME_MEMORY else result(origin[0], (node,), origin[2])
         array: Any = x.array
         if type(array) is Abstract:
             return self._now.get(id(x), array.node)
-        x = self._state_of(x)
+        x = state_of(x)
         found = self._now.get(id(x))
         if found is None:
             place = len(self._held)
@@ -104,11 +111,9 @@ class Tracer:
             self._now[id(x)] = found
         return found
 
-    @staticmethod
-    def _state_of(x: Tensor) -> Tensor:
-        """Return what is the state where `x` is read or assigned to."""
-        source: Any = source_of(x)
-        return source  # type: ignore[no-any-return]  # a tensor, as x is
+    def tensors(self) -> list[Tensor]:
+        """Return the traced tensors that are still there."""
+        return [x for x in [made() for made in self._made] if x is not None]
 
     def contents(self, x: Tensor) -> Abstract:
         """Return what stands for the array of `x`, as it is now."""
@@ -184,7 +189,8 @@ class Tracer:
             tensor.array = Abstract(node)  # type: ignore[assignment]  # in the place of an array
             self._now.pop(id(tensor), None)
         else:
-            self._now[id(self._state_of(tensor))] = node
+            self._now[id(state_of(tensor))] = node
+        self._sources.rewrite(tensor)
         tensor.stamp = next_stamp()
 
     def check(self, asked: ValueCheck, tensors: tuple[Tensor, ...]) -> None:
@@ -311,10 +317,8 @@ class Tracer:
         changes = self._collect_gradients()
         self.restore()
         self._gradients.clear()
-        for reference in self._made:
-            tensor = reference()
-            if tensor is not None:
-                tensor.node = None
+        for x in self.tensors():
+            x.node = None
         return changes
 
     def _collect_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
@@ -342,10 +346,10 @@ class Tracer:
 
     def forsake(self) -> None:
         """Tell tensors that the function kept somewhere what to say when they are used."""
-        for reference in self._made:
-            tensor: Any = reference()
-            if tensor is not None and type(tensor.array) is Abstract:
-                tensor.array = Forsaken(tensor.array.node)
+        for tensor in self.tensors():
+            array: Any = tensor.array
+            if type(array) is Abstract:
+                tensor.array = Forsaken(array.node)  # type: ignore[assignment]  # as it was
 
     def settle(self) -> None:
         """Tell states from constants: what nothing but this tracer holds ends with the trace."""
@@ -356,6 +360,7 @@ class Tracer:
             del tensor  # else it keeps the last one alive
         self._held.clear()
         self._now.clear()
+        self._sources.clear()
         self._groups.clear()
         self.guards += [(read, read()) for read in self.follow_ups]
         self._numbers.clear()

@@ -94,7 +94,7 @@ class Health:
                 squares.append(ops.astype(square, dtype))
             share = _total(dead) / units if units else ops.full((), math.nan, dtype=dtype)
             bad = [ops.astype(ops.logical_not(ops.isfinite(x)), dtype) for x in squares]
-            old = [p.detach() for p in self._moving]
+            old = [p.detach().clone() for p in self._moving]
             return ops.sqrt(_total(squares)), share, _total(bad), old
 
     def after(self, before: Before, dtype: Any) -> Tensor:

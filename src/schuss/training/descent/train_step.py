@@ -69,4 +69,5 @@ def make_contiguous(parameters: Sequence[Tensor]) -> None:
     """
     for parameter in parameters:
         if not parameter.array.flags.c_contiguous:
-            parameter.assign(np.ascontiguousarray(parameter.array))
+            # Not `assign`, which keeps the memory.
+            parameter.array = np.ascontiguousarray(parameter.array)

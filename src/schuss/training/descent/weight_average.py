@@ -59,10 +59,9 @@ class WeightAverage:
         if not self._arrays:
             yield
             return
-        kept = {name: parameter.array for name, parameter in self._parameters.items()}
+        kept = {name: parameter.array.copy() for name, parameter in self._parameters.items()}
         try:
             for name, parameter in self._parameters.items():
-                # No copies: who keeps hold of the parameters' arrays finds the very same again.
                 parameter.assign(leaf(self._arrays[name]))
             yield
         finally:
