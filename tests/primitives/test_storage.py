@@ -88,10 +88,10 @@ def test_numpy_shares_memory_in_both_directions() -> None:
 def test_memory_that_cannot_be_written_to_is_refused() -> None:
     array = X.copy()
     array.flags.writeable = False
-    with pytest.raises(ValueError, match=r"^fill_|^assign: .*read-only array; change a clone"):
+    with pytest.raises(ValueError, match=r"^assign: .*read-only array; change a clone"):
         ss.from_numpy(array).fill_(1.0)
     with pytest.raises(ValueError, match="expand"):
-        ss.broadcast_to(ss.zeros(2), (3, 2))[0].add_(1.0)
+        ss.broadcast_to(ss.zeros(2), (3, 2)).add_(1.0)
 
 
 @pytest.mark.parametrize(

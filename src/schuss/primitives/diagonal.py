@@ -40,6 +40,9 @@ _diagonal = Primitive(
     value=_diagonal_value,
     shape=lambda x, *, offset: ((*x[0][:-2], _length_of_diagonal(x[0], offset)), x[1]),
     derivative=(lambda g, y, x, *, offset: _undiagonal(g, x.shape, offset),),
+    batch=lambda primitive, size, batched, inputs, attributes: apply(
+        primitive, tuple(inputs), attributes
+    ),
     lower=VIEW,
 )
 

@@ -63,10 +63,9 @@ def basic_slice(x: Tensor, template: Template) -> Tensor:
     """Return `x` indexed by integers, slices, None and Ellipsis; without a copy."""
     attributes = {"template": template}
     if TRACER.get() is None:
-        array = x.array
-        out = array[template]
+        out = x.array[template]
         if type(out) is not np.ndarray:
-            out = array[(*template, ...)]
+            out = x.array[(*template, ...)]
         return view(_slice, x, attributes, out)
     return as_view(apply(_slice, (x,), attributes), _slice, x, attributes)
 
@@ -112,8 +111,7 @@ def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = No
         out = x.array.reshape(shape)
     except ValueError:
         raise _wrong_shape(x, shape) from None
-    sizes = out.shape
-    # NumPy takes any negative length for the one to work out.
+    sizes = out.shape  # NumPy takes any negative length for the one to work out
     if sizes != shape and min(shape) != -1:
         raise _wrong_shape(x, shape)
     if sizes == x.array.shape:
@@ -181,9 +179,8 @@ def permute_dims(x: TensorLike, axes: Sequence[int]) -> Tensor:
 
 def _flip_value(x: Array, *, axes: tuple[int, ...]) -> Array:
     # What np.flip does, in a fifth of the time.
-    if x.ndim == 1 and axes:
-        return x[_BACKWARD]
-    return x[tuple([_BACKWARD if a in axes else _FORWARD for a in range(x.ndim)])]
+    index = [_BACKWARD if a in axes else _FORWARD for a in range(x.ndim)]
+    return x[index[0] if x.ndim == 1 else tuple(index)]
 
 
 _FORWARD, _BACKWARD = slice(None), slice(None, None, -1)
@@ -205,8 +202,7 @@ def flip(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     axes = normalize_axes(axis, x.array.ndim, "flip")
     if TRACER.get() is not None:
         return apply(_flip, (x,), {"axes": axes})
-    # It is no view, as in PyTorch.
-    out = _flip_value(x.array, axes=axes).copy()
+    out = _flip_value(x.array, axes=axes).copy("K")  # it is no view, as in PyTorch
     return record(_flip, (x,), {"axes": axes}, out, x.requires_grad)
 
 
