@@ -12,7 +12,7 @@ from schuss.compiler import compile
 
 
 def test_ever_other_shapes_are_said_once_and_evaluated_eagerly() -> None:
-    run = compile(lambda x: (x * 2.0).sum())
+    run = compile(lambda x: (ss.flip(x, 0) * 2.0).sum())
     for n in range(1, 12):
         assert run(ss.ones(n)).item() == 2.0 * n
     with pytest.warns(RuntimeWarning, match="traced 12 times in 24 calls"):
@@ -29,7 +29,7 @@ def test_ever_other_shapes_are_said_once_and_evaluated_eagerly() -> None:
 
 
 def test_programs_for_shapes_that_are_used_for_long_are_no_storm() -> None:
-    run = compile(lambda x: x + 1.0)
+    run = compile(lambda x: ss.flip(x, 0) + 1.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for n in range(1, 30):
@@ -38,8 +38,16 @@ def test_programs_for_shapes_that_are_used_for_long_are_no_storm() -> None:
 
 
 def test_the_number_of_kept_programs_is_bounded() -> None:
-    run = compile(lambda x: x + 1.0)
+    run = compile(lambda x: ss.flip(x, 0) + 1.0)
     for n in range(1, 80):
         for _ in range(3):
             run(ss.ones(n))
     assert len(run._specializations) == 64
+
+
+def test_shapes_that_share_programs_are_no_storm() -> None:
+    run = compile(lambda x: (x * 2.0).sum())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in range(1, 100):
+            assert run(ss.ones(n)).item() == 2.0 * n

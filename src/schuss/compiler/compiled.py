@@ -7,21 +7,26 @@ import operator
 import sys
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.backprop import is_freed
+from schuss.compiler.ahead import Ahead
 from schuss.compiler.build import Build
+from schuss.compiler.graph.graph import Graph
+from schuss.compiler.kept import MOST_SPECIALIZATIONS, KeptSpecializations
+from schuss.compiler.padding.paddings import Capacity, Paddings
 from schuss.compiler.runtime.executable import StateChanged
+from schuss.compiler.runtime.python_guard import PythonGuard
 from schuss.compiler.runtime.scan import rows_of_steps
-from schuss.compiler.signature import count_leaves, plain_arrays, signature_of
+from schuss.compiler.signature import plain_arrays, signature_of
 from schuss.compiler.specialization import Specialization
 from schuss.compiler.storm import MOST_SIGNATURES, TraceStorm
-from schuss.compiler.trace.python_state import PythonState, reachable_tensors
+from schuss.compiler.trace.call import TracedCall, trace_call
+from schuss.compiler.trace.python_state import PythonState, shown_as_it_is
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
-from schuss.compiler.trace.tracer import Tracer
 from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, to_array
 from schuss.native.once import ForkSafeLock, no_fork_inside
 
@@ -39,6 +44,12 @@ def compile(function: Callable[..., Any]) -> Compiled:
     outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
     float32) count as zero.
 
+    The third length of an axis makes one that varies. Calls of other lengths are traced, too, but
+    share a program for a larger one, where that can be proved to compute the same: the function is
+    traced at the larger length as well, arguments are padded, and what would see it (a sum over
+    the axis, say) is masked. Results are then those of a program of the call's own up to rounding,
+    as products are computed by parts of other sizes.
+
     Args:
         function: takes and returns tensors (or nested tuples, lists, dictionaries of them).
 
@@ -55,38 +66,18 @@ def compile(function: Callable[..., Any]) -> Compiled:
     return Compiled(function)
 
 
-# More ways through a function than these, for one set of shapes, and the oldest is forgotten.
-_MOST_SPECIALIZATIONS = 16
+# Lengths whose calls are served by programs at capacity: there is little to keep for each.
+_MOST_PADDED = 1024
 
 
-class _Ahead:
-    """Asks what comes before each step of a scan, ahead of the native call.
+@dataclass
+class _Call:
+    """The arguments of a call: their structure, what was taken out of it, arrays and floats."""
 
-    Args:
-        before: called with each step's number, once each, in order.
-        steps: number of steps.
-    """
-
-    def __init__(self, before: Callable[[int], object], steps: int) -> None:
-        self._before = before
-        self._steps = steps
-        self._asked = 0
-
-    def reach(self, step: int) -> None:
-        """Make things as they are at a step; it may be reached already, but not passed."""
-        if self._asked == step:
-            self._asked += 1
-            self._before(step)
-
-    def numbers(self, specialization: Specialization, most: int) -> list[list[float]]:
-        """Return the numbers of the steps from the one reached, as far as one program fits."""
-        found = [specialization.read_numbers()]
-        while len(found) < most and self._asked < self._steps:
-            self.reach(self._asked)
-            if not specialization.fits():
-                break
-            found.append(specialization.read_numbers())
-        return found
+    structure: Any
+    leaves: list[Any]
+    arrays: list[Array]
+    numbers: list[float]
 
 
 class Compiled:
@@ -102,7 +93,10 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], *, on_demand: bool = False) -> None:
         self.function = function
         self._on_demand = on_demand
-        self._specializations: dict[Any, list[Specialization]] = {}
+        self._specializations = KeptSpecializations(MOST_SIGNATURES)
+        # Those that are served by programs for larger arguments.
+        self._padded = KeptSpecializations(_MOST_PADDED)
+        self._paddings = Paddings(self._drop)
         # A program lives as long as a specialization uses it.
         self._builds: weakref.WeakValueDictionary[Any, Build] = weakref.WeakValueDictionary()
         self._last: Specialization | None = None
@@ -150,13 +144,13 @@ class Compiled:
             if specialization is not None and not options and RECORDING.get() is self._last_mode:
                 arrays = plain_arrays(args)
                 if arrays is not None and len(arrays) == self._inputs and specialization.fits():
-                    out = specialization.program.run_if_fits(arrays)
+                    out = specialization.runner.run_if_fits(arrays)
             if specialization is None or out is None:
                 if self._storm.is_on and self._is_new(args, options):
                     return self.function(*args, **options)
                 specialization, arrays = self._select(args, options)
                 self._remember(specialization, args, options)
-                out = specialization.program.run(arrays)
+                out = specialization.runner.run(arrays)
         except StateChanged:
             self._forget(functools.partial(operator.is_, specialization))
             return self._call(args, options)
@@ -165,11 +159,21 @@ class Compiled:
 
     def _forget(self, is_gone: Callable[[Specialization], bool]) -> None:
         """Drop specializations, and the programs that nothing else uses."""
-        for some in self._specializations.values():
-            some[:] = [s for s in some if not is_gone(s)]
+        self._specializations.forget(is_gone)
+        self._padded.forget(is_gone)
+        self._paddings.keep_only([s.padding for found in self._padded.values() for s in found])
         self._scanned = {key: s for key, s in self._scanned.items() if not is_gone(s)}
         if self._last is not None and is_gone(self._last):
             self._last = None
+
+    def _drop(self, capacity: Capacity) -> None:
+        """Drop a program for larger arguments: it may have to be compiled once more."""
+        self._padded.forget(lambda s: s.padding is not None and s.padding.capacity is capacity)
+        self._last = None
+        self._note_trace()
+
+    def _note_trace(self) -> None:
+        self._storm.note_trace(getattr(self.function, "__name__", "a function"))
 
     def _remember(self, specialization: Specialization, args: Any, options: Any) -> None:
         """Keep what the next call tries first."""
@@ -229,7 +233,7 @@ class Compiled:
         requested: Any,
         first: tuple[Any, ...],
     ) -> Any:
-        ahead = None if before is None else _Ahead(before, len(rows))
+        ahead = None if before is None else Ahead(before, len(rows))
         parts = []
         done = 0
         structure: Any = None
@@ -269,107 +273,99 @@ class Compiled:
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
-            found, _ = self._select((*first, *samples), {})
-            if len(self._scanned) >= _MOST_SPECIALIZATIONS:
+            found, _ = self._select((*first, *samples), {}, padded=False)
+            if len(self._scanned) >= MOST_SPECIALIZATIONS:
                 self._scanned.clear()
             self._scanned[key] = found
         return found
 
     # From arguments to programs.
 
-    def _select(self, args: Any, options: Any) -> tuple[Specialization, list[Array]]:
-        """Return the program for these arguments, traced if need be, and its inputs."""
+    def _select(
+        self, args: Any, options: Any, *, padded: bool = True
+    ) -> tuple[Specialization, list[Array]]:
+        """Return the program for these arguments, traced if need be, and its inputs.
+
+        Args:
+            args: of the call.
+            options: of the call.
+            padded: whether it may be a program for larger arguments.
+        """
         leaves: list[Any] = []
         structure = flatten((args, options), leaves, numbers=True)
         key, arrays, numbers = signature_of(structure, leaves)
-        found = self._specializations.get(key)
-        if found is not None:
-            for specialization in found:
-                if numbers:
-                    specialization.numbers[:] = numbers
-                if specialization.fits():
-                    return specialization, arrays
+        known = self._specializations.get(key, [])
+        for specialization in [*known, *self._padded.get(key, [])] if padded else known:
+            if numbers:
+                specialization.numbers[:] = numbers
+            if specialization.fits():
+                return specialization, arrays
+        # What has a program of its own stays with it.
+        padded = padded and not self._on_demand and not known
         with no_fork_inside:
-            specialization = self._trace(structure, leaves, arrays, numbers)
+            call = _Call(structure, leaves, arrays, numbers)
+            specialization = self._trace(call, key if padded else None)
             if specialization.overwrites_kept():
-                specialization = self._trace(structure, leaves, arrays, numbers)
+                specialization = self._trace(call, key if padded else None)
             specialization.fits()
-        self._storm.note_trace(getattr(self.function, "__name__", "a function"))
-        if key not in self._specializations and len(self._specializations) >= MOST_SIGNATURES:
-            del self._specializations[next(iter(self._specializations))]
+        if specialization.padding is not None:
+            self._padded.add(key, specialization)
+        else:
+            self._note_trace()
+            self._specializations.add(key, specialization)
         self._forget(lambda s: s.is_dead)
-        specializations = self._specializations.setdefault(key, [])
-        specializations.insert(0, specialization)
-        del specializations[_MOST_SPECIALIZATIONS:]
         return specialization, arrays
 
     def _is_new(self, args: Any, options: Any) -> bool:
+        """Whether nothing has been called with such arguments that a storm should not trace."""
         leaves: list[Any] = []
         structure = flatten((args, options), leaves, numbers=True)
         key, _, _ = signature_of(structure, leaves)
-        return key not in self._specializations and self._storm.is_new(key)
+        if key in self._specializations or self._paddings.may_serve(key):
+            return False
+        return self._storm.is_new(key)
 
-    def _trace(
-        self, structure: Any, leaves: list[Any], arrays: list[Array], numbers: list[float]
-    ) -> Specialization:
-        tracer = Tracer()
-        held = list(numbers)
-        left = iter(arrays)
-        places = iter(range(len(held)))
-        stand_ins: list[Any] = []
-        for x in leaves:
-            if isinstance(x, float):
-                stand_ins.append(tracer.number(functools.partial(held.__getitem__, next(places))))
-            else:
-                stand_in = tracer.argument(next(left))
-                if isinstance(x, Tensor) and x.requires_grad:
-                    tracer.sees(x)
-                    stand_in.requires_grad = True
-                    stand_in.grad = x.grad
-                stand_ins.append(stand_in)
-        args, options = unflatten(structure, iter(stand_ins))
-        tracer.may_reach(reachable_tensors([self.function, args, options]))
-        given = [s for s in stand_ins if isinstance(s, Tensor)]
-        token = TRACER.set(tracer)
-        try:
-            value = self.function(*args, **options)
-            outputs: list[Any] = []
-            returned = flatten(value, outputs, numbers=False)
-            if self._on_demand:
-                tracer.graph.on_demand = count_leaves(value[1])
-            outputs = [x if isinstance(x, Tensor) else leaf(np.asarray(x)) for x in outputs]
-            # Behind a loss that the function itself went back from there is no graph any more.
-            wanted_out = [x.requires_grad and not is_freed(x) for x in outputs]
-            del value
-        except BaseException:
-            tracer.restore()
-            raise
-        finally:
-            TRACER.reset(token)
-        changes = self._finish(tracer, outputs, given, leaves)
-        del outputs, given, stand_ins, args, options
-        tracer.forsake()
-        tracer.settle()
-        fingerprint = tracer.graph.fingerprint()
-        identity = (fingerprint, tuple(id(s.tensor) for s in tracer.graph.states))
+    def _trace(self, call: _Call, key: Any) -> Specialization:
+        """Return the program for a call, where there is a key maybe one for larger arguments."""
+        traced = self._traced(call, call.arrays)
+        graph = traced.tracer.graph
+        padding = None
+        if key is not None:
+            with shown_as_it_is(traced.tracer.modules):
+                padding = self._paddings.find(
+                    key, graph, lambda arrays: self._traced(call, arrays).tracer.graph
+                )
+        if padding is None:
+            return Specialization(self._built(graph), traced, self._guard(call, traced))
+        capacity = padding.capacity
+        read = [*traced.tracer.modules, *traced.tracer.dictionaries]
+        guard = capacity.python_guard(read, lambda: self._guard(call, traced))
+        return Specialization(capacity.build, traced, guard, padding)
+
+    def _guard(self, call: _Call, traced: TracedCall) -> PythonGuard:
+        """Return the guard on what a call may have read besides its arguments."""
+        reads = [self.function, unflatten(call.structure, iter(call.leaves))]
+        reads += traced.tracer.modules
+        return PythonGuard(PythonState(reads, traced.tracer.dictionaries))
+
+    def _traced(self, call: _Call, arrays: list[Array]) -> TracedCall:
+        return trace_call(
+            self.function,
+            call.structure,
+            call.leaves,
+            arrays,
+            call.numbers,
+            on_demand=self._on_demand,
+        )
+
+    def _built(self, graph: Graph) -> Build:
+        """Return the program of a graph, where it is there the same one."""
+        fingerprint = graph.fingerprint()
+        identity = (fingerprint, tuple(id(s.tensor) for s in graph.states))
         build = self._builds.get(identity)
         if build is None:
-            build = self._builds[identity] = Build(tracer.graph, fingerprint)
-        if held:
-            tracer.sources.append(lambda: tuple(held))
-        reads = [self.function, unflatten(structure, iter(leaves)), *tracer.modules]
-        state = PythonState(reads, tracer.dictionaries)
-        return Specialization(build, tracer, state, changes, returned, wanted_out, held)
-
-    @staticmethod
-    def _finish(
-        tracer: Tracer, outputs: list[Tensor], given: list[Tensor], leaves: list[Any]
-    ) -> list[tuple[Tensor, Tensor | None]]:
-        originals = [x for x in leaves if not isinstance(x, float)]
-        for stand_in, original in zip(given, originals, strict=True):
-            if isinstance(original, Tensor) and original.requires_grad:
-                original.grad = stand_in.grad
-        return tracer.finish(outputs)
+            build = self._builds[identity] = Build(graph, fingerprint)
+        return build
 
     def graph(self, *args: Any, **options: Any) -> Any:
         """Return a readable listing of the optimised program for these arguments."""
@@ -377,7 +373,7 @@ class Compiled:
 
         with self._lock:
             specialization, _ = self._select(args, options)
-        return Listing(specialization.build.compilation)
+        return Listing(specialization.build.compilation, specialization.padding)
 
 
 class _Method:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schuss.compiler.graph.graph import Node
+from schuss.compiler.padding.paddings import Padding
 from schuss.compiler.pipeline import Compilation
 from schuss.compiler.schedule.stages import Stage
 from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum
@@ -11,10 +12,16 @@ __all__ = ["Listing"]
 
 
 class Listing:
-    """The stages of a program, in the order in which they run; `str()` is the text."""
+    """The stages of a program, in the order in which they run; `str()` is the text.
 
-    def __init__(self, compilation: Compilation) -> None:
+    Args:
+        compilation: of the program.
+        padding: how it serves arguments that are smaller than it is for, or None.
+    """
+
+    def __init__(self, compilation: Compilation, padding: Padding | None = None) -> None:
         self._compilation = compilation
+        self._padding = padding
         self._names: dict[Node, str] = {}
 
     def __str__(self) -> str:
@@ -37,6 +44,8 @@ class Listing:
             f"  about {compilation.module.flops:,} operations, "
             f"{self._total_bytes():,} bytes read and written",
         ]
+        if self._padding is not None:
+            lines.append(f"  {self._padded()}")
         for number, stage in enumerate(stages):
             lines += self._stage(number, stage)
         for place, node in compilation.plan.copies:
@@ -47,6 +56,13 @@ class Listing:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _padded(self) -> str:
+        assert self._padding is not None
+        shapes = enumerate(self._padding.shapes)
+        return "padded, and masked beyond: " + ", ".join(
+            f"x{i} {list(own)} as {list(larger)}" for i, (own, larger) in shapes if own != larger
+        )
 
     def _name(self, node: Node) -> str:
         view = self._compilation.plan.layouts.of(node)

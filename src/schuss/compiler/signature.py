@@ -6,17 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.compiler.trace.pytree import StaticArgument, flatten
+from schuss.compiler.trace.pytree import StaticArgument
 from schuss.core import RECORDING, Array, Tensor, to_array
 
-__all__ = ["count_leaves", "plain_arrays", "signature_of"]
-
-
-def count_leaves(value: Any) -> int:
-    """Return how many tensors a nested value holds."""
-    found: list[Any] = []
-    flatten(value, found, numbers=False)
-    return len(found)
+__all__ = ["plain_arrays", "signature_of"]
 
 
 def plain_arrays(args: Sequence[Any]) -> list[Array] | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from schuss import hooks
 from schuss.compiler.build import Build
+from schuss.compiler.padding.padded_program import PaddedProgram
+from schuss.compiler.padding.paddings import Padding
+from schuss.compiler.runtime.executable import Program
 from schuss.compiler.runtime.guards import MemoryGuard
 from schuss.compiler.runtime.python_guard import PythonGuard
+from schuss.compiler.trace.call import TracedCall
 from schuss.compiler.trace.left_gradients import CHANGES, LeftGradient, left_gradient, source_of
-from schuss.compiler.trace.python_state import PythonState
 from schuss.compiler.trace.pytree import LEAF, unflatten
-from schuss.compiler.trace.tracer import Tracer
 from schuss.core import Array, Tensor, leaf, next_stamp
 from schuss.native.cpython import refcount_address, reference_count, slot_address
 
@@ -53,24 +56,26 @@ class Specialization:
     def __init__(
         self,
         build: Build,
-        tracer: Tracer,
-        python_state: PythonState,
-        gradients: list[tuple[Tensor, Tensor | None]],
-        structure: Any,
-        wanted: list[bool],
-        numbers: list[float],
+        call: TracedCall,
+        python_guard: PythonGuard,
+        padding: Padding | None = None,
     ) -> None:
         self.build = build
         program = self.program = build.program
-        self.gradients = gradients
-        self.structure = structure
-        self.wanted = wanted
-        self.numbers = numbers
-        self._differentiable_results = [i for i, is_wanted in enumerate(wanted) if is_wanted]
+        # What takes the arguments: the program, or one at capacity by way of padding them.
+        self.padding = padding
+        self.runner: Program | PaddedProgram = program if padding is None else padding.program
+        tracer = call.tracer
+        gradients = self.gradients = call.gradients
+        self.structure = call.structure
+        self.wanted = call.wanted
+        self.numbers = call.numbers
+        self._differentiable_results = [i for i, is_wanted in enumerate(call.wanted) if is_wanted]
         self._sources = tracer.sources
         self._guards = tracer.guards
-        self._python_guard = PythonGuard(python_state)
-        self._evaluators = tracer.evaluators
+        self._python_guard = python_guard
+        numbers = [] if padding is None else padding.numbers
+        self._evaluators = [*tracer.evaluators, *[repeat(x).__next__ for x in numbers]]
         self._mark = object()
         # A trace has called the hooks of tensors that there were.
         self._hooks = hooks.CHANGES.value

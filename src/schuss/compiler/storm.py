@@ -49,5 +49,5 @@ class TraceStorm:
             "long as a thousand calls. Pad batches to few sizes, and pass numbers that change as "
             "floats or tensors. From now on, what comes for the first time is evaluated eagerly.",
             RuntimeWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

@@ -24,6 +24,7 @@ from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 from schuss.compiler.runtime.artifact import Artifact
 from schuss.compiler.runtime.guards import MemoryGuard
+from schuss.compiler.runtime.own_call import OwnCall
 from schuss.compiler.runtime.ownership import (
     BorrowedArrays,
     aligned,
@@ -96,7 +97,8 @@ class Program:
             np.ndarray((), node.dtype, self._arena.data, at)
             for node, at in zip(graph.numbers, made.numbers, strict=True)
         ]
-        self._outputs = [
+        # Where the step leaves its outputs; those in a state's place are taken from the state.
+        self.results = [
             np.empty(node.shape, node.dtype)
             if place.kind == "state"
             else np.ndarray(node.shape, node.dtype, self._arena.data, place.at)
@@ -257,9 +259,10 @@ class Program:
         for (tensor, _), before in zip(self._deferred, gradients, strict=False):
             defer(tensor, before)
 
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """Run one step; return the outputs."""
-        return self._run_once(bind_arguments(arrays, self._first_input))
+    def run(self, arrays: Sequence[Array], own: OwnCall | None = None) -> list[Array]:
+        """Run one step; return the outputs, or those of a call that fills a part of the arrays."""
+        kept = bind_arguments(arrays, self._first_input)
+        return self._run_once(kept, own)
 
     @cached_property
     def _take(self) -> Callable[..., bool]:
@@ -270,7 +273,7 @@ class Program:
         """Run one step, if the arrays are as the inputs should be and lie in order, or nothing."""
         return self._run_once(arrays) if self._take(*arrays) else None
 
-    def _run_once(self, arrays: Sequence[Array]) -> list[Array]:
+    def _run_once(self, arrays: Sequence[Array], own: OwnCall | None = None) -> list[Array]:
         before = self._take_states()
         if self._shared.written:
             self._shared.expect_apart(arrays)
@@ -283,9 +286,10 @@ class Program:
         if self._has_checks and self._status.value:
             self._status.value = 0
             self._give_back(before)
-            raise refusal(self.graph, arrays, self._numbers)
+            asked = (self.graph, arrays) if own is None else (own.graph, own.arrays)
+            raise refusal(*asked, self._numbers)
         self._stamp()
-        outputs = list(map(_COPY, self._outputs))
+        outputs = list(map(_COPY, self.results if own is None else own.results))
         if self._output_in_state:
             for i, place in self._output_in_state.items():
                 state = self.graph.states[place].tensor.array

@@ -13,6 +13,7 @@ import functools
 import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from schuss.core import Tensor
 from schuss.native.cpython import cell_address, dict_version_address, word_at
 from schuss.primitives.base import Primitive
 
-__all__ = ["PythonState", "reachable_tensors"]
+__all__ = ["PythonState", "reachable_tensors", "shown_as_it_is"]
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 _MISSING = object()
@@ -155,6 +156,18 @@ class PythonState:
         found.follow(roots)
         self.guards = found.guards()
         self.guards += [_Entries(d, list(d), whole=True) for d in dictionaries]
+
+
+@contextmanager
+def shown_as_it_is(modules: Iterable[Any]) -> Iterator[None]:
+    """Let modules show after the body what they show before it."""
+    shown = [(vars(module), vars(module).get(_SHOWN)) for module in modules]
+    try:
+        yield
+    finally:
+        for held, value in shown:
+            if value is not None:
+                held[_SHOWN] = value
 
 
 def reachable_tensors(roots: Sequence[Any]) -> list[Tensor]:

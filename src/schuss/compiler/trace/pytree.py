@@ -8,7 +8,7 @@ import numpy as np
 
 from schuss.core import Tensor
 
-__all__ = ["LEAF", "StaticArgument", "flatten", "unflatten"]
+__all__ = ["LEAF", "StaticArgument", "count_leaves", "flatten", "unflatten"]
 
 
 class _Leaf:
@@ -41,6 +41,13 @@ def flatten(value: Any, leaves: list[Any], *, numbers: bool) -> Any:
         leaves.append(value)
         return float
     return (None, _hashable(value))
+
+
+def count_leaves(value: Any) -> int:
+    """Return how many tensors a nested value holds."""
+    found: list[Any] = []
+    flatten(value, found, numbers=False)
+    return len(found)
 
 
 def _hashable(value: Any) -> Any:

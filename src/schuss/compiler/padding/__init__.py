@@ -1,0 +1,1 @@
+"""One program for many lengths of an axis: arguments are padded, what would see it is masked."""
