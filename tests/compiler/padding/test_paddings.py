@@ -116,7 +116,7 @@ SHARED: dict[str, tuple[Any, Any]] = {
         lambda n: (reals(n, 4),),
     ),
     "sorted": (
-        lambda x: (ss.sort(x, axis=0), ss.argsort(x, 0, descending=True)),
+        lambda x: (ss.sort(x, axis=0), ss.argsort(x, axis=0, descending=True)),
         lambda n: (reals(n, 4),),
     ),
     "running sums": (
@@ -129,7 +129,7 @@ SHARED: dict[str, tuple[Any, Any]] = {
         lambda n: (reals(n, 3), ss.tensor(RNG.integers(-n, max(n, 1), 5 if n else 0))),
     ),
     "picked along": (
-        lambda x, i: ss.take_along_axis(x, i, 1),
+        lambda x, i: ss.take_along_axis(x, i, axis=1),
         lambda n: (reals(n, 4), integers(4, n, 2)),
     ),
     "the first row": (lambda x: x[0] + x[:1], lambda n: (reals(n + 1, 4),)),
@@ -142,7 +142,7 @@ SHARED: dict[str, tuple[Any, Any]] = {
         lambda n: (reals(2, n, 4),),
     ),
     "normalized": (
-        lambda x: (x - x.mean(0, keepdims=True)) / (x.std(0, correction=0) + 1.0),
+        lambda x: (x - x.mean(axis=0, keepdims=True)) / (x.std(axis=0, correction=0) + 1.0),
         lambda n: (reals(n + 1, 4),),
     ),
     "drawn": (drawn, lambda n: (reals(n, 4),)),
