@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from programs import ALONG
 from rounding import Arrays
 
@@ -166,6 +167,7 @@ class Training:
         run = ss.compile(step)
         ThreadTuner.always = threads[0]
         called = _results(built, [run(ss.tensor(x), ss.tensor(y)).array for x, y in batches])
+        _refuse(built, run)
         kept = model.state_dict(), rule.state_dict(), ss.random.get_state()
         kept = copy.deepcopy(kept)
         ThreadTuner.always = threads[1]
@@ -187,6 +189,27 @@ class Training:
         x, y = batches[0]
         shapes = f"x {x.dtype}{list(x.shape)}, y {y.dtype}{list(y.shape)}"
         return f"# training {self.seed}: {shapes}\n{model}\n{rule}"
+
+
+def _refuse(built: Any, run: Any) -> None:
+    """Call a compiled step with an index that names nothing: it must not change anything."""
+    x, y = (part.copy() for part in built[3][0])
+    if x.dtype.kind == "i":
+        x.flat[-1] = -1
+    elif y.dtype.kind == "i":
+        y.flat[-1] = 1_000_000
+    else:
+        return
+
+    def contents() -> list[bytes]:
+        gradients = [p.grad.array for p in built[0].parameters() if p.grad is not None]
+        return [a.tobytes() for a in (*_results(built, []), *gradients)]
+
+    before = contents()
+    with pytest.raises(IndexError):
+        run(ss.tensor(x), ss.tensor(y))
+    if contents() != before:
+        raise AssertionError("a step that was refused has changed something")
 
 
 def _results(built: Any, losses: list[np.ndarray]) -> Arrays:
