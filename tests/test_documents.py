@@ -35,6 +35,17 @@ assert ss.nn.Sequential(Scale(3))(ss.ones((2, 3))).tolist() == [[1.0] * 3] * 2
 x = ss.tensor([1.0], requires_grad=True)
 bell(x).backward()
 assert abs(x.grad.item() + 2.0 * bell(x).item()) < 1e-6
+def root(x):
+    require(Positive("sqrt"), x)
+    return ss.sqrt(x)
+for f in (root, ss.compile(root)):
+    assert f(ss.tensor([4.0])).tolist() == [2.0]
+    try:
+        f(ss.tensor([-4.0]))
+    except ValueError as error:
+        assert str(error) == "sqrt: expected numbers above 0, got -4.0."
+    else:
+        raise AssertionError
 p = ss.tensor([3.0], requires_grad=True)
 optimizer = Lion([p], lr=0.1)
 for _ in range(20):
