@@ -11,6 +11,7 @@ import numpy as np
 from schuss.core import Array, Tensor, leaf
 from schuss.lowering.kinds import HOST_CALL
 from schuss.primitives.base import Primitive, Spec, apply
+from schuss.primitives.batching import shifted
 from schuss.primitives.elementwise import multiply
 
 __all__ = ["complex_transform", "from_half_spectrum", "half_spectrum"]
@@ -58,6 +59,7 @@ _half_spectrum = Primitive(
     shape=_half_shape,
     derivative=(_half_to_x,),
     lower=HOST_CALL,
+    batch=shifted("axis"),
 )
 
 
@@ -82,6 +84,7 @@ _from_half_spectrum = Primitive(
     shape=lambda z, *, axis, length: ((*z[0][:axis], length, *z[0][axis + 1 : -1]), z[1]),
     derivative=(_from_half_to_z,),
     lower=HOST_CALL,
+    batch=shifted("axis"),
 )
 
 
@@ -109,6 +112,7 @@ _complex_transform: Primitive = Primitive(
     shape=lambda z, *, axis, inverse: z,
     derivative=(lambda g, y, z, *, axis, inverse: complex_transform(g, axis, inverse=not inverse),),
     lower=HOST_CALL,
+    batch=shifted("axis"),
 )
 
 
