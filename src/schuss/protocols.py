@@ -83,7 +83,7 @@ def _dlpack_device(self: Tensor, /) -> tuple[int, int]:
 _OF_NO_VALUES: dict[Any, Callable[[Any], Any]] = {
     np.shape: lambda x: x.shape,
     np.ndim: lambda x: x.ndim,
-    np.size: lambda x: x.size,
+    np.size: lambda x: int(x.size),
 }
 
 
