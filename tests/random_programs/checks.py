@@ -41,7 +41,7 @@ def everything_shared() -> Iterator[None]:
 
 
 @contextmanager
-def _settings(seed: int) -> Iterator[None]:
+def settings(seed: int) -> Iterator[None]:
     """Compile as it is a seed's turn: quickly, which tests all but LLVM, and in many layouts."""
     turn = seed // 8
     with pytest.MonkeyPatch.context() as patch:
@@ -147,7 +147,7 @@ def fault_of_training(training: Training) -> str | None:
 
 def check(seed: int, *, makes_small: bool = True) -> str | None:
     """Return a report on the program (or each eighth time, the training) of a seed, if it fails."""
-    with _settings(seed):
+    with settings(seed):
         if seed % 8 == 7:
             training = Training(seed)
             fault = fault_of_training(training)

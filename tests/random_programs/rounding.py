@@ -8,20 +8,20 @@ result of every operation. Results may be off by as much as that moves them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from schuss.core import TRACER, Tensor
+from schuss.core import TRACER, Tensor, leaf
 from schuss.lowering.kinds import Elementwise, Kernel, Reduction
 from schuss.primitives.base import record, result_dtype
 
 __all__ = ["Arrays", "difference"]
 
 Arrays: TypeAlias = Sequence[np.ndarray]
-# Relative to the largest number of a result, without a look at what amplifies it.
+# Sums of the same numbers, by other code.
 TOLERANCES = {"float32": 1e-5, "float64": 2e-14}
 # Units in the last place, runs with noise, and how much further than in any of them is a fault.
 _UNITS, _RUNS, _MARGIN = 2.0, 6, 8.0
@@ -78,6 +78,11 @@ class _Noisy:
         made = value.array if isinstance(value, Tensor) else np.asarray(value)
         tensor.array = np.array(made, tensor.dtype)
 
+    def nonzero(self, x: Any) -> list[Tensor]:
+        """Return where something is not zero."""
+        found = np.nonzero(x.array if isinstance(x, Tensor) else x)
+        return [leaf(places) for places in found]
+
     def within(self, *_: Any) -> Any:
         """Enter nothing."""
         return nullcontext()
@@ -88,7 +93,7 @@ class _Noisy:
 
 
 def _size(x: np.ndarray) -> np.ndarray:
-    return np.abs(x) if x.dtype.kind == "f" else x
+    return np.asarray(np.abs(x)) if x.dtype.kind == "f" else x
 
 
 @contextmanager
@@ -103,7 +108,10 @@ def _noise(seed: int) -> Iterator[None]:
 
 
 def difference(
-    found: Arrays, wanted: Arrays, again: Callable[[], Arrays]
+    found: Arrays,
+    wanted: Arrays,
+    again: Callable[[], Arrays],
+    tolerances: Mapping[str, float] = TOLERANCES,
 ) -> tuple[int, str] | None:
     """Return the first result that differs by more than rounding, and how; or None.
 
@@ -111,6 +119,8 @@ def difference(
         found: what is looked at.
         wanted: what it should be.
         again: computes what is wanted, eagerly.
+        tolerances: relative to the largest number of a result, by dtype, without a look at what
+            amplifies it.
     """
     far = {}
     for place, (got, right) in enumerate(zip(found, wanted, strict=True)):
@@ -118,7 +128,7 @@ def difference(
             kinds = [f"{x.dtype}{list(x.shape)}" for x in (got, right)]
             return place, f"{kinds[0]} in the place of {kinds[1]}"
         off = _distance(got, right)
-        if off > TOLERANCES.get(str(right.dtype), 0.0):
+        if off > tolerances.get(str(right.dtype), 0.0):
             far[place] = off
     if not far:
         return None
@@ -129,7 +139,7 @@ def difference(
         for place in far:
             moved[place] = max(moved[place], _distance(run[place], wanted[place]))
     for place, off in far.items():
-        if off > TOLERANCES.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved[place]:
+        if off > tolerances.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved[place]:
             much = f"off by {off:.2g} of the largest; rounding moves it by {moved[place]:.2g}"
             return place, much
     return None
