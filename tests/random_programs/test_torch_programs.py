@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 torch: Any = pytest.importorskip("torch")
 
-from torch_checks import check, everything_shared, fault_of_session  # noqa: E402
-from torch_sessions import Session  # noqa: E402
-from torch_tensors import make  # noqa: E402
+from torch_checks import check, everything_shared  # noqa: E402
 
-import schuss as ss  # noqa: E402
-from schuss import optim  # noqa: E402
+from schuss.compiler.runtime.python_guard import PythonGuard  # noqa: E402
 from schuss.compiler.specialization import Specialization  # noqa: E402
+from schuss.nn.functional import classification  # noqa: E402
+from schuss.primitives import views  # noqa: E402
+from schuss.primitives.base import REGISTRY  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +38,64 @@ def test_programs_and_sessions_are_as_with_pytorch(first: int) -> None:
 def test_more_programs_and_sessions(first: int) -> None:
     reports = [check(seed) for seed in range(first, first + 50)]
     assert not any(reports), "\n\n".join(filter(None, reports))
+
+
+def _a_wrong_derivative(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(REGISTRY["sqrt"], "derivative", (lambda g, y, x: g / y,))
+
+
+def _changes_go_to_other_places(patch: pytest.MonkeyPatch) -> None:
+    right = views._put_back
+
+    def put_back(x: Any, primitive: Any, attributes: Any, value: Any) -> Any:
+        if primitive.name == "slice" and value.ndim == 1:
+            return x
+        return right(x, primitive, attributes, value)
+
+    patch.setattr(views, "_put_back", put_back)
+
+
+def _python_state_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(PythonGuard, "changed", lambda self: None)
+
+
+def _gradients_are_not_left(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Specialization, "leave_gradients", lambda self: None)
+
+
+def _hyperparameters_stay(patch: pytest.MonkeyPatch) -> None:
+    read = Specialization.read_numbers
+    known: dict[int, list[float]] = {}
+
+    def first(self: Specialization) -> list[float]:
+        return known.setdefault(id(self), read(self))
+
+    patch.setattr(Specialization, "read_numbers", first)
+
+
+def _smoothing_forgets_the_weights(patch: pytest.MonkeyPatch) -> None:
+    right = classification._smoothed
+
+    def smoothed(*inputs: Any) -> Any:
+        loss, spread = right(*inputs)
+        return loss, spread * 1.5
+
+    patch.setattr(classification, "_smoothed", smoothed)
+
+
+FAULTS = [
+    _a_wrong_derivative,
+    _changes_go_to_other_places,
+    _python_state_is_not_looked_at,
+    _gradients_are_not_left,
+    _hyperparameters_stay,
+    _smoothing_forgets_the_weights,
+]
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__.strip("_"))
+def test_a_planted_fault_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    assert any(check(seed, makes_small=False) for seed in range(300, 500))

@@ -105,22 +105,20 @@ def fault_of_session(session: Session) -> str | None:
     def itself(function: Any) -> Any:
         return function
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    try:
+        wanted = session.seen(torch, itself)
+    except REFUSALS:
+        # What is left of a session may ask for what is not there.
+        return None
+    for way, wrap in (("eager", itself), ("compiled", ss.compile)):
+        ThreadTuner.always = 1 + session.seed % 3
         try:
-            wanted = session.seen(torch, itself)
-        except REFUSALS:
-            # What is left of a session may ask for what is not there.
-            return None
-        for way, wrap in (("eager", itself), ("compiled", ss.compile)):
-            ThreadTuner.always = 1 + session.seed % 3
-            try:
-                seen = session.seen(ss, wrap)
-            except Exception as error:
-                return f"{way}: {type(error).__name__}: {error}"
-            fault = _difference_of_sessions(session, seen, wanted)
-            if fault is not None:
-                return f"{way}, {fault}"
+            seen = session.seen(ss, wrap)
+        except Exception as error:
+            return f"{way}: {type(error).__name__}: {error}"
+        fault = _difference_of_sessions(session, seen, wanted)
+        if fault is not None:
+            return f"{way}, {fault}"
     return None
 
 
@@ -140,23 +138,27 @@ def _difference_of_sessions(session: Session, seen: Any, wanted: Any) -> str | N
     return None if far is None else f"{labels[far[0]]}: {far[1]}"
 
 
-def check(seed: int) -> str | None:
+def check(seed: int, *, makes_small: bool = True) -> str | None:
     """Return a report on the program (or each fourth time, the session) of a seed, if it fails."""
-    with settings(seed):
+    with settings(seed), warnings.catch_warnings():
+        # PyTorch's, of what will not be allowed any more.
+        warnings.simplefilter("ignore")
         if seed % 4 == 3:
-            return _report(Session(seed), fault_of_session)
-        return _report(make(seed, torch, ss), fault_of_lines)
+            return _report(Session(seed), fault_of_session, makes_small=makes_small)
+        return _report(make(seed, torch, ss), fault_of_lines, makes_small=makes_small)
 
 
-def _report(found: Any, fault_of: Callable[[Any], str | None]) -> str | None:
-    """Return a report on what fails, made smaller; or None."""
-    if fault_of(found) is None:
+def _report(found: Any, fault_of: Callable[[Any], str | None], *, makes_small: bool) -> str | None:
+    """Return a report on what fails, or None."""
+    fault = fault_of(found)
+    if fault is None:
         return None
-    changed = True
+    changed = makes_small
     while changed:
         changed = False
         for candidate in found.smaller():
-            if fault_of(candidate) is not None:
-                found, changed = candidate, True
+            smaller = fault_of(candidate)
+            if smaller is not None:
+                found, fault, changed = candidate, smaller, True
                 break
-    return f"{found}\n{fault_of(found)}"
+    return f"{found}\n{fault}"
