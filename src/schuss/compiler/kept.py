@@ -11,13 +11,15 @@ __all__ = ["MOST_SPECIALIZATIONS", "KeptSpecializations"]
 
 # More ways through a function than these, for one set of shapes, and the oldest is forgotten.
 MOST_SPECIALIZATIONS = 16
+# Of all signatures of a function together: what is kept of one grows with its states.
+_MOST_STATES = 50_000
 
 
 class KeptSpecializations(dict[Any, list[Specialization]]):
     """The specializations for each signature, the latest first.
 
     Args:
-        most: signatures that are kept; the oldest is forgotten.
+        most: signatures that are kept, fewer (but 64) of large functions; the oldest is forgotten.
     """
 
     def __init__(self, most: int) -> None:
@@ -26,7 +28,10 @@ class KeptSpecializations(dict[Any, list[Specialization]]):
 
     def add(self, signature: Any, specialization: Specialization) -> None:
         """Keep one more."""
-        if signature not in self and len(self) >= self._most:
+        most = min(
+            self._most, max(_MOST_STATES // (len(specialization.program.graph.states) + 1), 64)
+        )
+        while signature not in self and len(self) >= most:
             del self[next(iter(self))]
         found = self.setdefault(signature, [])
         found.insert(0, specialization)

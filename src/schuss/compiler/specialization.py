@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -143,7 +144,8 @@ class Specialization:
         if counted == self._counted:
             return False
         # All of them, so that one more trace is enough.
-        kept = [_is_kept(left, identity) for left, identity in self._left]
+        known = _references_of_programs([identity for _, identity in self._left])
+        kept = [_is_kept(left, identity, known[identity]) for left, identity in self._left]
         self._counted = None if any(kept) else counted
         return any(kept)
 
@@ -174,14 +176,16 @@ class Specialization:
         if any(id(left.tensor) != identity for left, identity in self._left):
             return True
         wanted = [id(g) for t, g in self._exact if source_of(t.grad) is not g]
-        return any(reference_count(identity) == _holders(identity) for identity in wanted[:1])
+        known = _references_of_programs(wanted[:1])
+        return any(reference_count(identity) == known[identity] for identity in wanted[:1])
 
-    def references_to(self, identity: int) -> int:
-        """Return how often this refers to the tensor with this `id`, but for the program."""
-        held = [id(t) for pair in [*self.gradients, *self._exact] for t in pair]
-        held += [id(t) for t, _ in self._some]
-        held += [id(t) for t in [*self._tensors, *self._graded]]
-        return held.count(identity)
+    def held(self) -> Iterator[Tensor]:
+        """Yield the tensors that this refers to, but for the program, as often as it does."""
+        for pair in [*self.gradients, *self._exact]:
+            yield from [t for t in pair if t is not None]
+        yield from [t for t, _ in self._some]
+        yield from self._tensors
+        yield from self._graded
 
     def returned(self, arrays: Sequence[Array]) -> Any:
         """Return the function's result."""
@@ -196,14 +200,17 @@ class Specialization:
         return unflatten(self.structure, iter(tensors))
 
 
-def _holders(identity: int) -> int:
-    """Return how often specializations and their programs refer to the tensor with this `id`."""
+def _references_of_programs(identities: Collection[int]) -> Counter[int]:
+    """Return how often specializations and their programs refer to the tensors with these `id`s."""
     alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
-    found = sum(s.references_to(identity) for s in alive)
-    return found + sum(p.references_to(identity) for p in {s.program for s in alive})
+    wanted, found = frozenset(identities), Counter[int]()
+    holders: list[Specialization | Program] = [*alive, *{s.program for s in alive}]
+    for holder in holders:
+        found.update([i for i in map(id, holder.held()) if i in wanted])
+    return found
 
 
-def _is_kept(left: LeftGradient, identity: int) -> bool:
+def _is_kept(left: LeftGradient, identity: int, of_programs: int) -> bool:
     """Return whether a gradient that a run would write over is kept by others than programs."""
     owner = left.owner()
     if owner is None:
@@ -211,7 +218,7 @@ def _is_kept(left: LeftGradient, identity: int) -> bool:
     if id(left.tensor) != identity:
         return True
     # The first is that of `left`.
-    if reference_count(identity) == 1 + (id(owner.grad) == identity) + _holders(identity):
+    if reference_count(identity) == 1 + (id(owner.grad) == identity) + of_programs:
         return False
     left.give_away()
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -202,12 +202,11 @@ class Program:
                 give_ownership(tensor, array)
             self._pointers[place] = array_data_address(array)
 
-    def references_to(self, identity: int) -> int:
-        """Return how often the program refers to the tensor with this `id`."""
-        held = [id(s.tensor) for s in self.graph.states]
-        held += [id(t) for t in [*self._written, *self._read, *self._stamped]]
-        held += [id(t) for t, _ in self._deferred]
-        return held.count(identity)
+    def held(self) -> Iterator[Tensor]:
+        """Yield the tensors that the program refers to, as often as it does."""
+        yield from [s.tensor for s in self.graph.states]
+        yield from [*self._written, *self._read, *self._stamped]
+        yield from [t for t, _ in self._deferred]
 
     def set_numbers(self, values: Sequence[float]) -> None:
         """Set the numbers of the graph."""
