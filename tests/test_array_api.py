@@ -183,7 +183,7 @@ def test_device() -> None:
         lambda: xp.zeros(2, device="cuda"), lambda: xp.asarray(1.0, device="cuda:0"),
         lambda: xp.from_dlpack(x, device="cuda"), lambda: xp.astype(x, xp.int64, device="gpu"),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match="expected device 'cpu', the only one, got"):
+        with pytest.raises(ValueError, match="expected device 'cpu', the only one there is, got"):
             call()
 
 

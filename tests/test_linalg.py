@@ -287,3 +287,16 @@ def test_batches_of_vmap() -> None:
         whole = ss.func.vmap(f)(*given)
         for i in range(2):
             np.testing.assert_allclose(whole[i].array, f(*[g[i] for g in given]).array, atol=1e-14)
+
+
+def test_functions_and_methods_beside_the_module() -> None:
+    raw = np.diag([1.0, 2.0, 4.0])
+    x = ss.tensor(raw)
+    assert ss.det(x).item() == x.det().item() == pytest.approx(8.0)
+    assert ss.logdet(input=x).item() == x.logdet().item() == pytest.approx(np.log(8.0))
+    assert np.isnan(ss.logdet(-x).item())
+    assert x.slogdet().sign.item() == 1.0
+    np.testing.assert_allclose(x.inverse().array, np.diag([1.0, 0.5, 0.25]))
+    np.testing.assert_allclose(ss.pinverse(x, 0.3).array, np.diag([0.0, 0.5, 0.25]))
+    np.testing.assert_allclose(x.matrix_power(-2).array, np.diag([1.0, 0.25, 0.0625]))
+    np.testing.assert_allclose(ss.cholesky(x @ x.T, True).array, raw)

@@ -64,8 +64,10 @@ def test_device() -> None:
     x = ss.tensor(X)
     assert x.device == "cpu"
     assert x.to_device("cpu") is x
-    with pytest.raises(ValueError, match="to_device: expected 'cpu', the only device"):
+    with pytest.raises(ValueError, match="to_device: expected device 'cpu', the only one"):
         x.to_device("cuda")
+    with pytest.raises(ValueError, match="to_device: expected no stream"):
+        x.to_device("cpu", stream=1)
 
 
 # DLPack.

@@ -331,7 +331,7 @@ def _centered(x: Tensor, n_fft: int, mode: str) -> Tensor:
 
 
 def stft(
-    x: TensorLike,
+    input: TensorLike,
     n_fft: int,
     hop_length: int | None = None,
     win_length: int | None = None,
@@ -345,7 +345,7 @@ def stft(
     """Return the transforms of windows of a signal, as PyTorch does for `return_complex=False`.
 
     Args:
-        x: floats, shape (length,) or (batch, length).
+        input: floats, shape (length,) or (batch, length).
         n_fft: the length of a window.
         hop_length: from a window's start to the next one's; n_fft // 4 by default.
         win_length: of `window`, which stands in the middle of n_fft elements; n_fft by default.
@@ -366,7 +366,7 @@ def stft(
         )
     if onesided is False:
         raise ValueError("stft: expected onesided=True for a signal of reals, got False.")
-    x = _reals("stft", x)
+    x = _reals("stft", input)
     weights = _window(window, n_fft, win_length, x)
     x = _centered(x, n_fft, pad_mode) if center else x
     hop = n_fft // 4 if hop_length is None else hop_length

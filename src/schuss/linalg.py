@@ -19,6 +19,10 @@ import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Tensor, TensorLike
 from schuss.functions import matrices, products, shapes
 from schuss.functions.matrices import (
+    EighResult,
+    QRResult,
+    SlogdetResult,
+    SVDResult,
     cholesky,
     det,
     inv,
@@ -39,13 +43,6 @@ __all__ += ["vector_norm"]
 Axes = int | Sequence[int] | None
 
 
-class Eigh(NamedTuple):
-    """What `eigh` returns."""
-
-    eigenvalues: Tensor
-    eigenvectors: Tensor
-
-
 class LeastSquares(NamedTuple):
     """What `lstsq` returns."""
 
@@ -55,35 +52,13 @@ class LeastSquares(NamedTuple):
     singular_values: Tensor
 
 
-class QR(NamedTuple):
-    """What `qr` returns."""
-
-    Q: Tensor
-    R: Tensor
-
-
-class SignAndLog(NamedTuple):
-    """What `slogdet` returns."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
-class SVD(NamedTuple):
-    """What `svd` returns."""
-
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
-
-
 def _is_upper(owner: str, triangle: str) -> bool:
     if triangle not in ("L", "U"):
         raise ValueError(f"{owner}: expected UPLO 'L' or 'U', got {triangle!r}.")
     return triangle == "U"
 
 
-def eigh(A: TensorLike, UPLO: str = "L") -> Eigh:
+def eigh(A: TensorLike, UPLO: str = "L") -> EighResult:
     """Return the eigenvalues, ascending, and eigenvectors, in columns, of symmetric matrices.
 
     Args:
@@ -94,7 +69,7 @@ def eigh(A: TensorLike, UPLO: str = "L") -> Eigh:
     >>> eigh([[2.0, 0.0], [0.0, 1.0]]).eigenvalues
     tensor([1., 2.])
     """
-    return Eigh(*matrices.eigh(A, upper=_is_upper("eigh", UPLO)))
+    return matrices.eigh(A, upper=_is_upper("eigh", UPLO))
 
 
 def eigvalsh(A: TensorLike, UPLO: str = "L") -> Tensor:
@@ -102,7 +77,7 @@ def eigvalsh(A: TensorLike, UPLO: str = "L") -> Tensor:
     return matrices.eigvalsh(A, upper=_is_upper("eigvalsh", UPLO))
 
 
-def qr(A: TensorLike, mode: str = "reduced") -> QR:
+def qr(A: TensorLike, mode: str = "reduced") -> QRResult:
     """Return Q, with orthonormal columns, and the upper triangle R of A = Q @ R.
 
     Args:
@@ -113,15 +88,15 @@ def qr(A: TensorLike, mode: str = "reduced") -> QR:
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"qr: expected mode 'reduced', 'complete' or 'r', got {mode!r}.")
     q, r = matrices.qr(A, complete=mode == "complete")
-    return QR(q if mode != "r" else as_tensor(q.detach()[..., :0, :0]), r)
+    return QRResult(q if mode != "r" else q.detach()[..., :0, :0], r)
 
 
-def slogdet(A: TensorLike) -> SignAndLog:
+def slogdet(A: TensorLike) -> SlogdetResult:
     """Return the signs of the determinants, and the logarithms of their absolute values."""
-    return SignAndLog(*matrices.slogdet(A))
+    return matrices.slogdet(A)
 
 
-def svd(A: TensorLike, full_matrices: bool = True, *, driver: str | None = None) -> SVD:
+def svd(A: TensorLike, full_matrices: bool = True, *, driver: str | None = None) -> SVDResult:
     """Return U, the singular values, descending, and Vh of A = U @ diag(S) @ Vh.
 
     Args:
@@ -130,7 +105,7 @@ def svd(A: TensorLike, full_matrices: bool = True, *, driver: str | None = None)
             arbitrary, and no gradient flows back from it.
         driver: makes no difference here.
     """
-    return SVD(*matrices.svd(A, full_matrices=full_matrices))
+    return matrices.svd(A, full_matrices=full_matrices)
 
 
 def solve(A: TensorLike, B: TensorLike, *, left: bool = True) -> Tensor:

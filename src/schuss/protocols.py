@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import RECORDING, Array, Tensor, TensorLike
+from schuss.devices import require_cpu
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.elementwise import floor_divide, remainder
 
@@ -30,10 +31,9 @@ def _divmod(x: TensorLike, y: TensorLike, /) -> tuple[Tensor, Tensor]:
 
 def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     """Return the tensor itself, which is on the only device, "cpu"."""
-    if str(device) != self.device or stream is not None:
-        raise ValueError(
-            f"to_device: expected 'cpu', the only device, without a stream, got {device!r}."
-        )
+    require_cpu("to_device", device)
+    if stream is not None:
+        raise ValueError(f"to_device: expected no stream, as the CPU has none, got {stream!r}.")
     return self
 
 

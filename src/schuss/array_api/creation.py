@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.array_api.devices import check_device
 from schuss.core import Number, Tensor, TensorLike, leaf, to_array
+from schuss.devices import require_cpu
 from schuss.functions import creation, shapes
 from schuss.primitives import base
 
@@ -30,7 +30,7 @@ def arange(
     device: Any = None,
 ) -> Tensor:
     """Return start, start + step, ... below `stop`; int64 for integers, else float32."""
-    check_device("arange", device)
+    require_cpu("arange", device)
     return creation.arange(start, stop, step, dtype=dtype)
 
 
@@ -46,19 +46,19 @@ def asarray(
         device: "cpu".
         copy: True to copy always, False to raise ValueError where a copy would be needed.
     """
-    check_device("asarray", device)
+    require_cpu("asarray", device)
     return base.asarray(obj, dtype, copy=copy)
 
 
 def empty(shape: Shape, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return a tensor whose contents mean nothing yet (zeros here), float32 by default."""
-    check_device("empty", device)
+    require_cpu("empty", device)
     return creation.zeros(shape, dtype=dtype)
 
 
 def empty_like(x: Tensor, /, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return a tensor of x's shape and dtype whose contents mean nothing yet."""
-    check_device("empty_like", device)
+    require_cpu("empty_like", device)
     return creation.zeros_like(x, dtype=dtype)
 
 
@@ -72,7 +72,7 @@ def eye(
     device: Any = None,
 ) -> Tensor:
     """Return ones on diagonal `k` and zeros elsewhere, float32 by default."""
-    check_device("eye", device)
+    require_cpu("eye", device)
     return creation.eye(n_rows, n_cols, k=k, dtype=dtype)
 
 
@@ -88,7 +88,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     Raises:
         BufferError: when the data cannot be had without a copy, or not at all.
     """
-    check_device("from_dlpack", device)
+    require_cpu("from_dlpack", device)
     array = np.from_dlpack(x, device=device, copy=copy)
     found = to_array(array)
     if copy is False and found is not array:
@@ -100,7 +100,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
 
 def full(shape: Shape, fill_value: Number, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return a tensor of `shape` filled with one number, whose dtype it takes by default."""
-    check_device("full", device)
+    require_cpu("full", device)
     return creation.full(shape, fill_value, dtype=dtype)
 
 
@@ -108,7 +108,7 @@ def full_like(
     x: Tensor, /, fill_value: Number, *, dtype: Dtype = None, device: Any = None
 ) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number."""
-    check_device("full_like", device)
+    require_cpu("full_like", device)
     return creation.full_like(x, fill_value, dtype=dtype)
 
 
@@ -123,7 +123,7 @@ def linspace(
     endpoint: bool = True,
 ) -> Tensor:
     """Return `num` evenly spaced numbers from `start` to `stop`, float32 by default."""
-    check_device("linspace", device)
+    require_cpu("linspace", device)
     return creation.linspace(start, stop, num, dtype=dtype, endpoint=endpoint)
 
 
@@ -134,13 +134,13 @@ def meshgrid(*arrays: Tensor, indexing: str = "xy") -> list[Tensor]:
 
 def ones(shape: Shape, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return ones, float32 by default."""
-    check_device("ones", device)
+    require_cpu("ones", device)
     return creation.ones(shape, dtype=dtype)
 
 
 def ones_like(x: Tensor, /, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return ones of x's shape and dtype."""
-    check_device("ones_like", device)
+    require_cpu("ones_like", device)
     return creation.ones_like(x, dtype=dtype)
 
 
@@ -156,11 +156,11 @@ def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
 
 def zeros(shape: Shape, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return zeros, float32 by default."""
-    check_device("zeros", device)
+    require_cpu("zeros", device)
     return creation.zeros(shape, dtype=dtype)
 
 
 def zeros_like(x: Tensor, /, *, dtype: Dtype = None, device: Any = None) -> Tensor:
     """Return zeros of x's shape and dtype."""
-    check_device("zeros_like", device)
+    require_cpu("zeros_like", device)
     return creation.zeros_like(x, dtype=dtype)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.array_api.devices import check_device
 from schuss.core import (
     Tensor,
     TensorLike,
@@ -22,6 +21,7 @@ from schuss.core import (
     supported_dtype,
     to_array,
 )
+from schuss.devices import require_cpu
 from schuss.primitives import base
 from schuss.primitives.base import promote
 from schuss.primitives.base import result_dtype as _common
@@ -43,7 +43,7 @@ def astype(
     x: Tensor, dtype: npt.DTypeLike, /, *, copy: builtins.bool = True, device: Any = None
 ) -> Tensor:
     """Return `x` cast to `dtype`; x itself when it has it already and `copy` is False."""
-    check_device("astype", device)
+    require_cpu("astype", device)
     return base.astype(x, dtype, copy=copy)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from schuss.array_api.data_types import KINDS
-from schuss.array_api.devices import CPU, check_device
 from schuss.core import bool_, float32, float64, int32, int64
+from schuss.devices import CPU, require_cpu
 
 __all__ = ["NamespaceInfo"]
 
@@ -36,7 +36,7 @@ class NamespaceInfo:
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """Return the dtypes of Python's numbers and of indices; there are no complex numbers."""
-        check_device("default_dtypes", device)
+        require_cpu("default_dtypes", device)
         return {"real floating": float32, "integral": int64, "indexing": int64}
 
     def dtypes(
@@ -52,7 +52,7 @@ class NamespaceInfo:
         Raises:
             ValueError: for an unknown kind.
         """
-        check_device("dtypes", device)
+        require_cpu("dtypes", device)
         kinds = (kind,) if isinstance(kind, str) else ("bool", "numeric") if kind is None else kind
         unknown = [k for k in kinds if k not in KINDS]
         if unknown:

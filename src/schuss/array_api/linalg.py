@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from schuss.array_api.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
 from schuss.core import Tensor
 from schuss.functions import matrices, products, shapes
+from schuss.functions.matrices import EighResult, QRResult, SlogdetResult, SVDResult
 from schuss.primitives.base import as_tensor
 from schuss.primitives.reduction import sum
 
@@ -15,35 +16,6 @@ __all__ = ["cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "m
 __all__ += ["matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv"]
 __all__ += ["qr", "slogdet", "solve", "svd", "svdvals", "tensordot", "trace", "vecdot"]
 __all__ += ["vector_norm"]
-
-
-class EighResult(NamedTuple):
-    """What `eigh` returns."""
-
-    eigenvalues: Tensor
-    eigenvectors: Tensor
-
-
-class QRResult(NamedTuple):
-    """What `qr` returns."""
-
-    Q: Tensor
-    R: Tensor
-
-
-class SlogdetResult(NamedTuple):
-    """What `slogdet` returns."""
-
-    sign: Tensor
-    logabsdet: Tensor
-
-
-class SVDResult(NamedTuple):
-    """What `svd` returns."""
-
-    U: Tensor
-    S: Tensor
-    Vh: Tensor
 
 
 def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
@@ -75,7 +47,7 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
 
 def eigh(x: Tensor, /) -> EighResult:
     """Return the eigenvalues, ascending, and eigenvectors, in columns, of symmetric matrices."""
-    return EighResult(*matrices.eigh(x))
+    return matrices.eigh(x)
 
 
 def eigvalsh(x: Tensor, /) -> Tensor:
@@ -120,12 +92,12 @@ def qr(x: Tensor, /, *, mode: str = "reduced") -> QRResult:
     """Return Q, with orthonormal columns, min(m, n) of them or all m if "complete", and R."""
     if mode not in ("reduced", "complete"):
         raise ValueError(f"qr: expected mode 'reduced' or 'complete', got {mode!r}.")
-    return QRResult(*matrices.qr(x, complete=mode == "complete"))
+    return matrices.qr(x, complete=mode == "complete")
 
 
 def slogdet(x: Tensor, /) -> SlogdetResult:
     """Return the signs of the determinants, and the logarithms of their absolute values."""
-    return SlogdetResult(*matrices.slogdet(x))
+    return matrices.slogdet(x)
 
 
 def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
@@ -135,7 +107,7 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
 
 def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
     """Return U, the singular values, descending, and Vh of x = U @ diag(S) @ Vh."""
-    return SVDResult(*matrices.svd(x, full_matrices=full_matrices))
+    return matrices.svd(x, full_matrices=full_matrices)
 
 
 def svdvals(x: Tensor, /) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 
@@ -22,24 +22,44 @@ from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, result_dtype
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import abs, maximum, multiply
-from schuss.primitives.logic import greater
+from schuss.primitives.logic import greater, less, where
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import broadcast_to, max, min, sum
 
 __all__ = ["cholesky", "det", "eigh", "eigvalsh", "floats", "inv", "lower_symmetric", "lstsq"]
-__all__ += [
-    "matrix_norm",
-    "matrix_power",
-    "matrix_rank",
-    "multi_dot",
-    "pinv",
-    "qr",
-    "slogdet",
-    "solve",
-]
-__all__ += ["solve_triangular", "square", "svd", "svdvals", "vector_norm"]
+__all__ += ["matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv", "pinverse", "qr"]
+__all__ += ["slogdet", "solve", "solve_triangular", "square", "svd", "svdvals", "vector_norm"]
 
 Tolerance = Optional[TensorLike]  # noqa: UP045  # the alias is a text
+
+
+class EighResult(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+
+
+class QRResult(NamedTuple):
+    """What `qr` returns."""
+
+    Q: Tensor
+    R: Tensor
+
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+class SVDResult(NamedTuple):
+    """What `svd` returns."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
 
 
 def floats(owner: str, x: TensorLike, least: int = 2) -> Tensor:
@@ -78,7 +98,7 @@ def lower_symmetric(x: TensorLike) -> Tensor:
 # Decompositions.
 
 
-def cholesky(x: TensorLike, *, upper: bool = False) -> Tensor:
+def cholesky(x: TensorLike, upper: bool = False) -> Tensor:
     """Return the triangle L of x = L @ L.T, for symmetric positive-definite x; or L.T.
 
     Args:
@@ -92,7 +112,7 @@ def cholesky(x: TensorLike, *, upper: bool = False) -> Tensor:
     return matrix_transpose(lower) if upper else lower
 
 
-def qr(x: TensorLike, *, complete: bool = False) -> tuple[Tensor, Tensor]:
+def qr(x: TensorLike, *, complete: bool = False) -> QRResult:
     """Return Q, with orthonormal columns, and the upper triangle R of x = Q @ R.
 
     Args:
@@ -103,13 +123,13 @@ def qr(x: TensorLike, *, complete: bool = False) -> tuple[Tensor, Tensor]:
     x = floats("qr", x)
     m, n = x.shape[-2:]
     if m >= n:
-        return decompositions.qr(x, complete=complete and m > n)
+        return QRResult(*decompositions.qr(x, complete=complete and m > n))
     # The first m columns decide Q, and R is what turns them all into x.
     q, r = decompositions.qr(x[..., :m], complete=False)
-    return q, concat([r, matmul(matrix_transpose(q), x[..., m:])], -1)
+    return QRResult(q, concat([r, matmul(matrix_transpose(q), x[..., m:])], -1))
 
 
-def eigh(x: TensorLike, *, upper: bool = False) -> tuple[Tensor, Tensor]:
+def eigh(x: TensorLike, *, upper: bool = False) -> EighResult:
     """Return the eigenvalues, ascending, and eigenvectors, in columns, of symmetric matrices.
 
     Args:
@@ -117,7 +137,7 @@ def eigh(x: TensorLike, *, upper: bool = False) -> tuple[Tensor, Tensor]:
         upper: which triangle is read.
     """
     x = square("eigh", x)
-    return decompositions.eigh(matrix_transpose(x) if upper else x)
+    return EighResult(*decompositions.eigh(matrix_transpose(x) if upper else x))
 
 
 def eigvalsh(x: TensorLike, *, upper: bool = False) -> Tensor:
@@ -126,7 +146,7 @@ def eigvalsh(x: TensorLike, *, upper: bool = False) -> Tensor:
     return decompositions.eigvalsh(matrix_transpose(x) if upper else x)
 
 
-def svd(x: TensorLike, *, full_matrices: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+def svd(x: TensorLike, *, full_matrices: bool = True) -> SVDResult:
     """Return U, the singular values, descending, and Vh of x = U @ diag(S) @ Vh.
 
     Args:
@@ -135,7 +155,7 @@ def svd(x: TensorLike, *, full_matrices: bool = True) -> tuple[Tensor, Tensor, T
             arbitrary, and no gradient flows back from it.
     """
     x = floats("svd", x)
-    return decompositions.svd(x, full=full_matrices and x.shape[-1] != x.shape[-2])
+    return SVDResult(*decompositions.svd(x, full=full_matrices and x.shape[-1] != x.shape[-2]))
 
 
 def svdvals(x: TensorLike) -> Tensor:
@@ -225,6 +245,11 @@ def pinv(x: TensorLike, *, atol: Tolerance = None, rtol: Tolerance = None) -> Te
     return solving.pinv(x, *_tolerances(x, atol, rtol))
 
 
+def pinverse(x: TensorLike, rcond: float = 1e-15) -> Tensor:
+    """Return the pseudo-inverses; singular values up to rcond times the largest count as 0."""
+    return pinv(x, rtol=rcond)
+
+
 def matrix_rank(x: TensorLike, *, atol: Tolerance = None, rtol: Tolerance = None) -> Tensor:
     """Return how many singular values are not 0 (int64); see `pinv` for the tolerances."""
     x = floats("matrix_rank", x)
@@ -274,10 +299,16 @@ def det(x: TensorLike) -> Tensor:
     return solving.det(square("det", x))
 
 
-def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
+def slogdet(x: TensorLike) -> SlogdetResult:
     """Return the signs of the determinants, and the logarithms of their absolute values."""
     x = square("slogdet", x)
-    return solving.sign_of_det(x), solving.absolute_log_det(x)
+    return SlogdetResult(solving.sign_of_det(x), solving.absolute_log_det(x))
+
+
+def logdet(x: TensorLike) -> Tensor:
+    """Return the logarithms of the determinants of square matrices; nan where one is negative."""
+    sign, logarithm = slogdet(x)
+    return where(less(sign, 0.0), math.nan, logarithm)
 
 
 def matrix_power(x: TensorLike, n: int) -> Tensor:

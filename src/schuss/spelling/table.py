@@ -74,6 +74,18 @@ _TABLE = {
         fm mean (input, dim: every=None, keepdim=False, *, dtype=None)
         fm broadcast_to (input, size)
     """,
+    "schuss.functions.matrices": """
+        fm cholesky (input, upper=False)
+        fm det (input)
+        fm inverse = inv (input)
+        fm logdet (input)
+        fm matrix_power (input, n)
+        fm pinverse (input, rcond=1e-15)
+        fm slogdet (input)
+    """,
+    "schuss.fft": """
+        fm stft
+    """,
     "schuss.primitives.base": """
         f asarray (obj, dtype=None, *, copy=None)
     """,
