@@ -73,7 +73,7 @@ class TestTabularMLP:
             return result
 
         loss(*parameters)
-        gradients = [p.grad.array for p in parameters]
+        gradients = [p.grad.array.copy() for p in parameters]
         rng, step = np.random.default_rng(4), 1e-6
         for k, gradient in enumerate(gradients):
             direction = rng.normal(size=gradient.shape)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from schuss.training.evaluation.calibration import fit_calibration, fit_temperature
+from schuss.training.evaluation.calibration import fit_temperature
 from schuss.training.evaluation.evaluate import softmax
 from schuss.training.evaluation.metrics import log_loss
 
@@ -57,47 +57,3 @@ def test_is_one_where_nothing_is_known() -> None:
     assert fit_temperature(np.eye(2), y, np.zeros(2)) == 1.0
     assert fit_temperature(np.empty((0, 2)), np.empty(0, np.int64)) == 1.0
     assert fit_temperature(np.zeros((2, 2)), y) == pytest.approx(1.0)
-
-
-def test_finds_biases_of_rare_classes() -> None:
-    logits, y = _drawn(40_000, 3)
-    wrong = np.array([0.5, 0.0, -1.0])
-    found = fit_calibration((logits + wrong) * 2.0, y)
-    assert found.temperature == pytest.approx(2.0, rel=0.05)
-    np.testing.assert_allclose(found.bias - found.bias[1], -wrong, atol=0.1)
-    # In all, each class is expected as often as it is there.
-    chances = softmax((logits + wrong) * 2.0 / found.temperature + found.bias)
-    np.testing.assert_allclose(chances.mean(axis=0), np.bincount(y) / len(y), rtol=1e-2)
-
-
-@pytest.mark.parametrize("classes", [2, 4])
-def test_calibration_is_the_minimum_of_log_loss_and_penalty(classes: int) -> None:
-    optimize = pytest.importorskip("scipy.optimize")
-    logits, y = _drawn(80, classes)
-    weight = np.random.default_rng(1).random(80)
-    share = weight / weight.sum()
-
-    def cost(given: np.ndarray) -> float:
-        chances = softmax(np.exp(given[0]) * logits * 3.0 + given[1:])
-        loss = -share @ np.log(chances[np.arange(80), y])
-        return loss + given @ given / (2.0 * 0.3**2 * 80)
-
-    best = optimize.minimize(cost, np.zeros(classes + 1), tol=1e-10).x
-    found = fit_calibration(logits * 3.0, y, weight)
-    assert found.temperature == pytest.approx(np.exp(-best[0]), rel=1e-3)
-    np.testing.assert_allclose(found.bias, best[1:], atol=1e-3)
-
-
-def test_a_class_without_rows_keeps_its_chance_among_the_others() -> None:
-    logits, y = _drawn(300, 3)
-    kept = y != 2
-    found = fit_calibration(logits[kept], y[kept])
-    assert found.bias[2] == 0.0
-    assert np.abs(found.bias).max() > 0.01
-
-
-def test_many_classes_have_a_temperature_alone() -> None:
-    logits, y = _drawn(500, 150)
-    found = fit_calibration(logits * 2.0, y)
-    assert found.temperature == fit_temperature(logits * 2.0, y)
-    assert not found.bias.any()

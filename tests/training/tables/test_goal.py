@@ -47,10 +47,10 @@ def test_the_epoch_is_that_of_the_least_log_loss(rare: Run) -> None:
     assert losses[rare.best_epoch - 1] == min(losses)
 
 
-def test_the_calibration_goes_with_the_run(rare: Run, tmp_path: Path) -> None:
+def test_the_temperature_goes_with_the_run(rare: Run, tmp_path: Path) -> None:
     assert rare.folder is not None
-    assert rare.goal["temperature"] == rare.model.temperature.item() != 1.0
-    assert rare.goal["class_bias"] == rare.model.class_bias.tolist() != [0.0, 0.0]
+    assert rare.goal == {"temperature": rare.model.temperature.item()}
+    assert rare.goal["temperature"] != 1.0
     rare.save(tmp_path / "run.schuss")
     x, _ = _rare(50, seed=2)
     for again in (load(rare.folder), load(tmp_path / "run.schuss")):
@@ -63,7 +63,7 @@ def test_a_run_of_an_earlier_version_is_used_as_it_is(rare: Run, tmp_path: Path)
     file = tmp_path / "old.schuss"
     rare.save(file)
     arrays, header = read_bundle(file, "model")
-    found = float(arrays.pop("temperature")), arrays.pop("class_bias")
+    temperature = float(arrays.pop("temperature"))
     config = header["config"]
     for name in ("seen", "class_factors"):
         del config[name]
@@ -77,12 +77,12 @@ def test_a_run_of_an_earlier_version_is_used_as_it_is(rare: Run, tmp_path: Path)
     state = {name: value for name, value in rare.model.state_dict().items() if name in arrays}
     write_bundle(file, state, "model", header)
     old = load(file)
-    assert old.goal == {"temperature": 1.0, "class_bias": [0.0, 0.0]}
+    assert old.goal == {"temperature": 1.0}
     rare.model.calibrate(1.0)
     try:
         assert np.array_equal(old.predict_proba(x), rare.predict_proba(x))
     finally:
-        rare.model.calibrate(*found)
+        rare.model.calibrate(temperature)
 
 
 def test_a_named_metric_chooses_the_epoch(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_class_weights_say_what_probabilities_are(tmp_path: Path) -> None:
 
 def test_without_validation_rows_nothing_is_calibrated_and_that_is_said(tmp_path: Path) -> None:
     run = train("iris", validation_share=0.0, out=tmp_path / "run", **OPTIONS)
-    assert run.goal == {"temperature": 1.0, "class_bias": [0.0] * 3}
+    assert run.goal == {"temperature": 1.0}
     assert "probabilities are not calibrated, since no rows were held out to validate" in run.notes
 
 

@@ -59,7 +59,7 @@ class TabularMLP(Module):
         embedding_size: numbers for each category.
         baseline: add a `LinearBaseline`; for one value that `start_from` is given.
         members: networks side by side, each with parameters of its own; at least 2; None for one.
-        calibrated: change the logits of evaluation as `calibrate` says.
+        calibrated: divide the logits by a temperature in evaluation; `calibrate` sets it.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -133,7 +133,6 @@ class TabularMLP(Module):
         self.calibrated = calibrated
         if calibrated:
             self.register_buffer("temperature", F.ones((), dtype=dtype))
-            self.register_buffer("class_bias", F.zeros((out_features,), dtype=dtype))
 
     def inputs(self, numeric: Tensor, categories: Tensor | None = None) -> Tensor:
         """Return what the first layer gets: embedded numbers, other numbers, embedded categories.
@@ -203,20 +202,15 @@ class TabularMLP(Module):
             y = linear(self.dropout(activation(y)))
         if self.baseline is not None:
             y = y * self.baseline.remainder + self.baseline(numeric)
-        if self.calibrated and not self.training:
-            y = y / self.temperature + self.class_bias
-        return y
+        return y / self.temperature if self.calibrated and not self.training else y
 
-    def calibrate(self, temperature: float, class_bias: npt.ArrayLike = 0.0) -> None:
-        """Change the logits of evaluation, each member's before the mean: z / temperature + bias.
+    def calibrate(self, temperature: float) -> None:
+        """Divide the logits of evaluation by a temperature above 0, of each member before the mean.
 
         Args:
-            temperature: above 0; above 1 it makes probabilities milder.
-            class_bias: one for each class, or one for all.
+            temperature: such as `fit_temperature` finds; above 1 it makes probabilities milder.
         """
         self.temperature.assign(np.array(temperature, self.temperature.dtype))
-        bias = np.broadcast_to(np.asarray(class_bias), self.class_bias.shape)
-        self.class_bias.assign(np.array(bias, self.class_bias.dtype))
 
     def _left_out(self, numeric: Tensor, categories: Tensor | None, folds: Tensor) -> Tensor:
         """Return each row's output by the member that must not learn from it.

@@ -14,7 +14,7 @@ from schuss.data.tables.preparing.quantity import spans_powers_of_ten
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular.baseline import MOST_COLUMNS, ridge
-from schuss.training.evaluation.calibration import fit_calibration, fit_temperature
+from schuss.training.evaluation.calibration import fit_temperature
 from schuss.training.evaluation.evaluate import outputs, probabilities
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import Metric
@@ -132,7 +132,7 @@ def calibrated_metrics(
     """Return metrics of a network's logits, as if it were calibrated on the very same rows.
 
     So an epoch is chosen by how well it tells the classes apart, and not by how sure it is, which
-    is set right in the end (Berta et al., "Rethinking Early Stopping: Refine, Then
+    one number sets right in the end (Berta et al., "Rethinking Early Stopping: Refine, Then
     Calibrate", arXiv 2501.19195).
     """
     last: tuple[Array, Array] | None = None
@@ -153,9 +153,9 @@ def calibrated_metrics(
 def calibrate(
     model: TabularMLP, validation: Examples, class_factors: Sequence[float] | None
 ) -> None:
-    """Give a network the calibration that fits its logits on the validation rows."""
+    """Give a network the temperature that fits its logits on the validation rows."""
     weight = _weights(validation.y, validation.weight, class_factors)
-    model.calibrate(*fit_calibration(outputs(model, validation), validation.y, weight))
+    model.calibrate(fit_temperature(outputs(model, validation), validation.y, weight))
 
 
 def _weights(y: Array, weight: Array | None, class_factors: Sequence[float] | None) -> Array | None:

@@ -230,7 +230,7 @@ class TableJob:
         return self.options.training.metric or chosen
 
     def calibrate(self, model: TabularMLP) -> list[str]:
-        """Calibrate a network of classes, and say where there are no rows for it.
+        """Give a network of classes its temperature, and say where there is nothing to fit it to.
 
         Returns:
             Sentences to show.

@@ -131,16 +131,13 @@ class Run:
 
     @property
     def goal(self) -> dict[str, Any]:
-        """What was aimed at, by name: a quantity's loss, quantile and scale; the calibration.
+        """What was aimed at, by name: a quantity's loss, quantile and scale; a temperature.
 
-        The latter is the temperature by which logits of classes are divided, and the bias of each
-        class that is added then.
+        Of classes the temperature by which logits are divided, so that probabilities are right.
         """
         if self.task == "classification":
-            if not self.model.calibrated:
-                return {"temperature": 1.0, "class_bias": [0.0] * len(self.classes)}
-            bias = self.model.class_bias.tolist()
-            return {"temperature": self.model.temperature.item(), "class_bias": bias}
+            calibrated = self.model.calibrated
+            return {"temperature": self.model.temperature.item() if calibrated else 1.0}
         recipe = self._recipe()
         aimed = {"quantile": recipe.quantile} if recipe.value_loss == "quantile" else {}
         return {"loss": recipe.value_loss, **aimed, "target_scale": self.target.scale}
