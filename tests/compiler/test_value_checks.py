@@ -223,6 +223,17 @@ REFUSED: dict[str, tuple[Callable[..., Any], tuple[Any, ...], tuple[Any, ...]]] 
         (V, of(0, 1, 2)),
         (V, of(0, 1, 3)),
     ),
+    "scatter_add": (lambda x, i: ss.scatter_add(x, 0, i, x), (V, of(0, 2, 2)), (V, of(0, 2, -1))),
+    "scatter": (lambda x, i: ss.scatter(x, 0, i, 1.0), (V, of(0, 2)), (V, of(0, 3))),
+    "index_add": (lambda x, i: ss.index_add(x, 0, i, x), (V, of(0, 2, -3)), (V, of(0, 2, -4))),
+    "chances": (lambda x: ss.multinomial(x, 1), (of(0.0, 1.0),), (of(0.0, -1.0),)),
+    "too many draws": (
+        lambda x: F.softmax(ss.multinomial(x, 2).sum().astype("float32") * x, -1),
+        (of(0.0, 1.0, 1.0),),
+        (of(0.0, 1.0, 0.0),),
+    ),
+    "bernoulli": (ss.bernoulli, (of(0.0, 1.0),), (of(0.0, 1.5),)),
+    "std": (lambda s: ss.normal(1.0, s), (of(0.0, 0.0),), (of(0.0, -1.0),)),
     "setitem": (put, (V, of(0, -3)), (V, of(0, 3))),
     "pow": (lambda x, y: x**y, (of(2, 3), of(1, 0)), (of(2, 3), of(1, -1))),
     "cross_entropy": (F.cross_entropy, (LOGITS, of(0, -100)), (LOGITS, of(0, 3))),
@@ -272,7 +283,10 @@ def test_what_is_known_while_tracing_is_looked_at_once() -> None:
         compile(lambda x: x**-1)(of(2, 3))
 
 
-@pytest.mark.parametrize("function", [ss.sort, ss.median, lambda x: ss.topk(x, 2)[0]])
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: ss.sort(x)[0], lambda x: ss.sort(x, axis=0), ss.median, lambda x: ss.topk(x, 2)[0]],
+)
 def test_positions_that_schuss_finds_need_no_check(function: Callable[..., Any]) -> None:
     compiled = compile(function)
     np.testing.assert_array_equal(compiled(V).array, function(V).array)

@@ -69,7 +69,7 @@ def searchsorted(
 def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """Return `x` in ascending (or descending) order along `axis`."""
     order = argsort(x, axis=axis, descending=descending, stable=stable)
-    return indexing.take_along_axis(x, order, axis)
+    return indexing.along(x, order, axis % x.ndim)
 
 
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:

@@ -7,12 +7,14 @@ program looks at every call, and raises the same error before it has changed any
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 from schuss.core import TRACER, Array, Tensor, no_grad
-from schuss.primitives.logic import bitwise_or, greater_equal, less
+from schuss.primitives.logic import bitwise_invert, bitwise_or, greater_equal, less
 
-__all__ = ["InBounds", "ValueCheck", "outside", "require"]
+__all__ = ["Condition", "InBounds", "ValueCheck", "outside", "require"]
 
 
 class ValueCheck(ABC):
@@ -40,6 +42,30 @@ def require(check: ValueCheck, *tensors: Tensor) -> None:
 def outside(x: Tensor, low: int, high: int) -> Tensor:
     """Return where integers are below `low`, or not below `high`."""
     return bitwise_or(less(x, low), greater_equal(x, high))
+
+
+@dataclass(frozen=True)
+class Condition(ValueCheck):
+    """A condition has to hold everywhere.
+
+    Args:
+        error: what is raised else, of the class.
+        message: of the error, which tells conditions apart.
+        holds: takes arrays as well as tensors, and returns booleans.
+    """
+
+    error: type[Exception]
+    message: str
+    holds: Callable[..., Any] = field(repr=False, compare=False)
+
+    def require(self, *arrays: Array) -> None:
+        """Raise the error where the condition does not hold."""
+        if not self.holds(*arrays).all():
+            raise self.error(self.message)
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return where it does not hold."""
+        return bitwise_invert(self.holds(*tensors))
 
 
 @dataclass(frozen=True)

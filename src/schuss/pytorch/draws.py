@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from schuss import functions as F
 from schuss import random
-from schuss.core import Tensor, TensorLike, float32, float64, int64
+from schuss.core import Array, Tensor, TensorLike, float32, float64, int64
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.checks import Condition, ValueCheck, require
 from schuss.pytorch.arguments import whole
 
 __all__: list[str] = []
@@ -150,9 +152,8 @@ def normal(
     if size is None:
         size = np.broadcast_shapes(*[x.shape for x in tensors])
         dtype = tensors[0].dtype if tensors else dtype
-    least = as_tensor(std).array
-    if isinstance(least, np.ndarray) and not bool((least >= 0).all()):
-        raise ValueError(f"normal: expected std >= 0, got {least.min()}.")
+    message = "normal: expected std >= 0, got others."
+    require(Condition(ValueError, message, lambda x: x >= 0), as_tensor(std))
     with _from(generator):
         drawn: Tensor = random.randn(size, dtype=dtype) * std + mean
         return drawn
@@ -164,9 +165,8 @@ def bernoulli(
     """Return 1 with the probabilities that input says, or `p`, and else 0, in input's dtype."""
     x = as_tensor(input)
     chance = x if p is None else p
-    plain = as_tensor(chance).array
-    if isinstance(plain, np.ndarray) and not bool(((plain >= 0) & (plain <= 1)).all()):
-        raise ValueError("bernoulli: expected probabilities from 0 to 1, got others.")
+    message = "bernoulli: expected probabilities from 0 to 1, got others."
+    require(Condition(ValueError, message, lambda x: (x >= 0) & (x <= 1)), as_tensor(chance))
     with _from(generator):
         drawn = random.rand(x.shape, dtype=x.dtype if x.dtype.kind == "f" else float32)
     return astype(F.less(drawn, chance), x.dtype)
@@ -190,8 +190,7 @@ def multinomial(
     x, count = as_tensor(input), whole(num_samples)
     if x.dtype.kind != "f" or x.ndim not in (1, 2):
         raise ValueError(f"multinomial: expected rows of floats, got {x.shape} of {x.dtype}.")
-    if isinstance(x.array, np.ndarray):
-        _check_chances(x.array, count, replacement)
+    require(_Chances(count, replacement), x)
     with _from(generator):
         if replacement:
             drawn = random.rand((*x.shape[:-1], count), dtype=float64)
@@ -208,14 +207,33 @@ def multinomial(
     return F.minimum(F.sum(below, -1), x.shape[-1] - 1)
 
 
-def _check_chances(array: Any, count: int, replacement: bool) -> None:
-    if not (np.isfinite(array) & (array >= 0)).all() or not (array.sum(-1) > 0).all():
-        raise ValueError("multinomial: expected finite chances from 0 on, not all 0, got others.")
-    most = int((array > 0).sum(-1).min()) if array.size else 0
-    if count < 1 or (not replacement and count > most):
-        raise ValueError(
-            f"multinomial: expected from 1 to {most} samples without replacement, got {count}."
-        )
+@dataclass(frozen=True)
+class _Chances(ValueCheck):
+    """Chances have to be finite and from 0 on, with so many of a row above 0 as are drawn."""
+
+    count: int
+    replacement: bool
+
+    def require(self, *arrays: Array) -> None:
+        """Raise ValueError where they are not."""
+        (array,) = arrays
+        if not (np.isfinite(array) & (array >= 0)).all() or not (array.sum(-1) > 0).all():
+            raise ValueError(
+                "multinomial: expected finite chances from 0 on, not all 0, got others."
+            )
+        most = int((array > 0).sum(-1).min()) if array.size else 0
+        if self.count < 1 or (not self.replacement and self.count > most):
+            raise ValueError(
+                f"multinomial: expected from 1 to {most} samples without replacement, got "
+                f"{self.count}."
+            )
+
+    def refused(self, *tensors: Tensor) -> Tensor:
+        """Return of which rows they are not."""
+        (x,) = tensors
+        enough = 1 if self.replacement else max(self.count, 1)
+        few = F.sum(x > 0, -1) < (enough if self.count > 0 else x.shape[-1] + 1)
+        return F.any(F.logical_not(F.isfinite(x) & (x >= 0)), -1) | few
 
 
 # What `x.normal_()` and the like fill a tensor with.

@@ -11,6 +11,7 @@ import numpy as np
 from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, int64
 from schuss.primitives.base import REGISTRY, apply, as_tensor, astype
+from schuss.primitives.checks import Condition, require
 from schuss.primitives.index_template import ARRAY
 from schuss.primitives.writing import put
 from schuss.pytorch.arguments import of_numbers_too, whole
@@ -36,6 +37,12 @@ def _added(x: Tensor, axis: int, index: Tensor, values: Tensor) -> Tensor:
     return apply(REGISTRY["scatter_add"], (kept, *_grid(index, axis)), attributes)
 
 
+def _require_range(owner: str, index: Tensor, low: int, high: int) -> None:
+    """Raise IndexError unless all integers are from `low` on and below `high`."""
+    message = f"{owner}: expected an index from {low} to {high - 1}, got others."
+    require(Condition(IndexError, message, lambda i: (i >= low) & (i < high)), index)
+
+
 def _scattering(
     owner: str, input: Any, dim: Any, index: Any, src: Any
 ) -> tuple[Tensor, int, Tensor, Tensor]:
@@ -55,10 +62,8 @@ def _scattering(
             f"{owner}: expected an index no longer than input (but along {dim}) and src, got "
             f"shapes {at.shape}, {x.shape} and {value.shape}."
         )
-    if at.size and isinstance(at.array, np.ndarray):
-        n = x.shape[axis]
-        if not 0 <= int(at.array.min()) <= int(at.array.max()) < n:
-            raise IndexError(f"{owner}: expected an index from 0 to {n - 1}, got others.")
+    if at.size:
+        _require_range(owner, at, 0, x.shape[axis])
     if value.dtype != x.dtype:
         if isinstance(src, Tensor):
             raise TypeError(f"{owner}: expected src of {x.dtype}, got {value.dtype}; cast it.")
@@ -197,10 +202,7 @@ def _slices(
     if value.dtype != x.dtype and isinstance(source, Tensor) and value.ndim:
         raise TypeError(f"{owner}: expected values of {x.dtype}, got {value.dtype}; cast them.")
     n = x.shape[axis]
-    found = at.array
-    known = at.size and isinstance(found, np.ndarray)
-    if known and not -n <= int(found.min()) <= int(found.max()) < n:
-        raise IndexError(f"{owner}: expected an index from {-n} to {n - 1}, got others.")
+    _require_range(owner, at, -n, n)
     at = F.where(at < 0, at + n, at)
     value = F.broadcast_to(astype(value, x.dtype), shape)
     grid = F.broadcast_to(F.reshape(at, (-1, *[1] * (x.ndim - axis - 1))), shape)

@@ -226,7 +226,9 @@ def _written(owner: str, out: Any, result: Any) -> Any:
 def _worded(owner: str, error: Exception, values: dict[str, Any]) -> Exception:
     """Return an error that says what was called, with what, and what is wrong with it."""
     text = str(error)
-    if isinstance(error, SchussError) or ": expected " in text or "; " in text:
+    # An index out of range is named with its axis and the shape, as a compiled function does.
+    is_worded = text.startswith("index: ") or ": expected " in text or "; " in text
+    if is_worded or isinstance(error, SchussError):
         return error
     got = ", ".join(
         f"{name} {_described(value)}"
