@@ -181,3 +181,46 @@ def test_files_get_the_usual_permissions(tmp_path):
     plain = tmp_path / "plain"
     plain.write_bytes(b"")
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_a_file_is_what_the_library_writes(tmp_path):
+    import safetensors.numpy
+
+    arrays = {
+        "b": X,
+        "a": X.astype(np.float64),
+        "small": np.arange(3, dtype=np.uint8),
+        "half": X.astype(np.float16),
+        "none": np.zeros((0, 4), np.float32),
+        "scalar": np.array(1.5, np.float32),
+        "swapped": X.astype(">f4"),
+        "flags": np.array([True, False]),
+    }
+    file = tmp_path / "a.safetensors"
+    nn.save_safetensors(arrays, file, {"text": 'an "é"'})
+    found = safetensors.numpy.load_file(file)
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].shape == array.shape
+        assert found[name].dtype == array.dtype.newbyteorder("=")
+        np.testing.assert_array_equal(found[name], array)
+    with safetensors.safe_open(file, framework="np") as stored:
+        assert stored.metadata()["text"] == 'an "é"'
+    length = int.from_bytes(file.read_bytes()[:8], "little")
+    assert length % 8 == 0
+
+
+def test_saving_takes_no_copy_of_the_numbers(tmp_path):
+    import tracemalloc
+
+    state = {f"w{k}": np.zeros(250_000, np.float32) for k in range(8)}
+    tracemalloc.start()
+    nn.save_safetensors(state, tmp_path / "a.safetensors")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1e6
+
+
+def test_what_is_no_number_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="expected numbers for 'x', got complex128"):
+        nn.save_safetensors({"x": np.zeros(2, complex)}, tmp_path / "a.safetensors")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,58 @@ def save_safetensors(
     ...     sorted(load_safetensors(f"{folder}/model.safetensors"))
     ['bias', 'weight']
     """
-    import safetensors.numpy
-
     arrays = {}
     for name, tensor in state_dict.items():
         if not isinstance(tensor, (Tensor, np.ndarray)):
             raise TypeError(
                 f"save_safetensors: expected a tensor for {name!r}, got {type(tensor).__name__}."
             )
-        # The file format holds contiguous little-endian arrays, and the library trusts that.
+        # The file format holds contiguous little-endian arrays.
         array = np.ascontiguousarray(tensor)
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        if array.dtype.name not in _NAMES:
+            raise TypeError(
+                f"save_safetensors: expected numbers for {name!r}, got {array.dtype}; cast them."
+            )
         arrays[name] = array.reshape(np.shape(tensor))  # ascontiguousarray makes () into (1,)
     texts = dict(metadata or {})
     for key, text in texts.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise TypeError(f"save_safetensors: expected texts as metadata, got {key!r}: {text!r}.")
     texts[_DIGEST] = _digest(arrays, texts)
-    write_atomically(path, safetensors.numpy.save(arrays, metadata=texts))
+    write_atomically(path, _pieces(arrays, texts))
+
+
+# The file format's names of NumPy's dtypes.
+_NAMES = {
+    f"{kind}{8 * size}": f"{kind[0].upper()}{8 * size}"
+    for kind in ("int", "uint")
+    for size in (1, 2, 4, 8)
+}
+_NAMES |= {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL"}
+
+
+def _pieces(arrays: Mapping[str, Array], texts: Mapping[str, str]) -> Iterator[bytes | memoryview]:
+    """Yield a safetensors file piece by piece; the arrays are not copied.
+
+    Eight bytes hold the header's length; the header is JSON, filled up with blanks so that the
+    numbers start at a multiple of eight; these follow, those of more bytes before those of less.
+    """
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    header: dict[str, Any] = {"__metadata__": dict(texts)}
+    place = 0
+    for name in order:
+        array = arrays[name]
+        offsets = [place, place + array.nbytes]
+        kind = _NAMES[array.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": offsets}
+        place += array.nbytes
+    text = json.dumps(header, ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little")
+    yield text
+    for name in order:
+        yield arrays[name].reshape(-1).view(np.uint8).data
 
 
 def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
@@ -100,8 +135,14 @@ def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     return metadata
 
 
-def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], content: bytes | Iterable[bytes | memoryview]
+) -> None:
     """Write a file under a temporary name, flush it to disk, and rename it into place.
+
+    Args:
+        path: where to; an existing file is replaced.
+        content: all bytes, or pieces of them.
 
     Raises:
         DataError: if it cannot be written; an existing file is then as it was.
@@ -111,7 +152,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                file.writelines([content] if isinstance(content, bytes) else content)
                 file.flush()
                 os.fsync(file.fileno())
             # mkstemp makes files that only their owner can read.

@@ -164,6 +164,19 @@ class Table:
         chosen._read, chosen._factors = self._read, self._factors
         return chosen
 
+    def of_columns(self, columns: Mapping[str, Array]) -> Table:
+        """Return a table of the same rows with other columns.
+
+        Args:
+            columns: Values by name, each of shape (rows,); what was read of the text of those that
+                are this table's own is known there, too.
+        """
+        found = self._with(columns, self.lines)
+        same = [name for name, values in columns.items() if values is self.columns.get(name)]
+        found._read = {key: read for key, read in self._read.items() if key[0] in same}
+        found._factors = {key: read for key, read in self._factors.items() if key in same}
+        return found
+
     def drop(self, names: Iterable[str]) -> Table:
         """Return a table without these columns.
 

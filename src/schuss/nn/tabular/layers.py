@@ -126,11 +126,12 @@ class CategoryEmbedding(Module):
     """Learned vectors for the categories of several columns, in one table.
 
     Code 0 of each column stands for missing and unseen values. Its vector starts at zero, in the
-    middle of the others, which are drawn from N(0, 1).
+    middle of the others, which are drawn from N(0, std^2).
 
     Args:
         cardinalities: number of codes of each column, the 0 counted.
         size: numbers for each category.
+        std: standard deviation of the vectors' numbers at the start.
         members: networks side by side, each with parameters of its own; None for a single one.
         dtype: float32 (default) or float64.
 
@@ -143,6 +144,7 @@ class CategoryEmbedding(Module):
         cardinalities: Sequence[int],
         size: int = 8,
         *,
+        std: float = 1.0,
         members: int | None = None,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
@@ -152,6 +154,7 @@ class CategoryEmbedding(Module):
         starts = np.concatenate([[0], np.cumsum(self.cardinalities)]).astype(np.int64)
         shape = (*_lead(members), int(starts[-1]), size)
         rows = np.array(random.randn(*shape, dtype=dtype).array)
+        rows *= rows.dtype.type(std)
         rows[..., starts[:-1], :] = 0.0
         self.weight = Parameter(tensor(rows))
         self.register_buffer("starts", tensor(starts[:-1]), persistent=False)

@@ -57,6 +57,7 @@ class TabularMLP(Module):
         activation: "selu" (RealMLP's for classes) or "mish" (for values).
         dropout: share of the hidden neurons left out while training, in [0, 1).
         embedding_size: numbers for each category.
+        embedding_std: their standard deviation at the start.
         baseline: add a `LinearBaseline`; for one value that `start_from` is given.
         members: networks side by side, each with parameters of its own; at least 2; None for one.
         calibrated: divide the logits by a temperature in evaluation; `calibrate` sets it.
@@ -84,6 +85,7 @@ class TabularMLP(Module):
         activation: str = "selu",
         dropout: float = 0.15,
         embedding_size: int = 8,
+        embedding_std: float = 1.0,
         baseline: bool = False,
         members: int | None = None,
         calibrated: bool = False,
@@ -118,7 +120,9 @@ class TabularMLP(Module):
             self.numbers = PeriodicEmbedding(embedded, **own)
             width += embedded * (self.numbers.size - 1)
         if cardinalities:
-            self.categories = CategoryEmbedding(cardinalities, embedding_size, **own)
+            self.categories = CategoryEmbedding(
+                cardinalities, embedding_size, std=embedding_std, **own
+            )
             width += len(cardinalities) * embedding_size
         self.wide = width == numeric_features > WIDE
         self.scale = FeatureScale(width, **own)

@@ -23,6 +23,7 @@ _COUNTS = ("numeric_features", "out_features", "embedded")
 _NETWORK = (
     *_COUNTS,
     *("cardinalities", "hidden", "activation", "dropout", "baseline", "members", "calibrated"),
+    "embedding_std",
 )
 
 # What comes of a training, by name; an older or unfinished run lacks some of it.

@@ -50,6 +50,7 @@ class TabularRecipe:
         activation: name for `ParametricActivation`.
         baseline: whether the network learns what a `LinearBaseline` leaves over.
         waves: whether quantities are embedded by cosine waves.
+        embedding_std: standard deviation of the categories' vectors at the start.
         patience: epochs without a better one after which training stops, or None.
         members: networks trained side by side and averaged, or None for one.
         average_epochs: length of the average of the weights that is validated, or None.
@@ -71,6 +72,7 @@ class TabularRecipe:
     activation: str = "selu"
     baseline: bool = False
     waves: bool = True
+    embedding_std: float = 1.0
     patience: int | None = None
     members: int | None = None
     average_epochs: int | None = 10
@@ -93,6 +95,7 @@ class TabularRecipe:
             "dropout": self.dropout,
             "baseline": self.baseline,
             "members": self.members,
+            "embedding_std": self.embedding_std,
             "calibrated": self.task == "classification",
         }
 

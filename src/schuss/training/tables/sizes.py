@@ -24,7 +24,7 @@ _MOST_EPOCHS, _LEAST_EPOCHS = 256, 8
 
 # Beyond so many numbers each goes in as it is, without waves: the first layer is large enough.
 _MANY_NUMBERS = 500
-_WIDE_HIDDEN = (64, 64)
+_WIDE_HIDDEN = (32, 32)
 
 
 def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool) -> dict[str, Any]:
@@ -49,6 +49,7 @@ def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool
             "lr": 0.1 if task == "regression" else 0.04,
             "hidden": (128, 128),
             "waves": False,
+            "embedding_std": 0.1,
             "patience": max(epochs // 4, 4),
             "schedules": {
                 "lr": BY_PROGRESS["warm_cosine"],

@@ -167,14 +167,16 @@ def train(
     table, name, data = read_training_table(data, target, reading)
     held = None if validation is None else read_table(validation, **reading)
     tested = None if test is None else read_table(test, **reading)
+    sources = {
+        "data": describe_source(data, table, reading),
+        "validation": None if held is None else describe_source(validation, held, reading),
+        "test": None if tested is None else describe_source(test, tested, reading),
+    }
     with _repeatable():
         job = TableJob.prepare(table, name, options, validation=held, test=tested)
+        # The text that was read is most of the memory.
+        del table, held, tested
         model = job.network()
-        sources = {
-            "data": describe_source(data, table, reading),
-            "validation": None if held is None else describe_source(validation, held, reading),
-            "test": None if tested is None else describe_source(test, tested, reading),
-        }
         folder = RunFolder.create(
             job.config(model, sources),
             model.state_dict(),

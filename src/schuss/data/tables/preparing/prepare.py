@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.data.splits import split_rows
-from schuss.data.tables.columns import ColumnKind, check_values, labels_of, numbers_of, stamps_of
+from schuss.data.tables.columns import (
+    ColumnKind,
+    check_values,
+    labels_of,
+    numbers_of,
+    stamps_of,
+    without_text,
+)
 from schuss.data.tables.inference import infer_kinds
 from schuss.data.tables.marks import marks_that_are_words
 from schuss.data.tables.parsing import TEXT
@@ -242,6 +249,7 @@ def prepare_table(
     notes += [f"{kind.name}: {kind.reason}" for kind in column_kinds.values() if not kind.used]
 
     check_values(features, column_kinds)
+    table = without_text(table, column_kinds)
     rows = np.flatnonzero(encoder.present(table)).astype(np.int64)
     classes = encoder.encode(table)[0] if encoder.task == "classification" else None
     groups = None if group is None else _groups(table, group)
