@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from schuss.functions.activations import gelu, softplus
 from schuss.functions.creation import (
     arange,
@@ -272,3 +274,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]  # fmt: skip
+
+# Whoever begins with this module has tensors with their operators and methods, too, which are
+# made of the functions here.
+import_module("schuss.methods")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, TensorLike, bool_, float32, int64
+from schuss.core import Array, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.functions.creation import ones
 from schuss.functions.elementwise import logical_not
 from schuss.functions.naming import torch_names
@@ -56,8 +56,10 @@ def var(
 def std(
     x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False, **names: Any
 ) -> Tensor:
-    """Standard deviation over `axis`: the square root of `var`."""
-    return root(var(x, axis, correction, keepdims, **names))
+    """Standard deviation over `axis`: the square root of `var`, of squares in float64."""
+    x = as_float(x)
+    found = root(var(astype(x, float64), axis, correction, keepdims, **names))
+    return astype(found, x.dtype)
 
 
 def prod(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import TRACER, Tensor, TensorLike, bool_, leaf
+from schuss.core import TRACER, Tensor, TensorLike, bool_, float32, float64, leaf
 from schuss.functions.normalization import variance
 from schuss.functions.reductions import root
 from schuss.primitives.axes import Axis, normalize_axes
@@ -119,8 +119,10 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """Return the standard deviation over `dim`: the square root of `var`."""
-    return root(var(input, dim, unbiased, keepdim, correction=correction))
+    """Return the standard deviation over `dim`: the square root of `var`, of squares in float64."""
+    x = as_tensor(input)
+    wide = astype(x, float64) if x.dtype == float32 else x
+    return astype(root(var(wide, dim, unbiased, keepdim, correction=correction)), x.dtype)
 
 
 def var_mean(
@@ -146,8 +148,8 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the standard deviation and the mean over `dim`."""
-    found, mean = var_mean(input, dim, unbiased, keepdim, correction=correction)
-    return root(found), mean
+    mean = F.mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return std(input, dim, unbiased, keepdim, correction=correction), mean
 
 
 def norm(

@@ -291,14 +291,21 @@ def binary_cross_entropy(
     owner = "binary_cross_entropy"
     target = check_pair(owner, input, target)
     require_probabilities(owner, input)
-    rest = 1.0 - target
-    loss = -(target * _limited_log(input) + rest * _limited_log(1.0 - input))
+    loss = _cross_entropy_of_probabilities(input, target)
     return reduced(owner, loss if weight is None else loss * weight, reduction)
 
 
-def _limited_log(p: Tensor) -> Tensor:
-    """Return max(log(p), -100), with the derivative 1e12 (not infinity) where it is limited."""
-    tiny = p < math.exp(-100.0)
-    # The value -100 with a slope: a straight line through the point, whose offset is 0.
-    line = (p - p.detach()) * 1e12 - 100.0
-    return ops.where(tiny, line, ops.log(ops.where(tiny, 1.0, p)))
+# What divides the derivative is at least this, as in PyTorch.
+_LEAST_VARIANCE = 1e-12
+
+
+def _cross_entropy_of_probabilities(p: Tensor, target: Tensor) -> Tensor:
+    """Return the losses, with the derivative (p - target) / max(p (1 - p), 1e-12) to p."""
+    known = p.detach()
+    limited = p * (1.0 - p) < _LEAST_VARIANCE
+    inner = ops.where(limited, 0.5, p)
+    yes = ops.where(limited, ops.maximum(ops.log(known), -100.0), ops.log(inner))
+    no = ops.where(limited, ops.maximum(ops.log(1.0 - known), -100.0), ops.log(1.0 - inner))
+    # A straight line through the point, whose offset is 0.
+    line = (p - known) * ((known - target.detach()) / _LEAST_VARIANCE)
+    return ops.where(limited, line, 0.0) - (target * yes + (1.0 - target) * no)
