@@ -1,0 +1,150 @@
+"""Values and gradients at kinks, at infinities, and of huge and tiny numbers, beside PyTorch's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+
+INF = float("inf")
+POINTS = [-INF, INF, -6.0, -3.0, -2.0, -1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 2.0, 3.0, 6.0, 20.0, 21.0]
+POINTS += [1e30, -1e30, 1e-30]
+VECTORS = {
+    "zeros": [0.0, 0.0, 0.0],
+    "ties": [1.0, 2.0, 2.0],
+    "equal": [3.0, 3.0, 3.0],
+    "one -inf": [-INF, 0.0, 1.0],
+    "one zero": [0.0, 2.0, 3.0],
+    "huge": [1e30, -1e30, 2e30],
+    "tiny": [1e-30, -1e-30, 2e-30],
+}
+ACTIVATIONS = [
+    "relu",
+    "relu6",
+    "hardtanh",
+    "hardsigmoid",
+    "hardswish",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "softplus",
+    "softsign",
+    "silu",
+    "mish",
+    "logsigmoid",
+]
+ELEMENTWISE: dict[str, Any] = {
+    name: lambda lib, x, name=name: getattr(lib.nn.functional, name)(x) for name in ACTIVATIONS
+}
+ELEMENTWISE |= {
+    name: lambda lib, x, name=name: getattr(lib, name)(x)
+    for name in [
+        "abs",
+        "sqrt",
+        "exp",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "expm1",
+        "tanh",
+        "sigmoid",
+        "erf",
+        "atan",
+        "asinh",
+    ]
+}
+ELEMENTWISE |= {
+    f"** {k}": lambda lib, x, k=k: x**k for k in (0, 1, 2, 3, -1, -2, 1.5)
+}  # fmt: skip
+ELEMENTWISE |= {
+    "clamp": lambda lib, x: x.clamp(-1.0, 2.0),
+    "maximum": lambda lib, x: lib.maximum(x, lib.zeros_like(x)),
+    "minimum": lambda lib, x: lib.minimum(x, lib.ones_like(x)),
+    "smooth_l1": lambda lib, x: lib.nn.functional.smooth_l1_loss(x, x * 0, reduction="none"),
+    "huber": lambda lib, x: lib.nn.functional.huber_loss(x, lib.zeros_like(x), reduction="none"),
+}
+OF_VECTORS: dict[str, Any] = {
+    name: lambda lib, x, name=name: getattr(x, name)()
+    for name in ["sum", "mean", "amax", "amin", "std", "norm"]
+}
+OF_VECTORS |= {
+    "std of all": lambda lib, x: x.std(correction=0),
+    "logsumexp": lambda lib, x: lib.logsumexp(x, 0),
+    "softmax": lambda lib, x: lib.softmax(x, 0),
+    "cross_entropy": lambda lib, x: lib.nn.functional.cross_entropy(
+        x.reshape(1, 3), lib.tensor([2])
+    ),
+}
+PROBABILITIES = [0.0, 1e-30, 1e-12, 1e-7, 0.5, 1.0 - 1e-7, 1.0]
+
+
+def both(torch: Any, f: Any, x: Any, dtype: str, compiled: bool) -> list[tuple[Any, Any]]:
+    """Return ours and PyTorch's value and gradient."""
+    array = np.array(x, dtype)
+    theirs = torch.tensor(array, requires_grad=True)
+    y = f(torch, theirs)
+    error = np.linspace(1.0, 2.0, y.numel()).reshape(tuple(y.shape)).astype(dtype)
+    y.backward(torch.tensor(error))
+
+    def run(x: Any) -> Any:
+        value, pull = ss.vjp(lambda x: f(ss, x), x)
+        return value, pull(ss.tensor(error))[0]
+
+    value, gradient = (ss.compile(run) if compiled else run)(ss.tensor(array))
+    assert theirs.grad is not None
+    return [(value.numpy(), y.detach().numpy()), (gradient.numpy(), theirs.grad.numpy())]
+
+
+def hold(pairs: list[tuple[Any, Any]], dtype: str) -> None:
+    for mine, theirs in pairs:
+        tolerance = 2e-5 if dtype == "float32" else 1e-7
+        least = tolerance * min(1.0, float(np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)))
+        np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=least)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_elementwise(name: str, dtype: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    # The loss of an infinity and zero times it is no number, and means nothing.
+    points = [x for x in POINTS if abs(x) < INF] if "smooth" in name else POINTS
+    hold(both(torch, ELEMENTWISE[name], points, dtype, compiled), dtype)
+
+
+@pytest.mark.parametrize("name", OF_VECTORS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_of_vectors(name: str, dtype: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    for x in VECTORS.values():
+        hold(both(torch, OF_VECTORS[name], x, dtype, compiled), dtype)
+
+
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_binary_cross_entropy_of_probabilities(target: float, dtype: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+
+    def loss(lib: Any, p: Any) -> Any:
+        targets = lib.zeros_like(p) + target
+        return lib.nn.functional.binary_cross_entropy(p, targets, reduction="none")
+
+    hold(both(torch, loss, PROBABILITIES, dtype, compiled), dtype)
+
+
+@pytest.mark.parametrize("module", ["functions", "nn", "nn.functional", "random", "optim"])
+def test_tensors_have_operators_whatever_is_imported_first(module: str) -> None:
+    code = (
+        f"import schuss.{module}\nfrom schuss.core import tensor\n"
+        "x = tensor([1.0, 2.0])\nassert (x + x).sum().item() == 6.0"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
