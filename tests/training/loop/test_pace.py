@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,14 @@ def test_a_budget_below_an_epoch_still_leaves_a_validated_network(tmp_path: Path
     fit = trainer(tmp_path / "run", eager=True, budget=1e-6).fit(ROWS)
     assert (fit.stopped, fit.epochs, fit.best_epoch) == ("time", 1, 1)
     assert fit.history[0]["step"] == 1
+
+
+def test_a_budget_is_told_at_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = trainer(tmp_path / "run", eager=True, budget="1m30s")
+    made._output = dataclasses.replace(made._output, progress=True)
+    made.plan = dataclasses.replace(made.plan, epochs=1)
+    made.fit(ROWS)
+    assert capsys.readouterr().err.splitlines()[0] == "training ends in 1:30 at the latest"
 
 
 @pytest.mark.parametrize("wrong", [0, -1.0, "soon", "", "10 parsecs", float("nan")])

@@ -40,10 +40,24 @@ def test_plain_lines_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     lines.end("trained 1000 epochs")
     printed = stream.getvalue().splitlines()
     assert printed[0] == "epoch 4 of 1000: loss 0.5123, validation 0.6 (2.0 s)"
+    assert printed[1] == "all 1000 epochs of 10 steps take about 8:20"
     assert printed[-1] == "trained 1000 epochs"
     assert 20 < len(printed) < 100
     lines.end("")
     assert stream.getvalue().endswith("trained 1000 epochs\n")
+
+
+def test_a_short_training_is_not_told_how_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    stream = io.StringIO()
+    lines = Lines(stream)
+    lines.begin(10, 0, 4)
+    for step in range(40):
+        # Compiling takes four of the seconds.
+        now[0] += 0.1 if step else 4.0
+        lines.step(step // 4, step % 4)
+    assert stream.getvalue() == ""
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from schuss.training.loop.checkpoints import Checkpoints
 from schuss.training.loop.fit import DivergenceError, Fit
 from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
-from schuss.training.loop.progress import Display
+from schuss.training.loop.progress import Display, clock
 from schuss.training.loop.state import LoopState
 from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import RunFolder
@@ -169,6 +169,9 @@ class TrainingLoop:
         for callback in self._context.callbacks:
             callback.on_begin(self)
         display.begin(self.plan.epochs, self.epoch, len(self._bounds))
+        if self.plan.time_budget is not None:
+            left = max(self.plan.time_budget - self.state.seconds, 0.0)
+            display.note(f"training ends in {clock(left)} at the latest")
         for note in self.state.notes:
             display.note(note)
         self.model.train()

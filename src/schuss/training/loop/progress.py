@@ -12,6 +12,8 @@ from schuss.messages import SafeStream, is_terminal, printable
 __all__ = ["Display", "Lines", "make_display"]
 
 _SECONDS_BETWEEN_LINES = 2.0
+# From here on, a person wants to know at the start how long it takes.
+_LONG_SECONDS = 10.0
 # From this share of dead units on, a person should know.
 _MANY_DEAD = 0.1
 
@@ -82,16 +84,37 @@ class Lines(Display):
         # Training goes on where nobody reads how far it is.
         self.stream = SafeStream(stream)
         self.monitor = monitor
-        self.epochs = 0
+        self.epochs = self.steps = 0
         self._start = self._last = monotonic()
+        self._first: tuple[int, float] | None = None
+        self._told = False
 
     def _print(self, text: str) -> None:
         print(printable(text), file=self.stream, flush=True)
 
     def begin(self, epochs: int, done: int, steps: int) -> None:
         """Remember the start."""
-        self.epochs = epochs
+        self.epochs, self.steps = epochs, steps
         self._start = self._last = monotonic()
+
+    def step(self, epoch: int, step: int) -> None:
+        """Say once about how long it takes, if that is long."""
+        if self._told:
+            return
+        now, done = monotonic(), epoch * self.steps + step + 1
+        if self._first is None:
+            # The first steps took as long as compiling them.
+            self._first = done, now
+            return
+        if now - self._first[1] < _SECONDS_BETWEEN_LINES:
+            return
+        self._told = True
+        left = (self.epochs * self.steps - done) * (now - self._first[1]) / (done - self._first[0])
+        if left > _LONG_SECONDS:
+            self._print(
+                f"all {self.epochs} epochs of {self.steps:,} steps take about "
+                f"{clock(now - self._start + left)}"
+            )
 
     def epoch(self, record: Mapping[str, Any]) -> None:
         """Print a line if the last one is long enough ago."""
