@@ -62,7 +62,7 @@ class TestTabularMLP:
         parameters = list(network.parameters())
 
         def loss(*values: ss.Tensor) -> ss.Tensor:
-            held = [p.array for p in parameters]
+            held = [p.array.copy() for p in parameters]
             for parameter, value in zip(parameters, values, strict=True):
                 parameter.assign(value.array)
             y = (network(x, codes) ** 2).sum()
