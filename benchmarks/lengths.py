@@ -1,6 +1,6 @@
 """What calls of ever other lengths cost: compiled, and eagerly.
 
-    python benchmarks/lengths.py [work ...] [--calls N]
+    python benchmarks/lengths.py [work ...] [--calls N] [--threads N]
 
 Each work is a sequence of calls of one function with arguments of random lengths, in a process with
 an empty cache: "first" is the first pass over them, tracing and compiling included, "again" the
@@ -111,7 +111,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", nargs="*", default=list(WORKS), help=f"of {', '.join(WORKS)}")
     parser.add_argument("--calls", type=int, default=1000, help="of each")
+    parser.add_argument("--threads", type=int, help="that share a program; all cores by default")
     options = parser.parse_args()
+    if options.threads:
+        ss.set_num_threads(options.threads)
     print("seconds (of processors)   first              again              eager     programs")
     for name in options.work:
         made = [WORKS[name](np.random.default_rng(0), options.calls) for _ in range(2)]

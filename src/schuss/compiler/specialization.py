@@ -176,8 +176,11 @@ class Specialization:
         if any(id(left.tensor) != identity for left, identity in self._left):
             return True
         wanted = [id(g) for t, g in self._exact if source_of(t.grad) is not g]
-        known = _references_of_programs(wanted[:1])
-        return any(reference_count(identity) == known[identity] for identity in wanted[:1])
+        if not wanted:
+            return False
+        identity = wanted[0]
+        known = _references_of_programs([identity])[identity]
+        return reference_count(identity) == known
 
     def held(self) -> Iterator[Tensor]:
         """Yield the tensors that this refers to, but for the program, as often as it does."""
@@ -202,8 +205,10 @@ class Specialization:
 
 def _references_of_programs(identities: Collection[int]) -> Counter[int]:
     """Return how often specializations and their programs refer to the tensors with these `id`s."""
-    alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
     wanted, found = frozenset(identities), Counter[int]()
+    if not wanted:
+        return found
+    alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
     holders: list[Specialization | Program] = [*alive, *{s.program for s in alive}]
     for holder in holders:
         found.update([i for i in map(id, holder.held()) if i in wanted])

@@ -17,6 +17,7 @@ from schuss import nn, optim
 from schuss.compiler import compile
 from schuss.compiler.compiled import Compiled
 from schuss.compiler.padding import paddings
+from schuss.compiler.specialization import Specialization
 from schuss.compiler.trace.pytree import flatten
 from schuss.nn import functional as F
 
@@ -362,3 +363,11 @@ def test_programs_are_bounded_and_freed(monkeypatch: pytest.MonkeyPatch) -> None
     del run
     gc.collect()
     assert not any(reference() for reference in held)
+
+
+def test_a_new_length_does_not_look_at_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr(Specialization, "held", lambda self: looked.append(self) or iter(()))
+    run = as_eager(*SHARED["rows"], (3, 5, 6, 7, 8, 9))
+    assert len(run._padded) == 4
+    assert not looked
