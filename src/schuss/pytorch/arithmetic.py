@@ -75,9 +75,11 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 
 
 def sign(input: TensorLike) -> Tensor:
-    """Return -1, 0 or 1, elementwise."""
+    """Return -1, 0 or 1, elementwise; 0 for what is not a number."""
     x = as_tensor(input)
-    return x if x.dtype == bool_ else F.sign(x)
+    if x.dtype.kind != "f":
+        return x if x.dtype == bool_ else F.sign(x)
+    return F.where(F.isnan(x), 0.0, F.sign(x))
 
 
 def square(input: TensorLike) -> Tensor:
@@ -159,21 +161,21 @@ def clamp(
     """Return input kept within `min` and `max`; where they cross, `max` counts."""
     if min is None and max is None:
         raise ValueError("clamp: expected min or max, got neither.")
-    return F.clip(input, _number(min), _number(max))
-
-
-def _number(x: Any) -> Any:
-    return x.item() if isinstance(x, np.generic) else x
+    if isinstance(min, np.generic):
+        min = min.item()
+    if isinstance(max, np.generic):
+        max = max.item()
+    return F.clip(input, min, max)
 
 
 def clamp_min(input: TensorLike, min: TensorLike) -> Tensor:
     """Return the larger of input and `min`, elementwise."""
-    return F.clip(input, _number(min), None)
+    return clamp(input, min)
 
 
 def clamp_max(input: TensorLike, max: TensorLike) -> Tensor:
     """Return the smaller of input and `max`, elementwise."""
-    return F.clip(input, None, _number(max))
+    return clamp(input, None, max)
 
 
 def fmax(input: TensorLike, other: TensorLike) -> Tensor:
@@ -330,12 +332,12 @@ def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tenso
     """Return input with `value` where `mask` holds, in input's dtype."""
     x = as_tensor(input)
     at = as_tensor(mask)
+    if type(value) is float and x.array.dtype.kind == "f" and at.array.dtype.kind == "b":
+        return F.where(at, value, x)
     if at.dtype != bool_:
         raise TypeError(f"masked_fill: expected a boolean mask, got {at.dtype}; compare it first.")
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"masked_fill: expected one number as value, got shape {value.shape}.")
-    if type(value) is float and x.dtype.kind == "f":
-        return F.where(at, value, x)
     filled = as_tensor(value)
     if x.dtype.kind != "f" and filled.dtype.kind == "f":
         raise TypeError(f"masked_fill: expected a value that {x.dtype} holds, got {value}.")

@@ -130,6 +130,8 @@ def _whole_steps(first: Any, last: Any, count: int) -> Any:
     first, last = int(first), int(last)
     step = (last - first) / max(count - 1, 1)
     i = np.arange(count)
+    if count == 1:
+        return np.full(1, first)
     return np.where(i < count // 2, first + step * i, last - step * (count - 1 - i))
 
 

@@ -21,9 +21,13 @@ __all__: list[str] = []
 
 def cat(tensors: Sequence[TensorLike], dim: int = 0) -> Tensor:
     """Join tensors along an axis that they have; empty vectors go with anything."""
-    parts = [as_tensor(x) for x in tensors]
-    kept = [x for x in parts if x.shape != (0,)] or parts[:1]
-    return F.concat(kept, whole(dim))
+    try:
+        return F.concat(tensors, whole(dim))
+    except ValueError:
+        kept = [x for x in map(as_tensor, tensors) if x.shape != (0,)]
+        if not kept or len(kept) == len(tensors):
+            raise
+        return F.concat(kept, whole(dim))
 
 
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:

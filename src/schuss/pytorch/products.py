@@ -168,7 +168,10 @@ def tensordot(a: TensorLike, b: TensorLike, dims: Any = 2) -> Tensor:
     for i, j in zip(mine, theirs, strict=True):
         # An axis of length 1 goes with any.
         if 1 in (x.shape[i], y.shape[j]) and x.shape[i] != y.shape[j]:
-            x, y = (F.sum(t, k, True) if t.shape[k] != 1 else t for t, k in ((x, i), (y, j)))
+            x, y = (
+                F.sum(t, k, True, dtype=t.dtype) if t.shape[k] != 1 else t
+                for t, k in ((x, i), (y, j))
+            )
     return F.tensordot(x, y, (mine, theirs))
 
 

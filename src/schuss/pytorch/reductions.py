@@ -8,6 +8,7 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, bool_, float32, float64, leaf
+from schuss.functions.matrices import matrix_norm
 from schuss.functions.normalization import variance
 from schuss.functions.reductions import root
 from schuss.primitives.axes import Axis, normalize_axes
@@ -157,12 +158,18 @@ def norm(
 ) -> Tensor:
     """Return the p-norm over `dim`, of all elements by default: (sum |x|**p) ** (1/p)."""
     x = as_tensor(input) if dtype is None else astype(input, dtype)
-    if x.dtype.kind != "f":
+    kind = x.array.dtype.kind
+    if p == "fro" and kind == "f":
+        return F.norm(x, dim, keepdim)
+    if kind != "f":
         raise TypeError(f"norm: expected floats, got {x.dtype}; cast it to float32.")
     if isinstance(p, str) and p not in ("fro", "nuc"):
         raise ValueError(f"norm: expected a number, 'fro' or 'nuc' as p, got {p!r}.")
     if p == "nuc":
-        raise ValueError("norm: expected a vector's norm, got 'nuc'; use linalg.matrix_norm().")
+        axes = (0, 1) if dim is None and x.ndim == 2 else dim
+        if not isinstance(axes, tuple) or len(axes) != 2:
+            raise ValueError(f"norm: expected two axes for 'nuc', got {dim} of shape {x.shape}.")
+        return matrix_norm(x, axis=axes, keepdims=keepdim, ord="nuc")
     order = 2.0 if p in ("fro", None) else float(p)
     if not x.size and order < 0:
         raise ValueError(f"norm: expected at least one element for p={p}, got shape {x.shape}.")
@@ -186,9 +193,16 @@ def nanmean(
     return nansum(x, dim, keepdim) / astype(count, x.dtype)
 
 
-@of_numbers_too
-def cumsum(input: Any, dim: int, dtype: Any = None) -> Tensor:
+def cumsum(input: TensorLike, dim: int, dtype: Any = None) -> Tensor:
     """Return the sum of the elements up to and including each, along `dim`."""
+    if isinstance(input, Tensor) and input.array.shape:
+        return F.cumulative_sum(input, whole(dim), dtype=dtype)
+    found: Tensor = _summed(input, dim, dtype)
+    return found
+
+
+@of_numbers_too
+def _summed(input: Any, dim: int, dtype: Any) -> Tensor:
     return F.cumulative_sum(input, whole(dim), dtype=dtype)
 
 
@@ -287,7 +301,7 @@ def diff(
 def logsumexp(input: TensorLike, dim: Axis = None, keepdim: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over `dim` without overflow; minus infinity of nothing."""
     x = as_float(input)
-    if not x.size:
+    if not x.array.size:
         return F.log(F.sum(F.exp(x), dim, keepdim))
     return F.logsumexp(x, dim, keepdim)
 
@@ -309,7 +323,7 @@ def _of_number(input: Any, function: Any, dim: int) -> Any:
 
 def _normalized(function: Any, input: TensorLike, dim: int, dtype: Any) -> Tensor:
     x = as_tensor(input) if dtype is None else astype(input, dtype)
-    if x.ndim and x.size:
+    if x.array.ndim and x.array.size:
         return function(x, whole(dim))  # type: ignore[no-any-return]
     if not x.ndim:
         return _of_number(x, function, whole(dim))  # type: ignore[no-any-return]

@@ -40,7 +40,9 @@ def quantile(
     x, at = as_tensor(input), as_tensor(q)
     if x.dtype.kind != "f":
         raise TypeError(f"quantile: expected float32 or float64, got {x.dtype}.")
-    if at.ndim > 1 or not bool(((at.array >= 0) & (at.array <= 1)).all()):
+    known = at.array
+    inside = not isinstance(known, np.ndarray) or bool(((known >= 0) & (known <= 1)).all())
+    if at.ndim > 1 or not inside:
         raise ValueError(f"quantile: expected q from 0 to 1, one or a vector, got {q}.")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise ValueError(f"quantile: expected 'linear' or such, got {interpolation!r}.")

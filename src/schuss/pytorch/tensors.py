@@ -56,6 +56,8 @@ def half(input: Tensor) -> Tensor:
 
 def to(input: Tensor, *to: Any, dtype: Any = None, other: Any = None, copy: bool = False) -> Tensor:
     """Cast to a dtype, or to another tensor's; the only device, "cpu", is where input is."""
+    if len(to) == 1 and isinstance(to[0], np.dtype):
+        return astype(input, to[0], copy=copy)
     for item in to:
         if isinstance(item, Tensor):
             other = item
@@ -95,22 +97,6 @@ def type_of(input: Tensor, dtype: Any = None) -> Any:
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """Return input cast to another tensor's dtype."""
     return astype(input, other.dtype)
-
-
-def view(input: Tensor, shape: Any) -> Tensor:
-    """Return the same elements in another shape."""
-    if isinstance(shape, tuple) and len(shape) == 1 and isinstance(shape[0], np.dtype):
-        raise TypeError("view: expected lengths of axes, got a dtype; use to() to cast.")
-    return reshape(input, shape)
-
-
-def reshape(input: Tensor, shape: Any) -> Tensor:
-    """Return the same elements in another shape; one length may be -1 and is worked out."""
-    if type(shape) is tuple and all(type(n) is int for n in shape):
-        return F.reshape(input, shape)
-    if isinstance(shape, (tuple, list)):
-        return F.reshape(input, tuple([whole(n) for n in shape]))
-    return F.reshape(input, (whole(shape),))
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:

@@ -59,6 +59,10 @@ _TABLE = {
         fmi gt greater = greater (input, other)
         fmi ge greater_equal = greater_equal (input, other)
     """,
+    "schuss.primitives.movement": """
+        fm reshape (input, *shape)
+        m view = reshape (input, *shape)
+    """,
     "schuss.primitives.bits": """
         fmi bitwise_left_shift (input, other)
         fmi bitwise_right_shift (input, other)
@@ -249,8 +253,6 @@ sorter=None)
         m half bfloat16 = half
         m to
         m type = type_of
-        m view (input, *shape)
-        fm reshape (input, *shape)
         m dim ndimension = dim
         m nelement = numel
         f numel is_tensor is_same_size can_cast promote_types result_type

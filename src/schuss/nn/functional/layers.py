@@ -194,7 +194,7 @@ def rms_norm(
     axes = _last_axes("RMSNorm", input, normalized_shape, weight)
     if eps is None:
         eps = float(np.finfo(input.dtype).eps)
-    mean_square = (input * input).mean(axis=axes, keepdims=True)
+    mean_square = ops.mean(input * input, axes, keepdims=True)
     return _scaled(input / ops.sqrt(mean_square + eps), weight, None)
 
 
@@ -282,9 +282,9 @@ def batch_norm(
         _move_figures(input, mean, square, running_mean, running_var, momentum)
         return standardize_affine(input, weight, bias, axes=axes, eps=eps, known=known)
     else:
-        mean = input.mean(axis=axes, keepdims=True)
+        mean = ops.mean(input, axes, keepdims=True)
         centred = input - mean
-        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        variance = ops.mean(centred * centred, axes, keepdims=True)
         _move_figures(input, mean, variance, running_mean, running_var, momentum)
     return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
 
