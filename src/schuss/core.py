@@ -69,7 +69,8 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
             data.array if dtype is None else data.array.astype(supported_dtype(dtype), copy=False)
         )
     if isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
-        data = [item.array if isinstance(item, Tensor) else item for item in data]
+        # Of tensors: their dtype stays.
+        data = np.asarray([item.array if isinstance(item, Tensor) else item for item in data])
     try:
         array = np.asarray(data)
     except ValueError as error:

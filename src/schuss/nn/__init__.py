@@ -50,6 +50,7 @@ from schuss.nn.losses import (
 from schuss.nn.module import Module, Parameter
 from schuss.nn.normalization import BatchNorm1d, LayerNorm, RMSNorm
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
+from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
     "CELU",
@@ -103,3 +104,14 @@ __all__ = [
     "save_safetensors",
     "utils",
 ]
+
+# As PyTorch has them. Nothing is changed in place here, and all is on the CPU.
+_IN_PLACE = (
+    *(CELU, ELU, SELU, Dropout, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, ReLU, ReLU6),
+    SiLU,
+)
+for _name in __all__:
+    _layer = globals()[_name]
+    if isinstance(_layer, type) and issubclass(_layer, Module) and _layer is not Module:
+        _last = "inplace" if _layer in _IN_PLACE else None
+        take_without_effect(_layer, "device", *[_last] if _last else [], last=_last)

@@ -42,16 +42,16 @@ def _forward(function: Callable[..., Tensor], *options: str) -> Callable[[Any, T
     """Return the `forward` of a layer that is a function of x and of its attributes `options`."""
     if not options:
 
-        def forward(self: Module, x: Tensor) -> Tensor:
+        def forward(self: Module, input: Tensor) -> Tensor:
             """Return the activation of x, of the same shape."""
-            return function(x)
+            return function(input)
 
     else:
         get = attrgetter(*options)
 
-        def forward(self: Module, x: Tensor) -> Tensor:
+        def forward(self: Module, input: Tensor) -> Tensor:
             """Return the activation of x, of the same shape."""
-            return function(x, get(self)) if len(options) == 1 else function(x, *get(self))
+            return function(input, get(self)) if len(options) == 1 else function(input, *get(self))
 
     return forward
 
@@ -348,6 +348,6 @@ class PReLU(Module):
         """Set the weight to its starting value."""
         constant_(self.weight, self.init)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the activation of x, of the same shape."""
-        return functional.prelu(x, self.weight)
+        return functional.prelu(input, self.weight)

@@ -34,8 +34,8 @@ class Dropout(Module):
             raise ValueError(f"Dropout: expected p from 0 to 1, got {p}.")
         self.p = p
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x, or while training x with elements dropped."""
         tracer = TRACER.get()
         p = self.p if tracer is None else tracer.attribute(self, "p")
-        return dropout(x, p, self.training)
+        return dropout(input, p, self.training)

@@ -84,10 +84,10 @@ class Embedding(Module):
             rows[self.padding_idx] = 0
             self.weight.assign(rows)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the rows for integer x of any shape: (*x.shape, embedding_dim)."""
         return functional.embedding(
-            x, self.weight, self.padding_idx, self.max_norm, self.norm_type, sparse=self.sparse
+            input, self.weight, self.padding_idx, self.max_norm, self.norm_type, sparse=self.sparse
         )
 
     def extra_repr(self) -> str:

@@ -67,9 +67,9 @@ class Linear(Module):
             bound = 1.0 / math.sqrt(self.in_features)
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x @ weight.T + bias for x of shape (..., in_features)."""
-        return linear(x, self.weight, self.bias)
+        return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return the options."""
@@ -90,9 +90,9 @@ class Identity(Module):
     def __init__(self, *args: object, **options: object) -> None:
         super().__init__()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x."""
-        return x
+        return input
 
 
 class Flatten(Module):
@@ -114,17 +114,17 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x with the axes joined."""
-        start = self.start_dim + x.ndim if self.start_dim < 0 else self.start_dim
-        end = self.end_dim + x.ndim if self.end_dim < 0 else self.end_dim
-        if not 0 <= start <= end < x.ndim:
+        start = self.start_dim + input.ndim if self.start_dim < 0 else self.start_dim
+        end = self.end_dim + input.ndim if self.end_dim < 0 else self.end_dim
+        if not 0 <= start <= end < input.ndim:
             raise ValueError(
                 f"Flatten: expected x with axes {self.start_dim} to {self.end_dim}, "
-                f"got shape {x.shape}."
+                f"got shape {input.shape}."
             )
-        joined = math.prod(x.shape[start : end + 1])
-        return ops.reshape(x, (*x.shape[:start], joined, *x.shape[end + 1 :]))
+        joined = math.prod(input.shape[start : end + 1])
+        return ops.reshape(input, (*input.shape[:start], joined, *input.shape[end + 1 :]))
 
 
 class Unflatten(Module):
@@ -146,9 +146,11 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x with the axis split."""
-        dim = self.dim + x.ndim if self.dim < 0 else self.dim
-        if not 0 <= dim < x.ndim:
-            raise ValueError(f"Unflatten: expected x with an axis {self.dim}, got {x.shape}.")
-        return ops.reshape(x, (*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :]))
+        dim = self.dim + input.ndim if self.dim < 0 else self.dim
+        if not 0 <= dim < input.ndim:
+            raise ValueError(f"Unflatten: expected x with an axis {self.dim}, got {input.shape}.")
+        return ops.reshape(
+            input, (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+        )

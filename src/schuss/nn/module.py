@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, supported_dtype
-from schuss.nn import summary
+from schuss.nn import placement, summary
 from schuss.nn.hooks import Hookable, call_with_hooks
 from schuss.nn.parameter import Parameter
 from schuss.nn.state import IncompatibleKeys, load_state, nearest
@@ -355,7 +355,7 @@ class Module(Hookable):
                     tensor.grad = tensor.grad.astype(wanted)
         return self
 
-    to = astype
+    to, cpu, cuda, half = placement.to, placement.cpu, placement.cuda, placement.half
 
     def double(self: M) -> M:
         """Cast to float64; return the module."""

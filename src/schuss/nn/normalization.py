@@ -79,9 +79,9 @@ class LayerNorm(_Affine):
         self.bias = Parameter(init.empty(self.normalized_shape, dtype)) if affine and bias else None
         self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) normalised."""
-        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(_Affine):
@@ -123,9 +123,9 @@ class RMSNorm(_Affine):
         )
         self.reset_parameters()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) scaled."""
-        return functional.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+        return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
 
 class BatchNorm1d(_Affine):
@@ -200,12 +200,12 @@ class BatchNorm1d(_Affine):
         if self.num_batches_tracked is not None:
             init.zeros_(self.num_batches_tracked)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x of shape (batch, channels) or (batch, channels, length) normalised."""
-        if x.ndim not in (2, 3) or x.shape[1] != self.num_features:
+        if input.ndim not in (2, 3) or input.shape[1] != self.num_features:
             raise ValueError(
                 f"BatchNorm1d: expected x of shape (batch, {self.num_features}) or (batch, "
-                f"{self.num_features}, length), got {x.shape}; axis 1 holds the channels."
+                f"{self.num_features}, length), got {input.shape}; axis 1 holds the channels."
             )
         tracking = self.training and self.num_batches_tracked is not None
         momentum: float | Tensor = 0.0 if self.momentum is None else self.momentum
@@ -213,9 +213,9 @@ class BatchNorm1d(_Affine):
             with no_grad():
                 self.num_batches_tracked.assign(self.num_batches_tracked + 1)
                 if self.momentum is None:
-                    momentum = 1.0 / self.num_batches_tracked.astype(x.dtype)
+                    momentum = 1.0 / self.num_batches_tracked.astype(input.dtype)
         return functional.batch_norm(
-            x,
+            input,
             self.running_mean if tracking or not self.training else None,
             self.running_var if tracking or not self.training else None,
             self.weight,

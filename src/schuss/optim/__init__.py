@@ -22,6 +22,7 @@ from schuss.optim.optimizer import Optimizer
 from schuss.optim.rmsprop import RMSprop
 from schuss.optim.sgd import SGD
 from schuss.optim.sparse_adam import SparseAdam
+from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
     "SGD",
@@ -36,3 +37,10 @@ __all__ = [
     "lr_scheduler",
     "schedules",
 ]
+
+# What chooses between ways to compute the same in PyTorch.
+_WAYS = ("foreach", "fused", "capturable", "differentiable")
+for _name in __all__:
+    _rule = globals()[_name]
+    if isinstance(_rule, type) and issubclass(_rule, Optimizer) and _rule is not Optimizer:
+        take_without_effect(_rule, *_WAYS)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import numpy.typing as npt
+
 from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.functions import activations
 from schuss.nn.functional._checks import require_floating
+from schuss.pytorch import reductions
 
 # Klambauer et al., 2017: the fixed point of mean 0 and variance 1.
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-def relu(input: Tensor) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the rectified linear unit, max(x, 0); its derivative at 0 is 0.
 
     Args:
         input: float tensor of any shape.
+        inplace: has no effect: nothing is changed in place.
 
     Returns:
         A tensor of the same shape and dtype.
@@ -28,7 +32,7 @@ def relu(input: Tensor) -> Tensor:
     return ops.relu(input)
 
 
-def relu6(input: Tensor) -> Tensor:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Return min(max(x, 0), 6).
 
     >>> import schuss as ss
@@ -38,12 +42,13 @@ def relu6(input: Tensor) -> Tensor:
     return hardtanh(input, 0.0, 6.0)
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and negative_slope * x elsewhere.
 
     Args:
         input: float tensor of any shape.
         negative_slope: slope below (and at) 0.
+        inplace: has no effect: nothing is changed in place.
 
     >>> import schuss as ss
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
@@ -79,7 +84,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return ops.relu(input) + activations.below_zero(input) * weight
 
 
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere.
 
     Clevert, Unterthiner and Hochreiter, 2016, arXiv 1511.07289.
@@ -91,7 +96,7 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     return activations.exponential_unit(input, alpha=alpha, rate=1.0)
 
 
-def selu(input: Tensor) -> Tensor:
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the self-normalising unit, scale * elu(x, alpha) with the paper's two constants.
 
     Klambauer et al., 2017, arXiv 1706.02515.
@@ -103,7 +108,7 @@ def selu(input: Tensor) -> Tensor:
     return elu(input, _SELU_ALPHA) * _SELU_SCALE
 
 
-def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere.
 
     Barron, 2017, arXiv 1704.07483.
@@ -142,7 +147,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return ops.gelu(input, approximate)
 
 
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * sigmoid(x), also called swish.
 
     >>> import schuss as ss
@@ -152,7 +157,7 @@ def silu(input: Tensor) -> Tensor:
     return activations.silu(input)
 
 
-def mish(input: Tensor) -> Tensor:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * tanh(softplus(x)) = x * n / (n + 2), with n = e^x * (e^x + 2).
 
     Misra, 2019, arXiv 1908.08681.
@@ -194,7 +199,9 @@ def tanh(input: Tensor) -> Tensor:
     return ops.tanh(input)
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """Return x limited to [min_val, max_val]; the derivative is 0 at and beyond both ends.
 
     Raises:
@@ -211,7 +218,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     return ops.where(below_top <= min_val, min_val, below_top)
 
 
-def hardsigmoid(input: Tensor) -> Tensor:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Return (x + 3) / 6 limited to [0, 1].
 
     >>> import schuss as ss
@@ -222,7 +229,7 @@ def hardsigmoid(input: Tensor) -> Tensor:
     return hardtanh(input + 3.0, 0.0, 6.0) / 6.0
 
 
-def hardswish(input: Tensor) -> Tensor:
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * hardsigmoid(x).
 
     Howard et al., 2019, arXiv 1905.02244.
@@ -269,12 +276,15 @@ def softsign(input: Tensor) -> Tensor:
     return activations.softsign(input)
 
 
-def softmax(input: Tensor, dim: int = -1) -> Tensor:
+def softmax(
+    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+) -> Tensor:
     """Return exp(x) / sum(exp(x)) along `dim`.
 
     Args:
         input: float tensor.
         dim: the axis that sums to 1.
+        dtype: to compute in; by default the input's.
 
     Raises:
         TypeError: if the input is not a float tensor.
@@ -284,10 +294,12 @@ def softmax(input: Tensor, dim: int = -1) -> Tensor:
     [[0.5, 0.5]]
     """
     require_floating("softmax", "input", input)
-    return ops.softmax(input, axis=dim)
+    return reductions.softmax(input, dim, dtype)
 
 
-def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+) -> Tensor:
     """Return x - log(sum(exp(x))) along `dim`, without overflow.
 
     Raises:
@@ -298,4 +310,4 @@ def log_softmax(input: Tensor, dim: int = -1) -> Tensor:
     [[-1000.0, 0.0]]
     """
     require_floating("log_softmax", "input", input)
-    return ops.log_softmax(input, axis=dim)
+    return reductions.log_softmax(input, dim, dtype)

@@ -351,7 +351,7 @@ def _check_batch(
         )
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Return the input with each element zeroed with probability p, the others over 1 - p.
 
     Srivastava et al., 2014. The draws come from `schuss.random`.
@@ -360,6 +360,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
         input: float tensor of any shape.
         p: probability of zeroing, in [0, 1].
         training: whether to drop at all.
+        inplace: has no effect: nothing is changed in place.
 
     Raises:
         ValueError: if p is outside of [0, 1].
