@@ -151,8 +151,6 @@ class Program:
     def _take_states(self) -> list[Any]:
         """Point the table to the states' arrays; return what deferred gradients were before."""
         if self._memory_guard.holds():
-            if self._shared.loaded:
-                self._shared.load()
             return []
         self._adopt()
         for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
@@ -168,12 +166,13 @@ class Program:
         for tensor, parts in self._deferred:
             defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
-        self._memory_guard.set(self._words())
+        # What others look at is copied before every run.
+        self._memory_guard.set([(None, 0)] if self._shared.loaded else self._words())
         return before
 
     def _words(self) -> list[tuple[int | None, int]]:
         """Return the words of memory that stay as they are while the table is right."""
-        owned, *counts = guarded_words(*self._shared.apart(self._written))
+        owned, *counts = guarded_words(self._written)
         words = [owned]
         for tensor in [*self._written, *self._read]:
             words.append((slot_address(tensor, "array"), id(tensor.array)))

@@ -90,19 +90,13 @@ def is_shared(tensor: Tensor) -> bool:
     return False
 
 
-def guarded_words(tensors: list[Tensor], shared: list[Tensor]) -> list[tuple[int | None, int]]:
+def guarded_words(tensors: list[Tensor]) -> list[tuple[int | None, int]]:
     """Return the words of memory that stay as they are while arrays are owned; see `MemoryGuard`.
 
     An array that was given to a tensor lives until another is given; so that comes first.
-
-    Args:
-        tensors: whose arrays are theirs alone.
-        shared: tensors whose arrays others have, too; as many as now.
     """
     keys = [id(tensor.array) for tensor in tensors]
     counts = [(refcount_address(key), _owners_and_borrowers(key)) for key in keys]
-    keys = [id(tensor.array) for tensor in shared]
-    counts += [(refcount_address(key), reference_count(key) or 0) for key in keys]
     return [(ctypes.addressof(_ownerships_given), _ownerships_given.value), *counts]
 
 

@@ -55,11 +55,6 @@ class SharedStates:
         """Return what the program works on for a tensor, shared or not."""
         return next((copy for t, copy in self.written if t is tensor), tensor.array)
 
-    def apart(self, tensors: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return those of the tensors that are not shared, and those that are."""
-        ids = {id(tensor) for tensor, _ in self.written}
-        return [t for t in tensors if id(t) not in ids], [t for t in tensors if id(t) in ids]
-
     def load(self) -> None:
         """Before a run, copy what the tensors hold."""
         for tensor, copy in self.loaded:
