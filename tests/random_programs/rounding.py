@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from schuss.core import TRACER, Tensor, leaf
+from schuss.core import TRACER, Tensor, leaf, next_stamp
 from schuss.lowering.kinds import Elementwise, Kernel, Reduction
 from schuss.primitives.base import record, result_dtype
 
@@ -70,18 +70,23 @@ class _Noisy:
         return group
 
     def contents(self, tensor: Tensor) -> np.ndarray:
-        """Return an array as it is."""
-        return tensor.array
+        """Return an array as it is now."""
+        return tensor.array.copy()
 
     def assign(self, tensor: Tensor, value: Any) -> None:
         """Give a tensor other contents."""
         made = value.array if isinstance(value, Tensor) else np.asarray(value)
         tensor.array = np.array(made, tensor.dtype)
+        tensor.stamp = next_stamp()
 
     def nonzero(self, x: Any) -> list[Tensor]:
         """Return where something is not zero."""
         found = np.nonzero(x.array if isinstance(x, Tensor) else x)
         return [leaf(places) for places in found]
+
+    def tensors(self) -> list[Tensor]:
+        """Return the views that have to follow their tensor: none is used after that."""
+        return []
 
     def within(self, *_: Any) -> Any:
         """Enter nothing."""

@@ -10,6 +10,38 @@ __all__ = ["ALONG", "CHANGES", "FLOATS", "INTEGERS", "MASKS", "MOVES"]
 
 # Views, slices and movements of anything.
 MOVES = """\
+{x}.diagonal()
+{x}.diagonal(-1, 0, 1)
+{x}.diagonal(dim1=-2, dim2=-1)
+{x}.repeat({twice})
+{x}.repeat(2)
+{x}.repeat_interleave(2)
+{x}.tile((2, 1))
+{x}.expand_as(T.stack([{x}, {x}]))
+{x}.reshape({x}.shape[0], -1)
+{x}.chunk(2, {d})[0]
+T.split({x}, {count}, {d})[-1]
+T.stack([{x}, {x}], -1)
+T.cat(({x}, {x}), -1)
+T.flip({x}, (0, -1))
+T.roll({x}, (1, -1), (0, -1))
+T.roll({x}, 2)
+{x}.take_along_dim({x}.argsort(-1, stable=True), -1)
+T.index_select({x}, 0, T.tensor([0, 0]))
+{x}.masked_fill({x} == {x}.max(), 0)
+{x}.unsqueeze(-1).squeeze(-1)
+{x}.squeeze((0, -1))
+T.atleast_2d({x})
+{x}.swapdims(0, -1)
+T.moveaxis({x}, 0, -1)
+{x}.mT
+{x}.T
+{x}.view(*{x}.shape, 1)
+{x}.new_full((2,), 3) + {x}.reshape(-1)[:2]
+T.take_along_dim({x}, {x}.argmax(-1, keepdim=True), -1)
+{x}.unflatten(0, (1, -1))
+T.tril({x}, 1)
+T.broadcast_to({x}, (2, *{x}.shape))
 {x}.reshape(1)
 {x}[None]
 {x}.unsqueeze(0)
@@ -94,6 +126,91 @@ CHANGES = """\
 
 # Of floats.
 FLOATS = """\
+{x}.add({y}, alpha=0.3)
+{x}.sub({y}, alpha=2)
+{x}.mul({y}).div(2)
+{x}.div({y}.abs() + 0.5, rounding_mode='floor') + {x}
+{x}.addcmul({x}, {y}, value=0.5)
+{x}.addcdiv({x}, {y}.abs() + 1, value=0.5)
+{x}.pow(2)
+{x}.clamp_min({y})
+{x}.clip(-1, 1)
+T.clamp({x}, min={y}, max={y} + 1)
+{x}.nan_to_num()
+{x}.fmod(1.5)
+{x}.frac()
+{x}.trunc() * 0.1 + {x}
+{x}.square()
+{x}.heaviside({y})
+{x}.logit(eps=0.1)
+{x}.sigmoid().logit()
+T.xlogy({x}.abs(), {y}.abs() + 0.1)
+{x}.sinc()
+{x}.exp2().clamp(max=9)
+{x}.abs().add(0.1).log2()
+T.bmm({x}, {y})
+T.mv({x}, {y})
+{x}.dot({y})
+T.mm({x}, {y})
+T.matmul({x}, {y})
+T.baddbmm({x}, {x}, {y})
+T.cdist({x}, {y})
+F.cosine_similarity({x}, {y})
+F.pairwise_distance({x}, {y})
+T.cross({x}, {y})
+T.kron({x}, {y})
+T.cumulative_trapezoid({x})
+F.pad({x}, (1, 2))
+F.pad({x}, (1, 0, 0, 1), value=0.5)
+F.glu(T.cat([{x}, {x}], -1))
+F.batch_norm({x}, None, None, training=True)
+F.rms_norm({x}, {x}.shape[-1:])
+F.layer_norm({x}, {x}.shape[-2:])
+F.group_norm({x}, 1)
+F.dropout({x}, 0.5, training=False)
+F.celu({x}, 0.5)
+F.hardtanh({x}, -0.5, 0.5)
+F.hardsigmoid({x})
+F.threshold({x}, 0.1, 0.5)
+F.tanhshrink({x})
+F.softshrink({x}, 0.2)
+F.prelu({x}, {y}.mean().abs().reshape(1))
+F.l1_loss({x}, {y})
+F.binary_cross_entropy({x}.sigmoid(), {y}.sigmoid(), reduction='sum')
+F.soft_margin_loss({x}, {y}.sign())
+F.poisson_nll_loss({x}.clamp(max=2), {y}.abs())
+F.gaussian_nll_loss({x}, {y}, {y} ** 2 + 0.1)
+T.nn.MSELoss(reduction='sum')({x}, {y})
+T.full_like({x}, 0.3) * {x}
+T.ones({x}.shape, dtype=T.float64) * {y}
+{x}.lerp({y}, 0.7)
+T.lerp({x}, {y}, {x}.sigmoid())
+{x}.to(T.float64).clone()
+{x}.float().double()
+{x}.where({x} > 0, {y})
+T.where({x} > {y}, {x}, 0.5)
+T.stack([{x}, {y}]).mean(0)
+T.cat([{x}, {y}]).sum(0)
+T.block_diag({x}, {y})
+T.vstack([{x}, {y}])
+{x}.scatter(0, {i}.abs() % {x}.shape[0], 0.5)
+{x}.index_add(0, {i}.reshape(-1)[:2] % {x}.shape[0], {x}[:2])
+{x}.scatter_add(-1, {x}.argsort(-1, stable=True), {x})
+{x}.index_fill(0, T.tensor([0]), 0.5)
+{x}.log_softmax(-1).exp()
+{x}.abs() ** {y}.sigmoid()
+{x}[{x}.argmax(0)]
+{x}[:, {i} % {x}.shape[1]]
+{x}[{i}.abs() % {x}.shape[0], 0]
+{x}[{m}].sum()
+{x}[{m}, 0].sum()
+{x}.masked_select({x} > 0).sum()
+T.einsum('i,j->ij', {x}, {y})
+T.einsum('ij,ij->', {x}, {y})
+T.einsum('ii->i', {x})
+T.einsum('bij,bkj->bik', {x}, {y})
+{x}.matmul({y}.mT)
+{x}.T @ {x}
 {x} + {y}
 {x} * {y}
 {y} - {x}
@@ -200,6 +317,41 @@ T.where({m}, {x}, -{x})
 
 # Of floats along an axis.
 ALONG = """\
+{x}.max({d}{keep})[0]
+{x}.min({d}{keep}).values
+{x}.var({d}, unbiased=False{keep})
+{x}.std({d}, unbiased=False)
+{x}.sort({d}).values
+{x}.sort({d}, descending=True)[0]
+{x}.median({d}).values
+{x}.norm(1, {d})
+{x}.norm(2, {d}{keep})
+{x}.norm(p=3)
+{x}.norm(float('inf'), {d})
+{x}.std({d})
+{x}.var()
+{x}.nansum({d})
+{x}.aminmax().max
+{x}.cummax({d}).values
+{x}.logcumsumexp({d})
+{x}.kthvalue(1, {d}).values
+T.sum({x}, {d})
+T.mean({x}, ({d},){keep})
+T.softmax({x}, {d})
+T.max({x}, {d}).values
+T.amax({x}, ({d},))
+T.sort({x}, {d}).values
+T.topk({x}, 1, {d}).values
+T.var_mean({x}, {d}, correction=0)[0]
+F.normalize({x}, dim={d})
+F.softmin({x}, {d})
+{x}.quantile(0.3, {d})
+{x}.mean(({d}, ), keepdim=True) * {x}
+T.linalg.norm({x}, dim={d})
+T.linalg.vector_norm({x}, 3, {d})
+{x}.cumsum({d}).flip({d})
+{x}.diff(dim={d})
+{x}.unfold({d}, 2, 1)
 {x}.sum()
 {x}.mean()
 {x}.max()
@@ -234,6 +386,34 @@ T.count_nonzero({x} > 0, {d}) * 0.5
 
 # Of integers.
 INTEGERS = """\
+{x}.sort({d}, stable=True)[1]
+{z}.max(-1)[1]
+{z}.min(-1).indices
+{z}.sort(-1, stable=True)[1]
+{z}.topk(1, -1)[1]
+{x}.repeat(2)
+T.bincount({x}.abs().reshape(-1))
+F.one_hot({x}.abs() % 5, 5)
+F.one_hot({x}.abs())
+T.floor_divide({x}, 2)
+T.div({x}, 2, rounding_mode='floor')
+T.div({x}, 2, rounding_mode='trunc')
+{x}.fmod(3)
+T.remainder({x}, -3)
+{x}.float().double()
+{x}.eq({y})
+{x}.mode({d}).values
+{x}.min({d}).values
+{x}.cummax({d}).indices
+{x}.nonzero().sum()
+T.searchsorted({z}.reshape(-1).sort().values, {z}.reshape(-1))
+{x}.to(T.float64)
+{x}.type_as({z})
+{x}.diff()
+{x}.amax()
+{x}.unique()
+{x}.mean(dtype=T.float64)
+{x}.remainder({y}.abs() + 1)
 {x} + {y}
 {x} * {y}
 {x} - 3
@@ -278,6 +458,24 @@ T.where({x} > 0, {x}, {y})
 
 # Of masks.
 MASKS = """\
+{x}.all(-1)
+{x}.any(0, keepdim=True)
+T.any({x})
+{x}.nonzero()
+{z}.gt(0.2)
+{z}.le({z}.mean())
+T.isclose({z}, {z}.round(decimals=1))
+{x}.int().long()
+{x}.max()
+T.where({x}, {z}, 0.5)
+{x}.logical_xor({y})
+{x}.flip(0)
+{x}.sum(0, keepdim=True)
+{x}.eq({y})
+{x}.ne(True)
+{z}[{x}]
+{z}.masked_select({x})
+{x}.count_nonzero()
 ~{x}
 {x} & {y}
 {x} | {y}
