@@ -163,6 +163,10 @@ def test_powers_of_ten_are_learned_by_their_logarithms(tmp_path: Path) -> None:
     assert train((x, y), out=tmp_path / "no", **OPTIONS).goal["target_scale"] == "linear"
     given = train((x, y), target_scale="log", out=tmp_path / "told", **OPTIONS)
     assert any("learned on a log scale (as you said)" in n for n in given.notes)
+    assert any(n.endswith("a prediction is a median, not a mean") for n in given.notes)
+    options = OPTIONS | {"loss": "quantile", "quantile": 0.9, "target_scale": "log"}
+    quantile = train((x, y), out=tmp_path / "quantile", **options)
+    assert not any("median" in n for n in quantile.notes)
     with pytest.raises(DataError, match="expected a target of 0 or more for a log scale"):
         train((x, y - 1.0), target_scale="log", out=tmp_path / "negative", **OPTIONS)
 

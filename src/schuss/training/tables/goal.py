@@ -96,10 +96,10 @@ def choose_scale(prepared: PreparedTable, options: TableOptions, seed: int) -> l
         return []
     else:
         why = "as you said"
-    return [
-        f"{target.name}: learned on a log scale ({why}); errors count in proportion, and a "
-        "prediction is a median, not a mean"
-    ]
+    said = f"{target.name}: learned on a log scale ({why}); errors count in proportion"
+    if options.training.loss in (None, "mse"):
+        said += ", and a prediction is a median, not a mean"
+    return [said]
 
 
 def _density(x: Array, y: Array) -> float:
