@@ -88,9 +88,11 @@ def scalar_tensor(s: Number, dtype: Any = None) -> Tensor:
     return full((), s, supported_dtype(dtype))
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
     """Return start, start + step, ... below `end`; int64 for integers, else float32."""
-    first, last = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise TypeError("arange: expected an end, got none.")
+    first, last = (0, start) if end is None else (0 if start is None else start, end)
     first, last, by = (
         x.item() if isinstance(x, (Tensor, np.generic)) else x for x in (first, last, step)
     )

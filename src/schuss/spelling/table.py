@@ -176,7 +176,7 @@ sorter=None)
         fm diagflat trace repeat_interleave take_along_dim
         m expand (input, *size)
         m expand_as reshape_as unfold
-        m1 repeat (input, *repeats)
+        m2 repeat (input, *repeats)
         fm tile (input, *dims)
         fm roll (input, shifts, dims=None)
         fm kron
@@ -218,7 +218,7 @@ sorter=None)
         f ones_like (input, *, dtype=None)
         f empty_like = zeros_like (input, *, dtype=None)
         f full_like (input, fill_value, *, dtype=None)
-        f arange (start, end=None, step=1, *, dtype=None)
+        f arange (start=None, end=None, step=1, *, dtype=None)
         f linspace
         f logspace (start, end, steps, base=10.0, *, dtype=None)
         f eye (n, m=None, *, k=0, dtype=None)
