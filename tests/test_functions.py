@@ -396,6 +396,9 @@ class Shapes:
     def contents(self, x: Tensor) -> Any:
         return x.array
 
+    def check(self, check: Any, tensors: Any) -> None:
+        """Let all values pass."""
+
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
 

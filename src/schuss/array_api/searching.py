@@ -68,6 +68,7 @@ def searchsorted(
 
 def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """Return `x` in ascending (or descending) order along `axis`."""
+    x = as_tensor(x)
     order = argsort(x, axis=axis, descending=descending, stable=stable)
     return indexing.along(x, order, axis % x.ndim)
 
