@@ -30,17 +30,29 @@ from schuss.nn.functional.classification import (
 )
 from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
+from schuss.nn.functional.vectors import (
+    cosine_similarity,
+    glu,
+    gumbel_softmax,
+    normalize,
+    one_hot,
+    pad,
+    pairwise_distance,
+)
 
 __all__ = [
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "elu",
     "embedding",
     "gelu",
+    "glu",
+    "gumbel_softmax",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -55,6 +67,10 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",
+    "one_hot",
+    "pad",
+    "pairwise_distance",
     "prelu",
     "relu",
     "relu6",

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss.nn import functional as F
+
+X = np.random.default_rng(5).normal(size=(2, 3, 4)).astype(np.float32)
+CALLS: dict[str, Any] = {
+    "cosine_similarity": lambda F, x: F.cosine_similarity(x, x[:1] * x, dim=2),
+    "glu": lambda F, x: F.glu(x),
+    "normalize": lambda F, x: F.normalize(x, p=3.0, dim=0),
+    "normalize by default": lambda F, x: F.normalize(x),
+    "pad": lambda F, x: F.pad(x, (1, 2, 0, 1), value=2.0),
+    "pad taken off": lambda F, x: F.pad(x, (-1, 2)),
+    "pad reflected": lambda F, x: F.pad(x, (2, 1), mode="reflect"),
+    "pad repeated": lambda F, x: F.pad(x, (2, 1), mode="replicate"),
+    "pad around": lambda F, x: F.pad(x, (2, 1), mode="circular"),
+    "pairwise_distance": lambda F, x: F.pairwise_distance(x, x * x, keepdim=True),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_values_and_gradients_are_pytorch_s(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    call = CALLS[name]
+    ours, theirs = ss.tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
+    result, wanted = call(F, ours), call(torch.nn.functional, theirs)
+    compiled = ss.compile(lambda x: call(F, x))(ss.tensor(X))
+    for found in (result.detach(), compiled):
+        np.testing.assert_allclose(found, wanted.detach(), 1e-5, 1e-6)
+    (result * result).sum().backward()
+    (wanted * wanted).sum().backward()
+    np.testing.assert_allclose(ours.grad, theirs.grad, 1e-4, 1e-5)
+
+
+def test_one_hot() -> None:
+    found = F.one_hot(ss.tensor([[0, 2]]), 4)
+    assert found.dtype == ss.int64
+    assert found.tolist() == [[[1, 0, 0, 0], [0, 0, 1, 0]]]
+    with pytest.raises(ValueError, match="one_hot: expected integers from 0 to 1, got 0 to 5"):
+        F.one_hot(ss.tensor([0, 5]), 2)
+
+
+def test_gumbel_softmax_draws_by_the_probabilities() -> None:
+    ss.manual_seed(1)
+    logits = ss.log(ss.tensor([[0.2, 0.8]])).expand(4000, 2).clone().requires_grad_()
+    hard = F.gumbel_softmax(logits, hard=True)
+    assert set(np.unique(hard.detach().round()).tolist()) == {0.0, 1.0}
+    assert abs(hard[:, 1].mean().item() - 0.8) < 0.03
+    hard[:, 1].sum().backward()
+    assert logits.grad is not None
+    assert float(logits.grad.abs().sum()) > 0
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(ValueError, match="glu: expected an even length along 1"):
+        F.glu(ss.tensor(X), 1)
+    with pytest.raises(ValueError, match="pad: expected pairs for at most 1 axes, got 3 numbers"):
+        F.pad(ss.ones(2), (1, 1, 1))
