@@ -167,6 +167,8 @@ ALONG: dict[str, Callable[[Any, int], Any]] = {
     "first": lambda x, a: x[(slice(None),) * a + (slice(0, 1),)],
     "picked": lambda x, a: _index(x, a, 3),
     "one dropped": lambda x, a: x[(slice(None),) * a + (0,)] if x.ndim > 1 else x,
+    # NumPy, called from the program.
+    "spectrum": lambda x, a: ss.fft.rfft_as_real(x, dim=a) * 0.3,
     "norm": lambda x, a: x / (ss.norm(x, axis=a, keepdims=True) + 1.0),
     "largest picked": lambda x, a: ss.take_along_axis(
         x, ss.expand_dims(ss.argmax(x, axis=a), axis=a), axis=a
@@ -174,7 +176,7 @@ ALONG: dict[str, Callable[[Any, int], Any]] = {
 }
 # These have no value along an axis without elements.
 NOT_EMPTY = {"max", "min kept", "picked", "one dropped", "largest picked", "first", "mean kept"}
-NOT_EMPTY |= {"variance", "softmax", "log softmax", "logsumexp", "standardized"}
+NOT_EMPTY |= {"spectrum", "variance", "softmax", "log softmax", "logsumexp", "standardized"}
 OPERATIONS: dict[str, Callable[..., Any]] = {**UNARY, **BINARY, **ALONG}
 # A trace looks through what a function reads in a dictionary, which takes a while for this one.
 _operation = OPERATIONS.__getitem__

@@ -12,7 +12,7 @@ from checks import check, everything_shared, fault_of
 from programs import Program, Step, make, reduced
 
 from schuss.compiler import pipeline
-from schuss.compiler.codegen import emit_program
+from schuss.compiler.codegen import calls
 from schuss.compiler.graph.partition import Partition
 from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels import matmul_algorithm
@@ -56,7 +56,7 @@ def test_a_wrong_partition_is_found_and_made_small(monkeypatch: pytest.MonkeyPat
 
 
 def _one_barrier_less(patch: pytest.MonkeyPatch) -> None:
-    right = emit_program.barriers_before
+    right = calls.barriers_before
 
     def barriers(access_sets: Any) -> list[bool]:
         found = right(access_sets)
@@ -64,7 +64,7 @@ def _one_barrier_less(patch: pytest.MonkeyPatch) -> None:
             found[len(found) - 1 - found[::-1].index(True)] = False
         return found
 
-    patch.setattr(emit_program, "barriers_before", barriers)
+    patch.setattr(calls, "barriers_before", barriers)
 
 
 def _short_buffers(patch: pytest.MonkeyPatch) -> None:
