@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
-__all__ = ["AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER", "eagerly"]
+__all__ = ["AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER"]
+__all__ += ["changes_python", "eagerly"]
 __all__ += ["enable_grad", "is_grad_enabled", "is_plain", "no_grad", "quietly"]
 
 # Context variables are cheaper to read than thread locals; a new thread has the default.
@@ -120,6 +121,13 @@ class _GradMode:
                 return function(*args, **options)
 
         return wrapped
+
+
+def changes_python(name: str) -> None:
+    """Tell a tracer that something in Python is about to change, which a program would not do."""
+    tracer = TRACER.get()
+    if tracer is not None:
+        tracer.side_effect(name)
 
 
 @contextmanager

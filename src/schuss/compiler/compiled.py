@@ -25,6 +25,7 @@ from schuss.compiler.signature import plain_arrays, signature_of
 from schuss.compiler.specialization import Specialization
 from schuss.compiler.storm import MOST_SIGNATURES, TraceStorm
 from schuss.compiler.trace.call import TracedCall, trace_call
+from schuss.compiler.trace.errors import SideEffectError
 from schuss.compiler.trace.python_state import PythonState, shown_as_it_is
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, to_array
@@ -146,7 +147,7 @@ class Compiled:
                 if arrays is not None and len(arrays) == self._inputs and specialization.fits():
                     out = specialization.runner.run_if_fits(arrays)
             if specialization is None or out is None:
-                if self._storm.is_on and self._is_new(args, options):
+                if (self._storm.is_on and self._is_new(args, options)) or self._storm.has_effects:
                     return self.function(*args, **options)
                 specialization, arrays = self._select(args, options)
                 self._remember(specialization, args, options)
@@ -154,6 +155,9 @@ class Compiled:
         except StateChanged:
             self._forget(functools.partial(operator.is_, specialization))
             return self._call(args, options)
+        except SideEffectError as effect:
+            self._storm.note_effect(self.function, effect)
+            return self.function(*args, **options)
         specialization.leave_gradients()
         return specialization.returned(out)
 

@@ -6,12 +6,16 @@ import warnings
 from collections import deque
 from typing import Any
 
+from schuss.compiler.trace.errors import SideEffectError
+
 __all__ = ["MOST_SIGNATURES", "TraceStorm"]
 
 # So many kinds of arguments are kept.
 MOST_SIGNATURES = 64
 # So many traces within so many calls are a storm.
 _TRACES, _CALLS = 12, 24
+# A function whose traces have effects in Python so often, one after the other, has them always.
+_EFFECTS = 3
 
 
 class TraceStorm:
@@ -26,6 +30,7 @@ class TraceStorm:
         self.is_on = False
         self._traced_at: deque[int] = deque(maxlen=_TRACES)
         self._met: set[Any] = set()
+        self._effects = 0
 
     def is_new(self, signature: Any) -> bool:
         """Return whether arguments of this kind come for the first time since it began."""
@@ -36,8 +41,25 @@ class TraceStorm:
         self._met.add(signature)
         return True
 
+    @property
+    def has_effects(self) -> bool:
+        """Whether the function changes Python's state at every call, so that no program serves."""
+        return self._effects >= _EFFECTS
+
+    def note_effect(self, function: Any, effect: SideEffectError) -> None:
+        """Note that a trace was given up, as the function changes something in Python."""
+        self._effects += 1
+        if self._effects == _EFFECTS:
+            warnings.warn(
+                f"{effect} {getattr(function, '__name__', 'The function')} is evaluated eagerly "
+                "from now on.",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
     def note_trace(self, name: str) -> None:
         """Note that this call of a function is traced."""
+        self._effects = 0
         self._traced_at.append(self.calls)
         is_full = len(self._traced_at) == _TRACES
         if self.is_on or not is_full or self.calls - self._traced_at[0] >= _CALLS:

@@ -225,6 +225,11 @@ class Batcher:
     def records(self, x: Tensor) -> None:
         """Take it that a tensor was given contents that take part in differentiation."""
 
+    def side_effect(self, name: str) -> None:
+        """Take it that something in Python changes, unless a compiled function is traced."""
+        if self.outer is not None:
+            self.outer.side_effect(name)
+
     def options(self, group: dict[str, Any]) -> NoReturn:
         """Refuse an optimiser's step."""
         self.refuse("an optimiser's step")

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from schuss.backprop import is_freed
-from schuss.compiler.trace.python_state import reachable_tensors
+from schuss.compiler.trace.effects import Effects
+from schuss.compiler.trace.errors import SideEffectError
 from schuss.compiler.trace.pytree import count_leaves, flatten, unflatten
 from schuss.compiler.trace.tracer import Tracer
 from schuss.core import TRACER, Array, Tensor, leaf
+from schuss.errors import TraceError
 
 __all__ = ["TracedCall", "trace_call"]
 
@@ -55,12 +57,16 @@ def trace_call(
         arrays: those of the tensors and arrays; only their shapes and dtypes count.
         numbers: the floats.
         on_demand: whether the second half of what it returns is only computed on demand.
+
+    Raises:
+        SideEffectError: if it changes what a program could not; all is as it was before then.
     """
     tracer = Tracer()
     held = list(numbers)
     stand_ins = _stand_ins(tracer, leaves, arrays, held)
     args, options = unflatten(structure, iter(stand_ins))
-    tracer.may_reach(reachable_tensors([function, args, options]))
+    effects = Effects([function, args, options])
+    tracer.may_reach(effects.tensors)
     given = [s for s in stand_ins if isinstance(s, Tensor)]
     token = TRACER.set(tracer)
     try:
@@ -73,8 +79,13 @@ def trace_call(
         # Behind a loss that the function itself went back from there is no graph any more.
         wanted = [x.requires_grad and not is_freed(x) for x in outputs]
         del value
-    except BaseException:
+        changed = effects.settle(tracer)
+        if changed is not None:
+            raise SideEffectError(changed)
+    except BaseException as error:
         tracer.restore()
+        if isinstance(error, TraceError):
+            effects.restore()
         raise
     finally:
         TRACER.reset(token)

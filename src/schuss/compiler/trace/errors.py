@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from schuss.errors import TraceError
 
-__all__ = ["refuse", "user_line"]
+__all__ = ["SideEffectError", "refuse", "user_line"]
 
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
@@ -47,3 +47,19 @@ def refuse_recorded(shape: tuple[int, ...]) -> NoReturn:
         f"compile: a tensor of shape {shape} from outside of the function is given contents that "
         "take part in differentiation, which would be lost after it; write value.detach()."
     )
+
+
+class SideEffectError(TraceError):
+    """A traced function changes something in Python, which its program would not do again.
+
+    Args:
+        name: of what it changes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"compile: the function changes {name} each time it is called, which a program would "
+            "not do again; keep it in a tensor (a buffer of a module), draw with schuss.rand, or "
+            "leave it out of the compiled function."
+        )

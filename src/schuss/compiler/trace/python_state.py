@@ -10,6 +10,7 @@ C) is not noticed when it changes.
 from __future__ import annotations
 
 import functools
+import random
 import sys
 import types
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,124 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from schuss.compiler.trace.state_guards import PLAIN, SHOWN, Attribute, Cell, Entries, Guard, Items
 from schuss.core import Tensor
-from schuss.native.cpython import cell_address, dict_version_address, word_at
 from schuss.primitives.base import Primitive
 
-__all__ = ["PythonState", "reachable_tensors", "shown_as_it_is"]
+__all__ = ["PythonState", "Reads", "shown_as_it_is"]
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
-_MISSING = object()
-# Values that are compared, others have to be the same object.
-_PLAIN = frozenset([bool, int, float, complex, str, bytes, type(None), slice, type(...)])
-# Written by every call of a layer, and read by nothing but what shows it.
-_SHOWN = "_output_shape"
 # Containers of more items are only looked at as a whole.
 _MOST_ITEMS = 1024
-
-
-def _is_same(now: Any, then: Any) -> bool:
-    """Whether a value is what it was."""
-    if now is then:
-        return True
-    kind = type(then)
-    if type(now) is not kind:
-        return False
-    if kind is tuple:
-        return len(now) == len(then) and all(map(_is_same, now, then))
-    if isinstance(then, np.generic) or kind in _PLAIN:
-        return bool(now == then) or bool(now != now and then != then)
-    return kind is types.MethodType and now == then
-
-
-class _Entries:
-    """Some entries of a dictionary; of a whole one, that there are no others, too."""
-
-    def __init__(self, held: dict[Any, Any], names: Iterable[Any], *, whole: bool) -> None:
-        self.held = held
-        self.names = tuple(names)
-        self.values = [held.get(name, _MISSING) for name in self.names]
-        self._length = self._count() if whole else None
-
-    def _count(self) -> int:
-        return len(self.held) - (_SHOWN in self.held)
-
-    def word(self) -> tuple[int | None, int]:
-        """Return a word of memory, as (address, value), that stays while nothing changes."""
-        address = dict_version_address(self.held)
-        return address, 0 if address is None else word_at(address)
-
-    def changed(self) -> Any:
-        """Return the name of an entry that is another one now, or None."""
-        get = self.held.get
-        for name, value in zip(self.names, self.values, strict=True):
-            if get(name, _MISSING) is not value and not _is_same(get(name, _MISSING), value):
-                return name
-        whole = self._length is None or self._count() == self._length
-        return None if whole else "an entry"
-
-
-class _Items:
-    """The items of a list, or of a set."""
-
-    def __init__(self, held: Any) -> None:
-        self.held = held
-        self.values = tuple(held)
-
-    def word(self) -> None:
-        """There is none."""
-
-    def changed(self) -> Any:
-        """Return what is another one now, or None."""
-        return None if _is_same(tuple(self.held), self.values) else "an item"
-
-
-class _Cell:
-    """A variable of an enclosing function."""
-
-    def __init__(self, held: types.CellType, name: str) -> None:
-        self.held = held
-        self._name = name
-        self._value = self._now()
-
-    def _now(self) -> Any:
-        try:
-            return self.held.cell_contents
-        except ValueError:
-            return _MISSING
-
-    def word(self) -> tuple[int | None, int]:
-        """Return a word of memory, as (address, value), that stays while nothing changes."""
-        return cell_address(self.held), 0 if self._value is _MISSING else id(self._value)
-
-    def changed(self) -> Any:
-        """Return its name if it is another value now, or None."""
-        now = self._now()
-        if not _is_same(now, self._value):
-            return self._name
-        # An equal one, at another address.
-        self._value = now
-        return None
-
-
-class _Attribute:
-    """An attribute of a class."""
-
-    def __init__(self, held: type, name: str) -> None:
-        self.held = held
-        self._name = name
-        self._value = vars(held).get(name, _MISSING)
-
-    def word(self) -> None:
-        """There is none."""
-
-    def changed(self) -> Any:
-        """Return its name if it is another value now, or None."""
-        now = vars(self.held).get(self._name, _MISSING)
-        return None if _is_same(now, self._value) else self._name
-
-
-_Guard = _Entries | _Items | _Cell | _Attribute
 
 
 class PythonState:
@@ -152,32 +44,25 @@ class PythonState:
     """
 
     def __init__(self, roots: Sequence[Any], dictionaries: Iterable[dict[Any, Any]]) -> None:
-        found = _Reads()
+        found = Reads()
         found.follow(roots)
         self.guards = found.guards()
-        self.guards += [_Entries(d, list(d), whole=True) for d in dictionaries]
+        self.guards += [Entries(d, list(d), whole=True) for d in dictionaries]
 
 
 @contextmanager
 def shown_as_it_is(modules: Iterable[Any]) -> Iterator[None]:
     """Let modules show after the body what they show before it."""
-    shown = [(vars(module), vars(module).get(_SHOWN)) for module in modules]
+    shown = [(vars(module), vars(module).get(SHOWN)) for module in modules]
     try:
         yield
     finally:
         for held, value in shown:
             if value is not None:
-                held[_SHOWN] = value
+                held[SHOWN] = value
 
 
-def reachable_tensors(roots: Sequence[Any]) -> list[Tensor]:
-    """Return the tensors that a function may reach by the names in its code."""
-    found = _Reads()
-    found.follow(roots)
-    return found.tensors
-
-
-class _Reads:
+class Reads:
     """Finds what code reads: first the names that it uses, then what these are."""
 
     def __init__(self) -> None:
@@ -187,6 +72,8 @@ class _Reads:
         self._functions: dict[int, types.FunctionType] = {}
         self._instances: dict[int, Any] = {}
         self._containers: dict[int, Any] = {}
+        # Of random numbers: NumPy's and Python's.
+        self.generators: list[Any] = []
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -200,6 +87,7 @@ class _Reads:
             # Names that were found late may lead further from what was seen before.
             known = len(self._names)
             self._seen.clear()
+            self.generators.clear()
             waiting = list(roots)
             while waiting:
                 value = waiting.pop()
@@ -210,7 +98,10 @@ class _Reads:
     def _within(self, value: Any) -> Iterator[Any]:
         """Yield what a value leads to, and note what it is."""
         kind = type(value)
-        if kind in _PLAIN or isinstance(value, (Tensor, np.ndarray, np.generic, Primitive)):
+        if kind in PLAIN or isinstance(value, (Tensor, np.ndarray, np.generic, Primitive)):
+            return
+        if hasattr(value, "bit_generator") or isinstance(value, random.Random):
+            self.generators.append(value)
             return
         if kind is types.FunctionType:
             yield from self._of_function(value)
@@ -271,7 +162,7 @@ class _Reads:
     def _entries(self, held: dict[str, Any], kind: type | None = None) -> dict[str, Any]:
         """Return the entries that code reads by name; of a layer of Schuss's, all."""
         if kind is not None and _is_layer(kind) and not _is_users_class(kind):
-            unread = {_SHOWN, *kind.live_numbers}  # type: ignore[attr-defined]  # a layer
+            unread = {SHOWN, *kind.live_numbers}  # type: ignore[attr-defined]  # a layer
             return {name: value for name, value in held.items() if name not in unread}
         if kind is not None and _is_layer(kind):
             return {
@@ -292,33 +183,33 @@ class _Reads:
         absent = [name for name in names if name not in held and hasattr(kind, name)]
         return [name for name in absent if not callable(getattr(kind, name))]
 
-    def guards(self) -> list[_Guard]:
+    def guards(self) -> list[Guard]:
         """Return what tells whether everything is as it is now."""
-        found: list[_Guard] = []
+        found: list[Guard] = []
         spaces: dict[int, tuple[dict[str, Any], set[str]]] = {}
-        cells: dict[int, _Cell] = {}
+        cells: dict[int, Cell] = {}
         for function in self._functions.values():
             code = function.__code__
             for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-                cells.setdefault(id(cell), _Cell(cell, name))
+                cells.setdefault(id(cell), Cell(cell, name))
             if _is_users(code.co_filename):
                 held = function.__globals__
                 spaces.setdefault(id(held), (held, set()))[1].update(_names_of(code) & held.keys())
         found += cells.values()
-        found += [_Entries(d, sorted(names), whole=False) for d, names in spaces.values() if names]
+        found += [Entries(d, sorted(names), whole=False) for d, names in spaces.values() if names]
         for value in self._instances.values():
             if isinstance(value, type):
                 named = self._names & vars(value).keys()
-                found += [_Attribute(value, n) for n in named if _is_data(vars(value)[n])]
+                found += [Attribute(value, n) for n in named if _is_data(vars(value)[n])]
             else:
                 kind = None if isinstance(value, types.ModuleType) else type(value)
                 names = [*self._entries(vars(value), kind), *self._defaults(vars(value), kind)]
                 whole = kind is not None and _is_layer(kind) and not _is_users_class(kind)
                 if names or whole:
-                    found.append(_Entries(vars(value), names, whole=whole))
+                    found.append(Entries(vars(value), names, whole=whole))
         for held in self._containers.values():
             is_dict = isinstance(held, dict)
-            found.append(_Entries(held, list(held), whole=True) if is_dict else _Items(held))
+            found.append(Entries(held, list(held), whole=True) if is_dict else Items(held))
         return found
 
 

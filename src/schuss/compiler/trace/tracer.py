@@ -14,7 +14,14 @@ import numpy as np
 from schuss.compiler.graph.evaluate import raise_if_refused
 from schuss.compiler.graph.graph import Check, Graph, Node, State, constant, made, ordered, result
 from schuss.compiler.trace.abstract import Abstract, Forsaken
-from schuss.compiler.trace.errors import _VALUE, refuse, refuse_argument, refuse_recorded, user_line
+from schuss.compiler.trace.errors import (
+    _VALUE,
+    SideEffectError,
+    refuse,
+    refuse_argument,
+    refuse_recorded,
+    user_line,
+)
 from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
 from schuss.compiler.trace.numbers import TracedNumber
 from schuss.compiler.trace.sources import Sources
@@ -213,6 +220,10 @@ class Tracer:
     def refuse(self, what: str) -> NoReturn:
         """Refuse to give a value away."""
         refuse(what, _VALUE)
+
+    def side_effect(self, name: str) -> NoReturn:
+        """Give up, as the function changes something in Python."""
+        raise SideEffectError(name)
 
     def options(self, group: dict[str, Any]) -> dict[str, Any]:
         """Return an optimiser's group whose floats are read anew at every call."""

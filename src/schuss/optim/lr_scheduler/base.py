@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from schuss.modes import changes_python
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group, as_numbers
 
@@ -110,6 +111,7 @@ class LRScheduler(Scheduler):
 
     def step(self) -> None:
         """Go to the next step and set the learning rates."""
+        changes_python("the learning rate, by a schedule")
         self.last_epoch += 1
         self._apply()
 

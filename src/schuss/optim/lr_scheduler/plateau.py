@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import SupportsFloat
 
+from schuss.modes import changes_python
 from schuss.optim.lr_scheduler.base import Scheduler, per_group
 from schuss.optim.optimizer import Optimizer
 
@@ -76,6 +77,7 @@ class ReduceLROnPlateau(Scheduler):
 
     def step(self, metrics: SupportsFloat) -> None:
         """Take in the newest metric, and set the learning rates."""
+        changes_python("the learning rate, by a schedule")
         metric = float(metrics)
         self.last_epoch += 1
         if self._better(metric):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from schuss.modes import changes_python
 from schuss.optim.lr_scheduler.base import LRScheduler, Scheduler
 from schuss.optim.optimizer import Optimizer
 
@@ -62,6 +63,7 @@ class SequentialLR(Scheduler):
 
     def step(self) -> None:
         """Go to the next step and set the learning rates."""
+        changes_python("the learning rate, by a schedule")
         self.last_epoch += 1
         begun = 0
         active = self._schedulers[0]
