@@ -64,6 +64,7 @@ new_object = object.__new__
 
 def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
     """Return `data` as a NumPy array of a supported dtype, sharing memory where possible."""
+    SILENCE.ensure()
     if isinstance(data, Tensor):
         return (
             data.array if dtype is None else data.array.astype(supported_dtype(dtype), copy=False)
@@ -78,7 +79,6 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
             f"tensor: expected numbers in a regular shape, got nested lists of unequal lengths "
             f"({error}); pad them or keep them apart."
         ) from None
-    SILENCE.ensure()
     if dtype is not None:
         return array.astype(supported_dtype(dtype), copy=False)
     if is_supported(array.dtype):

@@ -41,6 +41,7 @@ class Entries:
         self.names = tuple(names)
         self.values = [held.get(name, MISSING) for name in self.names]
         self._length = self._count() if whole else None
+        self._known = frozenset(held) if whole else frozenset()
 
     def _count(self) -> int:
         return len(self.held) - (SHOWN in self.held)
@@ -67,7 +68,7 @@ class Entries:
             elif self.held.get(name, MISSING) is not value:
                 self.held[name] = value
         if self._length is not None:
-            for name in [name for name in self.held if name not in self.names and name != SHOWN]:
+            for name in [name for name in self.held if name not in self._known and name != SHOWN]:
                 del self.held[name]
 
 

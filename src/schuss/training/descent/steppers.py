@@ -140,7 +140,7 @@ class CompiledStepper:
             if self._fallback is not None:
                 # Tracing changes nothing, so the same steps can be taken from where they began.
                 self._traces = False
-                warnings.warn(f"{error} The steps are taken eagerly.", RuntimeWarning, stacklevel=2)
+                warnings.warn(f"{error} The steps are taken eagerly.", UserWarning, stacklevel=2)
                 return self._fallback.take(index, before, measured)
             raise advise_eager(error) from None
         # A call that compiles tells little of the next ones.
