@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 import ctypes
+import math
 import threading
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -62,19 +63,25 @@ def take_error() -> BaseException | None:
     return error
 
 
+class _Memory:
+    """Arrays of one layout at any address."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.shape, self.dtype = layout[0], np.dtype(layout[1])
+        self._bytes = ctypes.c_uint8 * (self.dtype.itemsize * math.prod(self.shape))
+
+    def at(self, address: int) -> Array:
+        """Return the memory at an address as an array."""
+        memory: Any = self._bytes.from_address(address)
+        return np.ndarray(self.shape, self.dtype, memory)
+
+
 @lru_cache(maxsize=1024)
-def _request(text: bytes) -> tuple[Callable[..., Any], list[Layout], Layout]:
+def _request(text: bytes) -> tuple[Callable[..., Any], list[_Memory], _Memory]:
     name, attributes, inputs, result = ast.literal_eval(text.decode())
     value = REGISTRY[name].value
-    return (lambda *arrays: value(*arrays, **attributes)), inputs, result
-
-
-def _at(address: int, layout: Layout) -> Array:
-    """Return the memory at an address as an array."""
-    shape, dtype = layout
-    nbytes = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
-    memory = (ctypes.c_uint8 * nbytes).from_address(address)
-    return np.ndarray(shape, dtype, memoryview(memory))
+    call = partial(value, **attributes) if attributes else value
+    return call, [_Memory(layout) for layout in inputs], _Memory(result)
 
 
 def _evaluate(text: bytes, addresses: Any) -> int:
@@ -85,10 +92,10 @@ def _evaluate(text: bytes, addresses: Any) -> int:
     """
     try:
         value, inputs, result = _request(text)
-        out = _at(addresses[len(inputs)], result)
+        out = result.at(addresses[len(inputs)])
         try:
             with quietly():
-                out[...] = value(*[_at(addresses[i], x) for i, x in enumerate(inputs)])
+                out[...] = value(*[x.at(addresses[i]) for i, x in enumerate(inputs)])
         except BaseException:
             out[...] = 0
             raise
