@@ -22,9 +22,11 @@ _MANY_ROWS = 5_000
 _ROWS_IN_ALL = (600_000, 1_000_000)
 _MOST_EPOCHS, _LEAST_EPOCHS = 256, 8
 
-# Beyond so many numbers each goes in as it is, without waves: the first layer is large enough.
+# Beyond so many numbers each goes in as it is, without waves: the first layer is large enough. It
+# has about so many weights, by which it is the narrower the more numbers there are.
 _MANY_NUMBERS = 500
-_WIDE_HIDDEN = (32, 32)
+_FIRST_WEIGHTS = 200_000
+_LEAST_WIDTH, _MOST_WIDTH = 32, 96
 
 
 def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool) -> dict[str, Any]:
@@ -60,5 +62,6 @@ def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool
     if cross_validated:
         changes |= {"members": MEMBERS, "hidden": _MEMBER_HIDDEN}
     if numbers > _MANY_NUMBERS:
-        changes |= {"waves": False, "hidden": _WIDE_HIDDEN}
+        width = min(max(_FIRST_WEIGHTS // numbers, _LEAST_WIDTH), _MOST_WIDTH)
+        changes |= {"waves": False, "hidden": (width, width)}
     return changes
