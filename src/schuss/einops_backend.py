@@ -10,76 +10,77 @@ from types import ModuleType
 from typing import Any
 
 from schuss.core import Tensor
-from schuss.functions import creation, products, reductions, shapes
-from schuss.primitives import movement, reduction
-from schuss.primitives.base import from_numpy
 
 __all__ = ["register"]
 
 # Where einops looks for the subclasses of its AbstractBackend.
 _BACKENDS = "einops._backends"
 
-_REDUCTIONS: dict[str, Any] = {
-    "all": reductions.all,
-    "any": reductions.any,
-    "max": reduction.max,
-    "mean": reduction.mean,
-    "min": reduction.min,
-    "prod": reductions.prod,
-    "sum": reduction.sum,
-}
-
-
-class _Operations:
-    """What einops asks of a library."""
-
-    framework_name = "schuss"
-
-    def is_appropriate_type(self, tensor: Any) -> bool:
-        return isinstance(tensor, Tensor)
-
-    def from_numpy(self, x: Any) -> Tensor:
-        return from_numpy(x)
-
-    def to_numpy(self, x: Tensor) -> Any:
-        return x.numpy()
-
-    def arange(self, start: int, stop: int) -> Tensor:
-        return creation.arange(start, stop)
-
-    def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        return movement.reshape(x, shape)
-
-    def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
-        return movement.permute_dims(x, axes)
-
-    def reduce(self, x: Tensor, operation: str, axes: Sequence[int]) -> Tensor:
-        found: Tensor = _REDUCTIONS[operation](x, axis=tuple(axes))
-        return found
-
-    def stack_on_zeroth_dimension(self, tensors: Sequence[Tensor]) -> Tensor:
-        return movement.stack(tensors, axis=0)
-
-    def add_axis(self, x: Tensor, new_position: int) -> Tensor:
-        return shapes.expand_dims(x, new_position)
-
-    def tile(self, x: Tensor, repeats: tuple[int, ...]) -> Tensor:
-        return shapes.tile(x, repeats)
-
-    def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
-        return movement.concat(tensors, axis=axis)
-
-    def is_float_type(self, x: Tensor) -> bool:
-        return x.dtype.kind == "f"
-
-    def einsum(self, pattern: str, *x: Tensor) -> Tensor:
-        return products.einsum(pattern, *x)
-
 
 def _define(module: Any) -> None:
     """Make the backend, a subclass of the abstract one, which einops finds by itself."""
+    # Only now: whoever loads the operations makes einops be watched for, too.
+    from schuss.functions import creation, products, reductions, shapes
+    from schuss.primitives import movement, reduction
+    from schuss.primitives.base import from_numpy
+
+    reductions_of: dict[str, Any] = {
+        "all": reductions.all,
+        "any": reductions.any,
+        "max": reduction.max,
+        "mean": reduction.mean,
+        "min": reduction.min,
+        "prod": reductions.prod,
+        "sum": reduction.sum,
+    }
+
+    class SchussBackend(module.AbstractBackend):  # type: ignore[misc]  # of a module given
+        """What einops asks of a library."""
+
+        framework_name = "schuss"
+
+        def is_appropriate_type(self, tensor: Any) -> bool:
+            return isinstance(tensor, Tensor)
+
+        def from_numpy(self, x: Any) -> Tensor:
+            return from_numpy(x)
+
+        def to_numpy(self, x: Tensor) -> Any:
+            return x.numpy()
+
+        def arange(self, start: int, stop: int) -> Tensor:
+            return creation.arange(start, stop)
+
+        def reshape(self, x: Tensor, shape: Sequence[int]) -> Tensor:
+            return movement.reshape(x, shape)
+
+        def transpose(self, x: Tensor, axes: Sequence[int]) -> Tensor:
+            return movement.permute_dims(x, axes)
+
+        def reduce(self, x: Tensor, operation: str, axes: Sequence[int]) -> Tensor:
+            found: Tensor = reductions_of[operation](x, axis=tuple(axes))
+            return found
+
+        def stack_on_zeroth_dimension(self, tensors: Sequence[Tensor]) -> Tensor:
+            return movement.stack(tensors, axis=0)
+
+        def add_axis(self, x: Tensor, new_position: int) -> Tensor:
+            return shapes.expand_dims(x, new_position)
+
+        def tile(self, x: Tensor, repeats: tuple[int, ...]) -> Tensor:
+            return shapes.tile(x, repeats)
+
+        def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
+            return movement.concat(tensors, axis=axis)
+
+        def is_float_type(self, x: Tensor) -> bool:
+            return x.dtype.kind == "f"
+
+        def einsum(self, pattern: str, *x: Tensor) -> Tensor:
+            return products.einsum(pattern, *x)
+
     # Beside the others: a class that nobody refers to goes.
-    module.SchussBackend = type("SchussBackend", (_Operations, module.AbstractBackend), {})
+    module.SchussBackend = SchussBackend
 
 
 class _Watch:

@@ -17,7 +17,7 @@ from numpy.linalg import LinAlgError
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Tensor, TensorLike
-from schuss.functions import matrices, products, shapes
+from schuss.functions import matrices, matrix_norms, products, shapes
 from schuss.functions.matrices import (
     EighResult,
     QRResult,
@@ -219,7 +219,7 @@ def vector_norm(
         keepdim: keep reduced axes with length 1.
         dtype: to cast x to first.
     """
-    return matrices.vector_norm(_cast(x, dtype), axis=dim, keepdims=keepdim, ord=ord)
+    return matrix_norms.vector_norm(_cast(x, dtype), axis=dim, keepdims=keepdim, ord=ord)
 
 
 def matrix_norm(
@@ -241,7 +241,7 @@ def matrix_norm(
         keepdim: keep both with length 1.
         dtype: to cast A to first.
     """
-    return matrices.matrix_norm(_cast(A, dtype), axis=dim, keepdims=keepdim, ord=ord)
+    return matrix_norms.matrix_norm(_cast(A, dtype), axis=dim, keepdims=keepdim, ord=ord)
 
 
 def norm(

@@ -7,7 +7,7 @@ from typing import Any
 
 from schuss.array_api.linear_algebra import matmul, matrix_transpose, tensordot, vecdot
 from schuss.core import Tensor
-from schuss.functions import matrices, products, shapes
+from schuss.functions import matrices, matrix_norms, products, shapes
 from schuss.functions.matrices import EighResult, QRResult, SlogdetResult, SVDResult
 from schuss.primitives.base import as_tensor
 from schuss.primitives.reduction import sum
@@ -62,7 +62,7 @@ def inv(x: Tensor, /) -> Tensor:
 
 def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> Tensor:
     """Return a norm of matrices: "fro" (also for None), "nuc", 1, -1, 2, -2, inf or -inf."""
-    return matrices.matrix_norm(x, keepdims=keepdims, ord="fro" if ord is None else ord)
+    return matrix_norms.matrix_norm(x, keepdims=keepdims, ord="fro" if ord is None else ord)
 
 
 def matrix_power(x: Tensor, n: int, /) -> Tensor:
@@ -124,4 +124,4 @@ def vector_norm(
     x: Tensor, /, *, axis: int | Sequence[int] | None = None, keepdims: bool = False, ord: float = 2
 ) -> Tensor:
     """Return (sum |x|**ord)**(1/ord) over `axis`; of inf and -inf, the largest and smallest |x|."""
-    return matrices.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+    return matrix_norms.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)

@@ -1,4 +1,4 @@
-"""Linear algebra: decompositions, systems of equations, determinants and norms of matrices.
+"""Linear algebra: decompositions, systems of equations, determinants and powers of matrices.
 
 The last two axes are a matrix's, those before them are batch axes. `schuss.linalg` has these by
 PyTorch's names and arguments, `schuss.array_api.linalg` by the standard's.
@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Optional
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
 
 import numpy as np
 
 from schuss.core import TRACER, Tensor, TensorLike
 from schuss.functions.creation import zeros
-from schuss.functions.reductions import norm
-from schuss.functions.shapes import moveaxis
 from schuss.primitives import decompositions, solving
-from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, result_dtype
 from schuss.primitives.contraction import matmul, matrix_transpose
-from schuss.primitives.elementwise import abs, maximum, multiply
+from schuss.primitives.elementwise import maximum, multiply
 from schuss.primitives.logic import greater, less, where
 from schuss.primitives.movement import concat, reshape
-from schuss.primitives.reduction import broadcast_to, max, min, sum
+from schuss.primitives.reduction import broadcast_to, sum
 
 __all__ = ["cholesky", "det", "eigh", "eigvalsh", "floats", "inv", "lower_symmetric", "lstsq"]
-__all__ += ["matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "pinv", "pinverse", "qr"]
-__all__ += ["slogdet", "solve", "solve_triangular", "square", "svd", "svdvals", "vector_norm"]
+__all__ += ["matrix_power", "matrix_rank", "multi_dot", "pinv", "pinverse", "qr", "slogdet"]
+__all__ += ["solve", "solve_triangular", "square", "svd", "svdvals"]
 
 Tolerance = Optional[TensorLike]  # noqa: UP045  # the alias is a text
 
@@ -377,72 +374,3 @@ def _multiplied(
         return parts[first]
     at = cut[first, last]
     return matmul(_multiplied(parts, first, at, cut), _multiplied(parts, at + 1, last, cut))
-
-
-# Norms.
-
-
-def vector_norm(
-    x: TensorLike,
-    *,
-    axis: int | Sequence[int] | None = None,
-    keepdims: bool = False,
-    ord: float = 2,
-) -> Tensor:
-    """Return (sum |x|**ord)**(1/ord) over `axis`, the largest |x| for inf, the smallest for -inf.
-
-    For 0 it is how many elements are not 0.
-    """
-    x = floats("vector_norm", x, 0)
-    axes = normalize_axes(None if axis is None else _as_axis(axis), x.ndim, "vector_norm")
-    if not axes:
-        size = abs(x)
-        return astype(greater(size, 0.0), x.dtype) if ord == 0 else size
-    return norm(x, axis=axes, keepdims=keepdims, ord=ord)
-
-
-def _as_axis(axis: int | Sequence[int]) -> int | tuple[int, ...]:
-    return axis if isinstance(axis, int) else tuple(axis)
-
-
-_BY_SUMS: dict[float, tuple[int, Callable[..., Tensor]]] = {
-    1: (-2, max), -1: (-2, min), math.inf: (-1, max), -math.inf: (-1, min),
-}  # fmt: skip
-_BY_VALUES: dict[Any, Callable[..., Tensor]] = {2: max, -2: min, "nuc": sum}
-
-
-def matrix_norm(
-    x: TensorLike,
-    *,
-    axis: tuple[int, int] = (-2, -1),
-    keepdims: bool = False,
-    ord: float | str = "fro",
-) -> Tensor:
-    """Return a norm of matrices.
-
-    Args:
-        x: at least two axes.
-        axis: a matrix's rows and columns.
-        keepdims: keep both with length 1.
-        ord: "fro", the root of the sum of squares; "nuc", the sum of the singular values; 2 and
-            -2, the largest and the smallest of them; 1 and -1, the largest and the smallest sum of
-            |x| down a column; inf and -inf, along a row.
-    """
-    x = floats("matrix_norm", x)
-    axes = normalize_axes(tuple(axis), x.ndim, "matrix_norm")
-    if len(axes) != 2:
-        raise ValueError(f"matrix_norm: expected two axes, got {axis}.")
-    if ord == "fro":
-        return norm(x, axis=axes, keepdims=keepdims)
-    rows_last = moveaxis(x, axes, (-2, -1))
-    if ord in _BY_SUMS:
-        summed, extreme = _BY_SUMS[ord]
-        found = extreme(sum(abs(rows_last), axis=summed), axis=-1)
-    elif ord in _BY_VALUES:
-        found = _BY_VALUES[ord](svdvals(rows_last), axis=-1)
-    else:
-        raise ValueError(
-            f"matrix_norm: expected ord 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, got {ord!r}."
-        )
-    kept = tuple(1 if a in axes else n for a, n in enumerate(x.shape))
-    return reshape(found, kept) if keepdims else found

@@ -8,7 +8,7 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, bool_, float32, float64, leaf
-from schuss.functions.matrices import matrix_norm
+from schuss.functions.matrix_norms import matrix_norm
 from schuss.functions.normalization import variance
 from schuss.functions.reductions import root
 from schuss.primitives.axes import Axis, normalize_axes
