@@ -17,6 +17,7 @@ from schuss.compiler.ahead import Ahead
 from schuss.compiler.build import Build
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.kept import MOST_SPECIALIZATIONS, KeptSpecializations
+from schuss.compiler.method import CompiledMethod
 from schuss.compiler.padding.paddings import Capacity, Paddings
 from schuss.compiler.runtime.executable import StateChanged
 from schuss.compiler.runtime.python_guard import PythonGuard
@@ -41,8 +42,8 @@ def compile(function: Callable[..., Any]) -> Compiled:
     inputs; Python floats are read anew at each call; other arguments are fixed, and other values
     of them make other programs. Tensors that the function reads otherwise (parameters, an
     optimiser's state, the random key) are states: they are read at each call, and assigning to
-    them changes them. What a compiled function returns is cut off from differentiation from
-    outside; `backward` and `grad` belong inside. Numbers below the smallest normal one (1e-38 in
+    them changes them. `backward` and `grad` belong inside: going back through what a compiled
+    function returned computes it once more. Numbers below the smallest normal one (1e-38 in
     float32) count as zero.
 
     The third length of an axis makes one that varies. Calls of other lengths are traced, too, but
@@ -64,7 +65,10 @@ def compile(function: Callable[..., Any]) -> Compiled:
     >>> double(ss.tensor([1.0, 2.0]))
     tensor([2., 4.])
     """
-    return Compiled(function)
+    compiled = Compiled(function)
+    # A module stays one.
+    wrap = None if isinstance(function, type) else getattr(function, "_as_compiled", None)
+    return compiled if wrap is None else wrap(compiled)
 
 
 # Lengths whose calls are served by programs at capacity: there is little to keep for each.
@@ -127,7 +131,7 @@ class Compiled:
         return functools.partial(Compiled, on_demand=self._on_demand), (self.function,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else _Method(self, instance)
+        return self if instance is None else CompiledMethod(self, instance)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the function on tensors."""
@@ -140,17 +144,19 @@ class Compiled:
     def _call(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         self._storm.calls += 1
         specialization = self._last
-        out = None
+        out = call = None
         try:
             if specialization is not None and not options and RECORDING.get() is self._last_mode:
                 arrays = plain_arrays(args)
                 if arrays is not None and len(arrays) == self._inputs and specialization.fits():
+                    call = specialization.before_run(args, options)
                     out = specialization.runner.run_if_fits(arrays)
             if specialization is None or out is None:
                 if (self._storm.is_on and self._is_new(args, options)) or self._storm.has_effects:
                     return self.function(*args, **options)
                 specialization, arrays = self._select(args, options)
                 self._remember(specialization, args, options)
+                call = specialization.before_run(args, options)
                 out = specialization.runner.run(arrays)
         except StateChanged:
             self._forget(functools.partial(operator.is_, specialization))
@@ -159,7 +165,7 @@ class Compiled:
             self._storm.note_effect(self.function, effect)
             return self.function(*args, **options)
         specialization.leave_gradients()
-        return specialization.returned(out)
+        return specialization.returned(out, call)
 
     def _forget(self, is_gone: Callable[[Specialization], bool]) -> None:
         """Drop specializations, and the programs that nothing else uses."""
@@ -318,6 +324,7 @@ class Compiled:
             self._note_trace()
             self._specializations.add(key, specialization)
         self._forget(lambda s: s.is_dead)
+        specialization.allow_derivatives_from_outside(self.function, Compiled)
         return specialization, arrays
 
     def _is_new(self, args: Any, options: Any) -> bool:
@@ -378,22 +385,3 @@ class Compiled:
         with self._lock:
             specialization, _ = self._select(args, options)
         return Listing(specialization.build.compilation, specialization.padding)
-
-
-class _Method:
-    """A compiled function of a class, bound to an instance."""
-
-    def __init__(self, compiled: Compiled, instance: Any) -> None:
-        self._compiled = compiled
-        self.__self__ = instance
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return self._compiled(self.__self__, *args, **options)
-
-    def scan(self, arrays: Any, index: Any, **options: Any) -> Any:
-        """Run the method once for each row of `index`; see `Compiled.scan`."""
-        return self._compiled.scan(arrays, index, first=(self.__self__,), **options)
-
-    def graph(self, *args: Any, **options: Any) -> Any:
-        """Return a readable listing of the method's program; see `Compiled.graph`."""
-        return self._compiled.graph(self.__self__, *args, **options)

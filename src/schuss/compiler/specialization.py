@@ -13,6 +13,7 @@ import numpy as np
 
 from schuss import hooks
 from schuss.compiler.build import Build
+from schuss.compiler.from_outside import Call, FromOutside
 from schuss.compiler.padding.padded_program import PaddedProgram
 from schuss.compiler.padding.paddings import Padding
 from schuss.compiler.runtime.executable import Program
@@ -78,6 +79,7 @@ class Specialization:
         numbers = [] if padding is None else padding.numbers
         self._evaluators = [*tracer.evaluators, *[repeat(x).__next__ for x in numbers]]
         self._mark = object()
+        self._outside: FromOutside | None = None
         # A trace has called the hooks of tensors that there were.
         self._hooks = hooks.CHANGES.value
         self._exact = tracer.exact_gradients
@@ -190,10 +192,24 @@ class Specialization:
         yield from self._tensors
         yield from self._graded
 
-    def returned(self, arrays: Sequence[Array]) -> Any:
+    def allow_derivatives_from_outside(self, function: Any, compile: Any) -> None:
+        """Let what a run returns be gone back through, where it changes nothing by gradients."""
+        changed = [s.tensor for s in self.program.graph.states if s.updated is not None]
+        is_wanted = self._differentiable_results and not self.gradients and self._outside is None
+        if is_wanted and not any(t.requires_grad for t in changed):
+            self._outside = FromOutside(function, compile, self._tensors, changed)
+
+    def before_run(self, args: Any, options: Any) -> Call | None:
+        """Return what a run has to keep for derivatives from outside."""
+        return None if self._outside is None else self._outside.call(args, options)
+
+    def returned(self, arrays: Sequence[Array], call: Call | None = None) -> Any:
         """Return the function's result."""
         tensors = list(map(leaf, arrays))
         for i in self._differentiable_results:
+            if call is not None:
+                tensors[i] = call.recorded(tensors[i], i)
+                continue
             tensor = tensors[i]
             tensor.requires_grad = True
             tensor.node = _OPAQUE

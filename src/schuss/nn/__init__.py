@@ -32,6 +32,7 @@ from schuss.nn.activations import (
     Tanh,
 )
 from schuss.nn.call import functional_call
+from schuss.nn.compiled import CompiledModule
 from schuss.nn.containers import ModuleDict, ModuleList, Sequential
 from schuss.nn.dropout import Dropout
 from schuss.nn.embedding import Embedding
@@ -60,6 +61,7 @@ __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "CompiledModule",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
