@@ -39,7 +39,7 @@ class CompiledModule(Module):
         return self._orig_mod[place]  # type: ignore[index]  # a container
 
     def __len__(self) -> int:
-        return len(self._orig_mod)  # type: ignore[arg-type]  # a container
+        return len(self._orig_mod)
 
 
 # What `compile` makes of a module, which comes before networks and does not know them.
