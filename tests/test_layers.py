@@ -67,8 +67,8 @@ ORDER = [
 ]
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),
-    *("pipeline", "build", "padding", "specialization", "kept", "ahead", "storm"),
-    *("signature", "listing", "compiled"),
+    *("pipeline", "build", "padding", "from_outside", "specialization", "kept", "ahead", "storm"),
+    *("signature", "listing", "method", "compiled"),
 ]
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -324,9 +324,14 @@ def test_states_that_depend_on_each_other() -> None:
         assert (compiled().tolist(), a.tolist(), b.tolist(), c.tolist()) == wanted
 
 
-def test_a_result_is_cut_off_from_differentiation_and_says_so() -> None:
+def test_a_result_beside_gradients_is_cut_off_from_differentiation_and_says_so() -> None:
     x = ss.tensor([1.0], requires_grad=True)
-    y = compile(lambda x: x * x)(x)
+
+    def step(x: Any) -> Any:
+        (x * x).sum().backward()
+        return x * 3
+
+    y = compile(step)(x)
     with pytest.raises(RuntimeError, match="inside of the compiled function"):
         y.backward()
 
