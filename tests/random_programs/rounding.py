@@ -123,7 +123,7 @@ def difference(
     Args:
         found: what is looked at.
         wanted: what it should be.
-        again: computes what is wanted, eagerly.
+        again: computes the same as is looked at, eagerly.
         tolerances: relative to the largest number of a result, by dtype, without a look at what
             amplifies it.
     """
@@ -137,12 +137,13 @@ def difference(
             far[place] = off
     if not far:
         return None
-    moved = dict.fromkeys(far, 0.0)
+    # Not beside what is wanted, which may be off by more than noise.
+    exact, moved = again(), dict.fromkeys(far, 0.0)
     for seed in range(_RUNS):
         with _noise(seed):
             run = again()
         for place in far:
-            moved[place] = max(moved[place], _distance(run[place], wanted[place]))
+            moved[place] = max(moved[place], _distance(run[place], exact[place]))
     for place, off in far.items():
         if off > tolerances.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved[place]:
             much = f"off by {off:.2g} of the largest; rounding moves it by {moved[place]:.2g}"

@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 
 from checks import everything_shared
 
@@ -33,7 +34,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, everything_shared():
         os.environ["SCHUSS_CACHE"] = folder
         while time.monotonic() - begin < options.seconds:
-            report = check(seed)
+            try:
+                report = check(seed)
+            except Exception:
+                report = traceback.format_exc()
             if report is not None:
                 failed += 1
                 print(f"seed {seed} fails:\n{report}\n", flush=True)

@@ -13,8 +13,8 @@ from torch_checks import check, everything_shared  # noqa: E402
 
 from schuss.compiler.runtime.python_guard import PythonGuard  # noqa: E402
 from schuss.compiler.specialization import Specialization  # noqa: E402
+from schuss.functions import inplace  # noqa: E402
 from schuss.nn.functional import classification  # noqa: E402
-from schuss.primitives import writing  # noqa: E402
 from schuss.primitives.base import REGISTRY  # noqa: E402
 
 
@@ -44,15 +44,9 @@ def _a_wrong_derivative(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(REGISTRY["sqrt"], "derivative", (lambda g, y, x: g / y,))
 
 
-def _changes_go_to_other_places(patch: pytest.MonkeyPatch) -> None:
-    right = writing._put_back
-
-    def put_back(x: Any, primitive: Any, attributes: Any, value: Any) -> Any:
-        if primitive.name == "slice":
-            return x
-        return right(x, primitive, attributes, value)
-
-    patch.setattr(writing, "_put_back", put_back)
+def _changes_bring_other_values(patch: pytest.MonkeyPatch) -> None:
+    right = inplace.put
+    patch.setattr(inplace, "put", lambda x, index, value: right(x, index, value * 2.0))
 
 
 def _python_state_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
@@ -86,7 +80,7 @@ def _smoothing_forgets_the_weights(patch: pytest.MonkeyPatch) -> None:
 # Each with a seed from which on it is found soon.
 FAULTS = {
     _a_wrong_derivative: 303,
-    _changes_go_to_other_places: 300,
+    _changes_bring_other_values: 330,
     _python_state_is_not_looked_at: 303,
     _gradients_are_not_left: 303,
     _hyperparameters_stay: 303,

@@ -123,8 +123,8 @@ def fault_of_session(session: Session) -> str | None:
 
 
 def _difference_of_sessions(session: Session, seen: Any, wanted: Any) -> str | None:
-    labels, ours = zip(*seen, strict=True)
-    theirs_labels, theirs = zip(*wanted, strict=True)
+    labels, ours = [label for label, _ in seen], [x for _, x in seen]
+    theirs_labels, theirs = [label for label, _ in wanted], [x for _, x in wanted]
     if labels != theirs_labels:
         return f"other things to see: {sorted({*labels} ^ {*theirs_labels})[:5]}"
     for label, got, right in zip(labels, ours, theirs, strict=True):

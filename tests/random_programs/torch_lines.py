@@ -1,7 +1,8 @@
 """Lines of PyTorch, each an expression (a change: a statement) about what stands in braces.
 
-x is a value of the table's kind, y another one, z a float, i integers, m a mask; d an axis, e one
-that is not negative, k an index along d, low and count a part of it.
+x is a value of the table's kind, y another one, z a float, i integers, m a mask; u is x without
+equal elements, of which PyTorch takes any; d an axis, e one that is not negative, k an index along
+d, low and count a part of it. (PyTorch's hardsigmoid is left out: its sixth is a float32's.)
 """
 
 from __future__ import annotations
@@ -170,7 +171,6 @@ F.group_norm({x}, 1)
 F.dropout({x}, 0.5, training=False)
 F.celu({x}, 0.5)
 F.hardtanh({x}, -0.5, 0.5)
-F.hardsigmoid({x})
 F.threshold({x}, 0.1, 0.5)
 F.tanhshrink({x})
 F.softshrink({x}, 0.2)
@@ -321,9 +321,9 @@ ALONG = """\
 {x}.min({d}{keep}).values
 {x}.var({d}, unbiased=False{keep})
 {x}.std({d}, unbiased=False)
-{x}.sort({d}).values
-{x}.sort({d}, descending=True)[0]
-{x}.median({d}).values
+{u}.sort({d}).values
+{u}.sort({d}, descending=True)[0]
+{u}.median({d}).values
 {x}.norm(1, {d})
 {x}.norm(2, {d}{keep})
 {x}.norm(p=3)
@@ -332,20 +332,20 @@ ALONG = """\
 {x}.var()
 {x}.nansum({d})
 {x}.aminmax().max
-{x}.cummax({d}).values
+{u}.cummax({d}).values
 {x}.logcumsumexp({d})
-{x}.kthvalue(1, {d}).values
+{u}.kthvalue(1, {d}).values
 T.sum({x}, {d})
 T.mean({x}, ({d},){keep})
 T.softmax({x}, {d})
 T.max({x}, {d}).values
 T.amax({x}, ({d},))
-T.sort({x}, {d}).values
-T.topk({x}, 1, {d}).values
+T.sort({u}, {d}).values
+T.topk({u}, 1, {d}).values
 T.var_mean({x}, {d}, correction=0)[0]
 F.normalize({x}, dim={d})
 F.softmin({x}, {d})
-{x}.quantile(0.3, {d})
+{u}.quantile(0.3, {d})
 {x}.mean(({d}, ), keepdim=True) * {x}
 T.linalg.norm({x}, dim={d})
 T.linalg.vector_norm({x}, 3, {d})
@@ -373,9 +373,9 @@ F.log_softmax({x}, {d})
 {x}.logsumexp({d}{keep})
 {x}.cumsum({d})
 {x}.cumprod({d})
-{x}.topk(2, {d})[0]
-{x}.topk(1, {d}, largest=False).values
-{x}.median()
+{u}.topk(2, {d})[0]
+{u}.topk(1, {d}, largest=False).values
+{u}.median()
 {x}.norm(dim={d}{keep})
 {x} - {x}.mean({d}, keepdim=True)
 {x} / {x}.abs().sum({d}, keepdim=True).clamp(min=0.1)
@@ -402,9 +402,8 @@ T.div({x}, 2, rounding_mode='trunc')
 T.remainder({x}, -3)
 {x}.float().double()
 {x}.eq({y})
-{x}.mode({d}).values
 {x}.min({d}).values
-{x}.cummax({d}).indices
+{u}.cummax({d}).indices
 {x}.nonzero().sum()
 T.searchsorted({z}.reshape(-1).sort().values, {z}.reshape(-1))
 {x}.to(T.float64)

@@ -193,6 +193,7 @@ class _Writer:
         length = shape[d] if shape else 1
         low, high = sorted(int(i) for i in rng.integers(0, length + 1, 2))
         i = self._pick("i")
+        step = "1.7e-5" if kind == "f" else "9"
         items = [":", "::2", "1:", ":-1", "0", "-1", "None", "1::3"]
         parts = ["[0]", "[-1:]", "[::2]", "[..., 0]", "[..., 1:]", "[:, ::2]", "[1:, :-1]"]
         parts += ["[[0, -1]]", ".T[0]", "[0][1:]"]
@@ -200,6 +201,7 @@ class _Writer:
             "x": x,
             "y": (rng.random() < 0.5 and self._pick(kind, shape)) or self._pick(kind),
             "z": self._pick("f"),
+            "u": f"({x} + T.arange({x}.numel(), dtype={x}.dtype).reshape({x}.shape) * {step})",
             "i": i,
             "m": self._pick("b"),
             "labels": i and f"{i}.reshape(-1)[:{x}.shape[0]] % {x}.shape[1]",

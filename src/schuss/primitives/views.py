@@ -203,13 +203,14 @@ def _as_of(x: Tensor, stamp: int, made: dict[tuple[Tensor, Tensor], Tensor]) -> 
 
 
 def memory_of(x: Tensor) -> Array:
-    """Return an array that lies in memory as `x` does, which may be of memory never touched."""
-    if TRACER.get() is None:
+    """Return an array that lies in memory as `x` does; in a trace, as it would without."""
+    tracer = TRACER.get()
+    if tracer is None:
         return x.array
     root, steps = origins_of(x)
     array: Any = root.array
     if type(array) is not np.ndarray:
-        array = np.empty(root.shape, np.int8)
+        array = tracer.memory_orders.of(array.node)
     for primitive, attributes in steps:
         if primitive is not SAME_MEMORY:
             array = primitive.value(array, **attributes)

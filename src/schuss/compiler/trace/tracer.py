@@ -23,6 +23,7 @@ from schuss.compiler.trace.errors import (
     user_line,
 )
 from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
+from schuss.compiler.trace.memory_order import MemoryOrders
 from schuss.compiler.trace.numbers import TracedNumber
 from schuss.compiler.trace.sources import Sources
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
@@ -66,6 +67,7 @@ class Tracer:
         self._made: list[weakref.ref[Tensor]] = []
         self._recorded: list[weakref.ref[Tensor]] = []
         self._sources = Sources()
+        self.memory_orders = MemoryOrders()
         self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # Whether a check fails, for each that was met.
