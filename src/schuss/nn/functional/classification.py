@@ -138,7 +138,7 @@ def _class_reduced(loss: Tensor, factor: Tensor | None, reduction: str) -> Tenso
     # Where every row is ignored the mean is 0 / 0, but no row has an error.
     count = ops.sum(factor)
     none = count == 0.0
-    return total / ops.where(none, 1.0, count) + ops.where(none, math.nan, 0.0).astype(loss.dtype)
+    return ops.where(none, math.nan, total / ops.where(none, 1.0, count))
 
 
 def nll_loss(
