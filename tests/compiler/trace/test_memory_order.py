@@ -39,6 +39,17 @@ def of_one_order_with_another(x: Any) -> Any:
     return y
 
 
+def of_functions_of_a_transposed_one(x: Any) -> Any:
+    y = ss.erf(ss.nn.functional.selu(x.T)) + ss.asin(x.T * 0.01)
+    y.reshape(-1)[3] = 5.0
+    return y
+
+
+def of_a_transposed_softmax(x: Any) -> Any:
+    y = ss.softmax(x.permute(0, 2, 1), 1)
+    return y.reshape(-1)[1:] * 2.0
+
+
 def of_stacked(x: Any) -> Any:
     y = ss.stack([x.T, x.T * 2.0])
     y.reshape(-1)[3] = 5.0

@@ -14,8 +14,6 @@ from schuss.lowering.kinds import View
 
 __all__ = ["MemoryOrders"]
 
-_BYTE = np.dtype(np.int8)
-
 
 class MemoryOrders:
     """The memory orders of the nodes that were asked for, and of what they are computed from."""
@@ -40,7 +38,7 @@ class MemoryOrders:
 
     def _array(self, node: Node) -> Array:
         known = self._known[node]
-        return np.zeros(node.shape, _BYTE) if known is None else known
+        return np.zeros(node.shape, node.dtype) if known is None else known
 
     def _order(self, node: Node) -> Array | None:
         if node.primitive is None or node.op == "matmul":
@@ -57,4 +55,4 @@ class MemoryOrders:
             return None
         if out.flags.c_contiguous:
             return None
-        return out if is_view else np.zeros_like(out, _BYTE)
+        return out if is_view else np.zeros_like(out, node.dtype)
