@@ -84,12 +84,15 @@ class Specialization:
         self._hooks = hooks.CHANGES.value
         self._exact = tracer.exact_gradients
         self._some = tracer.some_gradients
-        # A parameter that is frozen is only read; what an optimiser keeps never wants a gradient.
+        self._graded = [t for t, _ in [*self._exact, *self._some]]
+        graded = set(map(id, self._graded))
+        # What an optimiser keeps never wants a gradient, and nobody asks for one.
         self._tensors = [
-            s.tensor for s in program.graph.states if s.updated is None or s.tensor.requires_grad
+            s.tensor
+            for s in program.graph.states
+            if s.updated is None or s.tensor.requires_grad or id(s.tensor) in graded
         ]
         self._differentiable = [t.requires_grad for t in self._tensors]
-        self._graded = [t for t, _ in [*self._exact, *self._some]]
         made = [left_gradient(t) for t, g in gradients if g is not None]
         # What is written over at each run, and what is copied then, into which `.grad`.
         self._left = [(left, id(left.tensor)) for left in made if not left.is_copied]

@@ -141,6 +141,9 @@ class Optimizer:
         tracer = TRACER.get()
         if tracer is not None:
             tracer.follows(self._bound_to(self.state))
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    tracer.sees(parameter)
         scope = nullcontext() if tracer is None else tracer.within(self._owner)
         with no_grad(), scope:
             for group in self.param_groups:

@@ -115,7 +115,7 @@ class Tracer:
         if found is None:
             place = len(self._held)
             found = Node("state", (), {}, array.shape, array.dtype, place=place)
-            self.sees(x)
+            self._gradients.setdefault(id(x), self._reachable.get(id(x), (x, x.grad)))
             self._held[id(x)] = (x, found)
             self._now[id(x)] = found
         return found
@@ -253,8 +253,8 @@ class Tracer:
         self.follow_ups.append(read)
 
     def sees(self, tensor: Tensor) -> None:
-        """Note the gradient that a tensor has before the function changes it."""
-        before = self._reachable.get(id(tensor), (tensor, tensor.grad))
+        """Note the gradient that a tensor has before the function asks for it or changes it."""
+        before = self._reachable.setdefault(id(tensor), (tensor, tensor.grad))
         self._gradients.setdefault(id(tensor), before)
 
     def call(self, module: Any, *args: Any, **options: Any) -> Any:
@@ -343,7 +343,7 @@ class Tracer:
                 is_changed = self._now[id(source)] is not self._held[id(source)][1]
                 if after is before and source is not before and is_changed:
                     self.copied_again.append(tensor)
-            elif tensor.requires_grad and tensor.is_leaf:
+            elif tensor.is_leaf and (tensor.requires_grad or id(tensor) in self._reachable):
                 self.some_gradients.append((tensor, before is not None))
             if after is before:
                 continue
