@@ -162,4 +162,5 @@ def _distance(got: np.ndarray, wanted: np.ndarray) -> float:
         return 0.0
     with np.errstate(all="ignore"):
         worst = float(np.abs(got[same] - wanted[same]).max())
-    return worst / max(float(np.abs(wanted[same]).max()), 1e-3) if np.isfinite(worst) else np.inf
+        largest = max(float(np.abs(x[same]).max()) for x in (got, wanted))
+    return worst / max(largest, 1e-3) if np.isfinite(worst) else np.inf
