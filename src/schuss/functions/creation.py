@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, int64, leaf, supported_dtype
-from schuss.functions.naming import torch_names
 from schuss.modes import SILENCE
 from schuss.primitives.base import as_tensor
 from schuss.primitives.logic import where
@@ -94,7 +93,6 @@ def arange(
     return leaf(array.astype(supported_dtype(default if dtype is None else dtype), copy=False))
 
 
-@torch_names(end="stop", steps="num")
 def linspace(
     start: float,
     stop: float,

@@ -8,7 +8,6 @@ import string
 from collections.abc import Sequence
 
 from schuss.core import Tensor, TensorLike
-from schuss.functions.naming import torch_names
 from schuss.functions.shapes import broadcast_arrays, diagonal, expand_dims, moveaxis
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
@@ -43,7 +42,6 @@ def cross(x: TensorLike, y: TensorLike, axis: int = -1) -> Tensor:
     return moveaxis(x[ahead] * y[behind] - x[behind] * y[ahead], 0, axis)
 
 
-@torch_names(dims="axes")
 def tensordot(
     x: TensorLike, y: TensorLike, axes: int | tuple[Sequence[int], Sequence[int]] = 2
 ) -> Tensor:

@@ -10,10 +10,9 @@ import numpy as np
 from schuss.core import Array, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.functions.creation import ones
 from schuss.functions.elementwise import logical_not
-from schuss.functions.naming import torch_names
 from schuss.functions.normalization import variance
 from schuss.functions.shapes import moveaxis
-from schuss.primitives.axes import Axes, Axis, normalize_axes, torch_axis
+from schuss.primitives.axes import Axes, Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import abs, multiply, pow, sqrt
 from schuss.primitives.fused import fused
@@ -34,7 +33,7 @@ def as_float(x: TensorLike) -> Tensor:
 
 
 def var(
-    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False, **names: Any
+    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """Variance over `axis`: the mean squared distance from the mean.
 
@@ -44,31 +43,24 @@ def var(
         correction: subtracted from the count that divides: 0 for the population's variance (the
             default, the array API's; PyTorch's is 1), 1 for the sample's.
         keepdims: keep reduced axes with length 1.
-        names: `dim`, `keepdim`, as PyTorch calls them.
     """
     x = as_float(x)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "var")
     axes = normalize_axes(axis, x.ndim, "var")
     return variance(x, axes=axes, keepdims=keepdims, correction=correction)
 
 
 def std(
-    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False, **names: Any
+    x: TensorLike, axis: Axis = None, correction: float = 0.0, keepdims: bool = False
 ) -> Tensor:
     """Standard deviation over `axis`: the square root of `var`, of squares in float64."""
     x = as_float(x)
-    found = root(var(astype(x, float64), axis, correction, keepdims, **names))
+    found = root(var(astype(x, float64), axis, correction, keepdims))
     return astype(found, x.dtype)
 
 
-def prod(
-    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
-) -> Tensor:
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
     """Product over `axis`, by halves, so that its derivative holds at zeros too."""
     x = as_tensor(x)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "prod")
     if dtype is not None:
         x = astype(x, dtype)
     elif x.dtype.kind != "f":
@@ -88,12 +80,7 @@ def prod(
 
 
 def cumulative_prod(
-    x: TensorLike,
-    axis: int | None = None,
-    *,
-    dtype: Any = None,
-    include_initial: bool = False,
-    **names: Any,
+    x: TensorLike, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
     """Product of the elements up to and including each, along `axis`, by doubling strides.
 
@@ -102,9 +89,8 @@ def cumulative_prod(
         axis: along which; a vector needs none.
         dtype: to multiply in; by default x's, int64 for integers and booleans.
         include_initial: whether a 1 comes first.
-        names: `dim`, as PyTorch calls it.
     """
-    x, axis = cumulative_input(x, axis, dtype, names, "cumulative_prod")
+    x, axis = cumulative_input(x, axis, dtype, "cumulative_prod")
     x = moveaxis(x, axis, 0)
     stride = 1
     while stride < x.shape[0]:
@@ -118,22 +104,21 @@ def cumulative_prod(
     return moveaxis(x, 0, axis)
 
 
-def any(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return whether an element over `axis` is true (not 0)."""
-    return greater(count_nonzero(x, axis, keepdims, **names), 0)
+    return greater(count_nonzero(x, axis, keepdims), 0)
 
 
-def all(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return whether every element over `axis` is true (not 0)."""
-    return equal(sum(logical_not(x), axis, keepdims, **names), 0)
+    return equal(sum(logical_not(x), axis, keepdims), 0)
 
 
-def count_nonzero(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def count_nonzero(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return how many elements over `axis` are not 0 (int64)."""
-    return sum(astype(x, bool_), axis, keepdims, **names)
+    return sum(astype(x, bool_), axis, keepdims)
 
 
-@torch_names(dim="axis")
 def diff(
     x: TensorLike,
     axis: int = -1,
@@ -181,13 +166,8 @@ def euclidean_norm(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return root(sum(multiply(x, x), axes, keepdims))
 
 
-@torch_names(p="ord")
-def norm(
-    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2, **names: Any
-) -> Tensor:
+def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2) -> Tensor:
     """Return the vector norm over `axis`: (sum |x|**ord)**(1/ord), or the largest |x| for inf."""
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "norm")
     if not isinstance(x, Tensor) or x.array.dtype.kind != "f":
         x = as_float(x)
     if ord == 2:

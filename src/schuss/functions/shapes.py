@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from schuss.core import Tensor, TensorLike
 from schuss.functions.creation import arange
-from schuss.functions.naming import torch_names
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.diagonal import diagonal
@@ -52,7 +51,6 @@ def expand_dims(x: TensorLike, axis: int = 0) -> Tensor:
     return reshape(x, (*shape[:place], 1, *shape[place:]))
 
 
-@torch_names(dim="axis")
 def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     """Remove axes of length 1: those named, or all."""
     x = as_tensor(x)
@@ -64,7 +62,6 @@ def squeeze(x: TensorLike, axis: Axis = None) -> Tensor:
     return reshape(x, reduced_shape(x.shape, axes, False))
 
 
-@torch_names(start_dim="start_axis", end_dim="end_axis")
 def flatten(x: TensorLike, start_axis: int = 0, end_axis: int = -1) -> Tensor:
     """Merge the axes from `start_axis` to `end_axis` into one."""
     x = as_tensor(x)
@@ -138,7 +135,6 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-@torch_names(shifts="shift", dims="axis")
 def roll(x: TensorLike, shift: int | tuple[int, ...], axis: Axis = None) -> Tensor:
     """Shift elements along `axis`; those that leave at one end return at the other."""
     x = as_tensor(x)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor, TensorLike, float32
-from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements, torch_axis
+from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import abs, add, divide, exp, log, subtract
 from schuss.primitives.fused import fused
@@ -55,9 +55,9 @@ def _softmax(x: Tensor, *, axes: Axes) -> Tensor:
     return divide(e, sum(e, axes, keepdims=True))
 
 
-def softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
+def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Return exp(x) divided by its sum along `axis`: positive numbers that add up to 1."""
-    x, axes = _float_along(x, axis if dim is None else dim, "softmax")
+    x, axes = _float_along(x, axis, "softmax")
     return _softmax(x, axes=axes)
 
 
@@ -76,9 +76,9 @@ def _log_softmax(x: Tensor, *, axes: Axes) -> Tensor:
     return subtract(y, log(sum(exp(y), axes, keepdims=True)))
 
 
-def log_softmax(x: TensorLike, axis: int = -1, *, dim: int | None = None) -> Tensor:
+def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     """Return log(softmax(x)) along `axis`, exact for small probabilities too."""
-    x, axes = _float_along(x, axis if dim is None else dim, "log_softmax")
+    x, axes = _float_along(x, axis, "log_softmax")
     return _log_softmax(x, axes=axes)
 
 
@@ -107,9 +107,7 @@ def _logsumexp(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return found if keepdims else reshape(found, reduced_shape(x.shape, axes, False))
 
 
-def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return log(sum(exp(x))) over `axis` without overflow."""
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "logsumexp")
     x, axes = _float_along(x, axis, "logsumexp")
     return _logsumexp(x, axes=axes, keepdims=keepdims)

@@ -9,7 +9,6 @@ import numpy as np
 from schuss.core import TRACER, Tensor, TensorLike, bool_, leaf
 from schuss.functions.creation import ones
 from schuss.functions.elementwise import isnan
-from schuss.functions.naming import torch_names
 from schuss.functions.reductions import as_float
 from schuss.functions.shapes import expand_dims, moveaxis
 from schuss.primitives.axes import normalize_axes
@@ -22,24 +21,16 @@ from schuss.primitives.reduction import sum
 __all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
-def sort(
-    x: TensorLike,
-    axis: int = -1,
-    *,
-    descending: bool = False,
-    stable: bool = True,
-    dim: int | None = None,
-) -> Tensor:
+def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
     """Return `x` in ascending (or descending) order along `axis`; see `argsort`."""
     x = as_tensor(x)
-    (place,) = normalize_axes(axis if dim is None else dim, x.ndim, "sort")
+    (place,) = normalize_axes(axis, x.ndim, "sort")
     return along(x, argsort(x, place, descending=descending), place)
 
 
-def median(x: TensorLike, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def median(x: TensorLike, axis: int | None = None) -> Tensor:
     """Middle element over `axis`, the mean of the middle two for an even count."""
     x = as_tensor(x)
-    axis = axis if dim is None else dim
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     x = moveaxis(sort(as_float(x), axis), axis, 0)
@@ -50,7 +41,6 @@ def median(x: TensorLike, axis: int | None = None, *, dim: int | None = None) ->
     return where(isnan(x[-1]), x[-1], (x[(n - 1) // 2] + x[n // 2]) * 0.5)
 
 
-@torch_names(dim="axis")
 def gather(x: TensorLike, axis: int, index: TensorLike) -> Tensor:
     """Pick along `axis`, as PyTorch's gather: `take_along_axis` with the axis first."""
     x, index = as_tensor(x), as_tensor(index)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from schuss.primitives.base import Spec
 from schuss.values.sums import reduced_shape
 
 __all__ = ["EVERY_AXIS", "Axes", "Axis", "normalize_axes", "require_elements", "same_dtype"]
-__all__ += ["torch_axis"]
 
 Axis = int | tuple[int, ...] | list[int] | None
 Axes = tuple[int, ...]
@@ -44,18 +41,6 @@ def normalize_axes(axis: Axis, ndim: int, owner: str) -> tuple[int, ...]:
     if len(set(found)) != len(found):
         raise ValueError(f"{owner}: expected each axis once, got {axis}.")
     return found
-
-
-def torch_axis(axis: Any, keepdims: bool, names: dict[str, Any], owner: str) -> tuple[Any, bool]:
-    """Return (axis, keepdims) with PyTorch's names `dim` and `keepdim` taken for them."""
-    axis = names.pop("dim", axis)
-    keepdims = names.pop("keepdim", keepdims)
-    if names:
-        raise TypeError(
-            f"{owner}: unexpected argument {next(iter(names))!r}; known are axis (or dim) and "
-            "keepdims (or keepdim)."
-        )
-    return axis, keepdims
 
 
 def same_dtype(x: Spec, *, axes: tuple[int, ...], keepdims: bool) -> Spec:

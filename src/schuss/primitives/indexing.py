@@ -325,12 +325,7 @@ def _argsort_value(x: Array, axis: int, descending: bool) -> Array:
 
 
 def argsort(
-    x: TensorLike,
-    axis: int = -1,
-    *,
-    descending: bool = False,
-    stable: bool = True,
-    dim: int | None = None,
+    x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True
 ) -> Tensor:
     """Return the positions (int64) that sort `x` along `axis`.
 
@@ -339,10 +334,9 @@ def argsort(
         axis: along which.
         descending: the largest first.
         stable: equal elements keep their order; they always do.
-        dim: axis, as PyTorch calls it.
     """
     x = as_tensor(x)
-    (place,) = normalize_axes(axis if dim is None else dim, x.ndim, "argsort")
+    (place,) = normalize_axes(axis, x.ndim, "argsort")
     return apply(_argsort, (x,), {"axis": place, "descending": descending})
 
 

@@ -275,18 +275,14 @@ _concat = Primitive(
 )
 
 
-def concat(
-    tensors: Sequence[TensorLike], axis: int | None = 0, *, dim: int | None = None
-) -> Tensor:
+def concat(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """Join tensors along an axis that they have; with `axis=None` flatten them first."""
     parts: tuple[Any, ...] = tuple(tensors)
     if not parts:
         raise ValueError("concat: expected at least one tensor, got none.")
     arrays, wanted = _alike(parts)
     if not arrays:
-        return concat(_cast(parts), axis, dim=dim)
-    if dim is not None:
-        axis = dim
+        return concat(_cast(parts), axis)
     if axis is None:
         return concat([reshape(x, (-1,)) for x in parts])
     if not arrays[0].ndim:
@@ -355,15 +351,15 @@ _stack = Primitive(
 )
 
 
-def stack(tensors: Sequence[TensorLike], axis: int = 0, *, dim: int | None = None) -> Tensor:
+def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
     parts: tuple[Any, ...] = tuple(tensors)
     if not parts:
         raise ValueError("stack: expected at least one tensor, got none.")
     arrays, wanted = _alike(parts)
     if not arrays:
-        return stack(_cast(parts), axis, dim=dim)
-    (axis,) = normalize_axes(axis if dim is None else dim, arrays[0].ndim + 1, "stack")
+        return stack(_cast(parts), axis)
+    (axis,) = normalize_axes(axis, arrays[0].ndim + 1, "stack")
     if TRACER.get() is not None:
         _check_stacked(arrays)
         return apply(_stack, parts, {"axis": axis})

@@ -19,7 +19,6 @@ from schuss.primitives.axes import (
     normalize_axes,
     require_elements,
     same_dtype,
-    torch_axis,
 )
 from schuss.primitives.base import (
     NOT_DIFFERENTIABLE,
@@ -61,14 +60,10 @@ _sum = Primitive(
 )
 
 
-def sum(
-    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
-) -> Tensor:
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over `axis`; booleans and int32 are counted in int64, float32 sums keep their digits."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "sum")
     if dtype is not None:
         x = astype(x, dtype)
         if x.dtype.kind != "f" and x.dtype != int64:
@@ -96,9 +91,7 @@ def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return multiply(sum(x, axes, keepdims), share(x.shape, axes))
 
 
-def mean(
-    x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None, **names: Any
-) -> Tensor:
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over `axis`; integers are averaged in float32."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
@@ -106,8 +99,6 @@ def mean(
         x = astype(x, dtype)
     if x.array.dtype.kind != "f":
         x = astype(x, float32)
-    if names:
-        axis, keepdims = torch_axis(axis, keepdims, names, "mean")
     array = x.array
     axes = EVERY_AXIS[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
     if not array.size and 0 in [array.shape[a] for a in axes]:
@@ -197,11 +188,9 @@ def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
         lower=lower,
     )
 
-    def function(x: TensorLike, axis: Axis = None, keepdims: bool = False, **names: Any) -> Tensor:
+    def function(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         if not isinstance(x, Tensor):
             x = as_tensor(x)
-        if names:
-            axis, keepdims = torch_axis(axis, keepdims, names, name)
         array = x.array
         axes = normalize_axes(axis, array.ndim, name)
         if not array.size:
@@ -247,13 +236,9 @@ def _position(name: str, value: Any) -> Callable[..., Tensor]:
         lower=Kernel(name),
     )
 
-    def function(
-        x: TensorLike, axis: int | None = None, keepdims: bool = False, **names: Any
-    ) -> Tensor:
+    def function(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Tensor:
         if not isinstance(x, Tensor):
             x = as_tensor(x)
-        if names:
-            axis, keepdims = torch_axis(axis, keepdims, names, name)
         array = x.array
         if axis is None and not keepdims and array.size and TRACER.get() is None:
             return leaf(np.asarray(value(array)))
@@ -312,14 +297,10 @@ _cumulative_sum: Primitive = Primitive(
 )
 
 
-def cumulative_input(
-    x: TensorLike, axis: int | None, dtype: Any, names: dict[str, Any], owner: str
-) -> tuple[Tensor, int]:
+def cumulative_input(x: TensorLike, axis: int | None, dtype: Any, owner: str) -> tuple[Tensor, int]:
     """Return what a cumulative function runs over, cast as sums are, and along which axis."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    if names:
-        axis, _ = torch_axis(axis, False, names, owner)
     array = x.array
     ndim = array.ndim
     if axis is None:
@@ -334,12 +315,7 @@ def cumulative_input(
 
 
 def cumulative_sum(
-    x: TensorLike,
-    axis: int | None = None,
-    *,
-    dtype: Any = None,
-    include_initial: bool = False,
-    **names: Any,
+    x: TensorLike, axis: int | None = None, *, dtype: Any = None, include_initial: bool = False
 ) -> Tensor:
     """Sum of the elements up to and including each, along `axis`.
 
@@ -348,9 +324,8 @@ def cumulative_sum(
         axis: along which; a vector needs none.
         dtype: to sum in; by default x's, int64 for integers and booleans.
         include_initial: whether a 0 comes first.
-        names: `dim`, as PyTorch calls it.
     """
-    x, place = cumulative_input(x, axis, dtype, names, "cumulative_sum")
+    x, place = cumulative_input(x, axis, dtype, "cumulative_sum")
     attributes = {"axis": place, "reverse": False}
     if TRACER.get() is not None:
         total = apply(_cumulative_sum, (x,), attributes)
