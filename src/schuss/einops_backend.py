@@ -111,3 +111,6 @@ def register() -> None:
         _define(module)
     else:
         sys.meta_path.insert(0, _Watch())
+
+
+register()

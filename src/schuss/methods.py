@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from schuss import backprop, einops_backend, hooks, protocols
+from schuss import (
+    backprop,
+    einops_backend,  # noqa: F401  # it registers itself
+    hooks,
+    protocols,
+)
 from schuss.core import TRACER, Tensor, next_stamp
 from schuss.functions import elementwise, inplace, reductions, shapes
 from schuss.primitives import contraction, indexing, logic, reduction
@@ -126,5 +131,3 @@ for _name, _operator in {
     "pos": lambda self: self,
 }.items():
     setattr(Tensor, f"__{_name}__", _operator)
-
-einops_backend.register()
