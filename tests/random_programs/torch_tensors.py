@@ -196,7 +196,7 @@ class _Writer:
         step = "1.7e-5" if kind == "f" else "9"
         items = [":", "::2", "1:", ":-1", "0", "-1", "None", "1::3"]
         parts = ["[0]", "[-1:]", "[::2]", "[..., 0]", "[..., 1:]", "[:, ::2]", "[1:, :-1]"]
-        parts += ["[[0, -1]]", ".T[0]", "[0][1:]"]
+        parts += ["[[-1]]", ".T[0]", "[0][1:]"]
         return {
             "x": x,
             "y": (rng.random() < 0.5 and self._pick(kind, shape)) or self._pick(kind),
