@@ -7,7 +7,7 @@ from typing import Any
 from schuss.core import Tensor
 from schuss.devices import require_cpu
 
-__all__ = ["CONVERTERS", "STANDARD_NAMES", "packed", "take_harmless"]
+__all__ = ["CONVERTERS", "HARMLESS", "STANDARD_NAMES", "packed", "take_harmless"]
 
 # What PyTorch calls what the standard (or NumPy) calls otherwise; a function has one of them.
 STANDARD_NAMES: dict[str, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ STANDARD_NAMES: dict[str, tuple[str, ...]] = {
     "x2": ("other",),
 }
 # Taken, and without any effect on a CPU.
-_HARMLESS = (*("layout", "memory_format", "names", "non_blocking", "pin_memory", "sparse_grad"),)
+HARMLESS = (*("layout", "memory_format", "names", "non_blocking", "pin_memory", "sparse_grad"),)
 
 
 def take_harmless(owner: str, others: dict[str, Any]) -> None:
@@ -43,7 +43,7 @@ def take_harmless(owner: str, others: dict[str, Any]) -> None:
         ValueError: for another device than the CPU.
     """
     require_cpu(owner, others.pop("device", None))
-    for name in _HARMLESS:
+    for name in HARMLESS:
         others.pop(name, None)
 
 

@@ -20,7 +20,7 @@ from schuss.errors import SchussError
 from schuss.spelling.arguments import CONVERTERS, STANDARD_NAMES, packed, take_harmless
 from schuss.spelling.table import FUNCTIONS, METHODS, Entry
 
-__all__ = ["function", "in_place", "method"]
+__all__ = ["function", "in_place", "method", "signature"]
 
 _MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
 Public = Callable[..., Any]
@@ -36,8 +36,7 @@ class _Binding:
         self.positional = entry.standard
         if entry.standard:
             self.standard = getattr(import_module("schuss.array_api"), name)
-        signature = _read(entry.signature) if entry.signature else inspect.signature(self.target)
-        parameters = list(signature.parameters.values())
+        parameters = list(signature(entry).parameters.values())
         # `f(2, 3)` and `f((2, 3))` are the same for what says so in the table.
         self.packs = bool(entry.signature)
         self.converters = {p.name: p.annotation for p in parameters if p.annotation in CONVERTERS}
@@ -126,6 +125,13 @@ def _read(text: str) -> inspect.Signature:
     names: dict[str, Any] = {word: word for word in CONVERTERS}
     exec(f"def read({text}): ...", names)
     return inspect.signature(names["read"])
+
+
+def signature(entry: Entry) -> inspect.Signature:
+    """Return PyTorch's arguments of a name in the table; a method's first is the tensor."""
+    if entry.signature:
+        return _read(entry.signature)
+    return inspect.signature(getattr(import_module(entry.module), entry.target))
 
 
 def _respelled(binding: _Binding, values: dict[str, Any], others: dict[str, Any]) -> Any:

@@ -21,7 +21,8 @@ def take_without_effect(made: type, *names: str, last: str | None = None) -> Non
         last: one of them, a boolean, that may also come by position, behind all others.
     """
     construct: Callable[..., None] = made.__init__  # type: ignore[misc]  # of the class itself
-    own = inspect.signature(construct).parameters
+    signature = inspect.signature(construct)
+    own = signature.parameters
     taken = frozenset(names) - frozenset(own)
     positions = [p for p in own.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     count = max(len(positions), 1) if last in taken else None
@@ -36,4 +37,10 @@ def take_without_effect(made: type, *names: str, last: str | None = None) -> Non
             arguments = arguments[:-1]
         construct(self, *arguments, **options)
 
+    shown = [p for p in own.values() if p.kind is not p.VAR_KEYWORD]
+    rest = [p for p in own.values() if p.kind is p.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None) for n in sorted(taken)
+    ]
+    constructing.__signature__ = signature.replace(parameters=[*shown, *more, *rest])  # type: ignore[attr-defined]  # typeshed lacks it
     made.__init__ = constructing  # type: ignore[misc]  # that is what is meant
