@@ -293,7 +293,8 @@ def softmax(
     >>> softmax(ss.tensor([[1000.0, 1000.0]])).tolist()
     [[0.5, 0.5]]
     """
-    require_floating("softmax", "input", input)
+    if dtype is None:
+        require_floating("softmax", "input", input)
     return reductions.softmax(input, dim, dtype)
 
 
@@ -309,5 +310,6 @@ def log_softmax(
     >>> log_softmax(ss.tensor([[0.0, 1000.0]])).tolist()
     [[-1000.0, 0.0]]
     """
-    require_floating("log_softmax", "input", input)
+    if dtype is None:
+        require_floating("log_softmax", "input", input)
     return reductions.log_softmax(input, dim, dtype)
