@@ -77,6 +77,14 @@ def test_a_graph_is_freed_unless_it_is_kept() -> None:
         autograd.grad(y, x)
 
 
+def test_only_inputs() -> None:
+    x = ss.tensor([1.0, 2.0], requires_grad=True)
+    # By position as PyTorch has it: grad_outputs, retain_graph, create_graph, only_inputs.
+    assert autograd.grad((x * x).sum(), x, None, False, False, True)[0].tolist() == [2, 4]
+    with pytest.raises(ValueError, match="expected only_inputs=True"):
+        autograd.grad((x * x).sum(), x, only_inputs=False)
+
+
 def test_a_batch_of_errors() -> None:
     (x,) = leaves([1.0, 2.0])
     (found,) = autograd.grad(x * x, x, ss.asarray(np.eye(2)), is_grads_batched=True)

@@ -83,6 +83,18 @@ def test_backward_hooks(needs_x: bool) -> None:
     both(run)
 
 
+def test_hooks_of_the_output_come_before_those_of_the_module() -> None:
+    layer, seen = ss.nn.Linear(2, 1), []
+    layer.register_full_backward_hook(lambda module, into, out: seen.append(out[0].item()))
+    y = layer(ss.ones((1, 2)))
+    y.register_hook(lambda error: 0.5 * error)
+    y.retain_grad()
+    y.sum().backward()
+    assert seen == [0.5]
+    assert y.grad.item() == 0.5
+    assert layer.bias.grad.item() == 0.5
+
+
 def test_several_inputs_and_outputs() -> None:
     found = []
     for m in (ss, torch):

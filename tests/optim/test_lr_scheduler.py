@@ -31,6 +31,8 @@ SCHEDULERS = [
     ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.001}),
     ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
     ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS + 1}),
+    # A last call of step() goes beyond the cycle.
+    ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS}),
     ("OneCycleLR", {"max_lr": [0.3, 0.1], "total_steps": 120, "anneal_strategy": "linear"}),
     ("OneCycleLR", {"max_lr": 0.3, "epochs": 11, "steps_per_epoch": 10, "three_phase": True}),
     (
@@ -220,6 +222,7 @@ def test_a_warm_up_goes_in_front_of_any_schedule():
 def test_mistakes_are_named():
     optimizer = ours()
     scheduler = lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=2)
+    scheduler.step()
     scheduler.step()
     with pytest.raises(ValueError, match="OneCycleLR: expected at most 2 steps, got step 3"):
         scheduler.step()

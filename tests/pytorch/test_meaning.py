@@ -240,3 +240,33 @@ def test_in_place(name: str) -> None:
         return x
 
     assert_same(change(ss), change(torch))
+
+
+# Numbers beside float64 tensors keep all their digits.
+NUMBERS: dict[str, Any] = {
+    "scatter": lambda lib, x: x.scatter(0, lib.tensor([[0, 1]]), 0.1),
+    "scatter_": lambda lib, x: x.clone().scatter_(0, lib.tensor([[0, 1]]), 0.1),
+    "scatter multiply": lambda lib, x: x.scatter(0, lib.tensor([[0, 1]]), 0.1, reduce="multiply"),
+    "index_fill": lambda lib, x: x.index_fill(0, lib.tensor([0]), 0.1),
+    "masked_fill": lambda lib, x: x.masked_fill(x > 0, 0.1),
+    "where": lambda lib, x: lib.where(x > 0, 0.1, x),
+    "quantile": lambda lib, x: lib.quantile(x, 0.3),
+    "nanquantile": lambda lib, x: lib.nanquantile(x, 0.3, dim=1),
+    "xlogy": lambda lib, x: lib.xlogy(0.1, x.abs()) + lib.xlogy(x, 0.1),
+    "float_power": lambda lib, x: lib.float_power(x.abs(), 0.1),
+    "lerp": lambda lib, x: x.lerp(2 * x, 0.1),
+    "fill_": lambda lib, x: x.clone().fill_(0.1),
+    "clamp": lambda lib, x: x.clamp(-0.1, 0.1),
+    "addcmul": lambda lib, x: lib.addcmul(x, x, x, value=0.1),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_beside_float64(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    x = X.astype(np.float64)
+    expected = NUMBERS[name](torch, torch.tensor(x)).numpy()
+    run = ss.compile(lambda x: NUMBERS[name](ss, x))
+    for found in (NUMBERS[name](ss, ss.tensor(x)), run(ss.tensor(x))):
+        assert found.numpy().dtype == np.float64
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-14)

@@ -39,7 +39,7 @@ class _Evaluated:
         if not live:
             return [leaf(np.zeros(x.shape, x.dtype)) for x in self.inputs]
         ys, es = zip(*live, strict=True)
-        found = grad(ys, self.inputs, es, True, create, None, False, True)
+        found = grad(ys, self.inputs, es, True, create, materialize_grads=True)
         return list(found)
 
     def result(self, values: list[Any], *, as_tuple: bool) -> Any:
@@ -96,7 +96,7 @@ def jvp(
     live = [(g, d) for g, d in zip(pulled, directions, strict=True) if g.requires_grad]
     if live:
         gs, ds = zip(*live, strict=True)
-        found = list(grad(gs, probes, ds, True, create_graph, None, False, True))
+        found = list(grad(gs, probes, ds, True, create_graph, materialize_grads=True))
     else:
         found = [leaf(np.zeros(y.shape, y.dtype)) for y in at.outputs]
     return (
@@ -157,7 +157,7 @@ def _slope(func: Callable[..., Any]) -> Callable[..., Any]:
             raise RuntimeError("hessian: expected func to return one element.")
         if not y.requires_grad:
             return tuple(leaf(np.zeros(x.shape, x.dtype)) for x in args)
-        return grad(y, args, None, True, True, None, False, True)
+        return grad(y, args, None, True, True, materialize_grads=True)
 
     return slope
 

@@ -44,6 +44,7 @@ def grad(
     grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -57,6 +58,7 @@ def grad(
         retain_graph: whether another pass may go through the same graph; as `create_graph` by
             default.
         create_graph: whether the gradients can be differentiated themselves.
+        only_inputs: True, as no other `.grad` is touched.
         allow_unused: whether an input may have no part in the outputs; its gradient is None.
         is_grads_batched: whether `grad_outputs` have a first axis more, over which the results are
             stacked.
@@ -75,12 +77,14 @@ def grad(
     tensor([ 6., 12.])
     """
     results, targets = _several(outputs), _several(inputs)
+    if not only_inputs:
+        raise ValueError("grad: expected only_inputs=True; use backward() for every leaf.")
     if materialize_grads and allow_unused is False:
         raise ValueError("grad: materialize_grads allows unused inputs; leave allow_unused out.")
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         batches = [_several(g) for g in zip(*_several(grad_outputs), strict=True)]
-        rest = (True, create_graph, allow_unused, False, True)
+        rest = (True, create_graph, True, allow_unused, False, True)
         rows = [grad(results, targets, errors, *rest) for errors in batches]
         return tuple(stack(list(column)) for column in zip(*rows, strict=True))
     for x in targets:

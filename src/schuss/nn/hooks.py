@@ -167,8 +167,10 @@ class _Backward:
         self._outputs_awaited = sum(map(_wants, values))
         for place, y in enumerate(values):
             if _wants(y):
-                values[place] = mark(y)
-                register_hook(values[place], partial(self._of_output, place))
+                shown = mark(y)
+                register_hook(shown, partial(self._of_output, place))
+                # Hooks that are put on the output itself come first, and may change the error.
+                values[place] = mark(shown)
         for place, x in enumerate(self.args):
             if _wants(x):
                 register_hook(x, partial(self._of_input, place))

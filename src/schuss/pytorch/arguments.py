@@ -7,11 +7,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from schuss.core import Tensor
+import numpy as np
+
+from schuss.core import Tensor, TensorLike, leaf
 from schuss.functions import reshape
 from schuss.primitives.base import as_tensor
 
-__all__ = ["of_numbers_too", "whole"]
+__all__ = ["as_pair", "of_numbers_too", "whole"]
+
+
+def as_pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
+    """Return both as tensors, a number beside a tensor of floats in that one's dtype."""
+    if isinstance(y, Tensor) and isinstance(x, float | int) and y.dtype.kind == "f":
+        return leaf(np.asarray(x, y.dtype)), y
+    if isinstance(x, Tensor) and isinstance(y, float | int) and x.dtype.kind == "f":
+        return x, leaf(np.asarray(y, x.dtype))
+    return as_tensor(x), as_tensor(y)
 
 
 def whole(number: Any) -> Any:

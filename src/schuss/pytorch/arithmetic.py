@@ -11,7 +11,7 @@ from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
-from schuss.pytorch.arguments import whole
+from schuss.pytorch.arguments import as_pair, whole
 
 __all__: list[str] = []
 
@@ -90,7 +90,8 @@ def square(input: TensorLike) -> Tensor:
 
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
     """Return input ** exponent in float64."""
-    return F.pow(*[astype(as_tensor(x), float64) for x in (input, exponent)])
+    wide = [x if isinstance(x, float) else astype(x, float64) for x in (input, exponent)]
+    return F.pow(*wide)
 
 
 def exp2(input: TensorLike) -> Tensor:
@@ -130,14 +131,14 @@ def logit(input: TensorLike, eps: float | None = None) -> Tensor:
 
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input * log(other), and 0 where input is 0."""
-    x, y = as_tensor(input), as_tensor(other)
+    x, y = as_pair(input, other)
     nothing = F.equal(x, 0) & ~F.isnan(y)
     return F.where(nothing, 0.0, x * F.log(F.where(nothing, 1, y)))
 
 
 def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
     """Return input + weight * (end - input)."""
-    x, y = as_tensor(input), as_tensor(end)
+    x, y = as_pair(input, end)
     return x + (y - x) * weight
 
 
@@ -180,13 +181,13 @@ def clamp_max(input: TensorLike, max: TensorLike) -> Tensor:
 
 def fmax(input: TensorLike, other: TensorLike) -> Tensor:
     """Return the larger of both, and the other one where one is not a number."""
-    x, y = as_tensor(input), as_tensor(other)
+    x, y = as_pair(input, other)
     return F.where((x >= y) | F.isnan(y), x, y)
 
 
 def fmin(input: TensorLike, other: TensorLike) -> Tensor:
     """Return the smaller of both, and the other one where one is not a number."""
-    x, y = as_tensor(input), as_tensor(other)
+    x, y = as_pair(input, other)
     return F.where((x <= y) | F.isnan(y), x, y)
 
 
@@ -285,7 +286,7 @@ def isclose(
     >>> isclose([1.0, 1.0], [1.0 + 1e-7, 1.1])
     tensor([ True, False])
     """
-    x, y = as_tensor(input), as_tensor(other)
+    x, y = as_pair(input, other)
     if rtol < 0 or atol < 0:
         raise ValueError(f"isclose: expected rtol >= 0 and atol >= 0, got {rtol} and {atol}.")
     if x.dtype != y.dtype and {type(input), type(other)} == {Tensor}:

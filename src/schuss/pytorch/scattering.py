@@ -49,7 +49,7 @@ def _scattering(
     """Return what is scattered: x, an axis, an index and a tensor at least as long as that."""
     x, at = as_tensor(input), positions(owner, index)
     axis = axis_of(x, dim, owner)
-    value = as_tensor(src)
+    value = as_tensor(src) if isinstance(src, Tensor) else as_tensor(np.asarray(src, x.dtype))
     if value.ndim == 0 and x.ndim:
         value = F.broadcast_to(value, at.shape)
     if at.size and not (
@@ -65,9 +65,7 @@ def _scattering(
     if at.size:
         _require_range(owner, at, 0, x.shape[axis])
     if value.dtype != x.dtype:
-        if isinstance(src, Tensor):
-            raise TypeError(f"{owner}: expected src of {x.dtype}, got {value.dtype}; cast it.")
-        value = astype(value, x.dtype)
+        raise TypeError(f"{owner}: expected src of {x.dtype}, got {value.dtype}; cast it.")
     return x, axis, at, value
 
 

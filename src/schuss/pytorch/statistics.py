@@ -12,7 +12,7 @@ from schuss.core import Tensor, TensorLike
 from schuss.functions.reductions import root
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype
-from schuss.pytorch.arguments import whole
+from schuss.pytorch.arguments import as_pair, whole
 from schuss.pytorch.arithmetic import as_float
 
 __all__: list[str] = []
@@ -37,7 +37,7 @@ def quantile(
         interpolation: between two elements: "linear", "lower", "higher", "midpoint", "nearest".
         ignore_nan: whether what is not a number does not count.
     """
-    x, at = as_tensor(input), as_tensor(q)
+    x, at = as_pair(as_tensor(input), q)
     if x.dtype.kind != "f":
         raise TypeError(f"quantile: expected float32 or float64, got {x.dtype}.")
     known = at.array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
 import numpy as np
@@ -190,3 +191,61 @@ def test_a_trace_that_is_given_up_changes_nothing() -> None:
     with pytest.raises(TraceError, match="needs the value"):
         ss.compile(lambda x: net(x))(ss.ones(2))
     assert (net.calls, net.last) == (0, None)
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+@pytest.mark.parametrize("make", [lambda: defaultdict(dict), OrderedDict])
+def test_a_counter_in_a_dictionary_of_a_tensor(make: Any) -> None:
+    def counting() -> Any:
+        held, key = make(), ss.ones(1)
+        held[key] = {"step": 0}
+
+        def function(x: Any) -> Any:
+            held[key]["step"] += 1
+            return x * held[key]["step"]
+
+        return function, lambda: held[key]["step"]
+
+    both_ways(counting)
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+def test_a_deque_that_grows() -> None:
+    def growing() -> Any:
+        held: deque[int] = deque([1])
+
+        def function(x: Any) -> Any:
+            held.append(len(held))
+            return x * sum(held)
+
+        return function, lambda: len(held)
+
+    both_ways(growing)
+
+
+@pytest.mark.filterwarnings("ignore:compile")
+def test_an_optimizer_of_ones_own_that_counts_in_python() -> None:
+    class Slower(ss.optim.Optimizer):
+        def step(self, closure: Any = None) -> None:
+            with ss.no_grad():
+                for p in self.param_groups[0]["params"]:
+                    state = self.state[p]
+                    if not state:
+                        state["step"] = 0
+                    state["step"] += 1
+                    p.sub_(p.grad / state["step"])
+
+    def run(compiled: Any) -> list[float]:
+        w = ss.ones(1, requires_grad=True)
+        optimizer = Slower([w], {"lr": 0.1})
+
+        def step() -> Any:
+            w.grad = None
+            (0.1 * w * w).sum().backward()
+            optimizer.step()
+            return w.detach() * 1
+
+        step = compiled(step)
+        return [step().item() for _ in range(6)]
+
+    assert run(ss.compile) == run(lambda f: f)

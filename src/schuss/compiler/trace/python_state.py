@@ -13,6 +13,7 @@ import functools
 import random
 import sys
 import types
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = ["PythonState", "Reads", "shown_as_it_is"]
 _PACKAGE = str(Path(__file__).resolve().parents[2])
 # Containers of more items are only looked at as a whole.
 _MOST_ITEMS = 1024
+_CONTAINERS = (list, tuple, set, frozenset, dict, deque)
 
 
 class PythonState:
@@ -109,11 +111,11 @@ class Reads:
             yield from (value.__func__, value.__self__)
         elif kind is functools.partial:
             yield from (value.func, value.args, value.keywords)
-        elif kind in (list, tuple, set, frozenset, dict):
+        elif isinstance(value, _CONTAINERS):
             if len(value) <= _MOST_ITEMS:
                 if kind is not tuple:
                     self._containers[id(value)] = value
-                yield from (value.values() if kind is dict else value)
+                yield from (value.values() if isinstance(value, dict) else value)
         elif kind in (staticmethod, classmethod):
             yield value.__func__
         elif kind is property:

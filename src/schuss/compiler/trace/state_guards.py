@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,7 +57,7 @@ class Entries:
         get = self.held.get
         for name, value in zip(self.names, self.values, strict=True):
             if get(name, MISSING) is not value and not _is_same(get(name, MISSING), value):
-                return name
+                return name if isinstance(name, str) else "an entry"
         whole = self._length is None or self._count() == self._length
         return None if whole else "an entry"
 
@@ -68,12 +69,13 @@ class Entries:
             elif self.held.get(name, MISSING) is not value:
                 self.held[name] = value
         if self._length is not None:
-            for name in [name for name in self.held if name not in self._known and name != SHOWN]:
+            # Keys may be tensors, whose != is no bool.
+            for name in self.held.keys() - self._known - {SHOWN}:
                 del self.held[name]
 
 
 class Items:
-    """The items of a list, or of a set."""
+    """The items of a list, a deque, or a set."""
 
     def __init__(self, held: Any) -> None:
         self.held = held
@@ -92,6 +94,9 @@ class Items:
             return
         if isinstance(self.held, list):
             self.held[:] = self.values
+        elif isinstance(self.held, deque):
+            self.held.clear()
+            self.held.extend(self.values)
         elif isinstance(self.held, set):
             self.held.clear()
             self.held.update(self.values)

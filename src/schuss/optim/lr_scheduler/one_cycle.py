@@ -104,9 +104,9 @@ class OneCycleLR(LRScheduler):
 
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return the cycle's value."""
-        if step >= self.total_steps:
+        if step > self.total_steps:
             raise ValueError(
-                f"OneCycleLR: expected at most {self.total_steps} steps, got step {step + 1}; "
+                f"OneCycleLR: expected at most {self.total_steps} steps, got step {step}; "
                 "give a larger total_steps."
             )
         return self._cycle(step, self.max_lrs[group], base, base / self.final_div_factor)

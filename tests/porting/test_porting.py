@@ -1,0 +1,69 @@
+"""Scripts as PyTorch's users write them: with Schuss in PyTorch's place, the losses are the same.
+
+Each file in `scripts` has a function `train(torch, given, compiled)` that returns the losses of
+its steps, and leaves `compiled` out where what is repeated is no function. `given` has the same
+numbers for either library.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+
+SCRIPTS = sorted(Path(__file__).with_name("scripts").glob("*.py"))
+
+
+class Given:
+    """Data, noise and initial weights in float64, the same for every library."""
+
+    def __init__(self, torch: Any) -> None:
+        self.torch = torch
+        self.rng = np.random.default_rng(7)
+
+    def normal(self, *shape: int) -> Any:
+        return self.torch.from_numpy(self.rng.normal(size=shape))
+
+    def uniform(self, *shape: int) -> Any:
+        return self.torch.from_numpy(self.rng.uniform(size=shape))
+
+    def integers(self, high: int, *shape: int) -> Any:
+        return self.torch.from_numpy(self.rng.integers(high, size=shape))
+
+    def fill(self, model: Any) -> Any:
+        """Fill a model with weights of a reasonable size."""
+        model = model.double()
+        weights = {
+            name: self.normal(*p.shape) / math.sqrt(max(p.shape[-1], 4))
+            for name, p in model.named_parameters()
+        }
+        model.load_state_dict({**model.state_dict(), **weights})
+        return model
+
+
+def losses(torch: Any, script: Path, compiled: Callable[[Any], Any] = lambda f: f) -> list[float]:
+    train = runpy.run_path(str(script))["train"]
+    arguments = (torch, Given(torch), compiled)[: len(inspect.signature(train).parameters)]
+    return [float(loss) for loss in train(*arguments)]
+
+
+@pytest.mark.filterwarnings("ignore:.* is evaluated eagerly from now on:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_losses_are_pytorch_s(script: Path) -> None:
+    torch = pytest.importorskip("torch")
+    expected = losses(torch, script)
+    assert len(set(expected)) >= 3
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(losses(ss, script), expected, rtol=1e-9, atol=1e-12)
+    if "compiled" in inspect.signature(runpy.run_path(str(script))["train"]).parameters:
+        found = losses(ss, script, ss.compile)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
