@@ -14,6 +14,7 @@ from schuss.functions import inplace
 X = np.array([[1.5, -2.0], [0.5, 4.0]])
 CALLS: dict[str, Any] = {
     "copy_": lambda x, y: x.copy_(y),
+    "copy_ without waiting": lambda x, y: x.copy_(y, non_blocking=True),
     "add_": lambda x, y: x.add_(y, alpha=-0.5),
     "clamp_": lambda x, y: x.clamp_(min=0.0, max=2.0),
     "div_": lambda x, y: x.div_(y),

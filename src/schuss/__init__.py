@@ -38,6 +38,7 @@ _PLACES = {
     "schuss.random": "manual_seed",
     "schuss.pytorch": " ".join(FUNCTIONS),
     "schuss.pytorch.draws": "Generator",
+    "schuss.pytorch.tensors": "Size",
     "schuss.serialization": "save",
     "schuss.settings": """
         get_default_dtype inference_mode set_default_dtype set_grad_enabled set_printoptions
@@ -196,6 +197,7 @@ if TYPE_CHECKING:
         zeros_like as zeros_like,
     )  # fmt: skip
     from schuss.pytorch.draws import Generator as Generator
+    from schuss.pytorch.tensors import Size as Size
     from schuss.random import manual_seed as manual_seed
     from schuss.serialization import save as save
     from schuss.settings import (

@@ -134,3 +134,11 @@ def test_compiled_gradient_penalty() -> None:
 def test_variable() -> None:
     assert autograd.Variable(ss.ones(2), requires_grad=True).requires_grad
     assert not autograd.Variable([1.0]).requires_grad
+
+
+def test_only_inputs_is_taken_in_its_place() -> None:
+    x = ss.tensor([3.0], requires_grad=True)
+    found = autograd.grad(x * x, x, ss.ones(1), True, False, True, True)
+    assert found[0].tolist() == [6.0]
+    with pytest.raises(ValueError, match="grad: expected only_inputs=True"):
+        autograd.grad(x * x, x, only_inputs=False)

@@ -58,6 +58,9 @@ SAMPLES = [
     Sample("LayerNorm", normal(5, 4), (4,), {"elementwise_affine": False}),
     Sample("RMSNorm", normal(5, 4), (4,)),
     Sample("RMSNorm", normal(5, 2, 3), ((2, 3),), {"eps": 1e-3, "elementwise_affine": False}),
+    Sample("GroupNorm", normal(5, 4), (2, 4)),
+    Sample("GroupNorm", normal(5, 6, 3), (3, 6), {"eps": 1e-3}),
+    Sample("GroupNorm", normal(2, 4, 3, 2), (4, 4), {"affine": False}),
     Sample("BatchNorm1d", normal(5, 4), (4,)),
     Sample("BatchNorm1d", normal(5, 4, 3), (4,), {"momentum": None}),
     Sample("BatchNorm1d", normal(5, 4), (4,), {"affine": False}),
@@ -96,10 +99,20 @@ SAMPLES = [
     activation("Softsign"),
     activation("Softmax", dim=1),
     activation("Softmax", dim=0),
+    activation("Softmin", dim=1),
     activation("LogSoftmax", dim=1),
+    activation("Threshold", 1.5, -2.0),
+    activation("Hardshrink"),
+    activation("Hardshrink", 3.0),
+    activation("Softshrink"),
+    activation("Softshrink", 3.0),
+    activation("Tanhshrink"),
+    Sample("GLU", normal(2, 6)),
+    Sample("GLU", normal(2, 4, 3), (1,)),
 ]
 
 NOT_LAYERS = {"Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
 
 
 def build(sample: Sample) -> nn.Module:

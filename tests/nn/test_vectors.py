@@ -37,6 +37,23 @@ def test_values_and_gradients_are_pytorch_s(name: str) -> None:
     np.testing.assert_allclose(ours.grad, theirs.grad, 1e-4, 1e-5)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.CosineSimilarity(),
+        lambda nn: nn.CosineSimilarity(dim=-1, eps=0.5),
+        lambda nn: nn.PairwiseDistance(),
+        lambda nn: nn.PairwiseDistance(1.0, keepdim=True),
+    ],
+)
+def test_layers_of_two_tensors_are_pytorch_s(make: Any) -> None:
+    torch = pytest.importorskip("torch")
+    ours = make(ss.nn)(ss.tensor(X), ss.tensor(X[:1]))
+    theirs = make(torch.nn)(torch.tensor(X), torch.tensor(X[:1]))
+    np.testing.assert_allclose(ours, theirs, 1e-5, 1e-6)
+    assert repr(make(ss.nn)).startswith(type(make(torch.nn)).__name__)
+
+
 def test_one_hot() -> None:
     found = F.one_hot(ss.tensor([[0, 2]]), 4)
     assert found.dtype == ss.int64

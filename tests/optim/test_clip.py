@@ -95,6 +95,16 @@ def test_mistakes_are_named():
         optim.clip_grad_value_(ours(), -1)
 
 
+def test_pytorch_s_arguments_are_taken():
+    p = ss.tensor([3.0, 4.0], requires_grad=True)
+    (p * p).sum().backward()
+    assert optim.clip_grad_norm_(p, 1.0, foreach=True).item() == 10.0
+    optim.clip_grad_value_(p, 0.7, foreach=False)
+    assert max(p.grad.tolist()) == pytest.approx(0.7)
+    with pytest.raises(RuntimeError, match="get_total_norm: expected a finite norm"):
+        optim.clip.get_total_norm([ss.tensor([np.inf])], error_if_nonfinite=True)
+
+
 def test_the_total_norm_of_tensors():
     tensors = [ss.tensor([3.0]), ss.tensor([[-4.0]])]
     assert optim.clip.get_total_norm(tensors).item() == 5.0

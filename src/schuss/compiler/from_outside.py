@@ -60,7 +60,7 @@ class FromOutside:
             flatten(self.function(*args, **options), outputs, numbers=False)
         targets = [*_differentiable(args, options), *self.parameters]
         y = outputs[place]
-        return grad(y, targets, error, create_graph, create_graph, None, False, True)
+        return grad(y, targets, error, create_graph, create_graph, materialize_grads=True)
 
 
 class Call:

@@ -180,8 +180,8 @@ def _check_result(owner: str, x: Tensor, result: Tensor) -> Tensor:
     return result
 
 
-def copy_(x: Tensor, value: TensorLike) -> Tensor:
-    """Replace the contents by those of `value`, broadcast to x's shape."""
+def copy_(x: Tensor, value: TensorLike, non_blocking: bool = False) -> Tensor:
+    """Replace the contents by those of `value`, broadcast to x's shape; nothing else waits."""
     given = _given(value, x)
     if RECORDING.get() and given.requires_grad and (x.node is not None or not x.requires_grad):
         return rewrite("copy_", x, lambda _: broadcast_to(given, x.shape))

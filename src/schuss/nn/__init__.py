@@ -27,6 +27,7 @@ from schuss.nn.activations import (
     Sigmoid,
     SiLU,
     Softmax,
+    Softmin,
     Softplus,
     Softsign,
     Tanh,
@@ -49,23 +50,29 @@ from schuss.nn.losses import (
     SmoothL1Loss,
 )
 from schuss.nn.module import Module, Parameter
-from schuss.nn.normalization import BatchNorm1d, LayerNorm, RMSNorm
+from schuss.nn.normalization import BatchNorm1d, GroupNorm, LayerNorm, RMSNorm
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
+from schuss.nn.shrinkage import Hardshrink, Softshrink, Tanhshrink, Threshold
+from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
 from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "CompiledModule",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GroupNorm",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -85,6 +92,7 @@ __all__ = [
     "ModuleList",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "RMSNorm",
     "ReLU",
@@ -94,9 +102,13 @@ __all__ = [
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmin",
     "Softplus",
+    "Softshrink",
     "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "Unflatten",
     "functional",
     "functional_call",
@@ -110,7 +122,7 @@ __all__ = [
 # As PyTorch has them. Nothing is changed in place here, and all is on the CPU.
 _IN_PLACE = (
     *(CELU, ELU, SELU, Dropout, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, ReLU, ReLU6),
-    SiLU,
+    *(SiLU, Threshold),
 )
 for _name in __all__:
     _layer = globals()[_name]

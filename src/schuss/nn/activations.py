@@ -32,13 +32,15 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmin",
     "Softplus",
     "Softsign",
     "Tanh",
+    "forward_of",
 ]
 
 
-def _forward(function: Callable[..., Tensor], *options: str) -> Callable[[Any, Tensor], Tensor]:
+def forward_of(function: Callable[..., Tensor], *options: str) -> Callable[[Any, Tensor], Tensor]:
     """Return the `forward` of a layer that is a function of x and of its attributes `options`."""
     if not options:
 
@@ -64,7 +66,7 @@ class ReLU(Module):
     [0.0, 2.0]
     """
 
-    forward = _forward(functional.relu)
+    forward = forward_of(functional.relu)
 
 
 class ReLU6(Module):
@@ -75,7 +77,7 @@ class ReLU6(Module):
     [0.0, 6.0]
     """
 
-    forward = _forward(functional.relu6)
+    forward = forward_of(functional.relu6)
 
 
 class SELU(Module):
@@ -86,7 +88,7 @@ class SELU(Module):
     [0.0]
     """
 
-    forward = _forward(functional.selu)
+    forward = forward_of(functional.selu)
 
 
 class SiLU(Module):
@@ -97,7 +99,7 @@ class SiLU(Module):
     [0.0]
     """
 
-    forward = _forward(functional.silu)
+    forward = forward_of(functional.silu)
 
 
 class Mish(Module):
@@ -108,7 +110,7 @@ class Mish(Module):
     [0.0]
     """
 
-    forward = _forward(functional.mish)
+    forward = forward_of(functional.mish)
 
 
 class Sigmoid(Module):
@@ -119,7 +121,7 @@ class Sigmoid(Module):
     [0.5]
     """
 
-    forward = _forward(functional.sigmoid)
+    forward = forward_of(functional.sigmoid)
 
 
 class LogSigmoid(Module):
@@ -130,7 +132,7 @@ class LogSigmoid(Module):
     [-1000.0]
     """
 
-    forward = _forward(functional.logsigmoid)
+    forward = forward_of(functional.logsigmoid)
 
 
 class Tanh(Module):
@@ -141,7 +143,7 @@ class Tanh(Module):
     [0.0]
     """
 
-    forward = _forward(functional.tanh)
+    forward = forward_of(functional.tanh)
 
 
 class Hardswish(Module):
@@ -152,7 +154,7 @@ class Hardswish(Module):
     [0.0, 4.0]
     """
 
-    forward = _forward(functional.hardswish)
+    forward = forward_of(functional.hardswish)
 
 
 class Hardsigmoid(Module):
@@ -163,7 +165,7 @@ class Hardsigmoid(Module):
     [0.5, 1.0]
     """
 
-    forward = _forward(functional.hardsigmoid)
+    forward = forward_of(functional.hardsigmoid)
 
 
 class Softsign(Module):
@@ -174,7 +176,7 @@ class Softsign(Module):
     [0.75]
     """
 
-    forward = _forward(functional.softsign)
+    forward = forward_of(functional.softsign)
 
 
 @dataclass(eq=False, repr=False)
@@ -190,7 +192,7 @@ class LeakyReLU(Module):
     """
 
     _shown = "negative_slope={0.negative_slope!r}"
-    forward = _forward(functional.leaky_relu, "negative_slope")
+    forward = forward_of(functional.leaky_relu, "negative_slope")
     negative_slope: float = 0.01
 
 
@@ -207,7 +209,7 @@ class ELU(Module):
     """
 
     _shown = "alpha={0.alpha!r}"
-    forward = _forward(functional.elu, "alpha")
+    forward = forward_of(functional.elu, "alpha")
     alpha: float = 1.0
 
 
@@ -224,7 +226,7 @@ class CELU(Module):
     """
 
     _shown = "alpha={0.alpha!r}"
-    forward = _forward(functional.celu, "alpha")
+    forward = forward_of(functional.celu, "alpha")
     alpha: float = 1.0
 
 
@@ -241,7 +243,7 @@ class GELU(Module):
     """
 
     _shown = "approximate={0.approximate!r}"
-    forward = _forward(functional.gelu, "approximate")
+    forward = forward_of(functional.gelu, "approximate")
     approximate: str = "none"
 
 
@@ -259,7 +261,7 @@ class Hardtanh(Module):
     """
 
     _shown = "min_val={0.min_val!r}, max_val={0.max_val!r}"
-    forward = _forward(functional.hardtanh, "min_val", "max_val")
+    forward = forward_of(functional.hardtanh, "min_val", "max_val")
     min_val: float = -1.0
     max_val: float = 1.0
 
@@ -278,7 +280,7 @@ class Softplus(Module):
     """
 
     _shown = "beta={0.beta!r}, threshold={0.threshold!r}"
-    forward = _forward(functional.softplus, "beta", "threshold")
+    forward = forward_of(functional.softplus, "beta", "threshold")
     beta: float = 1.0
     threshold: float = 20.0
 
@@ -296,7 +298,24 @@ class Softmax(Module):
     """
 
     _shown = "dim={0.dim!r}"
-    forward = _forward(functional.softmax, "dim")
+    forward = forward_of(functional.softmax, "dim")
+    dim: int = -1
+
+
+@dataclass(eq=False, repr=False)
+class Softmin(Module):
+    """Return softmax(-x) along one axis.
+
+    Args:
+        dim: the axis that sums to 1.
+
+    >>> from schuss import nn, tensor
+    >>> nn.Softmin()(tensor([1000.0, 1000.0])).tolist()
+    [0.5, 0.5]
+    """
+
+    _shown = "dim={0.dim!r}"
+    forward = forward_of(functional.softmin, "dim")
     dim: int = -1
 
 
@@ -313,7 +332,7 @@ class LogSoftmax(Module):
     """
 
     _shown = "dim={0.dim!r}"
-    forward = _forward(functional.log_softmax, "dim")
+    forward = forward_of(functional.log_softmax, "dim")
     dim: int = -1
 
 

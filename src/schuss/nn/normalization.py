@@ -12,7 +12,7 @@ from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
 
-__all__ = ["BatchNorm1d", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 def _lengths(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -82,6 +82,59 @@ class LayerNorm(_Affine):
     def forward(self, input: Tensor) -> Tensor:
         """Return x of shape (..., *normalized_shape) normalised."""
         return functional.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+class GroupNorm(_Affine):
+    """Normalise groups of channels of each row: y = (x - mean) / sqrt(variance + eps) * w + b.
+
+    Wu and He, 2018, arXiv 1803.08494.
+
+    Args:
+        num_groups: how many groups of neighbouring channels there are.
+        num_channels: length of axis 1, a multiple of that.
+        eps: added to the variance.
+        affine: whether to learn a weight (starts at 1) and a bias (starts at 0) for each channel.
+        bias: whether there is a bias besides the weight.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if the channels are not a multiple of the groups.
+
+    >>> from schuss import nn, tensor
+    >>> [[round(v, 2) for v in r] for r in nn.GroupNorm(1, 2)(tensor([[1.0, 3.0]])).tolist()]
+    [[-1.0, 1.0]]
+    """
+
+    _shown = "{0.num_groups}, {0.num_channels}, eps={0.eps}, affine={0.affine}"
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        bias: bool = True,
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        require_counts("GroupNorm", num_groups=num_groups, num_channels=num_channels)
+        if num_channels % num_groups:
+            raise ValueError(
+                f"GroupNorm: expected num_channels to be a multiple of {num_groups}, got "
+                f"{num_channels}."
+            )
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        self.weight = Parameter(init.empty((num_channels,), dtype)) if affine else None
+        self.bias = Parameter(init.empty((num_channels,), dtype)) if affine and bias else None
+        self.reset_parameters()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x of shape (batch, channels, ...) normalised."""
+        return functional.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(_Affine):

@@ -19,12 +19,14 @@ __all__ = ["clip_grad_norm_", "clip_grad_value_", "get_total_norm"]
 class _FiniteNorm(ValueCheck):
     """A norm has to be finite."""
 
+    owner: str
+
     def require(self, *arrays: Array) -> None:
         """Raise RuntimeError where it is not."""
         (norm,) = arrays
         if not np.isfinite(norm):
             raise RuntimeError(
-                f"clip_grad_norm_: expected a finite norm of the gradients, got {norm.item()}; "
+                f"{self.owner}: expected a finite norm of the gradients, got {norm.item()}; "
                 "lower the learning rate, or look for infinities in the data."
             )
 
@@ -43,6 +45,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)).
 
@@ -54,6 +57,7 @@ def clip_grad_norm_(
         max_norm: largest norm allowed, >= 0.
         norm_type: the p of the norm; infinity for the largest absolute value.
         error_if_nonfinite: whether to raise on a norm that is infinite or not a number.
+        foreach: has no effect.
 
     Returns:
         The norm before scaling.
@@ -76,9 +80,10 @@ def clip_grad_norm_(
     with no_grad():
         if not pairs:
             return ops.zeros(())
-        total = get_total_norm([gradient for _, gradient in pairs], norm_type)
+        gradients = [gradient for _, gradient in pairs]
+        total = _total_norm(gradients, float(norm_type))
         if error_if_nonfinite:
-            require(_FiniteNorm(), total)
+            require(_FiniteNorm("clip_grad_norm_"), total)
         factor = ops.minimum(max_norm / (total + 1e-6), 1.0)
         for parameter, gradient in pairs:
             # Not assigned in place: two parameters may have one and the same gradient.
@@ -86,18 +91,34 @@ def clip_grad_norm_(
     return total
 
 
-def get_total_norm(tensors: Iterable[Tensor], norm_type: float = 2.0) -> Tensor:
+def get_total_norm(
+    tensors: Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
     """Return the norm of all tensors joined into one vector, of shape ().
 
     Args:
         tensors: of any shapes; without any, the norm is 0.
         norm_type: the p of the norm; infinity for the largest absolute value.
+        error_if_nonfinite: whether to raise on a norm that is infinite or not a number.
+        foreach: has no effect.
+
+    Raises:
+        RuntimeError: if the norm is not finite and that was asked for.
 
     >>> import schuss as ss
     >>> get_total_norm([ss.tensor([3.0]), ss.tensor([[4.0]])]).item()
     5.0
     """
-    gradients, p = list(tensors), float(norm_type)
+    total = _total_norm(list(tensors), float(norm_type))
+    if error_if_nonfinite:
+        require(_FiniteNorm("get_total_norm"), total)
+    return total
+
+
+def _total_norm(gradients: list[Tensor], p: float) -> Tensor:
     if not gradients:
         return ops.zeros(())
     if math.isinf(p):
@@ -115,12 +136,15 @@ def _sum(parts: list[Tensor]) -> Tensor:
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value].
 
     Args:
         parameters: whose gradients to limit.
         clip_value: largest absolute value allowed, >= 0.
+        foreach: has no effect.
 
     Raises:
         ValueError: if clip_value is negative.

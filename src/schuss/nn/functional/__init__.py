@@ -4,6 +4,7 @@ from schuss.nn.functional.activations import (
     celu,
     elu,
     gelu,
+    hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
@@ -18,9 +19,13 @@ from schuss.nn.functional.activations import (
     sigmoid,
     silu,
     softmax,
+    softmin,
     softplus,
+    softshrink,
     softsign,
     tanh,
+    tanhshrink,
+    threshold,
 )
 from schuss.nn.functional.classification import (
     binary_cross_entropy,
@@ -28,6 +33,7 @@ from schuss.nn.functional.classification import (
     cross_entropy,
     nll_loss,
 )
+from schuss.nn.functional.groups import group_norm
 from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 from schuss.nn.functional.vectors import (
@@ -52,7 +58,9 @@ __all__ = [
     "embedding",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
+    "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -80,7 +88,11 @@ __all__ = [
     "silu",
     "smooth_l1_loss",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
     "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
 ]

@@ -276,6 +276,51 @@ def softsign(input: Tensor) -> Tensor:
     return activations.softsign(input)
 
 
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """Return x where x > threshold, and `value` elsewhere.
+
+    >>> import schuss as ss
+    >>> threshold(ss.tensor([-1.0, 2.0]), 1.0, 7.0).tolist()
+    [7.0, 2.0]
+    """
+    return ops.where(input <= threshold, value, input)
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return x where |x| > lambd, and 0 elsewhere.
+
+    >>> import schuss as ss
+    >>> hardshrink(ss.tensor([-1.0, 0.5])).tolist()
+    [-1.0, 0.0]
+    """
+    return ops.where(ops.abs(input) <= lambd, 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Return x drawn towards 0 by lambd, and 0 where |x| <= lambd.
+
+    Raises:
+        ValueError: if lambd is negative.
+
+    >>> import schuss as ss
+    >>> softshrink(ss.tensor([-1.0, 0.25])).tolist()
+    [-0.5, 0.0]
+    """
+    if not lambd >= 0:
+        raise ValueError(f"softshrink: expected lambd >= 0, got {lambd}.")
+    return ops.where(ops.abs(input) <= lambd, 0.0, input - ops.sign(input) * lambd)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    """Return x - tanh(x).
+
+    >>> import schuss as ss
+    >>> tanhshrink(ss.tensor([0.0])).tolist()
+    [0.0]
+    """
+    return input - ops.tanh(input)
+
+
 def softmax(
     input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
@@ -296,6 +341,13 @@ def softmax(
     if dtype is None:
         require_floating("softmax", "input", input)
     return reductions.softmax(input, dim, dtype)
+
+
+def softmin(
+    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+) -> Tensor:
+    """Return softmax(-x) along `dim`."""
+    return softmax(-input, dim, dtype=dtype)
 
 
 def log_softmax(
