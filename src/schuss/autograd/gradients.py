@@ -58,11 +58,7 @@ def grad(
         retain_graph: whether another pass may go through the same graph; as `create_graph` by
             default.
         create_graph: whether the gradients can be differentiated themselves.
-<<<<<<< HEAD
         only_inputs: True, as no other `.grad` is touched.
-=======
-        only_inputs: True, which PyTorch's has to be, too.
->>>>>>> e39267b (Add GroupNorm, shrinkage and layers of vectors; take what PyTorch's grad, clipping and copy_ take)
         allow_unused: whether an input may have no part in the outputs; its gradient is None.
         is_grads_batched: whether `grad_outputs` have a first axis more, over which the results are
             stacked.
@@ -72,7 +68,6 @@ def grad(
         A gradient for each input, of its shape.
 
     Raises:
-        ValueError: for only_inputs=False.
         RuntimeError: for an input that requires no gradient or has no part in the outputs.
 
     >>> from schuss import autograd, tensor
@@ -86,8 +81,6 @@ def grad(
         raise ValueError("grad: expected only_inputs=True; use backward() for every leaf.")
     if materialize_grads and allow_unused is False:
         raise ValueError("grad: materialize_grads allows unused inputs; leave allow_unused out.")
-    if not only_inputs:
-        raise ValueError("grad: expected only_inputs=True; backward() adds to all leaves.")
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         batches = [_several(g) for g in zip(*_several(grad_outputs), strict=True)]
