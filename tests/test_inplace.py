@@ -14,7 +14,6 @@ from schuss.functions import inplace
 X = np.array([[1.5, -2.0], [0.5, 4.0]])
 CALLS: dict[str, Any] = {
     "copy_": lambda x, y: x.copy_(y),
-    "copy_ without waiting": lambda x, y: x.copy_(y, non_blocking=True),
     "add_": lambda x, y: x.add_(y, alpha=-0.5),
     "clamp_": lambda x, y: x.clamp_(min=0.0, max=2.0),
     "div_": lambda x, y: x.div_(y),
@@ -154,7 +153,7 @@ def test_numbers_are_written_with_all_digits() -> None:
     # They are no float32 on their way.
     x = ss.tensor([0.0, 0.0], "float64")
     x[0] = 16777217.0
-    x[1].copy_(0.1)
+    x[1].copy_(0.1, non_blocking=True)
     assert x.tolist() == [16777217.0, 0.1]
     whole = ss.tensor([0, 0])
     whole[0] = 2**53 + 1

@@ -37,6 +37,7 @@ _PLACES = {
     "schuss.primitives.base": "from_numpy",
     "schuss.random": "manual_seed",
     "schuss.pytorch": " ".join(FUNCTIONS),
+    "schuss.func.vmap": "vmap",
     "schuss.pytorch.draws": "Generator",
     "schuss.pytorch.tensors": "Size",
     "schuss.serialization": "save",
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
         double as double, float as float, float32 as float32, float64 as float64, int as int,
         int32 as int32, int64 as int64, long as long,
     )  # fmt: skip
+    from schuss.func.vmap import vmap as vmap
     from schuss.functions import (
         gelu as gelu, one_hot as one_hot, pad as pad, softplus as softplus,
     )  # fmt: skip

@@ -111,7 +111,7 @@ SAMPLES = [
     Sample("GLU", normal(2, 4, 3), (1,)),
 ]
 
-NOT_LAYERS = {"Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
 NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
 
 
