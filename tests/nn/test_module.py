@@ -71,10 +71,12 @@ def test_state_holds_what_lasts():
     assert not any(tensor.requires_grad for tensor in state.values())
 
 
-def test_state_is_of_its_moment():
+def test_a_state_shares_memory_with_the_network_and_a_copy_does_not():
     net = Net()
-    before = net.state_dict()
+    state = net.state_dict()
+    before = copy.deepcopy(state)
     net.scale.assign([5.0])
+    assert state["scale"].tolist() == [5.0]
     assert before["scale"].tolist() == [2.0]
     net.load_state_dict(before)
     assert net.scale.tolist() == [2.0]

@@ -19,6 +19,7 @@ ROOMS = (
     {"loop"},
     {"trainer"},
     {"tables"},
+    {"loading"},
     {"__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -82,8 +82,8 @@ class Function:
     ...         (y,) = ctx.saved_tensors
     ...         return error * y
     >>> x = tensor([0.0, 1.0], requires_grad=True)
-    >>> Exp.apply(x).sum().backward(); x.grad
-    tensor([1.       , 2.7182817])
+    >>> Exp.apply(x).sum().backward(); round(x.grad[1].item(), 4)
+    2.7183
     """
 
     @staticmethod

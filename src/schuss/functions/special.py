@@ -38,8 +38,8 @@ def _reflected(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def lgamma(x: TensorLike) -> Tensor:
     """Return log|gamma(x)|, elementwise, by Stirling's series.
 
-    >>> lgamma([1.0, 5.0])
-    tensor([0.       , 3.1780539])
+    >>> round(lgamma(5.0).item(), 4)
+    3.1781
     """
     left, right, part = _reflected(as_float(x))
     small = right < _LARGE
@@ -56,8 +56,8 @@ def lgamma(x: TensorLike) -> Tensor:
 def digamma(x: TensorLike) -> Tensor:
     """Return the derivative of log|gamma(x)|, elementwise; nan at the poles -1, -2, ...
 
-    >>> digamma([1.0])
-    tensor([-0.5772157])
+    >>> round(digamma(1.0).item(), 4)
+    -0.5772
     """
     x = as_float(x)
     left, right, part = _reflected(x)

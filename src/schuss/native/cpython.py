@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["NumPyArray", "address_of", "are_arrays", "argument", "array_data_address"]
 __all__ += ["cell_address", "dict_version_address", "word_at"]
 __all__ += ["builtin_function", "increment_address", "layout_is_known", "pointer"]
-__all__ += ["refcount_address", "reference_count", "slot_address", "unknown_layout"]
+__all__ += [
+    "COUNT_REFERENCES",
+    "refcount_address",
+    "reference_count",
+    "slot_address",
+    "unknown_layout",
+]
 
 # Offsets in bytes from an object's `id`. Of any object (PyObject, with CPython's global lock):
 _REFCOUNT, _TYPE, _HEAD = 0, 8, 16
@@ -202,6 +208,10 @@ def _cells_are_as_expected() -> bool:
 def refcount_address(identity: int) -> int | None:
     """Return the address of the word that counts the references to the object with this `id`."""
     return identity + _REFCOUNT if layout_is_known() else None
+
+
+# What counts the references to an object, those of the call among them; None where nothing does.
+COUNT_REFERENCES: Callable[[object], int] | None = getattr(sys, "getrefcount", None)
 
 
 def reference_count(identity: int) -> int | None:

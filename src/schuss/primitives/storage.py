@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor, leaf, next_stamp
+from schuss.native.cpython import COUNT_REFERENCES
 
 __all__ = ["WRITTEN", "changed", "changed_after", "give", "is_shared", "is_unchanged", "own"]
 __all__ += ["owner_of", "watch", "write"]
@@ -23,7 +24,7 @@ __all__ += ["owner_of", "watch", "write"]
 # it; the reference takes the entry away with the array.
 WRITTEN: dict[int, tuple[int, weakref.ref[Array]]] = {}
 
-_references = getattr(sys, "getrefcount", None) or (lambda _: sys.maxsize)
+_references = COUNT_REFERENCES or (lambda _: sys.maxsize)
 
 
 def _counts(x: Tensor) -> tuple[int, int]:
@@ -38,7 +39,7 @@ def _counts_alone() -> tuple[int, int]:
 
 # How many references are counted to a tensor that one variable holds, by a function that is given
 # it, and to its array, by a function that has a variable for it, where nobody else has one.
-_TENSOR_ALONE, _ALONE = _counts_alone()
+_TENSOR_ALONE, _ALONE = _counts_alone() if COUNT_REFERENCES is not None else (0, 0)
 
 
 # Arrays that somebody wants to know of whether they are written to, by their ids, until they are.

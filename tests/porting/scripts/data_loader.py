@@ -1,7 +1,5 @@
 """A data set of one's own, split and loaded in batches, with a line of progress."""
 
-import random
-
 
 def train(torch, given):
     Dataset, DataLoader = torch.utils.data.Dataset, torch.utils.data.DataLoader

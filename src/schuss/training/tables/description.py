@@ -121,8 +121,10 @@ def check_config(config: Mapping[str, Any]) -> None:
     for pair in weights if isinstance(weights, list) else []:
         if len(pair) != 2 or not _conforms(pair[1], float):
             raise ValueError("class_weight has to be pairs of a class and its factor")
-    if bounds is not None and not (len(bounds) == 2 and bounds[0] <= bounds[1]):
-        raise ValueError("range has to be two numbers in their order")
+    for name in ("range", "seen"):
+        pair = config[name]
+        if pair is not None and not (len(pair) == 2 and pair[0] <= pair[1]):
+            raise ValueError(f"{name} has to be two numbers in their order")
     if (config["target_encoding"]["task"] == "regression") != (bounds is not None):
         raise ValueError("range goes with a quantity")
 

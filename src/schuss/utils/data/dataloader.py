@@ -20,6 +20,7 @@ class DataLoader:
     """Batches of a data set, one epoch for each time that it is gone over.
 
     >>> import schuss as ss
+    >>> from schuss.utils.data import TensorDataset
     >>> data = TensorDataset(ss.arange(5))
     >>> [batch.tolist() for (batch,) in DataLoader(data, batch_size=2)]
     [[0, 1], [2, 3], [4]]
