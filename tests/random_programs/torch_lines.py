@@ -256,7 +256,7 @@ F.selu({x})
 F.relu6({x} * 4)
 F.logsigmoid({x})
 F.softsign({x})
-T.hypot({x}, {y})
+T.hypot({x}, {y}.abs() + 0.1)
 T.atan2({x}, {y} + 2.0)
 T.logaddexp({x}, {y})
 {x}.detach() * {x}
