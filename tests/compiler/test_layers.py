@@ -22,12 +22,17 @@ LOGARITHMS = np.log(UNIT / UNIT.sum(1, keepdims=True))
 PLAIN = (
     "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Softsign",
-    "Tanh", "Identity", "Flatten",
+    "Tanh", "Identity", "Flatten", "GLU", "Hardshrink", "Softshrink", "Tanhshrink",
 )  # fmt: skip
 
 LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
     **{name: (getattr(nn, name), (X,)) for name in PLAIN},
     "Softmax": (lambda: nn.Softmax(-1), (X,)),
+    "Softmin": (lambda: nn.Softmin(-1), (X,)),
+    "Threshold": (lambda: nn.Threshold(0.1, 0.5), (X,)),
+    "CosineSimilarity": (nn.CosineSimilarity, (X, UNIT)),
+    "PairwiseDistance": (nn.PairwiseDistance, (X, UNIT)),
+    "GroupNorm": (lambda: nn.GroupNorm(2, 8), (X,)),
     "LogSoftmax": (lambda: nn.LogSoftmax(-1), (X,)),
     "Unflatten": (lambda: nn.Unflatten(1, (2, 4)), (X,)),
     "Linear": (lambda: nn.Linear(8, 5), (X,)),
