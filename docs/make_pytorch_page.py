@@ -55,6 +55,9 @@ for functions of tensors. Where the two disagree, the spelling decides:
 | in the standard's way: `axis=`, `keepdims=`, or from `schuss.array_api` | what the standard says | `x.max(axis=1)` is the values alone; `x.std(axis=0)` has correction 0 |
 | a mix of both, where they differ | nothing: it is a `TypeError` | `x.max(1, keepdims=True)` |
 
+One thing is the standard's everywhere: tensors without axes take part in the choice of a result's dtype,
+as others do. `nn` and `optim` are PyTorch's throughout.
+
 Not mentioned below, since functions and methods of tensors take them all: `out=`,
 `requires_grad=`, `device="cpu"`, and, since they cannot matter here, `layout=`, `memory_format=`,
 `names=`, `non_blocking=`, `pin_memory=` and `sparse_grad=`. Nor are, without effect, `inplace=` of
