@@ -104,7 +104,52 @@ def build(sample: Sample, **more: Any) -> nn.Module:
 
 def test_every_public_loss_has_a_sample():
     public = {name for name in nn.__all__ if name.endswith("Loss")}
-    assert public - {sample.name for sample in SAMPLES} == set()
+    assert public - {sample.name for sample in SAMPLES} - {make.name for make in OF_THREE} == set()
+
+
+class OfThree:
+    def __init__(self, name: str, *args: Any, **options: Any) -> None:
+        self.name, self.args, self.options = name, args, options
+
+    def __call__(self, library: Any, reduction: str) -> Any:
+        return getattr(library.nn, self.name)(*self.args, **self.options, reduction=reduction)
+
+
+OF_THREE = [
+    OfThree("MarginRankingLoss"),
+    OfThree("MarginRankingLoss", 0.5),
+    OfThree("CosineEmbeddingLoss"),
+    OfThree("CosineEmbeddingLoss", margin=0.3),
+    OfThree("TripletMarginLoss"),
+    OfThree("TripletMarginLoss", 2.5, 1.0, swap=True),
+]
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("make", OF_THREE, ids=lambda m: f"{m.name}{m.args}{m.options}")
+def test_losses_of_three_tensors_equal_pytorchs(make: OfThree, reduction: str) -> None:
+    torch = pytest.importorskip("torch")
+    third = {
+        "MarginRankingLoss": np.sign(normal(5, 3)),
+        "CosineEmbeddingLoss": np.array([1, -1, -1, 1, -1]),
+        "TripletMarginLoss": normal(5, 3) * 0.5 + 0.1,
+    }[make.name]
+    x, y = normal(5, 3), normal(4, 4)[:, :3].repeat(2, 0)[:5]
+    a, b = (ss.tensor(v, requires_grad=True) for v in (x, y))
+    ta, tb = (torch.tensor(v, requires_grad=True) for v in (x, y))
+    loss, expected = (
+        make(ss, reduction)(a, b, ss.tensor(third)),
+        make(torch, reduction)(ta, tb, torch.tensor(third)),
+    )
+    compiled = ss.compile(make(ss, reduction).__call__)(
+        ss.tensor(x), ss.tensor(y), ss.tensor(third)
+    )
+    for found in (loss.detach(), compiled):
+        np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), rtol=1e-10, atol=1e-13)
+    loss.sum().backward()
+    expected.sum().backward()
+    for ours, theirs in ((a, ta), (b, tb)):
+        np.testing.assert_allclose(ours.grad.numpy(), theirs.grad.numpy(), rtol=1e-8, atol=1e-13)
 
 
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")
@@ -300,3 +345,13 @@ def test_mistakes_are_named(call, kind, text):
     with pytest.raises(kind) as caught:
         call()
     assert text in str(caught.value)
+
+
+def test_losses_of_three_tensors_name_shapes_that_do_not_go_together():
+    x, column = ss.ones((4, 3)), ss.ones((4, 1))
+    with pytest.raises(ValueError, match="margin_ranking_loss: expected"):
+        F.margin_ranking_loss(column, column, ss.ones(4))
+    with pytest.raises(ValueError, match=r"expected target of shape \(4,\), .* got \(4, 1\)"):
+        F.cosine_embedding_loss(x, x, column)
+    with pytest.raises(ValueError, match="triplet_margin_loss: expected"):
+        F.triplet_margin_loss(x, x, column)

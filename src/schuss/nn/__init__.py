@@ -33,6 +33,7 @@ from schuss.nn.activations import (
     Tanh,
 )
 from schuss.nn.call import functional_call
+from schuss.nn.comparisons import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from schuss.nn.compiled import CompiledModule
 from schuss.nn.containers import ModuleDict, ModuleList, Sequential
 from schuss.nn.dropout import Dropout
@@ -66,6 +67,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "CompiledModule",
+    "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
@@ -86,6 +88,7 @@ __all__ = [
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "Mish",
     "Module",
     "ModuleDict",
@@ -109,6 +112,7 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "TripletMarginLoss",
     "Unflatten",
     "functional",
     "functional_call",

@@ -14,13 +14,16 @@ __all__ = [
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
+    "Loss",
     "MSELoss",
     "NLLLoss",
     "SmoothL1Loss",
 ]
 
 
-class _Loss(Module):
+class Loss(Module):
+    """What all losses have: a reduction."""
+
     _shown = "reduction={0.reduction!r}"
     reductions: tuple[str, ...] = ("none", "mean", "sum")
 
@@ -30,7 +33,7 @@ class _Loss(Module):
         self.reduction = reduction
 
 
-class _WeightedLoss(_Loss):
+class _WeightedLoss(Loss):
     weight: Tensor | None
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
@@ -160,7 +163,7 @@ class BCELoss(_WeightedLoss):
         return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """Squared error, (x - y)^2.
 
     Args:
@@ -176,7 +179,7 @@ class MSELoss(_Loss):
         return functional.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """Absolute error, |x - y|.
 
     Args:
@@ -192,7 +195,7 @@ class L1Loss(_Loss):
         return functional.l1_loss(input, target, reduction=self.reduction)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """Huber's loss: e^2 / 2 where |e| <= delta, delta * (|e| - delta / 2) elsewhere; e = x - y.
 
     Args:
@@ -215,7 +218,7 @@ class HuberLoss(_Loss):
         return functional.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """Return e^2 / (2 * beta) where |e| < beta, and |e| - beta / 2 elsewhere; e = x - y.
 
     Args:
@@ -238,7 +241,7 @@ class SmoothL1Loss(_Loss):
         return functional.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(Loss):
     """Kullback-Leibler divergence, y * (log(y) - x), of log-probabilities x.
 
     Args:

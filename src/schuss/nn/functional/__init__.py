@@ -33,6 +33,11 @@ from schuss.nn.functional.classification import (
     cross_entropy,
     nll_loss,
 )
+from schuss.nn.functional.comparisons import (
+    cosine_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from schuss.nn.functional.groups import group_norm
 from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
@@ -51,6 +56,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
     "dropout",
@@ -72,6 +78,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "logsigmoid",
+    "margin_ranking_loss",
     "mish",
     "mse_loss",
     "nll_loss",
@@ -95,4 +102,5 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "triplet_margin_loss",
 ]
