@@ -35,6 +35,12 @@ RULES = [
     ("AdamW", {"lr": 0.01}),
     ("AdamW", {"lr": 0.01, "weight_decay": 0.3, "amsgrad": True, "betas": (0.95, 0.99)}),
     ("AdamW", {"lr": 0.01, "weight_decay": 0.0}),
+    ("Adamax", {"lr": 0.01}),
+    ("Adamax", {"lr": 0.01, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adamax", {"lr": 0.01, "maximize": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adadelta", {"maximize": True}),
 ]
 SHAPES = [(3, 4), (4,), ()]
 STEPS = 100
@@ -108,7 +114,7 @@ def test_a_hundred_steps_equal_pytorchs(name, options, skip):
     compare(pytest.importorskip("torch"), name, options, skip)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adagrad", "RMSprop", "Adam", "AdamW"])
+@pytest.mark.parametrize("name", sorted({name for name, _ in RULES}))
 def test_groups_equal_pytorchs(name):
     def groups(parameters):
         return [
@@ -178,6 +184,28 @@ def test_adams_first_steps_by_hand():
     assert parameter.item() == pytest.approx(before - 0.1 * m / (math.sqrt(v) + 1e-8), abs=1e-14)
 
 
+def test_adamax_by_hand():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.Adamax([parameter], lr=0.1, betas=(0.5, 0.25), eps=0.0)
+    for gradient, place in [(2.0, 0.9), (-1.0, 0.9)]:
+        parameter.grad = ss.tensor(np.array([gradient]))
+        optimizer.step()
+        # Means 1 and 0, largest 2 and max(0.5, 1).
+        assert parameter.item() == pytest.approx(place, abs=1e-15)
+
+
+def test_adadelta_by_hand():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.Adadelta([parameter], rho=0.5, eps=1.0)
+    parameter.grad = ss.tensor(np.array([4.0]))
+    optimizer.step()
+    # The mean square is 8, the step 4 / 3; its own mean square then 8 / 9.
+    assert parameter.item() == pytest.approx(1 - 4 / 3, abs=1e-15)
+    optimizer.step()
+    step = 4 * math.sqrt(8 / 9 + 1) / math.sqrt(12 + 1)
+    assert parameter.item() == pytest.approx(1 - 4 / 3 - step, abs=1e-15)
+
+
 def test_momentum_by_hand():
     parameter = ss.tensor(np.array([0.0]), requires_grad=True)
     optimizer = optim.SGD([parameter], lr=1.0, momentum=0.5)
@@ -197,6 +225,7 @@ def test_momentum_by_hand():
         ("RMSprop", {"lr": 1e-3, "momentum": 0.5}, 3000),
         ("Adam", {"lr": 0.02}, 2000),
         ("AdamW", {"lr": 0.02, "weight_decay": 0.0}, 2000),
+        ("Adamax", {"lr": 0.2}, 2000),
     ],
 )
 def test_rosenbrocks_valley_is_descended(name, options, steps):

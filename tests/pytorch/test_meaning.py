@@ -32,6 +32,10 @@ SMOOTH: dict[str, Call] = {
     "block_diag": lambda lib, x, y: lib.block_diag(x, y),
     "broadcast_tensors": lambda lib, x, y: lib.broadcast_tensors(x, y[0]),
     "cdist": lambda lib, x, y: lib.cdist(x, y, p=2.0),
+    "cholesky_solve": lambda lib, x, y: (
+        lib.cholesky_solve(x, lib.tril(y[:, :3]) + 3 * lib.eye(3)),
+        lib.cholesky_solve(x, input2=lib.triu(y[:, :3]) + 3 * lib.eye(3), upper=True),
+    ),
     "clamp": lambda lib, x, y: x.clamp(-0.5, 0.5),
     "column_stack": lambda lib, x, y: lib.column_stack([x, y[:, 0]]),
     "cov": lambda lib, x, y: (lib.cov(x), x.corrcoef()),

@@ -14,8 +14,10 @@ True
 """
 
 from schuss.optim import lr_scheduler, schedules
+from schuss.optim.adadelta import Adadelta
 from schuss.optim.adagrad import Adagrad
 from schuss.optim.adam import Adam
+from schuss.optim.adamax import Adamax
 from schuss.optim.adamw import AdamW
 from schuss.optim.clip import clip_grad_norm_, clip_grad_value_
 from schuss.optim.optimizer import Optimizer
@@ -26,9 +28,11 @@ from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "Optimizer",
     "RMSprop",
     "SparseAdam",

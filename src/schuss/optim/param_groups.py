@@ -24,6 +24,7 @@ RANGES: Mapping[str, Range] = {
     "lr_decay": _NOT_NEGATIVE,
     "momentum": _NOT_NEGATIVE,
     "alpha": _NOT_NEGATIVE,
+    "rho": (0.0, 1.0, True),
     "betas": (0.0, 1.0, False),
     "eps": _NOT_NEGATIVE,
     "weight_decay": _NOT_NEGATIVE,

@@ -6,6 +6,7 @@ from typing import Any
 
 from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike
+from schuss.functions.matrices import solve_triangular
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.pytorch.arguments import whole
@@ -196,6 +197,20 @@ def cdist(x1: TensorLike, x2: TensorLike, p: float = 2.0, compute_mode: Any = No
             f"cdist: expected rows of one length and p >= 0, got {x.shape}, {y.shape}, p={p}."
         )
     return F.norm(F.expand_dims(x, -2) - F.expand_dims(y, -3), -1, ord=p)
+
+
+def cholesky_solve(input: TensorLike, input2: TensorLike, upper: bool = False) -> Tensor:
+    """Return x of A @ x = input, where `input2` is the Cholesky factor of A.
+
+    Args:
+        input: shape (..., n, k).
+        input2: shape (..., n, n), a triangle.
+        upper: whether it is the upper one, of A = input2^T @ input2.
+    """
+    turned = F.matrix_transpose(input2)
+    first, second = (turned, input2) if upper else (input2, turned)
+    half = solve_triangular(first, input, upper=False)
+    return solve_triangular(second, half, upper=True)
 
 
 def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Tensor:

@@ -207,7 +207,7 @@ sorter=None)
         fmi addmm addmv addr baddbmm addbmm
         f chain_matmul einsum cdist vander
         f tensordot (a, b, dims=2)
-        fm cross
+        fm cross cholesky_solve
     """,
     "schuss.pytorch.creation": """
         f zeros (*size, dtype=None)
