@@ -112,6 +112,7 @@ SAMPLES = [
 ]
 
 NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+NOT_LAYERS |= {"ParameterList"}  # test_parameter_list.py
 NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
 
 

@@ -52,6 +52,7 @@ from schuss.nn.losses import (
 )
 from schuss.nn.module import Module, Parameter
 from schuss.nn.normalization import BatchNorm1d, GroupNorm, LayerNorm, RMSNorm
+from schuss.nn.parameter_list import ParameterList
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
 from schuss.nn.shrinkage import Hardshrink, Softshrink, Tanhshrink, Threshold
 from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
@@ -97,6 +98,7 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterList",
     "RMSNorm",
     "ReLU",
     "ReLU6",
