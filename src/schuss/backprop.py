@@ -106,6 +106,7 @@ def _reverse(
     outer = None if tracer is None else tracer.scope
     # Whether memory may have been written to through others than the tensors here.
     written = tracer is not None or bool(storage.WRITTEN)
+    last_run = storage.LAST_RUN[0]
     hooked = Hooks.used
     stops = frozenset() if beyond or targets is None else targets
     uses = consumers(roots, stops)
@@ -142,13 +143,14 @@ def _reverse(
             through = primitive.errors(g, y)
         plain = type(rules) is tuple
         stamp = y.stamp
-        if written:
+        asked = written or stamp < last_run
+        if asked:
             expect_unchanged(y, stamp, primitive, inputs)
         for position, x in enumerate(inputs):
             if not isinstance(x, Tensor):
                 continue
             # What needs no gradient is a factor of the others' gradients nevertheless.
-            if written or x.stamp > stamp:
+            if asked or x.stamp > stamp:
                 expect_unchanged(x, stamp, primitive, inputs)
             if not x.requires_grad:
                 continue

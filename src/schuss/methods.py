@@ -15,7 +15,7 @@ from schuss import (
 )
 from schuss.core import TRACER, Tensor, next_stamp
 from schuss.functions import elementwise, inplace, reductions, shapes
-from schuss.primitives import contraction, indexing, logic, reduction
+from schuss.primitives import contraction, indexing, logic, powers, reduction
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims
@@ -110,7 +110,7 @@ _OPERATORS: dict[str, Any] = {
     "mod": primitive.remainder,
     "mul": primitive.multiply,
     "or": logic.bitwise_or,
-    "pow": primitive.pow,
+    "pow": powers.pow,
     "sub": primitive.subtract,
     "truediv": primitive.divide,
     "xor": logic.bitwise_xor,

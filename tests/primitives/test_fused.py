@@ -74,6 +74,7 @@ SAMPLES: dict[str, list[tuple[Any, ...]]] = {
         (x, x * x, {"delta": d, "scale": s}) for x in ELEMENTS for d, s in ((0.5, 1.0), (2.0, 0.5))
     ],
     "leaky_relu": [(x, {"slope": 0.1}) for x in ELEMENTS],
+    "hardtanh": [(x, {"low": -0.5, "high": 0.75}) for x in ELEMENTS],
     "exponential_unit": [
         (x, {"alpha": a, "rate": r}) for x in ELEMENTS for a, r in ((1.0, 1.0), (2.0, 0.5))
     ],
@@ -106,6 +107,7 @@ ODD_SAMPLES: dict[str, list[tuple[Any, ...]]] = {
     "binary_loss": [(ODD[1:], np.array([[0.0, 1.0, 0.5]])[[0, 0]])],
     "huber": [(ODD, np.zeros((3, 3)), {"delta": 1.0, "scale": 1.0})],
     "leaky_relu": [(x, {"slope": s}) for x in (ODD, np.zeros((0, 2))) for s in (0.1, 0.0)],
+    "hardtanh": [(x, {"low": -1.0, "high": 2.0}) for x in (ODD, np.zeros((0, 2)))],
     "exponential_unit": [(x, {"alpha": 2.0, "rate": 1.0}) for x in (ODD, np.zeros((0, 2)))],
     **{
         name: [(x,) for x in (ODD, np.array([19.9, 20.1, 1e4, -1e4]), np.zeros((0, 2)))]

@@ -24,6 +24,7 @@ from schuss.gradcheck import check_gradients
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives import bits, indexing
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
+from schuss.primitives.elementwise import sgn
 from schuss.primitives.index_template import ARRAY
 from schuss.primitives.random import random_uniform
 from schuss.primitives.trigonometry import sqrt_one_minus_square
@@ -219,6 +220,11 @@ SAMPLES: dict[str, list[Sample]] = {
     "negative": one("negative", np.negative, torch=same("neg"), dtypes=NUMBERS),
     "abs": one("abs", np.abs, torch=same("abs"), dtypes=NUMBERS),
     "sign": one("sign", np.sign, torch=same("sign"), dtypes=NUMBERS),
+    "sgn": [
+        Sample(sgn, lambda x: np.where(x == x, np.sign(x), np.zeros((), x.dtype)),
+               (numbers(2, 3),), odd=(ODD, *ODD_SHAPES), torch=same("sgn"), dtypes=NUMBERS)
+    ],
+    "hypot": two("hypot", np.hypot, low=0.2, torch=same("hypot")),
     "relu": one("relu", lambda x: np.maximum(x, np.zeros((), x.dtype)),
                 torch=same("relu"), dtypes=NUMBERS),
     "floor": one("floor", np.floor, torch=same("floor"), dtypes=NUMBERS),

@@ -116,9 +116,21 @@ def copied(lib: Any, t: Any, v: Any) -> Any:
     return t + v
 
 
+def into_flat_of_a_turned_result(lib: Any, t: Any, v: Any) -> Any:
+    y = v.t() * 2
+    y.reshape(-1)[0] = 5.0
+    z = v.t() + lib.zeros_like(v).t()
+    z += 1
+    z.reshape(2, 6)[1] = 7.0
+    u = v * 2
+    u.reshape(-1)[1] = 9.0
+    return y, z, u
+
+
 CASES = [
     into_row, into_row_of_row, into_transposed, into_flat, filled, element_by_element, of_a_result,
     augmented, augmented_item, itself, by_lists, by_mask, by_rows, whole, copied,
+    into_flat_of_a_turned_result,
 ]  # fmt: skip
 
 

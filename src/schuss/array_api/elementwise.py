@@ -10,7 +10,6 @@ from schuss.functions.elementwise import (
     atanh,
     clip,
     copysign,
-    hypot,
     isfinite,
     isinf,
     isnan,
@@ -46,7 +45,6 @@ from schuss.primitives.elementwise import (
     minimum,
     multiply,
     negative,
-    pow,
     remainder,
     round,
     sign,
@@ -67,6 +65,7 @@ from schuss.primitives.logic import (
     less_equal,
     not_equal,
 )
+from schuss.primitives.powers import hypot, pow
 from schuss.primitives.trigonometry import acos, acosh, asin, cosh, sinh
 
 __all__ = [

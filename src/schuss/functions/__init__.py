@@ -26,7 +26,6 @@ from schuss.functions.elementwise import (
     atanh,
     clip,
     copysign,
-    hypot,
     isfinite,
     isinf,
     isnan,
@@ -95,7 +94,6 @@ from schuss.primitives.elementwise import (
     minimum,
     multiply,
     negative,
-    pow,
     relu,
     remainder,
     round,
@@ -121,6 +119,7 @@ from schuss.primitives.logic import (
     where,
 )
 from schuss.primitives.movement import concat, flip, pad, permute_dims, reshape, stack
+from schuss.primitives.powers import hypot, pow
 from schuss.primitives.reduction import (
     argmax,
     argmin,

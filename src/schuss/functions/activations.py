@@ -22,6 +22,7 @@ from schuss.primitives.elementwise import (
     exp,
     expm1,
     log1p,
+    maximum,
     minimum,
     multiply,
     relu,
@@ -31,10 +32,12 @@ from schuss.primitives.elementwise import (
     tanh,
 )
 from schuss.primitives.fused import fused
+from schuss.primitives.logic import bitwise_and, greater, less, where
+from schuss.primitives.views import detach
 from schuss.values.numbers import number
 
-__all__ = ["below_zero", "exponential_unit", "gelu", "leaky_relu", "logsigmoid", "mish", "silu"]
-__all__ += ["softplus", "softplus_parts", "softsign"]
+__all__ = ["below_zero", "exponential_unit", "gelu", "hardtanh", "leaky_relu", "logsigmoid"]
+__all__ += ["mish", "silu", "softplus", "softplus_parts", "softsign"]
 
 
 def below_zero(x: Tensor) -> Tensor:
@@ -54,17 +57,25 @@ def _slope(x: Array, below: Any) -> Any:
     return np.greater(x, zero) + np.less_equal(x, zero) * below
 
 
+def _leaky_slope(x: Array, slope: Any) -> Any:
+    """Return 1 where x > 0, and `slope` elsewhere, also where x is not a number."""
+    at = np.greater(x, number(0.0, x.dtype))
+    return at + ~at * slope
+
+
 def _leaky_value(x: Array, slope: float) -> Any:
     above, below = _pieces(x)
     return above + below * number(slope, x.dtype)
 
 
 @fused(
-    value=_leaky_value, derivative=(lambda g, y, x, slope: g * _slope(x, number(slope, x.dtype)),)
+    value=_leaky_value,
+    derivative=(lambda g, y, x, slope: g * _leaky_slope(x, number(slope, x.dtype)),),
 )
 def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
     """Return x where x > 0, and slope * x elsewhere."""
-    return add(relu(x), multiply(below_zero(x), slope))
+    above = greater(x, 0.0)
+    return add(where(above, x, 0.0), multiply(where(above, 0.0, x), slope))
 
 
 def _exponential_value(x: Array, alpha: float, rate: float) -> tuple[Array, Any]:
@@ -85,6 +96,22 @@ def exponential_unit(x: Tensor, *, alpha: float, rate: float) -> Tensor:
     below = below_zero(x)
     tail = expm1(below if rate == 1.0 else multiply(below, rate))
     return add(relu(x), tail if alpha == 1.0 else multiply(tail, alpha))
+
+
+@fused(
+    value=lambda x, low, high: np.minimum(
+        np.maximum(x, number(low, x.dtype)), number(high, x.dtype)
+    ),
+    derivative=(
+        lambda g, y, x, low, high: (
+            g * (np.greater(x, number(low, x.dtype)) & np.less(x, number(high, x.dtype)))
+        ),
+    ),
+)
+def hardtanh(x: Tensor, *, low: float, high: float) -> Tensor:
+    """Return x kept within two bounds; the error passes between them alone, and not nan."""
+    inside = bitwise_and(greater(x, low), less(x, high))
+    return where(inside, x, minimum(maximum(detach(x), low), high))
 
 
 def _silu_value(x: Array) -> tuple[Array, Array]:

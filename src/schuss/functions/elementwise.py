@@ -35,9 +35,7 @@ from schuss.primitives.logic import (
     bitwise_xor,
     equal,
     greater,
-    greater_equal,
     less,
-    less_equal,
     not_equal,
     where,
 )
@@ -48,7 +46,6 @@ __all__ = [
     "atanh",
     "clip",
     "copysign",
-    "hypot",
     "isfinite",
     "isinf",
     "isnan",
@@ -92,15 +89,20 @@ def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = 
     if not isinstance(x, Tensor):
         x = as_tensor(x)
     if min is not None:
-        x = maximum(x, min) if isinstance(min, (int, float)) else _kept(x, greater_equal, min)
+        x = maximum(x, min) if isinstance(min, (int, float)) else _kept(x, less, min)
     if max is not None:
-        x = minimum(x, max) if isinstance(max, (int, float)) else _kept(x, less_equal, max)
+        x = minimum(x, max) if isinstance(max, (int, float)) else _kept(x, greater, max)
     return x
 
 
-def _kept(x: Tensor, within: Any, bound: TensorLike) -> Tensor:
-    """Return x where it is within a bound, or nan, else the bound; at it the error goes to x."""
-    return where(within(x, bound) | isnan(x), x, bound)
+def _kept(x: Tensor, beyond: Any, bound: TensorLike) -> Tensor:
+    """Return x unless it is beyond a bound, else the bound; at it the error goes to x."""
+    bound = as_tensor(bound)
+    kept = where(beyond(x, bound), bound, x)
+    if kept.dtype.kind != "f":
+        return kept
+    # Where one of both is nan, the result is, and the error goes nowhere.
+    return where(isnan(x) | isnan(bound), math.nan, kept)
 
 
 def tan(x: TensorLike) -> Tensor:
@@ -132,16 +134,6 @@ def atanh(x: TensorLike) -> Tensor:
     x = as_tensor(x)
     x = x if x.dtype.kind == "f" else astype(x, float32)
     return (log1p(x) - log1p(negative(x))) * 0.5
-
-
-def hypot(x: TensorLike, y: TensorLike) -> Tensor:
-    """Return sqrt(x**2 + y**2) without overflow, elementwise."""
-    a, b = abs(x), abs(y)
-    # An infinity wins, over what is not a number too; then nothing else depends on x and y.
-    infinite = isinf(a) | isinf(b)
-    large = where(infinite, 1.0, maximum(a, b))
-    ratio = where(infinite, 0.0, minimum(a, b)) / where(large == 0, 1.0, large)
-    return where(infinite, float("inf"), large * sqrt(ratio * ratio + 1.0))
 
 
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:

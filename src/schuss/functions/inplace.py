@@ -21,15 +21,7 @@ from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.checks import InBounds, require
-from schuss.primitives.elementwise import (
-    add,
-    divide,
-    floor_divide,
-    multiply,
-    pow,
-    remainder,
-    subtract,
-)
+from schuss.primitives.elementwise import add, divide, floor_divide, multiply, remainder, subtract
 from schuss.primitives.indexing import gather
 from schuss.primitives.logic import (
     bitwise_and,
@@ -40,6 +32,7 @@ from schuss.primitives.logic import (
     where,
 )
 from schuss.primitives.movement import reshape
+from schuss.primitives.powers import pow
 from schuss.primitives.reduction import broadcast_to, max
 from schuss.primitives.views import origin_of, root_of
 from schuss.primitives.writing import put, rewrite, writes_at_once

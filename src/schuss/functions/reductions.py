@@ -14,10 +14,11 @@ from schuss.functions.normalization import variance
 from schuss.functions.shapes import moveaxis
 from schuss.primitives.axes import Axes, Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import abs, multiply, pow, sqrt
+from schuss.primitives.elementwise import abs, multiply, sqrt
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal, greater, not_equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
+from schuss.primitives.powers import pow
 from schuss.primitives.reduction import cumulative_input, max, min, sum
 from schuss.values.along import restored
 from schuss.values.sums import reduced_shape, sum_value

@@ -21,6 +21,9 @@ _LN2 = {
     F32: (0.693145751953125, 1.4286068203094173e-06),
     F64: (0.6931471803691238, 1.9082149292705877e-10),
 }
+# 1 / log(10), the first part of 21 digits, and log10(2), of 41, in two parts each.
+_LOG10_E = (0.4342944622039795, 1.9699272335463627e-08)
+_LOG10_2 = (0.3010299956640665, -8.532344317057107e-14)
 _EXP = {  # (e**r - 1 - r) / r**2 for |r| <= log(2) / 2
     F32: (
         0.00019891030654370327, 0.0013933685862617174, 0.008333310889582076,
@@ -124,16 +127,28 @@ def _log_parts(x: Scalar) -> tuple[Scalar, Scalar]:
     return m, exponent.to(x.kind)
 
 
-def log(x: Scalar) -> Scalar:
-    """Return the natural logarithm."""
-    m, e = _log_parts(x)
+def _log_terms(m: Scalar) -> tuple[Scalar, Scalar, Scalar, Scalar]:
+    """Return f, s, f**2/2 and t with log(m) = log(1 + f) = f - f**2/2 + s (f**2/2 + t)."""
     f = m.op("fsub", 1.0)
     s = f.op("fdiv", f.op("fadd", 2.0))
     z = s.op("fmul", s)
     half = f.op("fmul", f).op("fmul", 0.5)
-    tail = z.polynomial(_LOG[x.kind]).op("fmul", z)
+    return f, s, half, z.polynomial(_LOG[m.kind]).op("fmul", z)
+
+
+def _log_near_one(m: Scalar) -> tuple[Scalar, Scalar]:
+    """Return log(m) as a number and what it lacks."""
+    f, s, half, tail = _log_terms(m)
+    near = f.op("fsub", half)
+    return near, s.fma(half.op("fadd", tail), f.op("fsub", near).op("fsub", half))
+
+
+def log(x: Scalar) -> Scalar:
+    """Return the natural logarithm."""
+    m, e = _log_parts(x)
+    f, s, half, tail = _log_terms(m)
     first, second = _LN2[x.kind]
-    # log(1 + f) = f - f**2/2 + s (f**2/2 + tail), the small terms first.
+    # The small terms first.
     low = s.fma(half.op("fadd", tail), e.op("fmul", second))
     return _log_at_edges(x, e.fma(first, f.op("fsub", half.op("fsub", low))))
 
@@ -149,14 +164,25 @@ def _log_at_edges(x: Scalar, y: Scalar) -> Scalar:
 def log2(x: Scalar) -> Scalar:
     """Return the logarithm to base 2, exact at its powers."""
     m, e = _log_parts(x)
-    return _log_at_edges(x, log(m).op("fmul", _LOG2_E).op("fadd", e))
+    near, rest = _log_near_one(m)
+    return _log_at_edges(x, near.op("fadd", rest).op("fmul", _LOG2_E).op("fadd", e))
 
 
 def log10(x: Scalar) -> Scalar:
     """Return the logarithm to base 10, exact at its powers."""
-    if x.kind == F64:
-        return x.library("log10")
-    return log(x.to(F64)).op("fmul", 1.0 / math.log(10.0)).to(F32)
+    if x.kind == F32:
+        return log(x.to(F64)).op("fmul", 1.0 / math.log(10.0)).to(F32)
+    m, e = _log_parts(x)
+    near, rest = _log_near_one(m)
+    # In two parts, the first of which have so few digits that their products are exact.
+    high = (near.bits() & -(1 << 32)).bits()
+    rest = near.op("fsub", high).op("fadd", rest)
+    (first, second), (tens, more) = _LOG10_E, _LOG10_2
+    whole, part = e.op("fmul", tens), high.op("fmul", first)
+    total = whole.op("fadd", part)
+    lost = whole.op("fsub", total).op("fadd", part)
+    small = high.op("fadd", rest).op("fmul", second).op("fadd", e.op("fmul", more))
+    return _log_at_edges(x, rest.fma(first, small).op("fadd", lost).op("fadd", total))
 
 
 def log1p(x: Scalar) -> Scalar:
@@ -289,6 +315,15 @@ def power(x: Scalar, y: Scalar) -> Scalar:
     if x.is_float:
         return x.library("pow", y)
     return _integer_power(x, y)
+
+
+def hypot(x: Scalar, y: Scalar) -> Scalar:
+    """Return sqrt(x**2 + y**2) without overflow; an infinity wins, over nan too."""
+    a, b = x.abs(), y.abs()
+    large = a.maximum(b)
+    ratio = a.minimum(b).op("fdiv", large.eq(0.0).where(large.like(1.0), large))
+    found = large.op("fmul", ratio.fma(ratio, 1.0).call("sqrt"))
+    return (a.eq(math.inf) | b.eq(math.inf)).where(x.like(math.inf), found)
 
 
 def _integer_power(x: Scalar, y: Scalar) -> Scalar:

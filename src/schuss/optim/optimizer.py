@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -12,7 +13,15 @@ import numpy as np
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, eagerly, enable_grad, leaf, no_grad
 from schuss.functions import where
-from schuss.optim.param_groups import RANGES, Group, Params, Range, check_ranges, make_group
+from schuss.optim.param_groups import (
+    RANGES,
+    Group,
+    Params,
+    Range,
+    check_ranges,
+    make_group,
+    require_fit,
+)
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
 __all__ = ["Factors", "Optimizer", "State", "zeros"]
@@ -47,6 +56,8 @@ class Optimizer:
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
+        # The groups as they were when their hyperparameters were last looked at, by their ids.
+        self._fitting: dict[int, Group] = {}
         # A subclass with a `step` of its own finds an empty state for each parameter.
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         if isinstance(params, (Tensor, Mapping)) or not isinstance(params, Iterable):
@@ -152,7 +163,14 @@ class Optimizer:
             tracer.dictionaries += [self.state, *self.state.values()]
         return loss
 
+    def _require_fit(self, group: Group) -> None:
+        """Refuse hyperparameters that do not fit the parameters, where any is not as it was."""
+        if group != self._fitting.get(id(group)):
+            require_fit(self._owner, group, self.ranges)
+            self._fitting[id(group)] = dict(group)
+
     def _step_group(self, group: Group) -> None:
+        self._require_fit(group)
         # Parameters that always step together share one count, so that what depends on the count
         # is computed once; one that is left out keeps its count, and the others get a new one.
         moving, kept = [], set()
@@ -169,7 +187,7 @@ class Optimizer:
         tracer = TRACER.get()
         if tracer is not None:
             # A compiled step reads the hyperparameters anew each time it runs.
-            group = tracer.options(group)
+            group = tracer.options(group, partial(self._require_fit, group))
         counts: dict[int, Tensor] = {}
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
         for parameter in moving:

@@ -11,7 +11,7 @@ import numpy as np
 from schuss.core import Tensor
 
 __all__ = ["RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
-__all__ += ["hyperparameters", "make_group"]
+__all__ += ["hyperparameters", "make_group", "require_fit"]
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
@@ -89,6 +89,30 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
             )
         known.add(id(parameter))
     return group
+
+
+def require_fit(owner: str, group: Group, ranges: Mapping[str, Range]) -> None:
+    """Refuse what no step can be taken with, also if it was set on the way.
+
+    Those are hyperparameters that are not finite in the dtype of every parameter, and shares that
+    are none. A rate below zero is let through, as a schedule may end there by rounding.
+
+    Raises:
+        ValueError: if there are such.
+    """
+    dtypes = {parameter.dtype for parameter in group["params"]}
+    narrow = min(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float64))
+    for name in ranges:
+        if name in group:
+            _expect_fit(owner, name, group[name], narrow)
+    check_ranges(owner, group, {n: r for n, r in ranges.items() if r[1] < math.inf})
+
+
+def _expect_fit(owner: str, name: str, value: Any, dtype: np.dtype[Any]) -> None:
+    largest = float(np.finfo(dtype).max)
+    for number in value if isinstance(value, (tuple, list)) else (value,):
+        if isinstance(number, (int, float)) and not -largest <= number <= largest:
+            raise ValueError(f"{owner}: expected {name} to be finite in {dtype}, got {value}.")
 
 
 def check_ranges(owner: str, group: Group, ranges: Mapping[str, Range]) -> None:

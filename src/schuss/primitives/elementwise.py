@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, bool_, float32, float64, int32, int64, leaf
+from schuss.core import Array, Tensor, bool_, float32, float64, int32, int64
 from schuss.lowering import vector_math
-from schuss.primitives.base import NOT_DIFFERENTIABLE, Spec, elementwise_shape
-from schuss.primitives.checks import ValueCheck, require
-from schuss.primitives.logic import bitwise_and, equal, greater, greater_equal, less, where
+from schuss.primitives.base import NOT_DIFFERENTIABLE
+from schuss.primitives.logic import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    not_equal,
+    where,
+)
 from schuss.primitives.pointwise import Binary, Unary, binary, unary
 from schuss.values import error_function
 
@@ -56,87 +62,6 @@ divide: Binary = binary(
     doc="x / y",
 )
 
-
-_MOST_PRODUCTS = 8
-
-
-def _power_value(x: Any, y: Any) -> Any:
-    """Return x ** y; small whole powers of floats as products, in a tenth of NumPy's time."""
-    if (type(y) is np.ndarray and y.ndim) or type(x) is not np.ndarray or x.dtype.kind != "f":
-        found = np.power(x, y)
-        if found.dtype == np.int8:
-            raise TypeError("pow: expected numbers, got bool and bool; cast them first.")
-        return found
-    times = y.item() if type(y) is np.ndarray else y
-    if times == 2:
-        return x * x
-    if not 2 < times <= _MOST_PRODUCTS or times % 1:
-        return np.power(x, y)
-    found = square = x * x
-    if times >= 4:
-        found = square * square
-        if times >= 6:
-            found = found * (square if times < 8 else found)
-    return found * x if times % 2 else found
-
-
-def _pow_to_base(g: Tensor, z: Tensor, x: Tensor, y: Any) -> Tensor:
-    if not isinstance(y, Tensor):
-        return multiply(g, multiply(y, pow(x, y - 1))) if y != 0 else multiply(g, zeros_as(x))
-    # At 0 ** 0 it would be 0 / 0.
-    flat = bitwise_and(equal(x, 0), equal(y, 0))
-    slope = multiply(y, pow(where(flat, 1.0, x), subtract(y, 1)))
-    return multiply(g, where(flat, 0.0, slope))
-
-
-def _pow_to_exponent(g: Tensor, z: Tensor, x: Any, y: Tensor) -> Tensor:
-    if not isinstance(x, Tensor):
-        if x != 0:
-            return multiply(g, multiply(z, math.log(x) if x > 0 else math.nan))
-        x = zeros_as(y)
-    # z * log(x) at x = 0 is 0 for y >= 0, the limit, and not nan.
-    flat = bitwise_and(equal(x, 0), greater_equal(y, 0))
-    return multiply(g, multiply(z, log(where(flat, 1.0, x))))
-
-
-def _power_shape(x: Spec, y: Spec) -> Spec:
-    found = elementwise_shape(x, y)
-    if found[1].kind == "b":
-        raise TypeError("pow: expected numbers, got bool and bool; cast them first.")
-    return found
-
-
-@dataclass(frozen=True)
-class _WholePower(ValueCheck):
-    """Integers have no powers of negative integers."""
-
-    def require(self, *arrays: Array) -> None:
-        """Raise ValueError, in NumPy's words."""
-        if (arrays[0] < 0).any():
-            raise ValueError("Integers to negative integer powers are not allowed.")
-
-    def refused(self, *tensors: Tensor) -> Tensor:
-        """Return where the exponent is negative."""
-        return less(tensors[0], 0)
-
-
-def _check_power(x: Any, y: Any) -> None:
-    dtypes = [z.dtype for z in (x, y) if isinstance(z, Tensor)]
-    if all(dtype.kind == "i" for dtype in dtypes):
-        require(_WholePower(), y if isinstance(y, Tensor) else leaf(np.asarray(y)))
-
-
-pow = binary(
-    "pow",
-    value=_power_value,
-    shape=_power_shape,
-    derivative=(_pow_to_base, _pow_to_exponent),
-    lower=vector_math.power,
-    check=_check_power,
-    cost=60,
-    doc="x ** y",
-)
-
 floor_divide = binary(
     "floor_divide",
     value=np.floor_divide,
@@ -160,20 +85,22 @@ remainder = binary(
 )
 
 
-def _share_of_larger(g: Tensor, x: Any, y: Any) -> Tensor:
-    """Take `g` to x where x is larger, half of it where x equals a tensor y."""
+def _unless_lost(g: Tensor, x: Any, y: Any, lost: Binary, kept: Binary) -> Tensor:
+    """Take `g` to x unless it has lost against y; half of it where it equals a tensor y.
+
+    What is not a number loses against numbers, and against tensors not at all, as in PyTorch.
+    """
     if not isinstance(y, Tensor):
-        return multiply(g, greater_equal(x, y))
-    half = multiply(g, 0.5)
-    return add(multiply(half, greater(x, y)), multiply(half, greater_equal(x, y)))
+        return multiply(g, kept(x, y))
+    return where(lost(x, y), 0.0, where(equal(x, y), multiply(g, 0.5), g))
 
 
 maximum = binary(
     "maximum",
     value=np.maximum,
     derivative=(
-        lambda g, z, x, y: _share_of_larger(g, x, y),
-        lambda g, z, x, y: _share_of_larger(g, y, x),
+        lambda g, z, x, y: _unless_lost(g, x, y, less, greater_equal),
+        lambda g, z, x, y: _unless_lost(g, y, x, less, greater_equal),
     ),
     lower=lambda x, y: x.maximum(y),
     doc="The larger of x and y",
@@ -183,8 +110,8 @@ minimum = binary(
     "minimum",
     value=np.minimum,
     derivative=(
-        lambda g, z, x, y: _share_of_larger(g, negative(x), -y),
-        lambda g, z, x, y: _share_of_larger(g, negative(y), -x),
+        lambda g, z, x, y: _unless_lost(g, x, y, greater, less_equal),
+        lambda g, z, x, y: _unless_lost(g, y, x, greater, less_equal),
     ),
     lower=lambda x, y: x.minimum(y),
     doc="The smaller of x and y",
@@ -202,10 +129,20 @@ negative: Unary = unary(
 abs = unary(
     "abs",
     value=np.abs,
-    derivative=lambda g, y, x: multiply(g, sign(x)),
+    derivative=lambda g, y, x: multiply(g, sgn(x)),
     lower=lambda x: x.abs(),
     floats_only=False,
     doc="|x|",
+)
+
+sgn: Unary = unary(
+    "sgn",
+    # Of nan both are false.
+    value=lambda x: (np.greater(x, 0).view(np.int8) - np.less(x, 0).view(np.int8)).astype(x.dtype),
+    derivative=NOT_DIFFERENTIABLE,
+    lower=lambda x: x.gt(0).to(x.kind) - x.lt(0).to(x.kind),
+    floats_only=False,
+    doc="-1, 0 or 1, and 0 for what is not a number",
 )
 
 sign: Unary = unary(
@@ -222,7 +159,8 @@ _ZERO: dict[Any, Array] = {d: np.zeros((), d) for d in (float32, float64, int64,
 relu = unary(
     "relu",
     value=lambda x: np.maximum(x, _ZERO[x.dtype]),
-    derivative=lambda g, y, x: multiply(g, greater(y, 0.0)),
+    # As in PyTorch, the error passes what is not a number.
+    derivative=lambda g, y, x: multiply(g, not_equal(y, 0.0)),
     lower=lambda x: x.maximum(0),
     floats_only=False,
     doc="max(x, 0), with derivative 0 at 0",
@@ -391,8 +329,3 @@ erf = unary(
     cost=40,
     doc="Error function",
 )
-
-
-def zeros_as(x: Tensor) -> Tensor:
-    """Return zeros of x's shape and dtype, that do not depend on x."""
-    return leaf(np.zeros(x.shape, x.dtype))

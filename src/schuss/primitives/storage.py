@@ -17,7 +17,17 @@ import numpy as np
 from schuss.core import Array, Tensor, leaf, next_stamp
 from schuss.native.cpython import COUNT_REFERENCES
 
-__all__ = ["WRITTEN", "changed", "changed_after", "give", "is_shared", "is_unchanged", "own"]
+__all__ = [
+    "LAST_RUN",
+    "WRITTEN",
+    "Writer",
+    "changed",
+    "changed_after",
+    "give",
+    "is_shared",
+    "is_unchanged",
+    "own",
+]
 __all__ += ["owner_of", "watch", "write"]
 
 # The stamp of the last write to memory that several arrays lie in, by the id of the array that owns
@@ -122,10 +132,42 @@ def _note(array: Array, stamp: int) -> None:
     WRITTEN[key] = (stamp, weakref.ref(owner, lambda _: WRITTEN.pop(key, None)))
 
 
+# The stamp of the last run of any writer: what was computed after it need not ask for more.
+LAST_RUN = [0]
+
+
+class Writer:
+    """Who writes to the same memory again and again, with the stamp of the last time."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self) -> None:
+        self.stamp = 0
+
+    def takes(self, array: Array) -> None:
+        """Note that this one writes to an array from now on."""
+        owner = owner_of(array)
+        key = id(owner)
+        known = _WRITERS.get(key)
+        if known is None:
+            reference = weakref.ref(owner, lambda _: _WRITERS.pop(key, None))
+            known = _WRITERS[key] = ([], reference)
+        if self not in known[0]:
+            known[0].append(self)
+
+
+# Those who write to memory, by the id of the array that owns it, as in `WRITTEN`.
+_WRITERS: dict[int, tuple[list[Writer], weakref.ref[Array]]] = {}
+
+
 def changed_after(x: Tensor, stamp: int) -> bool:
-    """Return whether memory of `x` that others share was written to after a stamp."""
-    found = WRITTEN.get(id(owner_of(x.array)))
-    return found is not None and found[0] > stamp
+    """Return whether memory of `x` was written to after a stamp, by others who share it."""
+    key = id(owner_of(x.array))
+    found = WRITTEN.get(key)
+    if found is not None and found[0] > stamp:
+        return True
+    writers = _WRITERS.get(key)
+    return writers is not None and any(writer.stamp > stamp for writer in writers[0])
 
 
 def give(owner: str, x: Tensor, result: Tensor) -> Tensor:

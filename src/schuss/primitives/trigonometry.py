@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from schuss.lowering import vector_math
-from schuss.primitives.elementwise import add, divide, multiply, negative, sqrt, subtract
+from schuss.primitives.elementwise import abs, add, divide, multiply, negative, sqrt, subtract
 from schuss.primitives.pointwise import Unary, unary
 
 __all__ = ["acos", "acosh", "asin", "cosh", "sinh", "sqrt_one_minus_square"]
@@ -55,7 +55,10 @@ def _lowered_acosh(x: Any) -> Any:
 acosh = unary(
     "acosh",
     value=np.arccosh,
-    derivative=lambda g, y, x: divide(g, multiply(sqrt(subtract(x, 1.0)), sqrt(add(x, 1.0)))),
+    # The same below -1, where there is no value, as in PyTorch.
+    derivative=lambda g, y, x: divide(
+        g, multiply(sqrt(subtract(abs(x), 1.0)), sqrt(add(abs(x), 1.0)))
+    ),
     lower=_lowered_acosh,
     cost=47,
     doc="Inverse hyperbolic cosine",

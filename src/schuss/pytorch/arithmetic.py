@@ -11,7 +11,9 @@ from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
-from schuss.pytorch.arguments import as_pair, whole
+    x, y = as_pair(input, other)
+    # Where the logarithm is a number, nothing has to be left out, and the slope is right.
+    nothing = F.equal(x, 0) & (F.less_equal(y, 0) | F.equal(y, math.inf))
 
 __all__: list[str] = []
 
@@ -70,8 +72,12 @@ def div(input: TensorLike, other: TensorLike, rounding_mode: str | None = None) 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input - other * trunc(input / other): the remainder with the sign of input."""
     x = as_tensor(input)
-    size = F.remainder(F.abs(x), abs(other) if isinstance(other, (int, float)) else F.abs(other))
-    return F.where(x < 0, F.negative(size), size)
+    minus = x < 0
+    size = F.remainder(
+        F.where(minus, F.negative(x), x),
+        abs(other) if isinstance(other, (int, float)) else F.abs(other),
+    )
+    return F.where(minus, F.negative(size), size)
 
 
 def sign(input: TensorLike) -> Tensor:
@@ -79,7 +85,7 @@ def sign(input: TensorLike) -> Tensor:
     x = as_tensor(input)
     if x.dtype.kind != "f":
         return x if x.dtype == bool_ else F.sign(x)
-    return F.where(F.isnan(x), 0.0, F.sign(x))
+    return sgn(x)
 
 
 def square(input: TensorLike) -> Tensor:
@@ -132,7 +138,8 @@ def logit(input: TensorLike, eps: float | None = None) -> Tensor:
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input * log(other), and 0 where input is 0."""
     x, y = as_pair(input, other)
-    nothing = F.equal(x, 0) & ~F.isnan(y)
+    # Where the logarithm is a number, nothing has to be left out, and the slope is right.
+    nothing = F.equal(x, 0) & (F.less_equal(y, 0) | F.equal(y, math.inf))
     return F.where(nothing, 0.0, x * F.log(F.where(nothing, 1, y)))
 
 

@@ -31,7 +31,6 @@ _TABLE = {
         fm minimum (input, other)
         fmi multiply mul = multiply (input, other)
         fmi negative neg = negative (input)
-        fmi pow power = pow (input, exponent)
         fmi relu (input)
         fmi remainder (input, other)
         fmi sigmoid (input)
@@ -39,6 +38,10 @@ _TABLE = {
         fmi sqrt (input)
         fmi tanh (input)
         fmi atan2 arctan2 = atan2 (input, other)
+    """,
+    "schuss.primitives.powers": """
+        fmi hypot (input, other)
+        fmi pow power = pow (input, exponent)
     """,
     "schuss.primitives.trigonometry": """
         fmi acos arccos = acos (input)
@@ -100,7 +103,6 @@ _TABLE = {
         fmi asinh arcsinh = asinh (input)
         fmi atan arctan = atan (input)
         fmi atanh arctanh = atanh (input)
-        fmi hypot (input, other)
         fm isfinite (input)
         fm isinf (input)
         fm isnan (input)

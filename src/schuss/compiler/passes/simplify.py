@@ -195,6 +195,9 @@ def _pow(node: Node) -> Node | None:
         return None
     if by == 0.5:
         return _same_as(made("sqrt", x), node)
+    if by == -0.5:
+        one = constant(np.asarray(1, x.dtype))
+        return _same_as(made("divide", one, made("sqrt", x)), node)
     if by == -1:
         one = constant(np.asarray(1, x.dtype))
         return _same_as(made("divide", one, x), node)

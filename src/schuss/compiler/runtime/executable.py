@@ -43,6 +43,7 @@ from schuss.native import jit
 from schuss.native.cpython import array_data_address, slot_address
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer, held
+from schuss.primitives.storage import LAST_RUN, Writer
 
 __all__ = ["Program", "StateChanged"]
 
@@ -143,7 +144,7 @@ class Program:
         self._written_places, self._written = [p for p, _ in written], [t for _, t in written]
         self._read_places, self._read = [p for p, _ in read], [t for _, t in read]
         self._borrowed = BorrowedArrays(len(read))
-        self._memory_guard = MemoryGuard()
+        self._memory_guard, self._writer = MemoryGuard(), Writer()
         self._stamped: list[Tensor] = []
         outputs = enumerate(self.artifact.outputs)
         self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
@@ -200,6 +201,8 @@ class Program:
                 array[...] = tensor.array
                 give_ownership(tensor, array)
             self._pointers[place] = array_data_address(array)
+            if not tensor.requires_grad:
+                self._writer.takes(array)
 
     def held(self) -> Iterator[Tensor]:
         """Yield the tensors that the program refers to, as often as it does."""
@@ -295,15 +298,14 @@ class Program:
         return outputs
 
     def _stamp(self) -> None:
-        # Only what takes part in differentiation is ever compared with a stamp.
-        stamp = next_stamp()
+        LAST_RUN[0] = self._writer.stamp = stamp = next_stamp()
         for tensor in self._stamped:
             tensor.stamp = stamp
         if self._shared.written:
             self._shared.store()
 
     def prepare(self) -> None:
-        """Take hold of the states, and raise StateChanged where they do not fit."""
+        """Take hold of the states; raise StateChanged where they do not fit."""
         self._take_states()
 
     def scan(

@@ -227,17 +227,19 @@ class Tracer:
         """Give up, as the function changes something in Python."""
         raise SideEffectError(name)
 
-    def options(self, group: dict[str, Any]) -> dict[str, Any]:
-        """Return an optimiser's group whose floats are read anew at every call."""
+    def options(self, group: dict[str, Any], check: Callable[[], None]) -> dict[str, Any]:
+        """Return an optimiser's group whose floats are read anew at every call, and checked."""
         known = self._groups.get(id(group))
         if known is not None:
             return known[1]
         traced: dict[str, Any] = {}
         for name, value in group.items():
             if type(value) is float:
-                traced[name] = self.number(_entry(group, name))
+                traced[name] = self.number(_entry(group, name, None, check))
             elif type(value) is tuple and value and all(type(v) is float for v in value):
-                traced[name] = tuple(self.number(_entry(group, name, i)) for i in range(len(value)))
+                traced[name] = tuple(
+                    self.number(_entry(group, name, i, check)) for i in range(len(value))
+                )
             else:
                 traced[name] = value
                 if name not in ("params", "param_names"):
@@ -406,5 +408,14 @@ def _no_value(node: Node) -> NoReturn:
     raise AssertionError(f"{node} is no constant")
 
 
-def _entry(group: dict[str, Any], name: str, place: int | None = None) -> Callable[[], Any]:
-    return (lambda: group[name]) if place is None else (lambda: group[name][place])
+def _entry(
+    group: dict[str, Any],
+    name: str,
+    place: int | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Callable[[], Any]:
+    def read() -> Any:
+        check()
+        return group[name] if place is None else group[name][place]
+
+    return read

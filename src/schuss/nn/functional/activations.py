@@ -81,7 +81,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         weight = weight.reshape((channels,) + (1,) * (input.ndim - 2))
     elif input.ndim == 0:
         weight = weight.reshape(())
-    return ops.relu(input) + activations.below_zero(input) * weight
+    above = input > 0
+    return ops.where(above, input, 0.0) + ops.where(above, 0.0, input) * weight
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -213,9 +214,7 @@ def hardtanh(
     """
     if not min_val < max_val:
         raise ValueError(f"hardtanh: expected min_val below max_val, got {min_val} and {max_val}.")
-    # What is not a number is beyond neither end.
-    below_top = ops.where(input >= max_val, max_val, input)
-    return ops.where(below_top <= min_val, min_val, below_top)
+    return activations.hardtanh(input, low=float(min_val), high=float(max_val))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
