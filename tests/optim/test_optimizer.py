@@ -196,3 +196,59 @@ def test_repr_says_what_is_descended():
     text = repr(optim.SGD(nn.Linear(3, 2).parameters(), lr=0.1))
     assert text.splitlines()[0] == "SGD"
     assert "group 0: 2 tensors, 8 parameters; lr=0.1, momentum=0.0" in text
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize(
+    ("name", "value", "dtype", "text"),
+    [
+        ("lr", 1e308, "float32", "SGD: expected lr to be finite in float32, got 1e\\+308."),
+        (
+            "momentum",
+            1e39,
+            "float32",
+            "SGD: expected momentum to be finite in float32, got",
+        ),
+        ("lr", float("nan"), "float64", "SGD: expected lr .*, got nan."),
+        ("lr", float("inf"), "float64", "SGD: expected lr .*, got inf."),
+    ],
+)
+def test_hyperparameters_that_do_not_fit_are_refused_at_each_step(
+    compiled: bool, at_once: bool, name: str, value: float, dtype: str, text: str
+) -> None:
+    p = ss.nn.Parameter(ss.tensor([1.0, -2.0], dtype=dtype))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+
+    run = ss.compile(step) if compiled else step
+    given = {"lr": 0.1, "momentum": 0.5} | ({name: value} if at_once else {})
+    with pytest.raises(ValueError, match=text):
+        optimizer = optim.SGD([p], **given)
+        run()
+        run()
+        before = p.tolist()
+        optimizer.param_groups[0][name] = value
+        run()
+    if not at_once:
+        assert p.tolist() == before
+        optimizer.param_groups[0][name] = 0.25
+        run()
+        assert p.tolist() != before
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_float64_holds_is_taken_there(compiled: bool) -> None:
+    p = ss.nn.Parameter(ss.tensor([1e-300], dtype="float64"))
+    optimizer = optim.SGD([p], lr=1e300)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+
+    (ss.compile(step) if compiled else step)()
+    np.testing.assert_allclose(p.numpy(), [-2.0])

@@ -120,6 +120,28 @@ def test_a_factor_that_changed_through_another_view_is_an_error() -> None:
         loss.backward()
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("part", [slice(None), slice(0, 1)])
+def test_a_buffer_that_a_program_wrote_is_an_error(compiled: bool, part: slice) -> None:
+    w, buffer = ss.tensor([3.0, 4.0], requires_grad=True), ss.tensor([1.0, 2.0])
+
+    def step() -> ss.Tensor:
+        buffer.mul_(2.0)
+        return buffer.sum()
+
+    run = ss.compile(step) if compiled else step
+    run()
+    run()
+    used = buffer if part == slice(None) else buffer[part]
+    loss = (w * used).sum()
+    run()
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+    (w * buffer).sum().backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == buffer.tolist()
+
+
 def test_gradients_have_memory_of_their_own() -> None:
     x, y = ss.tensor(X, requires_grad=True), ss.tensor(X, requires_grad=True)
     (x + y).sum().backward()

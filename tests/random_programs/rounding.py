@@ -65,7 +65,7 @@ class _Noisy:
         """Return an attribute as it is."""
         return getattr(owner, name)
 
-    def options(self, group: Any) -> Any:
+    def options(self, group: Any, check: Any) -> Any:
         """Return the hyperparameters as they are."""
         return group
 

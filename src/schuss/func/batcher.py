@@ -230,7 +230,7 @@ class Batcher:
         if self.outer is not None:
             self.outer.side_effect(name)
 
-    def options(self, group: dict[str, Any]) -> NoReturn:
+    def options(self, group: dict[str, Any], check: Any) -> NoReturn:
         """Refuse an optimiser's step."""
         self.refuse("an optimiser's step")
 

@@ -103,8 +103,11 @@ def exponential_unit(x: Tensor, *, alpha: float, rate: float) -> Tensor:
         np.maximum(x, number(low, x.dtype)), number(high, x.dtype)
     ),
     derivative=(
-        lambda g, y, x, low, high: (
-            g * (np.greater(x, number(low, x.dtype)) & np.less(x, number(high, x.dtype)))
+        # A choice, as errors may be infinite.
+        lambda g, y, x, low, high: np.where(
+            np.greater(x, number(low, x.dtype)) & np.less(x, number(high, x.dtype)),
+            g,
+            number(0.0, x.dtype),
         ),
     ),
 )

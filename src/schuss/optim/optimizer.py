@@ -164,7 +164,7 @@ class Optimizer:
         return loss
 
     def _require_fit(self, group: Group) -> None:
-        """Refuse hyperparameters that do not fit the parameters, where any is not as it was."""
+        """Refuse hyperparameters that do not fit, where any is not as it was."""
         if group != self._fitting.get(id(group)):
             require_fit(self._owner, group, self.ranges)
             self._fitting[id(group)] = dict(group)
@@ -186,7 +186,6 @@ class Optimizer:
                 kept.add(id(self.state[parameter]["step"]))
         tracer = TRACER.get()
         if tracer is not None:
-            # A compiled step reads the hyperparameters anew each time it runs.
             group = tracer.options(group, partial(self._require_fit, group))
         counts: dict[int, Tensor] = {}
         cast: dict[tuple[int, Any], tuple[Any, ...]] = {}

@@ -167,7 +167,6 @@ class Program:
         for tensor, parts in self._deferred:
             defer(tensor, parts)
         self._stamped = [t for t in self._written if t.requires_grad]
-        # What others look at is copied before every run.
         self._memory_guard.set([(None, 0)] if self._shared.loaded else self._words())
         return before
 
@@ -211,7 +210,7 @@ class Program:
         yield from [t for t, _ in self._deferred]
 
     def set_numbers(self, values: Sequence[float]) -> None:
-        """Set the numbers of the graph."""
+        """Set the graph's numbers."""
         for target, value in zip(self._numbers, values, strict=True):
             target[...] = value
 
@@ -386,7 +385,6 @@ class Program:
                 self._give_back(before)
             raise
         finally:
-            # A single call computes everything.
             self._table[ON_DEMAND] = 1
             self._stamp()
         return [results[i] for i in kept]
