@@ -204,12 +204,7 @@ def test_repr_says_what_is_descended():
     ("name", "value", "dtype", "text"),
     [
         ("lr", 1e308, "float32", "SGD: expected lr to be finite in float32, got 1e\\+308."),
-        (
-            "momentum",
-            1e39,
-            "float32",
-            "SGD: expected momentum to be finite in float32, got",
-        ),
+        ("momentum", 1e39, "float32", "SGD: expected momentum to be finite in float32, got"),
         ("lr", float("nan"), "float64", "SGD: expected lr .*, got nan."),
         ("lr", float("inf"), "float64", "SGD: expected lr .*, got inf."),
     ],

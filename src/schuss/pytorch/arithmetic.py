@@ -11,9 +11,8 @@ from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
-    x, y = as_pair(input, other)
-    # Where the logarithm is a number, nothing has to be left out, and the slope is right.
-    nothing = F.equal(x, 0) & (F.less_equal(y, 0) | F.equal(y, math.inf))
+from schuss.primitives.elementwise import sgn
+from schuss.pytorch.arguments import as_pair, whole
 
 __all__: list[str] = []
 
