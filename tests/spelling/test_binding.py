@@ -78,7 +78,7 @@ def test_a_mix_is_refused(call: Callable[[], Any]) -> None:
         (lambda: ss.exp(X, foo=1), "exp: unexpected argument 'foo', expected some of input"),
         (lambda: ss.logsumexp(X, dims=1), "logsumexp: unexpected argument 'dims'"),
         (lambda: X.max(foo=1), "max: unexpected argument 'foo'"),
-        (lambda: X.cumsum(), "cumsum: expected an argument 'dim', got none"),
+        (lambda: X.logcumsumexp(), "logcumsumexp: expected an argument 'dim', got none"),
         (lambda: ss.zeros(2, device="cuda"), "zeros: expected device 'cpu', the only one"),
         (lambda: X.to("cuda"), "to: expected device 'cpu', the only one"),
         (lambda: ss.matmul(X, X), "matmul: .*(2, 3)"),

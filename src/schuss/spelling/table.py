@@ -147,8 +147,8 @@ _TABLE = {
         fm nansum (input, dim: every=None, keepdim=False, *, dtype=None)
         fm nanmean (input, dim: every=None, keepdim=False, *, dtype=None)
         fm aminmax
-        fmi cumsum (input, dim, *, dtype=None)
-        fmi cumprod (input, dim, *, dtype=None)
+        fmi cumsum (input, dim=None, *, dtype=None)
+        fmi cumprod (input, dim=None, *, dtype=None)
         fm cummax cummin logcumsumexp diff
         fm logsumexp (input, dim: every=None, keepdim=False)
         fm softmax log_softmax
