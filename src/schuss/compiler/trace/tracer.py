@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import weakref
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NoReturn
 
@@ -25,6 +24,7 @@ from schuss.compiler.trace.errors import (
 from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
 from schuss.compiler.trace.memory_order import MemoryOrders
 from schuss.compiler.trace.numbers import TracedNumber
+from schuss.compiler.trace.scopes import Scopes
 from schuss.compiler.trace.sources import Sources
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
@@ -34,28 +34,20 @@ from schuss.primitives.views import SAME_MEMORY, origin_of
 
 __all__ = ["Tracer"]
 
-# How the scope of what a layer's derivatives compute begins.
-_BACKWARD = "backward of "
 
-
-class Tracer:
+class Tracer(Scopes):
     """Takes the place of evaluation while a function is traced; see `schuss.core.TRACER`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.graph = Graph()
         # What the numbers and the guards below depend on; as long as it is equal, they hold.
         self.sources: list[Callable[[], Any]] = []
         # What has to hold for the program to be used again: (function, its value now).
         self.guards: list[tuple[Callable[[], Any], Any]] = []
         self.follow_ups: list[Callable[[], Any]] = []
-        # What the function went through, and what it read every entry of; see `PythonState`.
-        self.modules: list[Any] = []
+        # What the function read every entry of; see `PythonState`.
         self.dictionaries: list[dict[Any, Any]] = []
-        # The layer, or the rule of descent, that is being traced; and the modules that led there.
-        self.scope = ""
-        self._calls: list[tuple[Any, str]] = []
-        # The names of a module's parts, by the ids of both.
-        self._names: dict[int, dict[int, str]] = {}
         # Tensors whose gradient has to be this one, or just to be there, or not.
         self.exact_gradients: list[tuple[Tensor, Tensor]] = []
         self.some_gradients: list[tuple[Tensor, bool]] = []
@@ -258,45 +250,6 @@ class Tracer:
         """Note the gradient that a tensor has before the function asks for it or changes it."""
         before = self._reachable.setdefault(id(tensor), (tensor, tensor.grad))
         self._gradients.setdefault(id(tensor), before)
-
-    def call(self, module: Any, *args: Any, **options: Any) -> Any:
-        """Return what a module's `forward` returns, and note that its nodes are this layer's."""
-        self.modules.append(module)
-        path = self._path_of(module)
-        kind = type(module).__name__
-        self._calls.append((module, path))
-        try:
-            with self.within(f"{path} ({kind})" if path else kind):
-                return module.forward(*args, **options)
-        finally:
-            self._calls.pop()
-
-    def _path_of(self, module: Any) -> str:
-        """Return the dotted name of a module within the outermost one that is being called."""
-        if not self._calls:
-            return ""
-        caller, path = self._calls[-1]
-        names = self._names.get(id(caller))
-        if names is None:
-            parts = caller.named_modules()
-            names = self._names[id(caller)] = {id(part): name for name, part in parts}
-        name = names.get(id(module), "")
-        return f"{path}.{name}" if path and name else name
-
-    @contextmanager
-    def within(self, scope: str) -> Iterator[None]:
-        """Say what the nodes of the body belong to."""
-        outer, self.scope = self.scope, scope
-        try:
-            yield
-        finally:
-            self.scope = outer
-
-    def backward_scope(self, y: Tensor) -> str:
-        """Return the scope of what takes an error back through what made `y`."""
-        array: Any = y.array
-        scope: str = (type(array) is Abstract and array.node.scope) or ""
-        return _BACKWARD + scope if scope and not scope.startswith(_BACKWARD) else scope
 
     def attribute(self, module: Any, name: str) -> TracedNumber:
         """Return one of a module's `live_numbers`, read anew at every call."""
