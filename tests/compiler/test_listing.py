@@ -48,7 +48,7 @@ def test_stages_say_the_layer_that_they_come_from() -> None:
         assert any(re.search(rf"of (.*, )?{re.escape(layer)}", stage) for stage in stages), layer
         assert f"backward of {layer}" in listing
     # A product belongs to its layer alone; the classes are checked before it.
-    first = next(s for s in stages if "matmul" in s)
+    first = next(s for s in stages if "Linear" in s)
     assert first.endswith("of 0 (Linear)")
     # What all parameters share, and each of them.
     assert listing.count(" of Adam") == 1 + len(list(model.parameters()))
