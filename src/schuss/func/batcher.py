@@ -16,7 +16,7 @@ from schuss.primitives.batching import aligned, batch_elementwise, batch_one_by_
 from schuss.primitives.checks import ValueCheck, require
 from schuss.primitives.reduction import broadcast_to
 from schuss.primitives.storage import write
-from schuss.primitives.views import SAME_MEMORY, origin_of, origins_of
+from schuss.primitives.views import SAME_MEMORY, memory_of, origin_of, origins_of
 
 __all__ = ["Batched", "Batcher"]
 
@@ -51,6 +51,19 @@ class Batched:
         self.owner.refuse(f".{name}")
 
 
+class _MemoryOrders:
+    """How elements of batches lie in memory."""
+
+    def of(self, stand_in: Any) -> Array:
+        """Return an array that lies as an element of a batch does, or a stand-in's outside."""
+        batcher = TRACER.get()
+        with batcher.outside():
+            if type(stand_in) is not Batched or stand_in.owner is not batcher:
+                return TRACER.get().memory_orders.of(stand_in)  # type: ignore[no-any-return]
+            array = memory_of(stand_in.whole)
+        return array[0] if len(array) else np.zeros(stand_in.shape, stand_in.dtype)
+
+
 class Batcher:
     """What operations are given to within `vmap`: it has them done on whole batches.
 
@@ -64,6 +77,7 @@ class Batcher:
 
     # The layer or rule that a compiled program shows; the tracer outside knows it.
     scope = ""
+    memory_orders = _MemoryOrders()
 
     def __init__(self, size: int, randomness: str) -> None:
         self.size = size

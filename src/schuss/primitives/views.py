@@ -210,7 +210,7 @@ def memory_of(x: Tensor) -> Array:
     root, steps = origins_of(x)
     array: Any = root.array
     if type(array) is not np.ndarray:
-        array = tracer.memory_orders.of(array.node)
+        array = tracer.memory_orders.of(array)
     for primitive, attributes in steps:
         if primitive is not SAME_MEMORY:
             array = primitive.value(array, **attributes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
+from schuss.compiler.trace.abstract import Abstract
 from schuss.core import Array
 from schuss.lowering.kinds import View
 
@@ -22,8 +23,9 @@ class MemoryOrders:
         # Arrays of zeros that lie as the values would; None for those that lie row by row.
         self._known: dict[Node, Array | None] = {}
 
-    def of(self, node: Node) -> Array:
-        """Return an array that lies as a node's value would."""
+    def of(self, stand_in: Abstract) -> Array:
+        """Return an array that lies as the value of a stand-in's node would."""
+        node = stand_in.node
         waiting = [node]
         while waiting:
             last = waiting[-1]
