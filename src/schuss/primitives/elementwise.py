@@ -138,7 +138,9 @@ abs = unary(
 sgn: Unary = unary(
     "sgn",
     # Of nan both are false.
-    value=lambda x: (np.greater(x, 0).view(np.int8) - np.less(x, 0).view(np.int8)).astype(x.dtype),
+    value=lambda x: np.subtract(
+        np.greater(x, _ZERO[x.dtype]), np.less(x, _ZERO[x.dtype]), dtype=x.dtype
+    ),
     derivative=NOT_DIFFERENTIABLE,
     lower=lambda x: x.gt(0).to(x.kind) - x.lt(0).to(x.kind),
     floats_only=False,
