@@ -19,6 +19,20 @@ X = RNG.normal(size=(6, 8))
 UNIT = RNG.uniform(0.1, 0.9, (6, 8))
 CLASSES = RNG.integers(0, 8, 6)
 LOGARITHMS = np.log(UNIT / UNIT.sum(1, keepdims=True))
+SIGNS = np.where(CLASSES > 3, 1.0, -1.0)
+
+
+class Scaled(nn.Module):
+    """Uses the parameters of a list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = nn.ParameterList([nn.Parameter(ss.tensor(UNIT[0])), nn.Parameter([2.0])])
+
+    def forward(self, x: Any) -> Any:
+        return x * self.scales[0] * self.scales[1]
+
+
 PLAIN = (
     "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Softsign",
@@ -56,6 +70,10 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
     "BCELoss": (nn.BCELoss, (UNIT, UNIT[::-1])),
     "BCEWithLogitsLoss": (nn.BCEWithLogitsLoss, (X, UNIT)),
     "KLDivLoss": (lambda: nn.KLDivLoss(reduction="batchmean"), (LOGARITHMS, UNIT)),
+    "ParameterList": (lambda: Scaled(), (X,)),
+    "TripletMarginLoss": (nn.TripletMarginLoss, (X, UNIT, X[::-1])),
+    "CosineEmbeddingLoss": (nn.CosineEmbeddingLoss, (X, UNIT, SIGNS)),
+    "MarginRankingLoss": (nn.MarginRankingLoss, (X[:, 0], UNIT[:, 0], SIGNS)),
     **{
         name: (getattr(nn, name), (X, UNIT))
         for name in ("HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss")

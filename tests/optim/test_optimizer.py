@@ -247,3 +247,14 @@ def test_what_float64_holds_is_taken_there(compiled: bool) -> None:
 
     (ss.compile(step) if compiled else step)()
     np.testing.assert_allclose(p.numpy(), [-2.0])
+
+
+def test_a_state_with_hyperparameters_out_of_range_is_refused() -> None:
+    parameter = ss.tensor([1.0], requires_grad=True)
+    optimizer = ss.optim.Adam([parameter], lr=0.1)
+    state = optimizer.state_dict()
+    for name, value in (("betas", (1e30, 0.9)), ("lr", float("inf"))):
+        changed = {**state, "param_groups": [{**state["param_groups"][0], name: value}]}
+        with pytest.raises(ValueError, match=f"Adam: expected {name}"):
+            optimizer.load_state_dict(changed)
+    assert optimizer.param_groups[0]["lr"] == 0.1

@@ -21,6 +21,7 @@ from schuss.optim.param_groups import (
     check_ranges,
     make_group,
     require_fit,
+    saved_options,
 )
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
@@ -313,7 +314,8 @@ class Optimizer:
         """Take over what `state_dict` returned; later steps are then the same, bit for bit.
 
         Raises:
-            ValueError: if groups, numbers or shapes differ; nothing has been changed then.
+            ValueError: if groups, numbers or shapes differ, or hyperparameters are out of range;
+                nothing has been changed then.
         """
         owner = self._owner
         groups = state_dict["param_groups"]
@@ -340,11 +342,12 @@ class Optimizer:
                 )
             parameter = by_number[int(number)]
             state[parameter] = self._loaded(parameter, group_of[id(parameter)], held, counts)
+        options = list(map(saved_options, groups))
+        for mine, held in zip(self.param_groups, options, strict=True):
+            require_fit(owner, {**mine, **held}, self.ranges)
         self.state = state
-        for mine, group in zip(self.param_groups, groups, strict=True):
-            for name, value in group.items():
-                if name not in ("params", "param_names"):
-                    mine[name] = tuple(value) if isinstance(value, list) else value
+        for mine, held in zip(self.param_groups, options, strict=True):
+            mine.update(held)
 
     def _loaded(
         self,
@@ -355,10 +358,7 @@ class Optimizer:
     ) -> dict[str, Any]:
         if type(self).update is Optimizer.update:
             # Of a rule with a step of its own, whatever it has kept.
-            return {
-                name: Tensor(value) if isinstance(value, Tensor) else value
-                for name, value in held.items()
-            }
+            return {k: Tensor(v) if isinstance(v, Tensor) else v for k, v in held.items()}
         # PyTorch's SGD counts no steps; with a state, at least one was done.
         count = float(held.get("step", 1.0))
         state: State = {"step": counts.setdefault((group, count), leaf(np.array(count)))}
