@@ -71,7 +71,7 @@ from schuss.functions.shapes import (
     unstack,
 )
 from schuss.functions.softmaxes import log_softmax, logsumexp, softmax
-from schuss.functions.sorting import gather, median, nonzero, searchsorted, sort, unique_values
+from schuss.functions.sorting import gather, nonzero, searchsorted, sort, unique_values
 from schuss.primitives.base import astype
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import (
@@ -213,7 +213,6 @@ __all__ = [
     "max",
     "maximum",
     "mean",
-    "median",
     "meshgrid",
     "min",
     "minimum",

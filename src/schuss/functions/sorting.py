@@ -8,17 +8,15 @@ import numpy as np
 
 from schuss.core import TRACER, Tensor, TensorLike, bool_, leaf
 from schuss.functions.creation import ones
-from schuss.functions.elementwise import isnan
-from schuss.functions.reductions import as_float
-from schuss.functions.shapes import expand_dims, moveaxis
+from schuss.functions.shapes import expand_dims
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.indexing import along, argsort, take, take_along_axis
-from schuss.primitives.logic import less, less_equal, not_equal, where
+from schuss.primitives.logic import less, less_equal, not_equal
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import sum
 
-__all__ = ["gather", "median", "nonzero", "searchsorted", "sort", "unique_values"]
+__all__ = ["gather", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
 def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
@@ -26,19 +24,6 @@ def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: boo
     x = as_tensor(x)
     (place,) = normalize_axes(axis, x.ndim, "sort")
     return along(x, argsort(x, place, descending=descending), place)
-
-
-def median(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Middle element over `axis`, the mean of the middle two for an even count."""
-    x = as_tensor(x)
-    if axis is None:
-        x, axis = reshape(x, (-1,)), 0
-    x = moveaxis(sort(as_float(x), axis), axis, 0)
-    n = x.shape[0]
-    if n == 0:
-        raise ValueError("median: expected at least one element, got none.")
-    # Sorted, nan comes last.
-    return where(isnan(x[-1]), x[-1], (x[(n - 1) // 2] + x[n // 2]) * 0.5)
 
 
 def gather(x: TensorLike, axis: int, index: TensorLike) -> Tensor:
