@@ -28,6 +28,7 @@ ORDER = [
         "lowering",
         "native",
         "core",
+        "trees",
         "hooks",
         "values",
     ),

@@ -34,6 +34,7 @@ _PLACES = {
         take_along_axis unique_all unique_counts unique_inverse unique_values unstack vecdot
     """,
     "schuss.functions": "gelu one_hot pad softplus",
+    "schuss.functions.scan": "scan",
     "schuss.primitives.base": "from_numpy",
     "schuss.random": "manual_seed",
     "schuss.pytorch": " ".join(FUNCTIONS),
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from schuss.functions import (
         gelu as gelu, one_hot as one_hot, pad as pad, softplus as softplus,
     )  # fmt: skip
+    from schuss.functions.scan import scan as scan
     from schuss.gradcheck import check_gradients as check_gradients
     from schuss.primitives.base import from_numpy as from_numpy
     from schuss.pytorch import (

@@ -114,6 +114,8 @@ SAMPLES = [
 NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
 NOT_LAYERS |= {"ParameterList"}  # test_parameter_list.py
 NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
+NOT_LAYERS |= {"GRU", "LSTM", "RNN", "RNNBase"}  # of sequences: test_recurrent.py
+NOT_LAYERS |= {"GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"}
 
 
 def build(sample: Sample) -> nn.Module:

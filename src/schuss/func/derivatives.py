@@ -9,10 +9,10 @@ import numpy as np
 
 from schuss import nn, transforms
 from schuss.core import Tensor, leaf
-from schuss.func.trees import leaves, mapped
 from schuss.func.vmap import vmap
 from schuss.functions import reshape, stack
 from schuss.primitives.base import as_tensor
+from schuss.trees import leaves, mapped
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp"]
 __all__ += ["stack_module_state", "vjp"]

@@ -9,9 +9,9 @@ from typing import Any
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor
 from schuss.func.batcher import Batcher
-from schuss.func.trees import leaves, mapped
 from schuss.functions import broadcast_to, concat, moveaxis
 from schuss.primitives.base import as_tensor
+from schuss.trees import leaves, mapped
 
 __all__ = ["vmap"]
 

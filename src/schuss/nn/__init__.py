@@ -53,6 +53,8 @@ from schuss.nn.losses import (
 from schuss.nn.module import Module, Parameter
 from schuss.nn.normalization import BatchNorm1d, GroupNorm, LayerNorm, RMSNorm
 from schuss.nn.parameter_list import ParameterList
+from schuss.nn.recurrent import GRU, LSTM, RNN, RNNBase
+from schuss.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
 from schuss.nn.shrinkage import Hardshrink, Softshrink, Tanhshrink, Threshold
 from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
@@ -63,6 +65,9 @@ __all__ = [
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -74,6 +79,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
@@ -83,6 +89,7 @@ __all__ = [
     "Identity",
     "KLDivLoss",
     "L1Loss",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -100,6 +107,9 @@ __all__ = [
     "Parameter",
     "ParameterList",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "ReLU",
     "ReLU6",
     "Sequential",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schuss.nn.utils import parametrizations, parametrize
+from schuss.nn.utils import parametrizations, parametrize, rnn
 from schuss.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 from schuss.nn.utils.weight_norm import remove_weight_norm, weight_norm
 from schuss.optim.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
@@ -15,6 +15,7 @@ __all__ = [
     "parametrizations",
     "parametrize",
     "remove_weight_norm",
+    "rnn",
     "vector_to_parameters",
     "weight_norm",
 ]

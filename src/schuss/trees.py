@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from schuss.core import Tensor
 
-__all__ = ["leaves", "mapped"]
+__all__ = ["filled", "leaves", "mapped", "present"]
 
 
 def _rebuilt(tree: Any, parts: list[Any]) -> Any:
@@ -48,3 +48,14 @@ def mapped(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
             )
         columns.append([other] * len(parts) if found is None else found)
     return _rebuilt(tree, [mapped(function, *row) for row in zip(parts, *columns, strict=True)])
+
+
+def present(tree: Any) -> list[Any]:
+    """Return what is in nested containers, in order, but for None, which stands for nothing."""
+    return [x for x in leaves(tree) if x is not None]
+
+
+def filled(tree: Any, values: Iterable[Any]) -> Any:
+    """Return nested containers with values in the place of what is present in a tree, in order."""
+    following = iter(values)
+    return mapped(lambda x: None if x is None else next(following), tree)
