@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import schuss as ss
 from schuss import array_api as xp
 from schuss.core import Tensor, tensor
 
@@ -319,3 +320,22 @@ def test_parameters_that_only_the_standard_asks_for() -> None:
     assert xp.reshape(x, (3, 2), copy=True).shape == (3, 2)
     with pytest.raises(ValueError, match="diff: expected n >= 0"):
         xp.diff(x, n=-1)
+
+
+def test_floor_divide_of_infinities() -> None:
+    inf = math.inf
+    x, y = (
+        xp.asarray([inf, inf, -inf, 5.0, -5.0, 5.0, inf]),
+        xp.asarray([2.0, -2.0, 2.0, -inf, inf, inf, inf]),
+    )
+    wanted = [inf, -inf, -inf, -0.0, -0.0, 0.0, math.nan]
+    for divide in (xp.floor_divide, lambda a, b: a // b):
+        for found in (divide(x, y), ss.compile(divide)(x, y)):
+            np.testing.assert_array_equal(found, wanted)
+            assert np.signbit(found)[:6].tolist() == [False, True, True, True, True, False]
+    into = xp.asarray(x, copy=True)
+    into //= y
+    np.testing.assert_array_equal(into, wanted)
+    # PyTorch's function pairs it with the remainder.
+    assert math.isnan(ss.floor_divide(x, y)[0].item())
+    assert ss.floor_divide(x, y)[3].item() == -1.0

@@ -15,10 +15,11 @@ from schuss import (
 )
 from schuss.core import TRACER, Tensor, next_stamp
 from schuss.functions import elementwise, inplace, reductions, shapes
-from schuss.primitives import contraction, indexing, logic, powers, reduction
+from schuss.primitives import bits, contraction, indexing, logic, powers, reduction
 from schuss.primitives import elementwise as primitive
 from schuss.primitives.base import astype
 from schuss.primitives.movement import permute_dims
+from schuss.primitives.pointwise import standard
 from schuss.primitives.views import detach
 from schuss.spelling.binding import method
 from schuss.spelling.table import METHODS
@@ -105,28 +106,31 @@ def _reflected(function: Any) -> Any:
 _OPERATORS: dict[str, Any] = {
     "add": primitive.add,
     "and": logic.bitwise_and,
-    "floordiv": primitive.floor_divide,
-    "matmul": contraction.matmul,
+    "lshift": bits.bitwise_left_shift,
     "mod": primitive.remainder,
     "mul": primitive.multiply,
     "or": logic.bitwise_or,
     "pow": powers.pow,
+    "rshift": bits.bitwise_right_shift,
     "sub": primitive.subtract,
     "truediv": primitive.divide,
     "xor": logic.bitwise_xor,
 }
+# PyTorch's operators and the standard's are spelled alike: the standard says their dtypes.
+_OPERATORS = {name: standard(operator) for name, operator in _OPERATORS.items()}
+_OPERATORS |= {"floordiv": elementwise.floor_quotient, "matmul": contraction.matmul}
 for _name, _operator in _OPERATORS.items():
     setattr(Tensor, f"__{_name}__", _operator)
     setattr(Tensor, f"__r{_name}__", _reflected(_operator))
 for _name, _operator in {
     "abs": primitive.abs,
-    "eq": logic.equal,
-    "ge": logic.greater_equal,
-    "gt": logic.greater,
+    "eq": standard(logic.equal),
+    "ge": standard(logic.greater_equal),
+    "gt": standard(logic.greater),
     "invert": logic.bitwise_invert,
-    "le": logic.less_equal,
-    "lt": logic.less,
-    "ne": logic.not_equal,
+    "le": standard(logic.less_equal),
+    "lt": standard(logic.less),
+    "ne": standard(logic.not_equal),
     "neg": primitive.negative,
     "pos": lambda self: self,
 }.items():

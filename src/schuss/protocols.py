@@ -9,7 +9,6 @@ import numpy as np
 
 from schuss.core import RECORDING, Array, Tensor, TensorLike
 from schuss.devices import require_cpu
-from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.elementwise import floor_divide, remainder
 
 __all__ = ["PROTOCOLS"]
@@ -141,11 +140,7 @@ PROTOCOLS: dict[str, Any] = {
     "__divmod__": _divmod,
     "__dlpack__": _dlpack,
     "__dlpack_device__": _dlpack_device,
-    "__lshift__": bitwise_left_shift,
     "__rdivmod__": lambda self, other: _divmod(other, self),
-    "__rlshift__": lambda self, other: bitwise_left_shift(other, self),
     "__round__": _round,
-    "__rrshift__": lambda self, other: bitwise_right_shift(other, self),
-    "__rshift__": bitwise_right_shift,
     "to_device": _to_device,
 }

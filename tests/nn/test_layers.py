@@ -357,7 +357,7 @@ MISTAKES = [
     (lambda: nn.PReLU(3)(ss.ones((3, 2))), ValueError, "weight of shape (1,) or (2,), got (3,)"),
     (lambda: nn.Softmax()(ss.tensor([1, 2])), TypeError, "softmax: expected input of dtype float"),
     (lambda: nn.Linear(2, 1, dtype=ss.int64), TypeError, "expected float32 or float64 for a"),
-    (lambda: nn.Hardtanh(1.0, 1.0)(ss.ones((1,))), ValueError, "expected min_val below max_val"),
+    (lambda: nn.Hardtanh(2.0, 1.0)(ss.ones((1,))), ValueError, "expected min_val at most max_val"),
 ]
 
 

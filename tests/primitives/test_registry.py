@@ -741,7 +741,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.bitwise_invert(1.5), TypeError, "bitwise_invert: expected .* got float32"),
     (lambda: F.subtract([True], [False]), TypeError, "subtract: expected .* bool and bool"),
     (lambda: F.negative([True]), TypeError, "negative: expected .* got bool"),
-    (lambda: F.pow([2], [-1]), ValueError, "[Nn]egative"),
+    (lambda: F.pow([2], -1), ValueError, "[Nn]egative"),
     (lambda: F.where(np.ones(2), 1.0, 2.0), TypeError, "where: expected a boolean condition"),
     (lambda: F.where(np.ones(2, bool), np.ones(3), 2.0), ValueError, r"where: .*\(3,\)"),
     (lambda: F.sum(np.ones(2), axis=1), ValueError, "sum: expected an axis from -1 to 0, got 1"),

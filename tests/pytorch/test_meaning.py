@@ -73,7 +73,12 @@ SMOOTH: dict[str, Call] = {
     "movedim": lambda lib, x, y: lib.movedim(x, 0, 1),
     "nan_to_num": lambda lib, x, y: lib.nan_to_num(x / (y > 0), nan=1.0, posinf=2.0, neginf=3.0),
     "nansum": lambda lib, x, y: (lib.nansum(x, 1), lib.nanmean(x, 0)),
+    "nextafter": lambda lib, x, y: lib.nextafter(x, y.detach()),
     "norm": lambda lib, x, y: (x.norm(), x.norm(1), x.norm(3, 1), x.norm(dim=0, p=0.5)),
+    "pad": lambda lib, x, y: tuple(
+        lib.nn.functional.pad(x[None, None], (-1, 1, -1, 1), mode)
+        for mode in ("constant", "reflect", "replicate", "circular")
+    ),
     "put": lambda lib, x, y: x.put(lib.tensor([0, 5, -1]), y[0, :3], accumulate=True),
     "quantile": lambda lib, x, y: (x.quantile(0.3, dim=1), lib.quantile(x, 0.5)),
     "renamed": lambda lib, x, y: (lib.arcsinh(x), lib.subtract(x, y), lib.neg(x), x.true_divide(y)),
@@ -117,6 +122,26 @@ WHOLE: dict[str, Call] = {
     "diff": lambda lib, x, y: lib.diff(x > 0),
     "div": lambda lib, x, y: tuple(
         lib.div(lib.tensor([7, -7, 6]), 2, rounding_mode=mode) for mode in ("floor", "trunc")
+    ),
+    "losses of integers": lambda lib, x, y: tuple(
+        getattr(lib.nn.functional, f"{name}_loss")(a, a // 2, b, reduction="none")
+        for name, b in (
+            ("margin_ranking", lib.tensor([[1, -1]])), ("triplet_margin", lib.tensor([[3, 3]])),
+            ("cosine_embedding", lib.tensor([1])),
+        )
+        for a in (lib.tensor([[4, -6]]),)
+    ),
+    "limits of integers": lambda lib, x, y: (
+        lib.nn.functional.relu6(lib.tensor([-1, 7, 3])),
+        lib.nn.functional.hardtanh(lib.tensor([-1, 7, 3]), -0.5, 0.5),
+        lib.nn.functional.hardtanh(x, 0.0, 0.0),
+    ),
+    "no axes": lambda lib, x, y: (
+        lib.nn.functional.normalize(lib.tensor(3.0), dim=0),
+        lib.nn.functional.cosine_similarity(lib.tensor(3.0), lib.tensor(-2.0), dim=0),
+    ),
+    "powers of integers": lambda lib, x, y: lib.pow(
+        lib.tensor([2, 1, -1, -1, 0, 3, 5]), lib.tensor([-1, -2, -3, -2, -1, 2, 0])
     ),
     "eye": lambda lib, x, y: (lib.eye(n=2, m=3), lib.full(size=(2,), fill_value=7)),
     "heaviside": lambda lib, x, y: lib.heaviside(x, y),

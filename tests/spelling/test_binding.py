@@ -172,3 +172,38 @@ def test_modes_and_settings() -> None:
         ss.set_default_dtype(ss.double)
     with pytest.raises(AttributeError, match="no dtype 'float16'"):
         _ = ss.float16
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ss.maximum(X, 2), lambda: X.maximum(2.0), lambda: ss.hypot(X, other=2),
+        lambda: ss.logical_and(True, X > 1), lambda: ss.eq(2, X), lambda: ss.fmod(2, X),
+        lambda: ss.isclose(X, 1.0), lambda: ss.pow(2, 3), lambda: ss.bitwise_or(1, 2),
+        lambda: ss.clamp_min(2, X), lambda: ss.xlogy(0.5, 2.0), lambda: ss.heaviside(X, 1.0),
+        lambda: ss.rsub(1, X), lambda: ss.max(2, X),
+    ],
+)  # fmt: skip
+def test_a_number_where_pytorch_wants_a_tensor_is_refused(call: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError, match=r"expected a tensor as \w+, got the number"):
+        call()
+
+
+def test_a_number_may_stand_beside_a_tensor() -> None:
+    assert ss.pow(2, X).tolist() == ss.pow(ss.tensor(2.0), X).tolist()
+    assert ss.xlogy(1.0, X).tolist() == ss.log(X).tolist()
+    assert X.eq(2.0).sum().item() == 1
+    # The array API standard allows them.
+    assert xp.maximum(X, 2.0).tolist() == X.clamp(min=2.0).tolist()
+
+
+def test_out_that_does_not_fit_is_refused() -> None:
+    wide = ss.zeros((2, 3), dtype=ss.float64)
+    assert ss.add(X, X, out=wide) is wide
+    with pytest.raises(TypeError, match="gather: expected out of float32, got float64"):
+        ss.gather(X, 1, ss.tensor([[0, 1, 2], [0, 1, 2]]), out=wide)
+    with pytest.raises(ValueError, match="cat: expected out to have memory of its own"):
+        ss.cat([X[:1], X[1:]], out=X)
+    row = ss.tensor([1.0, 2.0])
+    ss.mul(row, row, out=row)
+    assert row.tolist() == [1.0, 4.0]

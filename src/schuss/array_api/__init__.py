@@ -4,9 +4,6 @@ Code that is written for the standard can be given this module, or find it by
 `x.__array_namespace__()`. All of the standard is here, with the `linalg` extension, for the dtypes
 and the device that exist: bool, int32, int64, float32, float64 and "cpu". Without complex numbers
 the `fft` extension cannot exist; see `schuss.fft`. `__array_namespace_info__` says the same.
-
-Where an infinity is divided, `floor_divide` is Python's, which pairs it with `remainder`; the
-standard leaves that open.
 """
 
 from __future__ import annotations

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from schuss.core import Tensor
+from collections.abc import Callable
+from functools import wraps
+
+from schuss.core import Tensor, TensorLike
+from schuss.functions import elementwise as composed
 from schuss.functions.creation import zeros_like
 from schuss.functions.elementwise import (
     asinh,
     atan,
     atanh,
     clip,
-    copysign,
     isfinite,
     isinf,
     isnan,
-    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -24,48 +26,29 @@ from schuss.functions.elementwise import (
     tan,
     trunc,
 )
-from schuss.primitives.base import as_tensor
-from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift, nextafter, signbit
+from schuss.primitives import bits, elementwise, logic, powers
+from schuss.primitives.base import as_tensor, operand, promote, standard_dtype
+from schuss.primitives.bits import signbit
 from schuss.primitives.elementwise import (
     abs,
-    add,
-    atan2,
     ceil,
     cos,
-    divide,
     exp,
     expm1,
     floor,
-    floor_divide,
     log,
     log1p,
     log2,
     log10,
-    maximum,
-    minimum,
-    multiply,
     negative,
-    remainder,
     round,
     sign,
     sin,
     sqrt,
-    subtract,
     tanh,
 )
-from schuss.primitives.logic import (
-    bitwise_and,
-    bitwise_invert,
-    bitwise_or,
-    bitwise_xor,
-    equal,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    not_equal,
-)
-from schuss.primitives.powers import hypot, pow
+from schuss.primitives.logic import bitwise_invert
+from schuss.primitives.pointwise import standard
 from schuss.primitives.trigonometry import acos, acosh, asin, cosh, sinh
 
 __all__ = [
@@ -137,6 +120,43 @@ __all__ = [
     "tanh",
     "trunc",
 ]  # fmt: skip
+
+# Tensors of several dtypes, with axes or without, have the standard's.
+add = standard(elementwise.add)
+atan2 = standard(elementwise.atan2)
+bitwise_and = standard(logic.bitwise_and)
+bitwise_left_shift = standard(bits.bitwise_left_shift)
+bitwise_or = standard(logic.bitwise_or)
+bitwise_right_shift = standard(bits.bitwise_right_shift)
+bitwise_xor = standard(logic.bitwise_xor)
+divide = standard(elementwise.divide)
+equal = standard(logic.equal)
+floor_divide = composed.floor_quotient
+greater = standard(logic.greater)
+greater_equal = standard(logic.greater_equal)
+hypot = standard(powers.hypot)
+less = standard(logic.less)
+less_equal = standard(logic.less_equal)
+maximum = standard(elementwise.maximum)
+minimum = standard(elementwise.minimum)
+multiply = standard(elementwise.multiply)
+nextafter = standard(bits.nextafter)
+not_equal = standard(logic.not_equal)
+pow = standard(powers.pow)
+remainder = standard(elementwise.remainder)
+subtract = standard(elementwise.subtract)
+
+
+def _of_one_dtype(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @wraps(function)
+    def of_two(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+        return function(*promote(operand(x1), operand(x2), by=standard_dtype))
+
+    return of_two
+
+
+copysign = _of_one_dtype(composed.copysign)
+logaddexp = _of_one_dtype(composed.logaddexp)
 
 
 def conj(x: Tensor, /) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from schuss.core import Tensor, TensorLike, leaf
 from schuss.functions import sorting
 from schuss.primitives import indexing, logic
-from schuss.primitives.base import as_tensor
+from schuss.primitives.base import as_tensor, operand, promote, standard_dtype
 
 __all__ = ["argsort", "nonzero", "searchsorted", "sort", "take", "take_along_axis", "unique_all"]
 __all__ += ["unique_counts", "unique_inverse", "unique_values", "where"]
@@ -112,4 +112,4 @@ def unique_values(x: TensorLike, /) -> Tensor:
 
 def where(condition: Tensor, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """Return x1 where `condition` holds and x2 elsewhere, elementwise with broadcasting."""
-    return logic.where(condition, x1, x2)
+    return logic.where(condition, *promote(operand(x1), operand(x2), by=standard_dtype))

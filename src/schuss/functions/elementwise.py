@@ -19,6 +19,7 @@ from schuss.primitives.elementwise import (
     divide,
     exp,
     floor,
+    floor_divide,
     log,
     log1p,
     maximum,
@@ -39,6 +40,7 @@ from schuss.primitives.logic import (
     not_equal,
     where,
 )
+from schuss.primitives.pointwise import standard
 
 __all__ = [
     "asinh",
@@ -46,6 +48,7 @@ __all__ = [
     "atanh",
     "clip",
     "copysign",
+    "floor_quotient",
     "isfinite",
     "isinf",
     "isnan",
@@ -138,7 +141,7 @@ def atanh(x: TensorLike) -> Tensor:
 
 def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
     """Return log(exp(x) + exp(y)) without overflow, elementwise."""
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = map(as_tensor, promote(operand(x), operand(y), 1.0)[:2])
     # Equal infinities are 0 apart. The choice by `above`, not |gap|, keeps all derivatives at 0.
     gap = where(equal(x, y) & isinf(x), 0.0, x - y)
     above = greater(gap, 0.0)
@@ -151,6 +154,17 @@ def copysign(x: TensorLike, y: TensorLike) -> Tensor:
     dtype = next(z.dtype for z in given if isinstance(z, Tensor))
     size, sign = (z if isinstance(z, Tensor) else leaf(np.asarray(z, dtype)) for z in given)
     return where(signbit(sign), negative(abs(size)), abs(size))
+
+
+def floor_quotient(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return floor(x / y), elementwise, by `//`, and where one is infinite what x / y is.
+
+    PyTorch's `floor_divide` pairs it with the remainder there; the array API standard does not.
+    """
+    found = standard(floor_divide)(x, y)
+    if found.dtype.kind != "f":
+        return found
+    return where(isinf(x) | isinf(y), standard(divide)(x, y).detach(), found)
 
 
 def isnan(x: TensorLike) -> Tensor:

@@ -16,12 +16,12 @@ import numpy as np
 from schuss.backprop import is_freed
 from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, no_grad
 from schuss.errors import TraceError
-from schuss.functions.elementwise import clip
+from schuss.functions.elementwise import clip, floor_quotient
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.checks import InBounds, require
-from schuss.primitives.elementwise import add, divide, floor_divide, multiply, remainder, subtract
+from schuss.primitives.elementwise import add, divide, multiply, remainder, subtract
 from schuss.primitives.indexing import gather
 from schuss.primitives.logic import (
     bitwise_and,
@@ -236,7 +236,7 @@ AUGMENTED: dict[str, Any] = {
     "__imul__": _augmented("*=", multiply),
     "__itruediv__": _augmented("/=", divide),
     "__ipow__": _augmented("**=", pow),
-    "__ifloordiv__": _augmented("//=", floor_divide),
+    "__ifloordiv__": _augmented("//=", floor_quotient),
     "__imod__": _augmented("%=", remainder),
     "__iand__": _augmented("&=", bitwise_and),
     "__ior__": _augmented("|=", bitwise_or),

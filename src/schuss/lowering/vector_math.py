@@ -335,7 +335,8 @@ def _integer_power(x: Scalar, y: Scalar) -> Scalar:
         total = ((y >> bit) & 1).ne(0).where(total * factor, total)
         factor = factor * factor
     # |x| > 1 to the 64th overflows to 0 in two's complement only for even x; 0 and +-1 remain.
-    return total
+    down = ((x.eq(1) | x.eq(-1)) & y.lt(0)).where((y & 1).ne(0).where(x, x * x), x.like(0))
+    return y.lt(0).where(down, total)
 
 
 def _divisor(y: Scalar) -> tuple[Scalar, Scalar]:

@@ -192,19 +192,41 @@ def result_dtype(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(*(floats or dtypes))
 
 
-def promote(*inputs: Any) -> list[Any]:
+def mixed_dtype(*tensors: Tensor) -> np.dtype[Any]:
+    """Return the dtype of mixed tensors as PyTorch has it.
+
+    Tensors without axes widen those that have some only to another kind: booleans to integers to
+    floats.
+    """
+    dimensioned = [x.dtype for x in tensors if x.array.shape]
+    single = [x.dtype for x in tensors if not x.array.shape]
+    if not dimensioned or not single:
+        return result_dtype(*dimensioned, *single)
+    own, other = result_dtype(*dimensioned), result_dtype(*single)
+    return other if _KINDS.index(other.kind) > _KINDS.index(own.kind) else own
+
+
+_KINDS = "bif"
+
+
+def standard_dtype(*tensors: Tensor) -> np.dtype[Any]:
+    """Return the dtype of mixed tensors as the array API standard has it, whatever their axes."""
+    return result_dtype(*[x.dtype for x in tensors])
+
+
+def promote(*inputs: Any, by: Callable[..., np.dtype[Any]] = mixed_dtype) -> list[Any]:
     """Cast tensors to one common dtype; numbers stay numbers unless there is no tensor at all."""
     numbers = [x for x in inputs if not isinstance(x, Tensor)]
-    dtypes = [x.dtype for x in inputs if isinstance(x, Tensor)]
-    if len(dtypes) == 1 and dtypes[0].kind == "f":
+    tensors = [x for x in inputs if isinstance(x, Tensor)]
+    if len(tensors) == 1 and tensors[0].array.dtype.kind == "f":
         return list(inputs)
-    dtype = result_dtype(*(dtypes or [to_array(x).dtype for x in numbers]))
+    dtype = by(*tensors) if tensors else result_dtype(*[to_array(x).dtype for x in numbers])
     if dtype.kind != "f" and any(isinstance(x, float) for x in numbers):
         dtype = float32
     elif dtype.kind == "b" and any(not isinstance(x, bool) for x in numbers):
         dtype = int64
     cast = [astype(x, dtype) if isinstance(x, Tensor) else x for x in inputs]
-    if not dtypes:
+    if not tensors:
         cast[0] = leaf(np.asarray(cast[0], dtype))
     return cast
 

@@ -9,6 +9,7 @@ import numpy as np
 from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.llvm_types import BITS
 from schuss.primitives.base import NOT_DIFFERENTIABLE, Spec, elementwise_shape, predicate_shape
+from schuss.primitives.logic import not_equal, where
 from schuss.primitives.pointwise import Binary, Unary, binary, unary
 
 __all__ = ["bitwise_left_shift", "bitwise_right_shift", "nextafter", "signbit"]
@@ -80,7 +81,7 @@ def _next(x: Scalar, y: Scalar) -> Scalar:
 nextafter: Binary = binary(
     "nextafter",
     value=np.nextafter,
-    derivative=NOT_DIFFERENTIABLE,
+    derivative=(lambda g, z, x, y: where(not_equal(x, y), g, 0.0), None),
     lower=_next,
     cost=8,
     floats_only=True,

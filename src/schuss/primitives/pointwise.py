@@ -22,12 +22,14 @@ from schuss.primitives.base import (
     as_tensor,
     elementwise_shape,
     mismatch,
+    mixed_dtype,
     operand,
     promote,
+    standard_dtype,
 )
 from schuss.values.numbers import as_operand
 
-__all__ = ["Binary", "Unary", "binary", "unary"]
+__all__ = ["Binary", "Unary", "binary", "standard", "unary"]
 
 Unary: TypeAlias = Callable[[TensorLike], Tensor]
 Binary: TypeAlias = Callable[[TensorLike, TensorLike], Tensor]
@@ -95,11 +97,32 @@ def binary(
 ) -> Binary:
     """Define an elementwise primitive of two inputs, and return the function that applies it.
 
-    With `check`, a trace asks of the inputs what `value` asks of itself.
+    With `check`, a trace asks of the inputs what `value` asks of itself. Mixed tensors have
+    PyTorch's dtype, and the array API standard's by the function's `standard`.
     """
     lowering = Elementwise(lower, cost=cost)
     primitive = Primitive(name, value=value, shape=shape, derivative=derivative, lower=lowering)
-    differentiable = primitive.differentiable
+    doc = f"{doc}, elementwise with broadcasting."
+    function = _named(_of_two(primitive, floats_only, check, mixed_dtype), primitive, doc)
+    strict = _of_two(primitive, floats_only, check, standard_dtype)
+    function.standard = _named(strict, primitive, doc)  # type: ignore[attr-defined]
+    return function
+
+
+def standard(function: Binary) -> Binary:
+    """Return the same operation with the array API standard's dtypes, as operators have them."""
+    return function.standard  # type: ignore[attr-defined,no-any-return]
+
+
+def _of_two(
+    primitive: Primitive,
+    floats_only: bool,
+    check: Callable[[Any, Any], None] | None,
+    by: Callable[..., np.dtype[Any]],
+) -> Binary:
+    """Return the function that applies a primitive, to tensors of the dtype that `by` says."""
+    name, value, differentiable = primitive.name, primitive.value, primitive.differentiable
+    one = (1.0,) if floats_only else ()
 
     def function(x: TensorLike, y: TensorLike) -> Tensor:
         wanted = False
@@ -155,7 +178,7 @@ def binary(
 
     def slow(x: TensorLike, y: TensorLike) -> Tensor:
         x, y = operand(x), operand(y)
-        x, y = promote(x, y, 1.0)[:2] if floats_only else promote(x, y)
+        x, y = promote(x, y, *one, by=by)[:2]
         try:
             return traced(x, y)
         except (ValueError, TypeError) as error:
@@ -166,7 +189,7 @@ def binary(
             check(x, y)
         return apply(primitive, (x, y), NO_ATTRIBUTES)
 
-    return _named(function, primitive, f"{doc}, elementwise with broadcasting.")
+    return function
 
 
 def _named(function: Function, primitive: Primitive, doc: str) -> Function:

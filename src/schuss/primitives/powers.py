@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ import numpy as np
 from schuss.core import Array, Tensor, leaf
 from schuss.lowering import vector_math
 from schuss.primitives.base import Spec, elementwise_shape
-from schuss.primitives.checks import ValueCheck, require
 from schuss.primitives.elementwise import divide, log, multiply, subtract
-from schuss.primitives.logic import bitwise_and, equal, greater_equal, less, where
+from schuss.primitives.logic import bitwise_and, equal, greater_equal, where
 from schuss.primitives.pointwise import Binary, binary
 from schuss.values.numbers import number
 
@@ -25,6 +23,8 @@ _MOST_PRODUCTS = 8
 def _power_value(x: Any, y: Any) -> Any:
     """Return x ** y; small whole powers of floats as products, in a tenth of NumPy's time."""
     if (type(y) is np.ndarray and y.ndim) or type(x) is not np.ndarray or x.dtype.kind != "f":
+        if type(y) is np.ndarray and y.dtype.kind == "i" and (y < 0).any():
+            return _whole_power(np.asarray(x), y)
         found = np.power(x, y)
         if found.dtype == np.int8:
             raise TypeError("pow: expected numbers, got bool and bool; cast them first.")
@@ -44,6 +44,13 @@ def _power_value(x: Any, y: Any) -> Any:
         if times >= 6:
             found = found * (square if times < 8 else found)
     return found * x if times % 2 else found
+
+
+def _whole_power(x: Array, y: Array) -> Array:
+    """Return the integer part of x ** y: 0 for all negative powers but those of 1 and -1."""
+    down = np.where(np.abs(x) == 1, np.where(y % 2, x, x * x), 0)
+    found: Array = np.where(y < 0, down, np.power(x, np.maximum(y, 0)))
+    return found.astype(np.result_type(x, y))
 
 
 def _pow_to_base(g: Tensor, z: Tensor, x: Tensor, y: Any) -> Tensor:
@@ -72,24 +79,9 @@ def _power_shape(x: Spec, y: Spec) -> Spec:
     return found
 
 
-@dataclass(frozen=True)
-class _WholePower(ValueCheck):
-    """Integers have no powers of negative integers."""
-
-    def require(self, *arrays: Array) -> None:
-        """Raise ValueError, in NumPy's words."""
-        if (arrays[0] < 0).any():
-            raise ValueError("Integers to negative integer powers are not allowed.")
-
-    def refused(self, *tensors: Tensor) -> Tensor:
-        """Return where the exponent is negative."""
-        return less(tensors[0], 0)
-
-
 def _check_power(x: Any, y: Any) -> None:
-    dtypes = [z.dtype for z in (x, y) if isinstance(z, Tensor)]
-    if all(dtype.kind == "i" for dtype in dtypes):
-        require(_WholePower(), y if isinstance(y, Tensor) else leaf(np.asarray(y)))
+    if type(y) is int and y < 0 and x.dtype.kind == "i":
+        raise ValueError("Integers to negative integer powers are not allowed.")
 
 
 pow: Binary = binary(

@@ -97,6 +97,8 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
         x = as_tensor(x)
     if dtype is not None:
         x = astype(x, dtype)
+        if x.dtype.kind != "f":
+            raise TypeError(f"mean: expected dtype float32 or float64, got {x.dtype}.")
     if x.array.dtype.kind != "f":
         x = astype(x, float32)
     array = x.array

@@ -11,18 +11,17 @@ import numpy as np
 
 from schuss.core import Tensor, TensorLike, leaf
 from schuss.functions import reshape
-from schuss.primitives.base import as_tensor
+from schuss.primitives.base import as_tensor, operand, promote
 
 __all__ = ["as_pair", "of_numbers_too", "whole"]
 
 
 def as_pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    """Return both as tensors, a number beside a tensor of floats in that one's dtype."""
-    if isinstance(y, Tensor) and isinstance(x, float | int) and y.dtype.kind == "f":
-        return leaf(np.asarray(x, y.dtype)), y
-    if isinstance(x, Tensor) and isinstance(y, float | int) and x.dtype.kind == "f":
-        return x, leaf(np.asarray(y, x.dtype))
-    return as_tensor(x), as_tensor(y)
+    """Return both as tensors of one dtype; a number takes on that of a tensor where it can."""
+    a, b = promote(operand(x), operand(y))
+    if not isinstance(a, Tensor):
+        return leaf(np.asarray(a, b.dtype)), b
+    return a, b if isinstance(b, Tensor) else leaf(np.asarray(b, a.dtype))
 
 
 def whole(number: Any) -> Any:

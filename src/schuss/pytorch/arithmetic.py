@@ -10,7 +10,7 @@ import numpy as np
 from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int64
 from schuss.primitives.axes import normalize_axes
-from schuss.primitives.base import as_tensor, astype, promote
+from schuss.primitives.base import as_tensor, astype, operand, promote
 from schuss.primitives.elementwise import sgn
 from schuss.pytorch.arguments import as_pair, whole
 
@@ -70,12 +70,9 @@ def div(input: TensorLike, other: TensorLike, rounding_mode: str | None = None) 
 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input - other * trunc(input / other): the remainder with the sign of input."""
-    x = as_tensor(input)
+    x, y = as_pair(input, other)
     minus = x < 0
-    size = F.remainder(
-        F.where(minus, F.negative(x), x),
-        abs(other) if isinstance(other, (int, float)) else F.abs(other),
-    )
+    size = F.remainder(F.where(minus, F.negative(x), x), F.abs(y))
     return F.where(minus, F.negative(size), size)
 
 
@@ -136,7 +133,7 @@ def logit(input: TensorLike, eps: float | None = None) -> Tensor:
 
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input * log(other), and 0 where input is 0."""
-    x, y = as_pair(input, other)
+    x, y = map(as_float, as_pair(input, other))
     # Where the logarithm is a number, nothing has to be left out, and the slope is right.
     nothing = F.equal(x, 0) & (F.less_equal(y, 0) | F.equal(y, math.inf))
     return F.where(nothing, 0.0, x * F.log(F.where(nothing, 1, y)))
@@ -152,7 +149,8 @@ def addcmul(
     input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, value: Number = 1
 ) -> Tensor:
     """Return input + value * tensor1 * tensor2."""
-    return F.add(input, F.multiply(F.multiply(tensor1, tensor2), value))
+    x, a, b = promote(*map(operand, (input, tensor1, tensor2)))
+    return F.add(x, F.multiply(F.multiply(a, b), value))
 
 
 def addcdiv(
@@ -249,12 +247,14 @@ def sinc(input: TensorLike) -> Tensor:
 def logaddexp2(input: TensorLike, other: TensorLike) -> Tensor:
     """Return log2(2 ** input + 2 ** other) without overflow."""
     base = math.log(2.0)
-    return F.logaddexp(as_float(input) * base, as_float(other) * base) / base
+    x, y = as_pair(input, other)
+    return F.logaddexp(as_float(x) * base, as_float(y) * base) / base
 
 
 def ldexp(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input * 2 ** other."""
-    return F.multiply(as_float(input), F.pow(2.0, as_float(other)))
+    x, y = as_pair(input, other)
+    return F.multiply(as_float(x), F.pow(2.0, as_float(y)))
 
 
 def copysign(input: TensorLike, other: TensorLike) -> Tensor:
@@ -292,11 +292,11 @@ def isclose(
     >>> isclose([1.0, 1.0], [1.0 + 1e-7, 1.1])
     tensor([ True, False])
     """
-    x, y = as_pair(input, other)
     if rtol < 0 or atol < 0:
         raise ValueError(f"isclose: expected rtol >= 0 and atol >= 0, got {rtol} and {atol}.")
-    if x.dtype != y.dtype and {type(input), type(other)} == {Tensor}:
-        raise TypeError(f"isclose: expected one dtype, got {x.dtype} and {y.dtype}.")
+    if isinstance(input, Tensor) and isinstance(other, Tensor) and input.dtype != other.dtype:
+        raise TypeError(f"isclose: expected one dtype, got {input.dtype} and {other.dtype}.")
+    x, y = as_pair(input, other)
     near = F.equal(x, y)
     if x.dtype.kind != "b":
         apart = F.abs(as_float(x) - as_float(y)) <= F.abs(as_float(y)) * rtol + atol
@@ -346,7 +346,7 @@ def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tenso
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"masked_fill: expected one number as value, got shape {value.shape}.")
     filled = as_tensor(value)
-    if x.dtype.kind != "f" and filled.dtype.kind == "f":
+    if x.dtype.kind != "f" and filled.dtype.kind == "f" and not isinstance(value, Tensor):
         raise TypeError(f"masked_fill: expected a value that {x.dtype} holds, got {value}.")
     return F.where(at, astype(filled, x.dtype), x)
 

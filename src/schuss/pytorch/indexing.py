@@ -96,6 +96,10 @@ def select(input: TensorLike, dim: int, index: int) -> Tensor:
 def narrow(input: TensorLike, dim: int, start: Any, length: int) -> Tensor:
     """Return `length` slices along `dim`, from `start`."""
     x = as_tensor(input)
+    if isinstance(start, Tensor) and (start.dtype.kind != "i" or start.ndim):
+        raise TypeError(
+            f"narrow: expected an integer as start, got shape {start.shape} of {start.dtype}."
+        )
     axis = axis_of(x, dim, "narrow")
     n, count, first = x.shape[axis], whole(length), whole(start)
     first = first + n if first < 0 else first

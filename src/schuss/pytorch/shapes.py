@@ -172,7 +172,7 @@ def roll(input: TensorLike, shifts: Any, dims: Any = None) -> Tensor:
     if (len(by) if isinstance(by, tuple) else 1) != count:
         raise ValueError(f"roll: expected as many shifts as dims, got {shifts} and {dims}.")
     if not x.ndim:
-        return x
+        raise IndexError(f"roll: expected no dims for a tensor without axes, got {dims}.")
     pairs = zip(
         by if isinstance(by, tuple) else (by,),
         axes if count > 1 or isinstance(axes, tuple) else (axes,),
@@ -186,6 +186,8 @@ def roll(input: TensorLike, shifts: Any, dims: Any = None) -> Tensor:
 def rot90(input: TensorLike, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turn by 90 degrees `k` times, from the first of two axes toward the second."""
     x = as_tensor(input)
+    if not isinstance(dims, (tuple, list)) or len(dims) != 2:
+        raise ValueError(f"rot90: expected two dims, got {dims}.")
     a, b = normalize_axes(tuple(dims), x.ndim, "rot90")
     for _ in range(whole(k) % 4):
         x = F.flip(F.swapaxes(x, a, b), a)

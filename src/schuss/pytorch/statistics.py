@@ -12,6 +12,7 @@ from schuss.core import Tensor, TensorLike
 from schuss.functions.reductions import root
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.checks import Condition, require
 from schuss.pytorch.arguments import as_pair, whole
 from schuss.pytorch.arithmetic import as_float
 
@@ -107,6 +108,8 @@ def cov(
         raise ValueError(f"cov: expected at most 2 axes, got shape {x.shape}.")
     rows = as_float(F.reshape(x, (1, -1)) if x.ndim < 2 else x)
     weights = [w for w in (fweights, aweights) if w is not None]
+    for name, w in (("fweights", fweights), ("aweights", aweights)):
+        _require_weights(name, w, rows.shape[1])
     w = math.prod(weights[1:], start=weights[0]) if weights else None
     total = float(rows.shape[1]) if w is None else F.sum(w)
     mean = F.sum(rows if w is None else rows * w, 1, True) / total
@@ -117,6 +120,18 @@ def cov(
     bottom = F.maximum(as_tensor(bottom), 0.0)
     found = F.matmul(apart if w is None else apart * w, F.matrix_transpose(apart)) / bottom
     return F.reshape(found, ()) if found.size == 1 else found
+
+
+def _require_weights(name: str, w: Tensor | None, count: int) -> None:
+    """Raise TypeError or ValueError unless these are weights of so many observations."""
+    if w is None:
+        return
+    if name == "fweights" and w.dtype.kind != "i":
+        raise TypeError(f"cov: expected integers as fweights, got {w.dtype}.")
+    if w.ndim > 1 or w.size != count:
+        raise ValueError(f"cov: expected {name} of shape ({count},), got {w.shape}.")
+    message = f"cov: expected {name} of at least 0, got negative ones."
+    require(Condition(ValueError, message, lambda x: x >= 0), w)
 
 
 def corrcoef(input: TensorLike) -> Tensor:

@@ -18,7 +18,7 @@ import numpy as np
 from schuss.core import TRACER, Tensor, next_stamp
 from schuss.errors import SchussError
 from schuss.spelling.arguments import CONVERTERS, STANDARD_NAMES, packed, take_harmless
-from schuss.spelling.table import FUNCTIONS, METHODS, Entry
+from schuss.spelling.table import ELEMENTWISE, FUNCTIONS, METHODS, Entry
 
 __all__ = ["function", "in_place", "method", "signature"]
 
@@ -34,12 +34,16 @@ class _Binding:
         self.target = getattr(import_module(entry.module), entry.target)
         self.standard: Public | None = None
         self.positional = entry.standard
+        # Elementwise results are cast to out's dtype, and may replace what they are made of.
+        self.casts = entry.module in ELEMENTWISE
         if entry.standard:
             self.standard = getattr(import_module("schuss.array_api"), name)
         parameters = list(signature(entry).parameters.values())
         # `f(2, 3)` and `f((2, 3))` are the same for what says so in the table.
         self.packs = bool(entry.signature)
         self.converters = {p.name: p.annotation for p in parameters if p.annotation in CONVERTERS}
+        self.tensors = [p.name for p in parameters if p.annotation == "tensor"]
+        self.some = [p.name for p in parameters if p.annotation == "some"]
         # An argument that goes by another name, too, is missed once all names are known.
         late = False
         for place, p in enumerate(parameters):
@@ -53,6 +57,8 @@ class _Binding:
     def made(self) -> Public:
         """Return the function."""
         heads, given, lines = [], [], []
+        if numbers := self.numbers():
+            lines.append(f"if {numbers}: _no_tensor({self.name!r}, locals())")
         required = [n for n, p in self.parameters.items() if p.default is _MISSING]
         for name, p in self.parameters.items():
             if p.kind is p.KEYWORD_ONLY and not self.star and "*" not in heads:
@@ -83,6 +89,8 @@ class _Binding:
             "_binding": self,
             "_defaults": {n: p.default for n, p in self.parameters.items()},
             "_missing": _MISSING,
+            "_no_tensor": _no_tensor,
+            "_numbers": NUMBERS,
             "_packed": packed,
             "_respelled": _respelled,
             "_target": self.target,
@@ -95,8 +103,17 @@ class _Binding:
         made.__doc__ = self.target.__doc__
         return made
 
+    def numbers(self) -> str:
+        """Return a condition, in Python: that a number stands where PyTorch wants a tensor."""
+        are = {n: f"{n}.__class__ in _numbers" for n in [*self.tensors, *self.some]}
+        several = " and ".join(are[n] for n in self.some)
+        return " or ".join([*[are[n] for n in self.tensors], *[several] * bool(several)])
+
     def call(self, values: dict[str, Any]) -> Any:
         """Call the target with arguments by PyTorch's names, where all are known."""
+        wrong = [n for n in self.tensors if values.get(n).__class__ in NUMBERS]
+        if wrong or (self.some and all(values.get(n).__class__ in NUMBERS for n in self.some)):
+            _no_tensor(self.name, values)
         positional, named = [], {}
         first = next(iter(self.parameters.values()), None)
         for name, p in self.parameters.items():
@@ -116,13 +133,24 @@ class _Binding:
         return self.target(*positional, **named)
 
 
+NUMBERS = frozenset((bool, float, int))
+
+
+def _no_tensor(owner: str, values: dict[str, Any]) -> None:
+    """Raise TypeError for the first argument that is a number."""
+    name, value = next((n, v) for n, v in values.items() if v.__class__ in NUMBERS)
+    raise TypeError(
+        f"{owner}: expected a tensor as {name}, got the number {value}; use schuss.tensor({value})."
+    )
+
+
 # Where names of the standard lead.
 _RENAMED = {own for names in STANDARD_NAMES.values() for own in names}
 
 
 def _read(text: str) -> inspect.Signature:
     """Return the signature that a line of the table says."""
-    names: dict[str, Any] = {word: word for word in CONVERTERS}
+    names: dict[str, Any] = {word: word for word in (*CONVERTERS, "tensor", "some")}
     exec(f"def read({text}): ...", names)
     return inspect.signature(names["read"])
 
@@ -163,7 +191,8 @@ def _respelled(binding: _Binding, values: dict[str, Any], others: dict[str, Any]
     except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
         raise _worded(binding.name, error, given) from None
     if out is not None:
-        return _written(binding.name, out, result)
+        _require_apart(binding, out, given)
+        return _written(binding.name, out, result, casts=binding.casts)
     return result.requires_grad_() if requires_grad else result
 
 
@@ -206,18 +235,34 @@ def _in_standard_spelling(binding: _Binding, given: dict[str, Any], others: dict
     return binding.standard(*leading, **given, **others)
 
 
-def _written(owner: str, out: Any, result: Any) -> Any:
+def _require_apart(binding: _Binding, out: Any, given: dict[str, Any]) -> None:
+    """Raise ValueError where a result that is not elementwise would lie on what it is made of."""
+    if binding.casts:
+        return
+    parts = [p for x in given.values() for p in (x if isinstance(x, (tuple, list)) else (x,))]
+    for place in out if isinstance(out, (tuple, list)) else (out,):
+        for part in parts:
+            if not isinstance(part, Tensor) or not isinstance(place, Tensor):
+                continue
+            if TRACER.get() is None and np.may_share_memory(place.array, part.array):
+                raise ValueError(
+                    f"{binding.name}: expected out to have memory of its own, got a tensor that "
+                    "shares an argument's; leave out= away."
+                )
+
+
+def _written(owner: str, out: Any, result: Any, *, casts: bool) -> Any:
     """Put a result where `out=` says, and return that."""
     if isinstance(result, tuple):
         for place, part in zip(out, result, strict=True):
-            _written(owner, place, part)
+            _written(owner, place, part, casts=casts)
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"{owner}: expected a tensor as out, got {type(out).__name__}.")
-    if "bif".index(result.dtype.kind) > "bif".index(out.dtype.kind):
-        raise TypeError(
-            f"{owner}: expected out of a dtype that holds {result.dtype}, got {out.dtype}."
-        )
+    higher = "bif".index(result.dtype.kind) > "bif".index(out.dtype.kind)
+    if higher or (not casts and result.dtype != out.dtype):
+        kind = f"a dtype that holds {result.dtype}" if casts else str(result.dtype)
+        raise TypeError(f"{owner}: expected out of {kind}, got {out.dtype}.")
     if out.shape == result.shape:
         return out.copy_(result)
     if TRACER.get() is not None or (out.array.size and out.shape != (0,)) or out.requires_grad:

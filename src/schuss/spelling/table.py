@@ -4,14 +4,30 @@ A line has the faces, the names, after "=" what does it where that has another n
 arguments, where its own are not PyTorch's already. Faces: f is a function of `schuss`, m a method
 of tensors, i such a method that also exists in place, with a "_" behind its name, p a method that
 only does; a digit says that the array API standard has a function of that name with a meaning of
-its own, for calls in its spelling, with so many leading arguments in common.
+its own, for calls in its spelling, with so many leading arguments in common. What stands behind an
+argument's name says what is done with it: "tensor", that it is no number; "some", that it and the
+others of that kind are not all numbers; and what `CONVERTERS` in `arguments.py` say.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["FUNCTIONS", "METHODS", "Entry"]
+__all__ = ["ELEMENTWISE", "FUNCTIONS", "METHODS", "Entry"]
+
+# Modules whose functions are elementwise, or nearly all.
+ELEMENTWISE = frozenset(
+    f"schuss.{name}"
+    for name in (
+        "functions",
+        "primitives.bits",
+        "primitives.elementwise",
+        "primitives.logic",
+        "primitives.powers",
+        "primitives.trigonometry",
+        "pytorch.arithmetic",
+    )
+)
 
 _TABLE = {
     "schuss.primitives.elementwise": """
@@ -27,21 +43,21 @@ _TABLE = {
         fmi log10 (input)
         fmi log1p (input)
         fmi log2 (input)
-        fm maximum (input, other)
-        fm minimum (input, other)
+        fm maximum (input: tensor, other: tensor)
+        fm minimum (input: tensor, other: tensor)
         fmi multiply mul = multiply (input, other)
         fmi negative neg = negative (input)
         fmi relu (input)
-        fmi remainder (input, other)
+        fmi remainder (input: some, other: some)
         fmi sigmoid (input)
         fmi sin (input)
         fmi sqrt (input)
         fmi tanh (input)
-        fmi atan2 arctan2 = atan2 (input, other)
+        fmi atan2 arctan2 = atan2 (input: tensor, other: tensor)
     """,
     "schuss.primitives.powers": """
-        fmi hypot (input, other)
-        fmi pow power = pow (input, exponent)
+        fmi hypot (input: tensor, other: tensor)
+        fmi pow power = pow (input: some, exponent: some)
     """,
     "schuss.primitives.trigonometry": """
         fmi acos arccos = acos (input)
@@ -51,25 +67,25 @@ _TABLE = {
         fmi sinh (input)
     """,
     "schuss.primitives.logic": """
-        fmi bitwise_and (input, other)
-        fmi bitwise_or (input, other)
-        fmi bitwise_xor (input, other)
+        fmi bitwise_and (input: some, other: some)
+        fmi bitwise_or (input: some, other: some)
+        fmi bitwise_xor (input: some, other: some)
         fmi bitwise_invert bitwise_not = bitwise_invert (input)
-        fmi eq = equal (input, other)
-        fmi ne not_equal = not_equal (input, other)
-        fmi lt less = less (input, other)
-        fmi le less_equal = less_equal (input, other)
-        fmi gt greater = greater (input, other)
-        fmi ge greater_equal = greater_equal (input, other)
+        fmi eq = equal (input: tensor, other)
+        fmi ne not_equal = not_equal (input: tensor, other)
+        fmi lt less = less (input: tensor, other)
+        fmi le less_equal = less_equal (input: tensor, other)
+        fmi gt greater = greater (input: tensor, other)
+        fmi ge greater_equal = greater_equal (input: tensor, other)
     """,
     "schuss.primitives.movement": """
         fm reshape (input, *shape)
         m view = reshape (input, *shape)
     """,
     "schuss.primitives.bits": """
-        fmi bitwise_left_shift (input, other)
-        fmi bitwise_right_shift (input, other)
-        fmi nextafter (input, other)
+        fmi bitwise_left_shift (input: some, other: some)
+        fmi bitwise_right_shift (input: some, other: some)
+        fmi nextafter (input: tensor, other: tensor)
         fm signbit (input)
     """,
     "schuss.primitives.reduction": """
@@ -106,11 +122,11 @@ _TABLE = {
         fm isfinite (input)
         fm isinf (input)
         fm isnan (input)
-        fm logaddexp (input, other)
-        fmi logical_and (input, other)
+        fm logaddexp (input: tensor, other: tensor)
+        fmi logical_and (input: tensor, other: tensor)
         fmi logical_not (input)
-        fmi logical_or (input, other)
-        fmi logical_xor (input, other)
+        fmi logical_or (input: tensor, other: tensor)
+        fmi logical_xor (input: tensor, other: tensor)
         fm positive (input)
         fmi reciprocal (input)
         fmi tan (input)
@@ -122,16 +138,26 @@ _TABLE = {
     "schuss.pytorch.arithmetic": """
         fmi add (input, other, *, alpha=1)
         fmi subtract sub = sub (input, other, *, alpha=1)
-        f rsub (input, other, *, alpha=1)
+        f rsub (input: tensor, other, *, alpha=1)
         fmi divide div true_divide = div (input, other, *, rounding_mode=None)
         fmi sign sgn = sign
-        fmi fmod square float_power exp2 frac rsqrt logit xlogy lerp
+        fmi fmod (input: tensor, other)
+        fmi float_power (input: some, exponent: some)
+        fmi xlogy (input: some, other: some)
+        fmi square exp2 frac rsqrt logit lerp
         fmi round (input, *, decimals=0)
         fmi addcmul (input, tensor1, tensor2, *, value=1)
         fmi addcdiv (input, tensor1, tensor2, *, value=1)
         fmi clamp clip = clamp
-        fmi clamp_min clamp_max nan_to_num deg2rad rad2deg sinc ldexp copysign masked_fill
-        fm fmax fmin heaviside logaddexp2 isposinf isneginf isreal isclose allclose
+        fmi clamp_min (input: tensor, min)
+        fmi clamp_max (input: tensor, max)
+        fmi copysign (input: tensor, other)
+        fmi ldexp (input: tensor, other: tensor)
+        fmi nan_to_num deg2rad rad2deg sinc masked_fill
+        fm fmax fmin logaddexp2 (input: tensor, other: tensor)
+        fmi heaviside (input: tensor, values: tensor)
+        fm isclose allclose (input: tensor, other: tensor, rtol=1e-5, atol=1e-8, equal_nan=False)
+        fm isposinf isneginf isreal
         fm equal
         f where
         m where = method_where
@@ -140,7 +166,7 @@ _TABLE = {
         f cumulative_trapezoid
     """,
     "schuss.pytorch.reductions": """
-        fm1 max min
+        fm1 max min (input: tensor, dim=None, keepdim=False, *, other=None)
         fm1 std var
         f var_mean std_mean
         fm norm (input, p="fro", dim: every=None, keepdim=False, dtype=None)

@@ -162,11 +162,12 @@ def require_reduction(
         raise ValueError(f"{owner}: expected reduction to be one of {names}, got {reduction!r}.")
 
 
-def check_pair(owner: str, x: Tensor, target: Tensor) -> Tensor:
+def check_pair(owner: str, x: Tensor, target: Tensor, *, floats: bool = True) -> Tensor:
     """Check prediction and target against each other; return the target in the input's dtype."""
     if not (isinstance(x, Tensor) and isinstance(target, Tensor)):
         require_tensors(owner, input=x, target=target)
-    require_floating(owner, "input", x)
+    if floats:
+        require_floating(owner, "input", x)
     require_same_shape(owner, x, target)
     if target.dtype == x.dtype:
         return target

@@ -206,14 +206,18 @@ def hardtanh(
     """Return x limited to [min_val, max_val]; the derivative is 0 at and beyond both ends.
 
     Raises:
-        ValueError: if min_val is not below max_val.
+        ValueError: if min_val is above max_val.
 
     >>> import schuss as ss
     >>> hardtanh(ss.tensor([-3.0, 0.5, 3.0])).tolist()
     [-1.0, 0.5, 1.0]
     """
-    if not min_val < max_val:
-        raise ValueError(f"hardtanh: expected min_val below max_val, got {min_val} and {max_val}.")
+    if not min_val <= max_val:
+        raise ValueError(
+            f"hardtanh: expected min_val at most max_val, got {min_val} and {max_val}."
+        )
+    if input.dtype.kind == "i":
+        return ops.clip(input, int(min_val), int(max_val))
     return activations.hardtanh(input, low=float(min_val), high=float(max_val))
 
 

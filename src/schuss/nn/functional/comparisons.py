@@ -27,7 +27,9 @@ def margin_ranking_loss(
     >>> margin_ranking_loss(ss.tensor([1.0]), ss.tensor([3.0]), ss.tensor([1.0])).item()
     2.0
     """
-    second, sign = (check_pair("margin_ranking_loss", input1, x) for x in (input2, target))
+    second, sign = (
+        check_pair("margin_ranking_loss", input1, x, floats=False) for x in (input2, target)
+    )
     loss = ops.clip(margin - sign * (input1 - second), 0.0, None)
     return reduced("margin_ranking_loss", loss, reduction)
 
@@ -52,7 +54,7 @@ def cosine_embedding_loss(
     >>> cosine_embedding_loss(x, x, ss.tensor([1])).item()
     0.0
     """
-    check_pair("cosine_embedding_loss", input1, input2)
+    check_pair("cosine_embedding_loss", input1, input2, floats=False)
     if target.shape != input1.shape[:-1]:
         raise ValueError(
             f"cosine_embedding_loss: expected target of shape {input1.shape[:-1]}, one for each "
@@ -88,15 +90,17 @@ def triplet_margin_loss(
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: on different shapes, or an unknown reduction.
+        ValueError: on different shapes, a margin that is not positive, or an unknown reduction.
 
     >>> import schuss as ss
     >>> x, far = ss.tensor([[0.0, 0.0]]), ss.tensor([[3.0, 4.0]])
     >>> round(triplet_margin_loss(x, far, x).item(), 3)
     6.0
     """
+    if not margin > 0:
+        raise ValueError(f"triplet_margin_loss: expected margin above 0, got {margin}.")
     for x in (positive, negative):
-        check_pair("triplet_margin_loss", anchor, x)
+        check_pair("triplet_margin_loss", anchor, x, floats=False)
     far = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = ops.minimum(far, pairwise_distance(positive, negative, p, eps))

@@ -108,6 +108,11 @@ def embedding(
     """
     if not isinstance(input, Tensor):
         require_tensors("Embedding", x=input)
+    if weight.array.ndim != 2:
+        raise ValueError(
+            f"Embedding: expected weight of shape (num_embeddings, embedding_dim), got "
+            f"{weight.shape}."
+        )
     count = weight.shape[0]
     require_indices("Embedding", "x", input, count)
     if max_norm is not None:

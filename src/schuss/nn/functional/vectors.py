@@ -21,6 +21,8 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     >>> normalize(ss.tensor([[2.0, 0.0]])).tolist()
     [[1.0, 0.0]]
     """
+    if not input.ndim and dim in (0, -1):
+        return ops.reshape(normalize(ops.reshape(input, (1,)), p, 0, eps), ())
     return ops.divide(input, ops.clip(ops.norm(input, dim, True, ord=float(p)), eps, None))
 
 
@@ -32,6 +34,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     [0.0]
     """
     x, y = ops.broadcast_arrays(x1, x2)
+    if not x.ndim:
+        x, y = ops.reshape(x, (1,)), ops.reshape(y, (1,))
     return ops.sum(normalize(x, 2.0, dim, eps) * normalize(y, 2.0, dim, eps), dim)
 
 
@@ -135,20 +139,27 @@ def pad(
     widths = [(0, 0)] * (input.ndim - len(pairs)) + pairs[::-1]
     if mode != "constant":
         return _from_itself(input, widths, mode)
-    kept = tuple(
-        slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(input.shape, widths, strict=True)
-    )
     filler: Any = 0 if value is None else value
-    return ops.pad(input[kept], [(max(a, 0), max(b, 0)) for a, b in widths], filler)
+    return _cropped(ops.pad(input, [(max(a, 0), max(b, 0)) for a, b in widths], filler), widths)
+
+
+def _cropped(x: Tensor, widths: list[tuple[int, int]]) -> Tensor:
+    """Take off what negative widths say."""
+    if min(map(min, widths), default=0) >= 0:
+        return x
+    kept = [slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True)]
+    return x[tuple(kept)]
 
 
 def _from_itself(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor:
     ways = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-    for axis, (before, after) in enumerate(widths):
+    if mode == "circular":
+        x = _cropped(x, widths)
+    for axis, (before, after) in enumerate([(max(a, 0), max(b, 0)) for a, b in widths]):
         if before or after:
             n = x.shape[axis]
             if mode == "reflect" and max(before, after) >= n:
                 raise ValueError(f"pad: expected less than {n} reflected, got {before}, {after}.")
             around: Any = np.pad(np.arange(n), (before, after), ways[mode])  # type: ignore[call-overload]  # a name
             x = ops.take(x, around, axis=axis)
-    return x
+    return x if mode == "circular" else _cropped(x, widths)
