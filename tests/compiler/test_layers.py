@@ -19,6 +19,7 @@ X = RNG.normal(size=(6, 8))
 UNIT = RNG.uniform(0.1, 0.9, (6, 8))
 CLASSES = RNG.integers(0, 8, 6)
 LOGARITHMS = np.log(UNIT / UNIT.sum(1, keepdims=True))
+PICTURES = {d: RNG.normal(size=(2, 3, *(5, 6, 3)[:d])) for d in (1, 2, 3)}
 SIGNS = np.where(CLASSES > 3, 1.0, -1.0)
 
 
@@ -54,6 +55,24 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
     "LayerNorm": (lambda: nn.LayerNorm(8), (X,)),
     "RMSNorm": (lambda: nn.RMSNorm(8), (X,)),
     "BatchNorm1d": (lambda: nn.BatchNorm1d(8), (X,)),
+    **{
+        f"{kind}{d}d": (
+            lambda kind=kind, d=d: getattr(nn, f"{kind}{d}d")(3, 5, 3, 2, 1),
+            (PICTURES[d],),
+        )
+        for kind in ("Conv", "ConvTranspose")
+        for d in (1, 2, 3)
+    },
+    **{
+        f"{kind}Pool{d}d": (
+            lambda kind=kind, d=d: getattr(nn, f"{kind}Pool{d}d")(2),
+            (PICTURES[d],),
+        )
+        for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg")
+        for d in (1, 2, 3)
+    },
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (PICTURES[2],)),
+    "BatchNorm3d": (lambda: nn.BatchNorm3d(3), (PICTURES[3],)),
     "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
     "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
     "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),

@@ -68,6 +68,48 @@ SAMPLES = [
     Sample("BatchNorm1d", normal(5, 4), (4,), training=False),
     Sample("BatchNorm1d", normal(5, 4, 2), (4,), {"eps": 1e-3}, training=False),
     Sample("BatchNorm1d", normal(5, 4), (4,), {"track_running_stats": False}, training=False),
+    Sample("Conv1d", normal(2, 3, 7), (3, 4, 3), {"padding": 1, "stride": 2}),
+    Sample("Conv1d", normal(3, 7), (3, 4, 4), {"padding": "same", "dilation": 2, "bias": False}),
+    Sample("Conv1d", normal(2, 2, 6), (2, 3, 3), {"padding": 2, "padding_mode": "circular"}),
+    Sample("Conv2d", normal(2, 3, 5, 6), (3, 4, 3)),
+    Sample("Conv2d", normal(2, 4, 5, 6), (4, 6, (2, 3)), {"stride": (1, 2), "groups": 2}),
+    Sample("Conv2d", normal(2, 3, 5, 5), (3, 3, 3), {"padding": 1, "groups": 3}),
+    Sample("Conv2d", normal(2, 3, 5, 6), (3, 4, 1), {"bias": False}),
+    Sample("Conv2d", normal(2, 3, 5, 6), (3, 4, 1), {"stride": 2}),
+    Sample("Conv2d", normal(3, 5, 6), (3, 2, 3), {"padding": (1, 2), "padding_mode": "reflect"}),
+    Sample(
+        "Conv2d", normal(1, 2, 4, 4), (2, 2, 2), {"padding": "same", "padding_mode": "replicate"}
+    ),
+    Sample("Conv3d", normal(2, 2, 3, 4, 3), (2, 3, 2), {"padding": 1, "stride": (1, 2, 1)}),
+    Sample("ConvTranspose1d", normal(2, 3, 5), (3, 4, 4), {"stride": 3, "output_padding": 2}),
+    Sample(
+        "ConvTranspose2d", normal(2, 4, 3, 4), (4, 6, 3), {"stride": 2, "padding": 1, "groups": 2}
+    ),
+    Sample("ConvTranspose2d", normal(4, 3, 4), (4, 2, 2), {"dilation": 3, "output_padding": 2}),
+    Sample("ConvTranspose3d", normal(1, 2, 2, 3, 2), (2, 3, 2), {"stride": 2, "bias": False}),
+    Sample("MaxPool1d", normal(2, 3, 7), (3,), {"stride": 2, "padding": 1}),
+    Sample("MaxPool2d", normal(2, 3, 5, 6), (2,)),
+    Sample(
+        "MaxPool2d", normal(3, 5, 6), ((2, 3),), {"stride": 2, "dilation": 2, "ceil_mode": True}
+    ),
+    Sample("MaxPool3d", normal(2, 2, 4, 5, 4), (2,), {"padding": 1}),
+    Sample("AvgPool1d", normal(2, 3, 7), (3,), {"stride": 2, "padding": 1}),
+    Sample("AvgPool2d", normal(2, 3, 5, 6), (2,)),
+    Sample(
+        "AvgPool2d", normal(2, 3, 5, 6), (3, 2, 1), {"ceil_mode": True, "count_include_pad": False}
+    ),
+    Sample("AvgPool2d", normal(3, 5, 6), (2,), {"divisor_override": 3}),
+    Sample("AvgPool3d", normal(2, 2, 4, 5, 4), (2,), {"padding": 1, "ceil_mode": True}),
+    *[
+        Sample(f"Adaptive{kind}Pool{d}d", normal(2, 3, *(6, 5, 4)[:d]), (out,))
+        for kind in ("Avg", "Max")
+        for d in (1, 2, 3)
+        for out in (1, 2, 4)
+    ],
+    Sample("AdaptiveAvgPool2d", normal(3, 5, 6), ((None, 4),)),
+    Sample("BatchNorm2d", normal(3, 4, 2, 3), (4,)),
+    Sample("BatchNorm2d", normal(3, 4, 2, 3), (4,), {"affine": False}, training=False),
+    Sample("BatchNorm3d", normal(2, 3, 2, 1, 2), (3,), {"momentum": None}),
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3)),
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"padding_idx": 2}),
     Sample("Embedding", np.array(4), (6, 3), {"padding_idx": -1}),
@@ -357,6 +399,27 @@ MISTAKES = [
     (lambda: nn.PReLU(3)(ss.ones((3, 2))), ValueError, "weight of shape (1,) or (2,), got (3,)"),
     (lambda: nn.Softmax()(ss.tensor([1, 2])), TypeError, "softmax: expected input of dtype float"),
     (lambda: nn.Linear(2, 1, dtype=ss.int64), TypeError, "expected float32 or float64 for a"),
+    (
+        lambda: nn.Conv2d(3, 4, 3)(ss.ones((2, 4, 5, 5))),
+        ValueError,
+        "conv2d: expected x of 3 channels, got 4 (shape (2, 4, 5, 5)); axis 1 holds the channels.",
+    ),
+    (
+        lambda: nn.Conv2d(3, 4, 3)(ss.ones((3, 5))),
+        ValueError,
+        "conv2d: expected x of shape (batch, channels, height, width), with or without batch, got",
+    ),
+    (lambda: nn.Conv1d(1, 1, 4)(ss.ones((1, 1, 3))), ValueError, "a kernel that fits into the"),
+    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "that groups divides, got 3 and 4"),
+    (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size of one whole number or 2"),
+    (lambda: nn.Conv2d(1, 1, 3, 2, "same"), ValueError, "stride 1 with padding='same'"),
+    (lambda: nn.MaxPool2d(2, padding=2)(ss.ones((1, 1, 4, 4))), ValueError, "at most half of"),
+    (lambda: nn.AvgPool1d(5)(ss.ones((1, 1, 4))), ValueError, "windows that fit into the input"),
+    (
+        lambda: nn.ConvTranspose1d(1, 1, 3, output_padding=1)(ss.ones((1, 1, 3))),
+        ValueError,
+        "output_padding below stride or dilation",
+    ),
     (lambda: nn.Hardtanh(2.0, 1.0)(ss.ones((1,))), ValueError, "expected min_val at most max_val"),
 ]
 

@@ -22,7 +22,7 @@ from schuss.core import TRACER, Tensor, leaf
 from schuss.errors import GradientError
 from schuss.gradcheck import check_gradients
 from schuss.lowering.kinds import Elementwise
-from schuss.primitives import bits, indexing
+from schuss.primitives import bits, convolution, indexing, windows
 from schuss.primitives.base import NOT_DIFFERENTIABLE, REGISTRY, Primitive, apply
 from schuss.primitives.elementwise import sgn
 from schuss.primitives.index_template import ARRAY
@@ -203,7 +203,101 @@ def cofactors(x: np.ndarray) -> np.ndarray:
 PREDICATES = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 TORCH_PREDICATES = ("eq", "ne", "lt", "le", "gt", "ge")
 
+# Convolutions and windows, by their definition: position after position.
+
+GEOMETRY = {"stride": (2, 1), "padding": (1, 1), "dilation": (1, 2), "groups": 2}
+WINDOW = {
+    "kernel": (2, 3), "stride": (2, 1), "padding": (1, 1), "dilation": (1, 2), "out": (3, 3),
+}  # fmt: skip
+PICTURE, KERNEL, ERRORS = numbers(2, 5, 4, 6), numbers(4, 3, 3, 2), numbers(2, 3, 4, 4)
+
+
+def met(a: dict[str, Any], size: Any, kernel: Any, out: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Each position of the output, with each tap and the position of the input that it reads."""
+    for o in product(*map(range, out)):
+        for k in product(*map(range, kernel)):
+            geometry = zip(o, k, a["stride"], a["padding"], a["dilation"], strict=True)
+            i = tuple(x * s - p + t * d for x, t, s, p, d in geometry)
+            if all(0 <= x < n for x, n in zip(i, size, strict=True)):
+                yield o, k, i
+
+
+def convolved(x: Any, w: Any, g: Any) -> tuple[Any, Any, Any]:
+    """The output, and the gradients by x and w for the errors g."""
+    groups = GEOMETRY["groups"]
+    y, dx, dw = np.zeros_like(g), np.zeros_like(x), np.zeros_like(w)
+    for o, k, i in met(GEOMETRY, x.shape[1:3], w.shape[2:], g.shape[1:3]):
+        for c in range(g.shape[-1]):
+            first = c // (g.shape[-1] // groups) * w.shape[1]
+            read = slice(first, first + w.shape[1])
+            y[:, o[0], o[1], c] += x[:, i[0], i[1], read] @ w[c, :, k[0], k[1]]
+            dx[:, i[0], i[1], read] += g[:, o[0], o[1], c : c + 1] * w[c, :, k[0], k[1]]
+            dw[c, :, k[0], k[1]] += g[:, o[0], o[1], c] @ x[:, i[0], i[1], read]
+    return y, dx, dw
+
+
+def windowed(x: Any) -> tuple[Any, Any]:
+    """The largest element of each window, and its tap."""
+    y = np.full((len(x), *WINDOW["out"], x.shape[-1]), -np.inf, x.dtype)
+    place = np.full(y.shape, -1, np.int32)
+    for o, k, i in met(WINDOW, x.shape[1:3], WINDOW["kernel"], WINDOW["out"]):
+        value, number = x[:, i[0], i[1]], k[0] * WINDOW["kernel"][1] + k[1]
+        here = y[:, o[0], o[1]]
+        better = (value > here) | np.isnan(value) | (place[:, o[0], o[1]] < 0)
+        y[:, o[0], o[1]] = np.where(better, value, here)
+        place[:, o[0], o[1]] = np.where(better, number, place[:, o[0], o[1]])
+    return y, place
+
+
+def put_back(g: Any, place: Any, size: tuple[int, ...]) -> Any:
+    found = np.zeros((len(g), *size, g.shape[-1]), g.dtype)
+    for o, k, i in met(WINDOW, size, WINDOW["kernel"], WINDOW["out"]):
+        here = place[:, o[0], o[1]] == k[0] * WINDOW["kernel"][1] + k[1]
+        found[:, i[0], i[1]] += np.where(here, g[:, o[0], o[1]], 0)
+    return found
+
+
+def taken(x: Any, place: Any) -> Any:
+    found = np.zeros(place.shape, x.dtype)
+    for o, k, i in met(WINDOW, x.shape[1:3], WINDOW["kernel"], WINDOW["out"]):
+        here = place[:, o[0], o[1]] == k[0] * WINDOW["kernel"][1] + k[1]
+        found[:, o[0], o[1]] = np.where(here, x[:, i[0], i[1]], found[:, o[0], o[1]])
+    return found
+
+
+POOLED = np.random.default_rng(4).permutation(2 * 5 * 5 * 3).reshape(2, 5, 5, 3) / 10
+LARGEST_AT = windowed(POOLED)[1]
+LARGEST_ODD = np.where(np.arange(150).reshape(2, 5, 5, 3) % 7 < 5, -np.inf, np.nan)
+
 SAMPLES: dict[str, list[Sample]] = {
+    "convolution": [
+        Sample(lambda x, w: convolution.convolution(x, w, size=(3, 4), **GEOMETRY),
+               lambda x, w: convolved(x, w, ERRORS.astype(x.dtype))[0], (PICTURE, KERNEL), cast=2),
+    ],
+    "convolution_input": [
+        Sample(lambda g, w: convolution.convolution_input(g, w, size=(5, 4), **GEOMETRY),
+               lambda g, w: convolved(PICTURE.astype(g.dtype), w, g)[1], (ERRORS, KERNEL), cast=2),
+    ],
+    "convolution_weight": [
+        Sample(lambda x, g: convolution.convolution_weight(x, g, size=(3, 2), **GEOMETRY),
+               lambda x, g: convolved(x, KERNEL.astype(x.dtype), g)[2], (PICTURE, ERRORS), cast=2),
+    ],
+    "window_max": [
+        Sample(lambda x: windows.window_max(x, **WINDOW), lambda x: windowed(x)[0], (POOLED,),
+               odd=(LARGEST_ODD,), exact=True),
+    ],
+    "window_place": [
+        Sample(lambda x: windows.window_place(x, **WINDOW), lambda x: windowed(x)[1], (POOLED,),
+               odd=(LARGEST_ODD,), exact=True),
+    ],
+    "window_put": [
+        Sample(lambda g: windows.window_put(g, leaf(LARGEST_AT), size=(5, 5), **WINDOW),
+               lambda g: put_back(g, LARGEST_AT, (5, 5)), (numbers(2, 3, 3, 3),)),
+    ],
+    "window_take": [
+        Sample(lambda x: windows.window_take(x, leaf(LARGEST_AT), **WINDOW),
+               lambda x: taken(x, LARGEST_AT), (POOLED,), exact=True),
+    ],
     "astype": [
         Sample(lambda x, d=d: F.astype(x, d), lambda x, d=d: x.astype(d), (X34,), dtypes=EVERY)
         for d in EVERY

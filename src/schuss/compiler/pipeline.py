@@ -14,6 +14,7 @@ from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.passes.layout_assignment import assign_layouts
 from schuss.compiler.passes.legalize import legalize
 from schuss.compiler.passes.on_demand import split_on_demand
+from schuss.compiler.passes.permutations import move_permutations
 from schuss.compiler.passes.simplify import simplify
 from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.compiler.schedule.aliasing import plan_stages
@@ -87,6 +88,7 @@ def _bytes(node: Node) -> bytes:
 _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("trace", None),
     ("simplify", simplify),
+    ("permute", move_permutations),
     ("orient", assign_layouts),
     ("legalise", legalize),
 ]

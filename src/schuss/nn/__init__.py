@@ -36,6 +36,14 @@ from schuss.nn.call import functional_call
 from schuss.nn.comparisons import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from schuss.nn.compiled import CompiledModule
 from schuss.nn.containers import ModuleDict, ModuleList, Sequential
+from schuss.nn.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
 from schuss.nn.dropout import Dropout
 from schuss.nn.embedding import Embedding
 from schuss.nn.linear import Flatten, Identity, Linear, Unflatten
@@ -51,8 +59,29 @@ from schuss.nn.losses import (
     SmoothL1Loss,
 )
 from schuss.nn.module import Module, Parameter
-from schuss.nn.normalization import BatchNorm1d, GroupNorm, LayerNorm, RMSNorm
+from schuss.nn.normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    LayerNorm,
+    RMSNorm,
+)
 from schuss.nn.parameter_list import ParameterList
+from schuss.nn.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 from schuss.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from schuss.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
@@ -69,10 +98,27 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "CompiledModule",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
@@ -97,6 +143,9 @@ __all__ = [
     "LogSoftmax",
     "MSELoss",
     "MarginRankingLoss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mish",
     "Module",
     "ModuleDict",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
 
-__all__ = ["BatchNorm1d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 def _lengths(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -181,33 +182,11 @@ class RMSNorm(_Affine):
         return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
 
-class BatchNorm1d(_Affine):
-    """Normalise each channel: y = (x - mean) / sqrt(variance + eps) * weight + bias.
+class _BatchNorm(_Affine):
+    """What the batch normalisations have in common."""
 
-    While training, mean and biased variance are the batch's; in evaluation they are the running
-    figures, which training moves by running = (1 - momentum) * running + momentum * batch (with
-    the unbiased variance). Ioffe and Szegedy, 2015, arXiv 1502.03167.
-
-    Args:
-        num_features: number of channels, the length of axis 1.
-        eps: added to the variance.
-        momentum: share of the newest batch in the running figures, in [0, 1]; None keeps the
-            plain mean over all batches.
-        affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
-        track_running_stats: False to use the batch's own figures in evaluation, too.
-        dtype: float32 (default) or float64.
-
-    Raises:
-        ValueError: if num_features is below 1.
-
-    >>> from schuss import nn, tensor
-    >>> layer = nn.BatchNorm1d(1)
-    >>> [round(v, 2) for [v] in layer(tensor([[1.0], [3.0]])).tolist()]
-    [-1.0, 1.0]
-    >>> round(layer.running_mean.item(), 4)
-    0.2
-    """
-
+    ranks: ClassVar[tuple[int, ...]]
+    names: ClassVar[str]
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -223,7 +202,7 @@ class BatchNorm1d(_Affine):
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
-        require_counts("BatchNorm1d", num_features=num_features)
+        require_counts(type(self).__name__, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -254,11 +233,12 @@ class BatchNorm1d(_Affine):
             init.zeros_(self.num_batches_tracked)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels) or (batch, channels, length) normalised."""
-        if input.ndim not in (2, 3) or input.shape[1] != self.num_features:
+        """Return x of shape (batch, channels, ...) normalised."""
+        if input.ndim not in self.ranks or input.shape[1] != self.num_features:
+            shapes = self.names.format(self.num_features)
             raise ValueError(
-                f"BatchNorm1d: expected x of shape (batch, {self.num_features}) or (batch, "
-                f"{self.num_features}, length), got {input.shape}; axis 1 holds the channels."
+                f"{type(self).__name__}: expected x of shape {shapes}, got {input.shape}; axis 1 "
+                "holds the channels."
             )
         tracking = self.training and self.num_batches_tracked is not None
         momentum: float | Tensor = 0.0 if self.momentum is None else self.momentum
@@ -284,3 +264,90 @@ class BatchNorm1d(_Affine):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
             f"affine={self.affine}, track_running_stats={self.track_running_stats}"
         )
+
+
+class BatchNorm1d(_BatchNorm):
+    """Normalise each channel of rows, sequences: (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    While training, mean and biased variance are the batch's; in evaluation they are the running
+    figures, which training moves by running = (1 - momentum) * running + momentum * batch (with
+    the unbiased variance). Ioffe and Szegedy, 2015, arXiv 1502.03167.
+
+    Args:
+        num_features: number of channels, the length of axis 1.
+        eps: added to the variance.
+        momentum: share of the newest batch in the running figures, in [0, 1]; None keeps the
+            plain mean over all batches.
+        affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
+        track_running_stats: False to use the batch's own figures in evaluation, too.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if num_features is below 1.
+
+    >>> from schuss import nn, tensor
+    >>> layer = nn.BatchNorm1d(1)
+    >>> [round(v, 2) for [v] in layer(tensor([[1.0], [3.0]])).tolist()]
+    [-1.0, 1.0]
+    >>> round(layer.running_mean.item(), 4)
+    0.2
+    """
+
+    ranks = (2, 3)
+    names = "(batch, {0}) or (batch, {0}, length)"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Normalise each channel of pictures: (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    While training, mean and biased variance are the batch's; in evaluation they are the running
+    figures, which training moves by running = (1 - momentum) * running + momentum * batch (with
+    the unbiased variance). Ioffe and Szegedy, 2015, arXiv 1502.03167.
+
+    Args:
+        num_features: number of channels, the length of axis 1.
+        eps: added to the variance.
+        momentum: share of the newest batch in the running figures, in [0, 1]; None keeps the
+            plain mean over all batches.
+        affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
+        track_running_stats: False to use the batch's own figures in evaluation, too.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if num_features is below 1.
+
+    >>> from schuss import nn, ones
+    >>> nn.BatchNorm2d(3)(ones((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    ranks = (4,)
+    names = "(batch, {0}, height, width)"
+
+
+class BatchNorm3d(_BatchNorm):
+    """Normalise each channel of volumes: (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    While training, mean and biased variance are the batch's; in evaluation they are the running
+    figures, which training moves by running = (1 - momentum) * running + momentum * batch (with
+    the unbiased variance). Ioffe and Szegedy, 2015, arXiv 1502.03167.
+
+    Args:
+        num_features: number of channels, the length of axis 1.
+        eps: added to the variance.
+        momentum: share of the newest batch in the running figures, in [0, 1]; None keeps the
+            plain mean over all batches.
+        affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
+        track_running_stats: False to use the batch's own figures in evaluation, too.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if num_features is below 1.
+
+    >>> from schuss import nn, ones
+    >>> nn.BatchNorm3d(3)(ones((2, 3, 4, 4, 4))).shape
+    (2, 3, 4, 4, 4)
+    """
+
+    ranks = (5,)
+    names = "(batch, {0}, depth, height, width)"

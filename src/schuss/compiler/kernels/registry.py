@@ -5,6 +5,8 @@ from __future__ import annotations
 from schuss.compiler.graph.graph import GraphError, Node
 from schuss.compiler.kernels.argmax import ExtremePosition
 from schuss.compiler.kernels.argsort import Argsort
+from schuss.compiler.kernels.convolution import Convolution
+from schuss.compiler.kernels.convolution_weight import ConvolutionWeight
 from schuss.compiler.kernels.cumulative_sum import CumulativeSum
 from schuss.compiler.kernels.gather import Gather
 from schuss.compiler.kernels.host_call import HostCall
@@ -14,6 +16,7 @@ from schuss.compiler.kernels.random_uniform import RandomUniform
 from schuss.compiler.kernels.regions import CopyRegions
 from schuss.compiler.kernels.scatter_add import ScatterAdd
 from schuss.compiler.kernels.segment_lists import SegmentLists
+from schuss.compiler.kernels.windows import Windows
 from schuss.lowering.kinds import Kernel
 
 __all__ = ["KERNELS", "kernel_of"]
@@ -22,6 +25,9 @@ KERNELS: dict[str, KernelDescriptor] = {
     "argmax": ExtremePosition(largest=True),
     "argmin": ExtremePosition(largest=False),
     "argsort": Argsort(),
+    "convolution": Convolution(is_backward=False),
+    "convolution_input": Convolution(is_backward=True),
+    "convolution_weight": ConvolutionWeight(),
     "cumulative_sum": CumulativeSum(),
     "gather": Gather(),
     "host_call": HostCall(),
@@ -30,6 +36,7 @@ KERNELS: dict[str, KernelDescriptor] = {
     "regions": CopyRegions(),
     "scatter_add": ScatterAdd(),
     "segment_lists": SegmentLists(),
+    **{f"window_{name}": Windows(name) for name in ("max", "place", "put", "take")},
 }
 
 

@@ -27,6 +27,14 @@ def _address(name: str) -> int:
         from schuss.compiler.kernels.gemm_library import library_function
 
         return library_function(name)
+    if name.startswith("schuss_convolution_"):
+        from schuss.compiler.kernels.convolution_tiles import convolution_function
+
+        return convolution_function(name)
+    if name.startswith("schuss_window_"):
+        from schuss.compiler.kernels.window_tiles import window_function
+
+        return window_function(name)
     if name == HOST_CALL:
         return host_function()
     library = _blas() if name.startswith("scipy_") else _libm()

@@ -19,8 +19,12 @@ def legalize(graph: Graph) -> None:
     layouts = Layouts()
     mapping: dict[Node, Node] = {}
 
+    copies: dict[Node, Node] = {}
+
     def copied(x: Node) -> Node:
-        return made("astype", x, dtype=x.dtype)
+        if x not in copies:
+            copies[x] = made("astype", x, dtype=x.dtype)
+        return copies[x]
 
     for node in ordered(graph.roots()):
         if node.primitive is None:
