@@ -72,7 +72,7 @@ def test_convolutions_are_pytorchs(seed: int, transposed: bool) -> None:
     d, options, arrays = draw(seed)
     name = f"conv{'_transpose' if transposed else ''}{d}d"
     if transposed:
-        # The picture takes the place of what a convolution gives, on which nothing must be left out.
+        # The picture takes the place of what a convolution gives, and all of it is kept.
         arrays[0] = np.resize(arrays[0], (len(arrays[0]), len(arrays[1]), *arrays[0].shape[2:]))
         options["padding"] = 0
     wanted = expected(getattr(torch.nn.functional, name), arrays, options)
