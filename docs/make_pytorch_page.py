@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 from schuss.spelling.arguments import HARMLESS, STANDARD_NAMES
 from schuss.spelling.binding import signature
-from schuss.spelling.table import FUNCTIONS, METHODS
+from schuss.spelling.table import FUNCTIONS, METHODS, SPECIAL
+
+TABLES = {"torch": FUNCTIONS, "torch.Tensor": METHODS, "torch.special": SPECIAL}
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER / "pytorch.md"
@@ -55,8 +57,8 @@ for functions of tensors. Where the two disagree, the spelling decides:
 | in the standard's way: `axis=`, `keepdims=`, or from `schuss.array_api` | what the standard says | `x.max(axis=1)` is the values alone; `x.std(axis=0)` has correction 0 |
 | a mix of both, where they differ | nothing: it is a `TypeError` | `x.max(1, keepdims=True)` |
 
-One thing is the standard's everywhere: tensors without axes take part in the choice of a result's dtype,
-as others do. `nn` and `optim` are PyTorch's throughout.
+Operators, which both spell alike, choose a result's dtype as the standard does: tensors without axes take
+part as others do, while in functions and methods they widen none that has axes, as in PyTorch. `nn` and `optim` are PyTorch's throughout.
 
 Not mentioned below, since functions and methods of tensors take them all: `out=`,
 `requires_grad=`, `device="cpu"`, and, since they cannot matter here, `layout=`, `memory_format=`,
@@ -131,7 +133,7 @@ def own_names(namespace: str, owner: Any) -> list[str]:
 
 def own_parameters(namespace: str, name: str, value: Any) -> set[str] | None:
     """Return what a call takes, or None for what is not called or takes anything."""
-    table = {"torch": FUNCTIONS, "torch.Tensor": METHODS}.get(namespace, {})
+    table = TABLES.get(namespace, {})
     is_method = namespace == "torch.Tensor"
     if name not in table and not callable(value):
         return None
@@ -147,7 +149,7 @@ def own_parameters(namespace: str, name: str, value: Any) -> set[str] | None:
 
 def difference(namespace: str, name: str, theirs: list[str], ours: set[str]) -> Difference:
     """Return which arguments only one of both has."""
-    through_table = name in {"torch": FUNCTIONS, "torch.Tensor": METHODS}.get(namespace, {})
+    through_table = name in TABLES.get(namespace, {})
     taken = ours | (COMMON if through_table else set())
     if through_table:  # `f(*size)` is `f(size=)`, too
         taken |= {p.lstrip("*") for p in ours}

@@ -47,6 +47,7 @@ ORDER = [
         "gradcheck",
         "random",
         "pytorch",
+        "special",
         "settings",
         "cuda",
         "backends",

@@ -300,3 +300,15 @@ def test_functions_and_methods_beside_the_module() -> None:
     np.testing.assert_allclose(ss.pinverse(x, 0.3).array, np.diag([0.0, 0.5, 0.25]))
     np.testing.assert_allclose(x.matrix_power(-2).array, np.diag([1.0, 0.25, 0.0625]))
     np.testing.assert_allclose(ss.cholesky(x @ x.T, True).array, raw)
+
+
+def test_results_go_where_out_says() -> None:
+    a = ss.tensor([[2.0, 0.0], [1.0, 4.0]])
+    into = ss.zeros((2, 2))
+    assert linalg.inv(a, out=into) is into
+    np.testing.assert_allclose(into, np.linalg.inv(a.numpy()), 1e-6)
+    q, r = ss.zeros((2, 2)), ss.zeros((2, 2))
+    assert linalg.qr(a, out=(q, r))[0] is q
+    np.testing.assert_allclose(q @ r, a.numpy(), 1e-6, 1e-6)
+    with pytest.raises(ValueError, match="det: expected out of shape"):
+        linalg.det(a, out=into)

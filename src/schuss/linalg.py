@@ -34,6 +34,7 @@ from schuss.functions.matrices import (
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import divide
+from schuss.spelling.binding import taking_out
 
 __all__ = ["LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv"]
 __all__ += ["lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm"]
@@ -298,3 +299,8 @@ def __getattr__(name: str) -> Any:
             "eigh for symmetric matrices, or svd."
         )
     raise AttributeError(f"module 'schuss.linalg' has no attribute {name!r}")
+
+
+for _name in __all__:
+    if _name != "LinAlgError":
+        globals()[_name] = taking_out(globals()[_name])

@@ -16,7 +16,6 @@ from schuss.distributions.distribution import (
     Distribution,
     broadcast_parameters,
 )
-from schuss.distributions.quantiles import normal_quantile
 from schuss.functions import (
     abs,
     broadcast_to,
@@ -30,6 +29,7 @@ from schuss.functions import (
     where,
     zeros_like,
 )
+from schuss.functions.error_functions import ndtri
 from schuss.primitives.base import as_tensor
 
 __all__ = ["Exponential", "Laplace", "LogNormal", "Normal", "Uniform"]
@@ -92,7 +92,7 @@ class Normal(_Scalar):
         return 0.5 * (1 + erf((self._value(value) - self.loc) / (self.scale * math.sqrt(2))))
 
     def icdf(self, value: TensorLike) -> Tensor:
-        return self.loc + self.scale * normal_quantile(as_tensor(value))
+        return self.loc + self.scale * ndtri(as_tensor(value))
 
     @property
     def mean(self) -> Tensor:

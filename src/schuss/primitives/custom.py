@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
-from schuss.core import RECORDING, TRACER, Tensor, new_object, next_stamp
+from schuss.core import RECORDING, TRACER, Tensor, float32, new_object, next_stamp
+from schuss.modes import no_grad
+from schuss.primitives.base import as_tensor, astype
 
-__all__ = ["Custom", "custom"]
+__all__ = ["Custom", "custom", "with_slope"]
+
+Composition = TypeVar("Composition", bound=Callable[..., Tensor])
 
 
 class Custom:
@@ -50,3 +55,27 @@ def custom(
     made.node = (Custom(name, derivative), tuple(inputs), {}) if made.requires_grad else None
     made.stamp = next_stamp() if made.requires_grad else 0
     return made
+
+
+def with_slope(slope: Callable[..., Tensor]) -> Callable[[Composition], Composition]:
+    """Let a composition of one tensor have a derivative that is not that of its parts.
+
+    Args:
+        slope: takes the error g in the result y back, `slope(g, y, x, *rest)`; written with tensor
+            functions, it is right for all orders.
+    """
+
+    def decorated(composition: Composition) -> Composition:
+        name = composition.__name__.strip("_")
+
+        @wraps(composition)
+        def function(x: Any, *rest: Any) -> Tensor:
+            x = as_tensor(x)
+            x = x if x.dtype.kind == "f" else astype(x, float32)
+            with no_grad():
+                result = composition(x, *rest)
+            return custom(name, (x,), result, lambda g, y: {0: slope(g, y, x, *rest)})
+
+        return cast(Composition, function)
+
+    return decorated

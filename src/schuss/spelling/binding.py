@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import inspect
 from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from typing import Any
 
@@ -18,9 +19,9 @@ import numpy as np
 from schuss.core import TRACER, Tensor, next_stamp
 from schuss.errors import SchussError
 from schuss.spelling.arguments import CONVERTERS, STANDARD_NAMES, packed, take_harmless
-from schuss.spelling.table import ELEMENTWISE, FUNCTIONS, METHODS, Entry
+from schuss.spelling.table import ELEMENTWISE, FUNCTIONS, METHODS, SPECIAL, Entry
 
-__all__ = ["function", "in_place", "method", "signature"]
+__all__ = ["function", "in_place", "method", "signature", "special", "taking_out"]
 
 _MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<required>"})()
 Public = Callable[..., Any]
@@ -315,6 +316,29 @@ def function(name: str) -> Public:
         found = _MADE[name] = _Binding(name, FUNCTIONS[name]).made()
         found.__module__ = "schuss.pytorch"
     return found
+
+
+def special(name: str) -> Public:
+    """Return the function of `schuss.special` of a name in the table."""
+    entry = SPECIAL[name]
+    if FUNCTIONS.get(name) == entry:
+        return function(name)
+    made = _Binding(name, entry).made()
+    made.__module__ = "schuss.special"
+    return made
+
+
+def taking_out(function: Public) -> Public:
+    """Let a function that is not elementwise take `out=`, a tensor for its result or several."""
+
+    @wraps(function)
+    def taking(*arguments: Any, out: Any = None, **options: Any) -> Any:
+        result = function(*arguments, **options)
+        if out is None:
+            return result
+        return _written(function.__name__, out, result, casts=False)
+
+    return taking
 
 
 def method(name: str) -> Public:

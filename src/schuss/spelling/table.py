@@ -1,31 +1,36 @@
 """Every function and method with PyTorch's arguments: one line for each.
 
 A line has the faces, the names, after "=" what does it where that has another name, and the
-arguments, where its own are not PyTorch's already. Faces: f is a function of `schuss`, m a method
-of tensors, i such a method that also exists in place, with a "_" behind its name, p a method that
-only does; a digit says that the array API standard has a function of that name with a meaning of
-its own, for calls in its spelling, with so many leading arguments in common. What stands behind an
-argument's name says what is done with it: "tensor", that it is no number; "some", that it and the
-others of that kind are not all numbers; and what `CONVERTERS` in `arguments.py` say.
+arguments, where its own are not PyTorch's already. Faces: f is a function of `schuss`, s one of
+`schuss.special`, m a method of tensors, i such a method that also exists in place, with a "_"
+behind its name, p a method that only does; a digit says that the array API standard has a function
+of that name with a meaning of its own, for calls in its spelling, with so many leading arguments
+in common. What stands behind an argument's name says what is done with it: "tensor", that it is no
+number; "some", that it and the others of that kind are not all numbers; and what `CONVERTERS` in
+`arguments.py` say.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ELEMENTWISE", "FUNCTIONS", "METHODS", "Entry"]
+__all__ = ["ELEMENTWISE", "FUNCTIONS", "METHODS", "SPECIAL", "Entry"]
 
 # Modules whose functions are elementwise, or nearly all.
 ELEMENTWISE = frozenset(
     f"schuss.{name}"
     for name in (
         "functions",
+        "functions.bessel",
+        "functions.error_functions",
+        "functions.special",
         "primitives.bits",
         "primitives.elementwise",
         "primitives.logic",
         "primitives.powers",
         "primitives.trigonometry",
         "pytorch.arithmetic",
+        "pytorch.special",
     )
 )
 
@@ -34,14 +39,14 @@ _TABLE = {
         fmi abs absolute = abs (input)
         fmi ceil (input)
         fmi cos (input)
-        fmi erf (input)
+        fmis erf (input)
         fmi exp (input)
-        fmi expm1 (input)
+        fmis expm1 (input)
         fmi floor (input)
         fmi floor_divide (input, other)
         fmi log (input)
         fmi log10 (input)
-        fmi log1p (input)
+        fmis log1p (input)
         fmi log2 (input)
         fm maximum (input: tensor, other: tensor)
         fm minimum (input: tensor, other: tensor)
@@ -50,6 +55,7 @@ _TABLE = {
         fmi relu (input)
         fmi remainder (input: some, other: some)
         fmi sigmoid (input)
+        s expit = sigmoid (input)
         fmi sin (input)
         fmi sqrt (input)
         fmi tanh (input)
@@ -106,6 +112,28 @@ _TABLE = {
         fm pinverse (input, rcond=1e-15)
         fm slogdet (input)
     """,
+    "schuss.functions.special": """
+        fmi lgamma (input)
+        fmis digamma (input)
+        s gammaln = lgamma (input)
+        s psi = digamma (input)
+        fmi mvlgamma = multigammaln (input, p)
+        s multigammaln (input, p)
+    """,
+    "schuss.functions.error_functions": """
+        fmis erfc erfinv (input)
+        s erfcx ndtr log_ndtr ndtri (input)
+    """,
+    "schuss.functions.bessel": """
+        fmis i0 (input)
+        s i0e i1 i1e (input)
+    """,
+    "schuss.pytorch.special": """
+        fs polygamma (n, input)
+        mi polygamma = method_polygamma (input, n)
+        s entr (input)
+        s xlog1py (input: some, other: some)
+    """,
     "schuss.fft": """
         fm stft
     """,
@@ -143,9 +171,10 @@ _TABLE = {
         fmi sign sgn = sign
         fmi fmod (input: tensor, other)
         fmi float_power (input: some, exponent: some)
-        fmi xlogy (input: some, other: some)
-        fmi square exp2 frac rsqrt logit lerp
-        fmi round (input, *, decimals=0)
+        fmis xlogy (input: some, other: some)
+        fmi square frac rsqrt lerp
+        fmis exp2 logit sinc
+        fmis round (input, *, decimals=0)
         fmi addcmul (input, tensor1, tensor2, *, value=1)
         fmi addcdiv (input, tensor1, tensor2, *, value=1)
         fmi clamp clip = clamp
@@ -153,7 +182,7 @@ _TABLE = {
         fmi clamp_max (input: tensor, max)
         fmi copysign (input: tensor, other)
         fmi ldexp (input: tensor, other: tensor)
-        fmi nan_to_num deg2rad rad2deg sinc masked_fill
+        fmi nan_to_num deg2rad rad2deg masked_fill
         fm fmax fmin logaddexp2 (input: tensor, other: tensor)
         fmi heaviside (input: tensor, values: tensor)
         fm isclose allclose (input: tensor, other: tensor, rtol=1e-5, atol=1e-8, equal_nan=False)
@@ -176,8 +205,8 @@ _TABLE = {
         fmi cumsum (input, dim=None, *, dtype=None)
         fmi cumprod (input, dim=None, *, dtype=None)
         fm cummax cummin logcumsumexp diff
-        fm logsumexp (input, dim: every=None, keepdim=False)
-        fm softmax log_softmax
+        fms logsumexp (input, dim: every=None, keepdim=False)
+        fms softmax log_softmax
         fm count_nonzero (input, dim: every=None)
     """,
     "schuss.pytorch.statistics": """
@@ -301,10 +330,11 @@ class Entry(NamedTuple):
     in_place: bool
 
 
-def _entries() -> tuple[dict[str, Entry], dict[str, Entry]]:
-    """Return what each name stands for, as a function and as a method."""
+def _entries() -> tuple[dict[str, Entry], dict[str, Entry], dict[str, Entry]]:
+    """Return what each name stands for, as a function, as a method, and in `special`."""
     functions: dict[str, Entry] = {}
     methods: dict[str, Entry] = {}
+    special: dict[str, Entry] = {}
     for module, lines in _TABLE.items():
         for line in filter(None, map(str.strip, lines.splitlines())):
             head, opened, signature = line.partition(" (")
@@ -316,11 +346,13 @@ def _entries() -> tuple[dict[str, Entry], dict[str, Entry]]:
                 entry = Entry(module, target or name, arguments, standard, "p" in faces)
                 if "f" in faces:
                     functions[name] = entry
+                if "s" in faces:
+                    special[name] = entry
                 if "m" in faces or "p" in faces:
                     methods[name] = entry
                 if "i" in faces:
                     methods[f"{name}_"] = entry._replace(in_place=True)
-    return functions, methods
+    return functions, methods, special
 
 
-FUNCTIONS, METHODS = _entries()
+FUNCTIONS, METHODS, SPECIAL = _entries()
