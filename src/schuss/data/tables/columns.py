@@ -12,7 +12,15 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.parsing import MISSING_MARKS, TEXT, NumberFormat, parse_number, truth_value
+from schuss.data.tables.coded_text import CodedText
+from schuss.data.tables.parsing import (
+    MISSING_MARKS,
+    TEXT,
+    Array,
+    NumberFormat,
+    parse_number,
+    truth_value,
+)
 from schuss.data.tables.table import Table
 from schuss.data.tables.timestamps import (
     NUMBER_FORMATS,
@@ -88,15 +96,15 @@ def numbers_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.float64]:
     >>> numbers_of(Table({"a": ["1", "?"]}), ColumnKind("a", "numeric", "", True))
     array([ 1., nan])
     """
-    values = table[kind.name]
-    if values.dtype == TEXT:
+    if table.is_text(kind.name):
         numbers, bad = table.numbers(kind.name, kind.number_format)
         if bad.any() and not kind.tolerant:
             raise table.unexpected(kind.name, bad, "a number", _REMEDY)
-    elif values.dtype.kind == "M" and table.rows:
-        raise table.unexpected(kind.name, 0, "a number", _REMEDY)
     else:
-        numbers = values.astype(np.float64)
+        values = table[kind.name]
+        if values.dtype.kind == "M" and table.rows:
+            raise table.unexpected(kind.name, 0, "a number", _REMEDY)
+        numbers = values.astype(np.float64, copy=False)
     if kind.sentinel is not None:
         numbers = np.where(numbers == kind.sentinel, np.nan, numbers)
     infinite = np.isinf(numbers)
@@ -114,19 +122,18 @@ def stamps_of(table: Table, kind: ColumnKind) -> npt.NDArray[np.datetime64]:
     >>> stamps_of(Table({"a": ["2020-02-01"]}), ColumnKind("a", "timestamp", "", True))
     array(['2020-02-01T00:00:00.000000'], dtype='datetime64[us]')
     """
-    values = table[kind.name]
-    if values.dtype.kind == "M":
-        return cast("npt.NDArray[np.datetime64]", values)
+    is_text = table.is_text(kind.name)
+    if not is_text and table[kind.name].dtype.kind == "M":
+        return cast("npt.NDArray[np.datetime64]", table[kind.name])
     if kind.time_format in NUMBER_FORMATS:
         return stamps_from_numbers(
             numbers_of(table, ColumnKind(kind.name, "numeric", "", True, tolerant=kind.tolerant)),
             kind.time_format,
         )
-    text = values if values.dtype == TEXT else np.array(table.text(kind.name), dtype=TEXT)
     stamps, bad = (
         table.stamps(kind.name, kind.time_format)
-        if text is values
-        else parse_stamps(text, kind.time_format)
+        if is_text
+        else parse_stamps(np.array(table.text(kind.name), dtype=TEXT), kind.time_format)
     )
     if bad.any() and not kind.tolerant:
         raise table.unexpected(kind.name, bad, "a date", _REMEDY)
@@ -149,7 +156,8 @@ def check_values(table: Table, kinds: Mapping[str, ColumnKind]) -> None:
 def without_text(table: Table, kinds: Mapping[str, ColumnKind]) -> Table:
     """Return a table that holds numbers and dates as such, where it has text that is these.
 
-    It takes half of the memory. Values that cannot be read stay, and so do categories.
+    It takes half of the memory. Values that cannot be read stay, and so do categories, and
+    `CodedText`, which takes less as it is.
 
     >>> kind = ColumnKind("a", "numeric", "", True)
     >>> without_text(Table({"a": ["1", "?"], "b": ["x", "y"]}), {"a": kind})["a"]
@@ -157,7 +165,10 @@ def without_text(table: Table, kinds: Mapping[str, ColumnKind]) -> Table:
     """
     columns = dict(table.columns)
     for kind in kinds.values():
-        if not kind.used or kind.tolerant or columns[kind.name].dtype != TEXT:
+        values = columns[kind.name]
+        if not kind.used or kind.tolerant or not table.is_text(kind.name):
+            continue
+        if isinstance(values, CodedText):
             continue
         if kind.kind == "numeric":
             columns[kind.name], _ = table.numbers(kind.name, kind.number_format)
@@ -184,22 +195,11 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
     >>> labels_of(Table({"a": ["x", "", "y"]}), ColumnKind("a", "category", "", True))
     (['x', 'y'], array([ 0, -1,  1]))
     """
-    values = table[kind.name]
-    codes: npt.NDArray[np.int64]
-    raw: list[str]
-    if values.dtype == TEXT:
-        raw, small = table.factors(kind.name)
-        codes = small.astype(np.int64)
-        raw = [_trim(value, kind.words) for value in raw]
-    elif values.dtype.kind == "f":
-        distinct, codes = np.unique(values, return_inverse=True, equal_nan=True)
-        raw = ["" if np.isnan(v) else _label(v) for v in distinct.tolist()]
-    elif values.dtype.kind == "M":
-        distinct, codes = np.unique(values, return_inverse=True)
-        raw = ["" if np.isnat(v) else str(v) for v in distinct]
+    if table.is_text(kind.name):
+        words, codes = table.factors(kind.name)
+        raw = [_trim(word, kind.words) for word in words]
     else:
-        distinct, codes = np.unique(values, return_inverse=True)
-        raw = [str(v) for v in distinct.tolist()]
+        raw, codes = _labels(table[kind.name])
     if kind.kind == "boolean":
         truths = [truth_value(value) for value in raw]
         raw = ["" if t is None else ("true" if t else "false") for t in truths]
@@ -208,6 +208,17 @@ def labels_of(table: Table, kind: ColumnKind) -> tuple[list[str], npt.NDArray[np
     if not place:
         return [], np.empty(0, dtype=np.int64)
     return list(labels), np.array(place, dtype=np.int64)[codes]
+
+
+def _labels(values: Array) -> tuple[list[str], Array]:
+    """Return the distinct values of what is no text as labels, and each row's place among them."""
+    kind = values.dtype.kind
+    distinct, codes = np.unique(values, return_inverse=True, equal_nan=kind == "f")
+    if kind == "f":
+        return ["" if np.isnan(v) else _label(v) for v in distinct.tolist()], codes
+    if kind == "M":
+        return ["" if np.isnat(v) else str(v) for v in distinct], codes
+    return [str(v) for v in distinct.tolist()], codes
 
 
 def _trim(value: str, words: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from schuss.data.tables.parsing import (
     TEXT,
     Array,
     NumberFormat,
+    has_leading_zeros,
     is_missing,
     truth_pair,
     truth_value,
@@ -44,7 +45,6 @@ _ID_NAME = re.compile(
     r"(?:^|[\W_])(?:ids?|idx|index|uuid|guid|key|row|row[\W_]?num(?:ber)?|row[\W_]?no|nr|no)$"
     r"|^unnamed: ?\d+$|^column \d+$|[a-z]I[Dd]$"
 )
-_LEADING_ZERO = re.compile(r"^0\d+$")
 _WHOLE = re.compile(r"^-?\d+$")
 
 
@@ -186,7 +186,7 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
     commas = {"thousands": ", with thousands commas", "decimal comma": ", decimal commas"}
     if not bad.any():
         whole = values[~np.isnan(values)]
-        codes = bool(np.all(whole == np.floor(whole))) and _has_leading_zeros(text)
+        codes = bool(np.all(whole == np.floor(whole))) and has_leading_zeros(text)
         if not codes and not _differ_beyond_floats(table, name, whole):
             return _numeric(name, values, note=commas.get(style, ""), style=style)
     marks = marks_that_are_words(table.factors(name)[0])
@@ -202,7 +202,7 @@ def _infer_text(table: Table, name: str) -> ColumnKind:
     if bad.any():
         style = table.number_format(name)
         values, bad = table.numbers(name, style)
-        if are_tolerable(table, name, bad, merged) and not _has_leading_zeros(text):
+        if are_tolerable(table, name, bad, merged) and not has_leading_zeros(text):
             note = commas.get(style, "")
             if bad.any():
                 note += _other(table, bad, text, "number")
@@ -237,12 +237,6 @@ def _whole_numbers(table: Table, name: str) -> ColumnKind:
         if len(distinct) > len(np.unique(distinct.astype(np.float64))):
             return _words(name, list(map(str, distinct.tolist())), counts, table.rows)
     return _numeric(name, values.astype(np.float64))
-
-
-def _has_leading_zeros(text: Array) -> bool:
-    """Tell whether some value is digits after a zero: a code, such as a postal code."""
-    starts = text[np.strings.startswith(text, "0") & (np.strings.str_len(text) > 1)]
-    return any(_LEADING_ZERO.match(value.strip()) for value in starts.tolist())
 
 
 def _infer(table: Table, name: str) -> ColumnKind:

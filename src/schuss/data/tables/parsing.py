@@ -18,6 +18,7 @@ __all__ = [
     "NumberFormat",
     "factorise",
     "has_decimal_commas",
+    "has_leading_zeros",
     "is_missing",
     "number_format",
     "parse_number",
@@ -48,6 +49,7 @@ _UNIT_FIRST = re.compile(rf"^([+-]?)\s*(?:{'|'.join(map(re.escape, _UNITS))})\s*
 _THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$")
 _DECIMAL_COMMA = re.compile(r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+(?:[eE][+-]?\d+)?$")
 _DOTTED_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
+_LEADING_ZERO = re.compile(r"^0\d+$")
 _GROUPED_BY_SPACE = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d*)?$")
 
 
@@ -190,6 +192,12 @@ def parse_numbers(
     if not len(distinct):
         return np.empty(0), np.empty(0, dtype=np.bool_)
     return numbers[codes], bad[codes]
+
+
+def has_leading_zeros(text: Array) -> bool:
+    """Tell whether some value is digits after a zero: a code, such as a postal code."""
+    starts = text[np.strings.startswith(text, "0") & (np.strings.str_len(text) > 1)]
+    return any(_LEADING_ZERO.match(value.strip()) for value in starts.tolist())
 
 
 def truth_value(value: str) -> bool | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.data.tables.coded_text import CodedText
 from schuss.data.tables.parsing import (
     TEXT,
     Array,
@@ -23,10 +24,10 @@ from schuss.data.tables.timestamps import TimeFormat, parse_stamps
 from schuss.data.tables.values import as_column, whole_characters
 from schuss.errors import DataError
 
-__all__ = ["Table", "did_you_mean", "shown"]
+__all__ = ["Table", "did_you_mean", "shown", "text_of"]
 
 #: So many rows tell whether a table's numbers have decimal commas.
-_TELLING_ROWS = 1000
+TELLING_ROWS = 1000
 
 
 def did_you_mean(name: str, names: Iterable[str], listed: str = "the columns are") -> str:
@@ -56,6 +57,18 @@ def shown(value: object) -> str:
     return quoted if len(quoted) <= 40 else quoted[:36] + "..." + quoted[-1]
 
 
+def text_of(values: Array) -> list[str]:
+    """Return a column as text for writing: a file's own text unchanged, missing values empty."""
+    if values.dtype == TEXT:
+        return list(values.tolist())
+    if values.dtype.kind == "f":
+        return ["" if np.isnan(v) else repr(v) for v in values.tolist()]
+    if values.dtype.kind == "M":
+        stamps = np.datetime_as_string(values, unit="auto") if len(values) else values
+        return ["" if s == "NaT" else s for s in stamps.tolist()]
+    return [str(v) for v in values.tolist()]
+
+
 class Table:
     """Named columns of raw values, all of the same length.
 
@@ -63,7 +76,7 @@ class Table:
     `schuss.data.infer_kinds`.
 
     Args:
-        columns: Column names and their values, each of shape (rows,).
+        columns: Column names and their values, each of shape (rows,); text may be `CodedText`.
         source: What messages call this table: the file's name, or "the table".
         lines: Line of each row in the file, counted from 1, shape (rows,); None where the rows
             came from memory.
@@ -91,8 +104,11 @@ class Table:
         decimal_comma: bool = False,
     ) -> None:
         """Hold the columns; see the class."""
-        self.columns: dict[str, Array] = {
-            whole_characters(str(name)): as_column(values) for name, values in columns.items()
+        self.columns: dict[str, Array | CodedText] = {
+            whole_characters(str(name)): values
+            if isinstance(values, CodedText)
+            else as_column(values)
+            for name, values in columns.items()
         }
         self.source = source
         self.lines = lines
@@ -134,15 +150,26 @@ class Table:
         Raises:
             DataError: If there is no such column; the message names the nearest.
         """
-        if name not in self.columns:
-            raise self.without(name)
-        return self.columns[name]
+        self._expect((name,))
+        values = self.columns[name]
+        return values.decoded() if isinstance(values, CodedText) else values
+
+    def is_text(self, name: str) -> bool:
+        """Tell whether a column is text.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        self._expect((name,))
+        return bool(self.columns[name].dtype == TEXT)
 
     def __repr__(self) -> str:
         """Show the size and the names."""
         return f"Table({self.source}: {self.rows} rows, {len(self.columns)} columns)"
 
-    def _with(self, columns: Mapping[str, Array], lines: npt.NDArray[np.int64] | None) -> Table:
+    def _with(
+        self, columns: Mapping[str, Array | CodedText], lines: npt.NDArray[np.int64] | None
+    ) -> Table:
         found = Table(
             columns,
             source=self.source,
@@ -154,17 +181,23 @@ class Table:
         found._decimal_commas = self._decimal_commas
         return found
 
+    def _expect(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.columns:
+                raise self.without(name)
+
     def select(self, names: Sequence[str]) -> Table:
         """Return a table of these columns, in this order.
 
         Raises:
             DataError: If one of them is not there.
         """
-        chosen = self._with({name: self[name] for name in names}, self.lines)
+        self._expect(names)
+        chosen = self._with({name: self.columns[name] for name in names}, self.lines)
         chosen._read, chosen._factors = self._read, self._factors
         return chosen
 
-    def of_columns(self, columns: Mapping[str, Array]) -> Table:
+    def of_columns(self, columns: Mapping[str, Array | CodedText]) -> Table:
         """Return a table of the same rows with other columns.
 
         Args:
@@ -184,8 +217,7 @@ class Table:
             DataError: If one of them is not there.
         """
         gone = set(names)
-        for name in gone:
-            self[name]
+        self._expect(gone)
         return self.select([name for name in self.columns if name not in gone])
 
     def take(self, rows: Array | slice) -> Table:
@@ -196,8 +228,14 @@ class Table:
         """
         lines = None if self.lines is None else self.lines[rows]
         taken = self._with({name: values[rows] for name, values in self.columns.items()}, lines)
-        taken._read = {key: (a[rows], b[rows]) for key, (a, b) in self._read.items()}
-        taken._factors = {key: (words, c[rows]) for key, (words, c) in self._factors.items()}
+        taken._read = {
+            key: (a[rows], b[rows]) for key, (a, b) in self._read.items() if key[0] in self.columns
+        }
+        taken._factors = {
+            key: (words, c[rows])
+            for key, (words, c) in self._factors.items()
+            if key in self.columns
+        }
         taken.originals = None if self.originals is None else self.originals[rows]
         return taken
 
@@ -206,8 +244,13 @@ class Table:
         if not marks:
             return self
         numbers = [n for n in map(parse_number, marks) if n is not None and n == n]
-        columns = {}
+        columns: dict[str, Array | CodedText] = {}
         for name, values in self.columns.items():
+            if isinstance(values, CodedText):
+                if not any(word.strip() in marks for word in values.words):
+                    columns[name] = values
+                    continue
+                values = values.decoded()
             if values.dtype == TEXT:
                 bare = np.strings.strip(values)
                 gone = np.any([bare == mark for mark in marks], axis=0)
@@ -253,7 +296,9 @@ class Table:
 
     def numbers(self, name: str, style: NumberFormat = "plain") -> tuple[Array, Array]:
         """Read a text column as numbers, once; see `schuss.data.tables.parsing.parse_numbers`."""
-        key = (name, style)
+        values, key = self.columns.get(name), (name, style)
+        if isinstance(values, CodedText):
+            return values.numbers(style)
         if key not in self._read:
             self._read[key] = parse_numbers(self[name], style)
         return self._read[key]
@@ -262,8 +307,12 @@ class Table:
     def decimal_commas(self) -> bool:
         """Whether some column's numbers have commas that can be nothing but decimal ones."""
         if self._decimal_commas is None:
-            heads = (v[:_TELLING_ROWS] for v in self.columns.values() if v.dtype == TEXT)
-            found = (head[np.strings.find(head, ",") >= 0].tolist() for head in heads)
+            head = self if self.rows <= TELLING_ROWS else self.take(slice(0, TELLING_ROWS))
+            found = (
+                [value for value in text_of(head[name]) if "," in value]
+                for name in head.columns
+                if head.is_text(name)
+            )
             self._decimal_commas = any(values and has_decimal_commas(values) for values in found)
         return self._decimal_commas
 
@@ -275,7 +324,9 @@ class Table:
 
     def stamps(self, name: str, style: TimeFormat) -> tuple[Array, Array]:
         """Read a text column as dates, once; see `schuss.data.tables.timestamps.parse_stamps`."""
-        key = (name, style)
+        values, key = self.columns.get(name), (name, style)
+        if isinstance(values, CodedText):
+            return values.stamps(style)
         if key not in self._read:
             self._read[key] = parse_stamps(self[name], style)
         return self._read[key]
@@ -286,6 +337,9 @@ class Table:
         Returns:
             The values, some of which these rows may lack, and each row's position among them.
         """
+        values = self.columns.get(name)
+        if isinstance(values, CodedText):
+            return values.words, values.codes
         if name not in self._factors:
             self._factors[name] = factorise(self[name])
         return self._factors[name]
@@ -296,15 +350,7 @@ class Table:
         >>> Table({"a": [1.5, None, 2]}).text("a")
         ['1.5', '', '2.0']
         """
-        values = self[name]
-        if values.dtype == TEXT:
-            return list(values.tolist())
-        if values.dtype.kind == "f":
-            return ["" if np.isnan(v) else repr(v) for v in values.tolist()]
-        if values.dtype.kind == "M":
-            stamps = np.datetime_as_string(values, unit="auto") if len(values) else values
-            return ["" if s == "NaT" else s for s in stamps.tolist()]
-        return [str(v) for v in values.tolist()]
+        return text_of(self[name])
 
     def records(self) -> Iterator[tuple[str, ...]]:
         """Yield each row as text, ready for `csv.writer`."""

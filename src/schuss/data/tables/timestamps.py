@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 import datetime
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from schuss.data.tables.parsing import MISSING_MARKS, Array, factorise
 __all__ = [
     "NUMBER_FORMATS",
     "TimeFormat",
+    "iso_stamps",
     "number_time_format",
     "parse_stamp",
     "parse_stamps",
@@ -171,6 +173,23 @@ def time_format(values: Sequence[str]) -> tuple[TimeFormat | None, bool]:
     return best, unclear
 
 
+def iso_stamps(text: Array) -> npt.NDArray[np.datetime64] | None:
+    """Read text that is ISO dates, with or without a time of day, or empty, at once.
+
+    Returns:
+        datetime64[us] of shape (rows,), NaT where empty; None where some text is something else.
+
+    >>> iso_stamps(np.array(["2020-01-02", ""], dtype=np.dtypes.StringDType())).tolist()[0].day
+    2
+    """
+    # NumPy reads ISO text at once; the lengths keep out words that it knows, such as "now".
+    lengths = np.strings.str_len(text)
+    if len(text) and bool(np.all((lengths == 19) | (lengths == 10) | (lengths == 0))):
+        with contextlib.suppress(ValueError):
+            return text.astype("datetime64[us]")
+    return None
+
+
 def parse_stamps(
     text: Array, style: TimeFormat
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.bool_]]:
@@ -183,15 +202,10 @@ def parse_stamps(
     >>> parse_stamps(np.array(["2020-01-02", "x"], dtype=np.dtypes.StringDType()), "year first")[1]
     array([False,  True])
     """
-    if style == "year first" and len(text):
-        # NumPy reads ISO text at once; the lengths keep out words that it knows, such as "now".
-        lengths = np.strings.str_len(text)
-        if bool(np.all((lengths == 19) | (lengths == 10) | (lengths == 0))):
-            try:
-                values = text.astype("datetime64[us]")
-                return values, np.zeros(len(text), dtype=np.bool_)
-            except ValueError:
-                pass
+    if style == "year first":
+        found = iso_stamps(text)
+        if found is not None:
+            return found, np.zeros(len(text), dtype=np.bool_)
     if not len(text):
         return np.empty(0, dtype="datetime64[us]"), np.empty(0, dtype=np.bool_)
     distinct, codes = factorise(text)

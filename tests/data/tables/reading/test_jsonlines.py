@@ -122,7 +122,7 @@ def test_an_array_of_objects(tmp_path, monkeypatch, block, indent):
     rows = [{"a": k, "b": f"x]{k}", "c": None if k % 3 else [k]} for k in range(50)]
     path = tmp_path / "t.json"
     path.write_text("\n " + json.dumps(rows, indent=indent))
-    table = read_table(path)
+    (table,) = iter_table(path)
     assert table["a"].tolist() == list(range(50))
     assert table["b"][7] == "x]7"
     assert [json.loads(text) for text in table.originals] == rows

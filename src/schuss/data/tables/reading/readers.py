@@ -8,7 +8,8 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from schuss.data.tables.reading import frames
 from schuss.data.tables.reading.concatenate import concatenate
 from schuss.data.tables.reading.delimited import iter_delimited
 from schuss.data.tables.reading.excel import iter_excel
+from schuss.data.tables.reading.gather import TextNeeded, gather
 from schuss.data.tables.reading.jsonlines import iter_json_lines, table_of_records
 from schuss.data.tables.reading.options import ReadOptions, read_options
 from schuss.data.tables.reading.streams import COMPRESSED, existing_file, open_text, zipped_name
@@ -57,8 +59,6 @@ def _suffix(path: Path) -> str:
 
 
 def _iter_file(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
-    if str(path) == "-":
-        return _iter_stdin(rows, options)
     if re.match(r"(?:https?|ftp|s3|gs):/", str(path)):
         address = str(path).replace(":/", "://", 1)  # a path has one slash
         raise DataError(f"{address}: expected a file, got an address; download it first.")
@@ -78,36 +78,51 @@ def _iter_file(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
     return iter_delimited(path, replace(options, sep=options.sep or _TEXT[suffix]))
 
 
-def _iter_stdin(rows: int, options: ReadOptions) -> Iterator[Table]:
-    """Read standard input, whose format its first bytes tell, through a file of its own."""
+@contextmanager
+def _opened(source: str, options: ReadOptions) -> Iterator[Callable[[int], Iterator[Table]]]:
+    """Give what reads a file in blocks of so many rows, as often as it is called.
+
+    Standard input goes into a file first, whose name never shows.
+    """
+    if source != "-":
+        path = _bundled(source) or Path(source).expanduser()
+        yield lambda rows: _iter_file(path, rows, options)
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _STDIN
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         try:
-            for table in _iter_unnamed(path, rows, options):
-                table.source = _STDIN
-                table.notes = [note.replace(str(path), _STDIN) for note in table.notes]
-                yield table
+            path = path.rename(path.with_suffix(_format(path, options)))
+            yield lambda rows: _as_standard_input(_iter_file(path, rows, options), path)
         except DataError as error:
-            raise DataError(str(error).replace(str(path), _STDIN)) from None
+            raise DataError(_unnamed(str(error), path)) from None
 
 
-def _iter_unnamed(path: Path, rows: int, options: ReadOptions) -> Iterator[Table]:
+def _format(path: Path, options: ReadOptions) -> str:
+    """Return the ending that a file's first bytes deserve."""
     with path.open("rb") as file:
         head = file.read(6)
     if head[:4] == b"PAR1" or head == b"ARROW1":
-        named = path.with_suffix(".parquet" if head[:4] == b"PAR1" else ".feather")
-        return frames.iter_arrow_file(path.rename(named), rows=rows)
+        return ".parquet" if head[:4] == b"PAR1" else ".feather"
     if head[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
             if "[Content_Types].xml" in archive.namelist():
-                return iter_excel(path.rename(path.with_suffix(".xlsx")), options, rows=rows)
+                return ".xlsx"
     with open_text(path, options.encoding) as stream:
         begin = stream.read(_CHUNK).lstrip()[:1]
-    if begin in ("{", "["):
-        return iter_json_lines(path, options, rows=rows)
-    return iter_delimited(path, options)
+    return ".json" if begin in ("{", "[") else ".csv"
+
+
+def _as_standard_input(blocks: Iterator[Table], path: Path) -> Iterator[Table]:
+    for table in blocks:
+        table.source = _STDIN
+        table.notes = [_unnamed(note, path) for note in table.notes]
+        yield table
+
+
+def _unnamed(text: str, path: Path) -> str:
+    return text.replace(str(path), _STDIN).replace(str(path.with_suffix("")), _STDIN)
 
 
 def _module(source: object) -> str:
@@ -221,19 +236,19 @@ def iter_table(
         for start in range(0, table.rows, chunk_rows):
             yield table.take(slice(start, start + chunk_rows))
         return
-    path = _bundled(str(source)) or Path(source).expanduser()
-    waiting: list[Table] = []
-    for block in _iter_file(path, chunk_rows, options):
-        waiting.append(block.with_missing(options.na_values))
-        if sum(part.rows for part in waiting) < chunk_rows:
-            continue
-        whole = concatenate(waiting)
-        full = whole.rows - whole.rows % chunk_rows
-        for start in range(0, full, chunk_rows):
-            yield whole.take(slice(start, start + chunk_rows))
-        waiting = [whole.take(slice(full, None))] if full < whole.rows else []
-    if waiting:
-        yield concatenate(waiting)
+    with _opened(str(source), options) as blocks:
+        waiting: list[Table] = []
+        for block in blocks(chunk_rows):
+            waiting.append(block.with_missing(options.na_values))
+            if sum(part.rows for part in waiting) < chunk_rows:
+                continue
+            whole = concatenate(waiting)
+            full = whole.rows - whole.rows % chunk_rows
+            for start in range(0, full, chunk_rows):
+                yield whole.take(slice(start, start + chunk_rows))
+            waiting = [whole.take(slice(full, None))] if full < whole.rows else []
+        if waiting:
+            yield concatenate(waiting)
 
 
 def read_table(
@@ -243,8 +258,12 @@ def read_table(
     header: str | None = None,
     encoding: str | None = None,
     na_values: str | float | Sequence[str | float] = (),
+    as_text: Collection[str] = (),
 ) -> Table:
     """Read a whole table.
+
+    A table of a million fields and more is held in less memory than its text takes: text that
+    repeats by its different values, text that is numbers or dates as these.
 
     Args:
         source: A path to .csv, .tsv, .txt, .jsonl, .json (each also with .gz, .bz2, .xz or .zip),
@@ -260,6 +279,8 @@ def read_table(
         encoding: A text file's encoding, such as "latin-1"; None takes UTF-8, or UTF-16 with a
             byte order mark.
         na_values: Values that mean missing in any column, besides those that are known.
+        as_text: Columns of text that must not be held as numbers or dates: how these are written
+            (1.50, not 1.5) matters where they name something.
 
     Returns:
         The table.
@@ -280,10 +301,20 @@ def read_table(
                 "expected one row for each example."
             )
         return table
-    bundled = _bundled(str(source))
-    path = bundled or Path(source).expanduser()
-    table = concatenate(_iter_file(path, _CHUNK, options), release=True)
-    table = table.with_missing(options.na_values)
-    if bundled:
+    with _opened(str(source), options) as blocks:
+        table = _gathered(lambda: blocks(_CHUNK), options, set(as_text))
+    if _bundled(str(source)):
         table.source = str(source)
     return table
+
+
+def _gathered(
+    blocks: Callable[[], Iterator[Table]], options: ReadOptions, as_text: set[str]
+) -> Table:
+    """Read a whole file, once more where columns turn out to be text after all."""
+    while True:
+        try:
+            read = (block.with_missing(options.na_values) for block in blocks())
+            return gather(read, as_text=as_text)
+        except TextNeeded as found:
+            as_text |= set(found.names)
