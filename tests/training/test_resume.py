@@ -114,6 +114,19 @@ def test_a_kill_after_the_last_epoch_leaves_only_the_figures_to_do(
     _assert_same(place, whole)
 
 
+def test_a_file_that_was_read_in_a_way_of_its_own_is_read_so_again(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    rows = [f"{k % 7}^{'yes' if k % 3 else 'no'}^{k % 10}.50" for k in range(90)]
+    path.write_bytes("\n".join(["size^ok^nr.é", *rows]).encode("latin-1"))
+    reading = {"sep": "^", "encoding": "latin-1", "na_values": 3, "kinds": {"nr.é": "category"}}
+    place = tmp_path / "run"
+    with pytest.raises(KilledError):
+        train(path, "ok", out=place, callbacks=[KillAt(epoch=1)], **OPTIONS, **reading)
+    run = resume(place, quiet=True)
+    assert run.finished
+    assert run.kinds["nr.é"].kind == "category"
+
+
 SCRIPT = """
 import sys
 import schuss as ss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 from schuss.cli.options import add_reading, reading
 from schuss.cli.parser import CommandParser
@@ -29,17 +30,25 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures."""
-    from schuss.data import read_table
+    from schuss.data import Table, iter_table
     from schuss.training import load_run
 
     trained = load_run(arguments.run)
-    table = trained.aligned(read_table(arguments.file, **reading(arguments)))
-    figures = trained.figures(table)
-    rows = int(trained.target.present(table).sum())
-    without = table.rows - rows
+    rows = all_rows = 0
+
+    def chunks() -> Iterator[Table]:
+        nonlocal rows, all_rows
+        for chunk in iter_table(arguments.file, **reading(arguments)):
+            table = trained.aligned(chunk)
+            all_rows += table.rows
+            rows += int(trained.target.present(table).sum())
+            yield table
+
+    figures = trained.figures(chunks())
+    without = all_rows - rows
     if not (arguments.quiet and arguments.json):
         print_lines(figures_table({arguments.file: figures}))
-        left_out = f" of {table.rows:,} rows ({without:,} without {trained.target.name})"
+        left_out = f" of {all_rows:,} rows ({without:,} without {trained.target.name})"
         print_lines(f"{rows:,}{left_out if without else ' rows'}")
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}

@@ -107,6 +107,32 @@ def test_figures_are_those_of_the_predictions(flat_rows: Any, iris: Run, flats: 
     assert iris.evaluate("iris")["accuracy"] == np.mean(iris.predict("iris") == text)
 
 
+def test_figures_of_chunks_are_those_of_the_whole(
+    flat_rows: Any, iris: Run, flats: Run, tmp_path: Path
+) -> None:
+    table = read_table("iris")
+    chunks = [table.take(slice(start, start + 40)) for start in range(0, 150, 40)]
+    assert iris.figures(iter(chunks)) == pytest.approx(iris.figures(table))
+    columns = {name: np.asarray(values).tolist() for name, values in flat_rows(60).items()}
+    columns["rent"] = [np.nan if 20 <= k < 40 else v for k, v in enumerate(columns["rent"])]
+    rows = Table(columns)
+    chunks = [rows.take(slice(start, start + 20)) for start in range(0, 60, 20)]
+    assert flats.figures(iter(chunks)) == pytest.approx(flats.figures(rows))
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(map(",".join, [table.names, *table.records()])))
+    assert iris.evaluate(path) == pytest.approx(iris.figures(table))
+
+
+def test_weights_of_zero_count_where_others_are_above(tmp_path: Path) -> None:
+    rows = {"x": np.arange(60.0), "y": ["a", "b"] * 30, "w": [1.0] * 60}
+    run = train(rows, "y", sample_weight="w", out=tmp_path / "run", epochs=2, quiet=True)
+    zeros = Table(rows | {"w": [0.0] * 60})
+    whole = run.figures(Table(rows))
+    assert run.figures(iter([Table(rows), zeros])) == pytest.approx(whole)
+    with pytest.raises(DataError, match="expected some weight above 0 in column 'w', got none"):
+        run.figures(zeros)
+
+
 def test_rows_without_a_target_are_left_out_of_figures(iris: Run) -> None:
     table = read_table("iris")
     part = table.take(np.arange(100))

@@ -6,16 +6,18 @@ import calendar
 import contextlib
 import datetime
 import re
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from schuss.data.tables.on_demand import OnDemand
 from schuss.data.tables.parsing import MISSING_MARKS, Array, factorise
 
 __all__ = [
     "NUMBER_FORMATS",
+    "Stamps",
     "TimeFormat",
     "iso_stamps",
     "number_time_format",
@@ -26,6 +28,7 @@ __all__ = [
     "time_format",
 ]
 
+Stamps: TypeAlias = "npt.NDArray[np.datetime64]"
 TimeFormat = Literal[
     "year first",
     "day first",
@@ -248,9 +251,45 @@ def stamps_from_numbers(
     return stamps
 
 
-def stamp_features(
-    stamps: npt.NDArray[np.datetime64],
-) -> tuple[dict[str, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
+def _day(stamps: Stamps) -> Array:
+    return stamps.astype("datetime64[D]")
+
+
+def _hour(stamps: Stamps) -> Array:
+    since_midnight = stamps.astype(np.int64) - _day(stamps).astype(np.int64) * 86_400_000_000
+    hour: Array = since_midnight / 3.6e9
+    return hour
+
+
+def _day_of_month(stamps: Stamps) -> Array:
+    first = stamps.astype("datetime64[M]").astype("datetime64[D]")
+    days: Array = (_day(stamps) - first).astype(np.float64)
+    return days + 1.0
+
+
+def _of_year(stamps: Stamps) -> Array:
+    first = stamps.astype("datetime64[Y]").astype("datetime64[D]")
+    days: Array = (_day(stamps) - first).astype(np.float64)
+    return days / 365.25
+
+
+_MAGNITUDES: dict[str, Callable[[Stamps], Array]] = {
+    "days": lambda stamps: stamps.astype(np.int64) / 8.64e10,
+    "year": lambda stamps: stamps.astype("datetime64[Y]").astype(np.int64) + 1970.0,
+    "month": lambda stamps: stamps.astype("datetime64[M]").astype(np.int64) % 12 + 1.0,
+    "day of month": _day_of_month,
+    "day of week": lambda stamps: ((_day(stamps).astype(np.int64) + 3) % 7).astype(np.float64),
+    "hour": _hour,
+}
+_CIRCLES: dict[str, Callable[[Stamps], Array]] = {
+    "sine of the year": lambda stamps: np.sin(2.0 * np.pi * _of_year(stamps)),
+    "cosine of the year": lambda stamps: np.cos(2.0 * np.pi * _of_year(stamps)),
+    "sine of the day": lambda stamps: np.sin(2.0 * np.pi * (_hour(stamps) / 24.0)),
+    "cosine of the day": lambda stamps: np.cos(2.0 * np.pi * (_hour(stamps) / 24.0)),
+}
+
+
+def stamp_features(stamps: Stamps) -> tuple[OnDemand, OnDemand]:
     """Turn moments into numbers: where in time, and where in the year and in the day.
 
     Args:
@@ -265,30 +304,17 @@ def stamp_features(
     >>> float(magnitudes["hour"][0]), float(magnitudes["day of week"][0])
     (12.0, 0.0)
     """
-    gone = np.isnat(stamps)
-    micro = np.where(gone, 0, stamps.astype("datetime64[us]").astype(np.int64))
-    filled = micro.astype("datetime64[us]")
-    day = filled.astype("datetime64[D]")
-    month = filled.astype("datetime64[M]")
-    year = filled.astype("datetime64[Y]")
-    days = day.astype(np.int64)
-    hour = (micro - days * 86_400_000_000) / 3.6e9
-    week_day = (days + 3) % 7
-    month_of_year = month.astype(np.int64) % 12
-    of_year = (day - year.astype("datetime64[D]")).astype(np.float64) / 365.25
-    magnitudes = {
-        "days": micro / 8.64e10,
-        "year": year.astype(np.int64) + 1970.0,
-        "month": month_of_year + 1.0,
-        "day of month": (day - month.astype("datetime64[D]")).astype(np.float64) + 1.0,
-        "day of week": week_day.astype(np.float64),
-        "hour": hour,
-    }
-    circles = {}
-    for name, turn in (("year", of_year), ("day", hour / 24.0)):
-        circles[f"sine of the {name}"] = np.sin(2.0 * np.pi * turn)
-        circles[f"cosine of the {name}"] = np.cos(2.0 * np.pi * turn)
-    for features in (magnitudes, circles):
-        for name in features:
-            features[name] = np.where(gone, np.nan, features[name])
+
+    def values(part: Callable[[Stamps], Array]) -> Callable[[], Array]:
+        def made() -> Array:
+            gone = np.isnat(stamps)
+            filled = np.where(gone, np.datetime64(0, "us"), stamps.astype("datetime64[us]"))
+            return np.where(gone, np.nan, part(filled))
+
+        return made
+
+    magnitudes, circles = (
+        OnDemand({name: values(part) for name, part in parts.items()})
+        for parts in (_MAGNITUDES, _CIRCLES)
+    )
     return magnitudes, circles

@@ -56,6 +56,7 @@ _READING: dict[str, Any] = {
     "header": str | None,
     "encoding": str | None,
     "na_values": list[str],
+    "as_text": list[str],
 }
 # Besides what TableOptions looks at.
 _OPTIONS: dict[str, Any] = {

@@ -52,6 +52,13 @@ class RowOptions:
     time: str | None
     target_scale: str | None
 
+    def labels(self, target: object) -> list[str]:
+        """Return the columns whose values are said to be names, and no numbers or dates."""
+        found = [name for name, kind in self.kinds.items() if kind not in ("numeric", "timestamp")]
+        found += [self.group] if self.group is not None else []
+        found += [str(target)] if self.task == "classification" and target is not None else []
+        return sorted(set(found))
+
 
 @dataclass(frozen=True)
 class TrainingOptions:

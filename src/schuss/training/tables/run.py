@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,10 +16,12 @@ from schuss.data import (
     Table,
     TablePreprocessor,
     TargetEncoder,
+    iter_table,
     read_table,
     weight_column,
 )
 from schuss.data.tables.preparing.target import Task
+from schuss.data.tables.preparing.weights import no_weight
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.modes import quietly
 from schuss.nn.tabular import TabularMLP
@@ -31,6 +32,7 @@ from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import measure
 from schuss.training.evaluation.objective import Objective
 from schuss.training.runs.bundle import write_bundle
+from schuss.training.tables.predictions import Measured, Predictions, chunks_of
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 
 __all__ = ["Predictions", "Run", "build_network", "network_inputs"]
@@ -40,29 +42,6 @@ Figures: TypeAlias = "dict[str, float | None]"
 
 # What lies no farther outside of the training rows' range, in parts of it, is nothing to tell of.
 _MARGIN = 0.05
-
-
-@dataclass(frozen=True, repr=False)
-class Predictions:
-    """What a run says of some rows.
-
-    Args:
-        labels: classes in their original type, or values in the target's unit, shape (rows,).
-        probabilities: float64 of shape (rows, classes), or None for values.
-        cut: which values were cut to the range where predictions may lie, bool of shape (rows,);
-            or None for classes.
-        beyond: which values lie farther than a twentieth of their range outside of those of the
-            training rows, likewise.
-    """
-
-    labels: Array
-    probabilities: Array | None
-    cut: Array | None = None
-    beyond: Array | None = None
-
-    def __repr__(self) -> str:
-        classes = "" if self.probabilities is None else f" of {self.probabilities.shape[1]} classes"
-        return f"Predictions({len(self.labels):,} rows{classes})"
 
 
 class Run:
@@ -247,26 +226,38 @@ class Run:
         Raises:
             DataError: if the target is missing, or a class was never learned.
         """
+        if isinstance(data, (str, os.PathLike)):
+            return self.figures(self.aligned(chunk) for chunk in iter_table(data))
         return self.figures(self._table(data))
 
-    def figures(self, table: Table) -> Figures:
-        """Return figures on the rows of a table; see `evaluate`."""
-        with quietly():
-            return self._figures(table)
+    def figures(self, tables: Table | Iterable[Table]) -> Figures:
+        """Return figures on the rows of a table, or of its chunks one after the other.
 
-    def _figures(self, table: Table) -> Figures:
+        See `evaluate`; the chunks need not fit into memory together.
+        """
+        with quietly():
+            chunks = chunks_of(tables) if isinstance(tables, Table) else tables
+            return self._figures([self._measured(chunk) for chunk in chunks])
+
+    def _measured(self, table: Table) -> Measured:
+        """Return what is measured of a table's rows: all that is learned of them."""
         y, there = self.target.encode(table)
-        if not there.any():
-            raise DataError(
-                f"{table.source}: the target {self.target.name!r} is missing in every row; "
-                "there is nothing to compare with."
-            )
         if not there.all():
             kept = np.flatnonzero(there)
             table, y = table.take(kept), y[kept]
         column = self.config["options"].get("sample_weight")
-        weight = weight_column(table, column) if column in table else None
-        output = self._outputs(table)
+        weight = weight_column(table, column, part=True) if column in table else None
+        raw = self.target.values(table)[0] if self.task == "regression" else y
+        return Measured(table.source, y, raw, self._outputs(table), weight)
+
+    def _figures(self, parts: Sequence[Measured]) -> Figures:
+        y, output = (np.concatenate([getattr(p, name) for p in parts]) for name in ("y", "output"))
+        if not len(y):
+            raise DataError(
+                f"{parts[0].source}: the target {self.target.name!r} is missing in every row; "
+                "there is nothing to compare with."
+            )
+        weight = self._weight(parts)
         recipe = self._recipe()
         objective = Objective(recipe.loss)
         each = None if weight is None else leaf(weight)
@@ -278,8 +269,18 @@ class Run:
         metrics = recipe.metrics(self.config.get("class_factors"))
         if predicted.probabilities is not None:
             return figures | measure(metrics, y, predicted.probabilities, weight)
-        raw, _ = self.target.values(table)
+        raw = np.concatenate([part.raw for part in parts])
         return figures | measure(metrics, raw, predicted.labels, weight)
+
+    def _weight(self, parts: Sequence[Measured]) -> Array | None:
+        found = [part.weight for part in parts if part.weight is not None]
+        if len(found) < len(parts):
+            return None
+        weight: Array = np.concatenate(found)
+        if not weight.any():
+            column = self.config["options"]["sample_weight"]
+            raise no_weight(parts[0].source, column)
+        return weight
 
     def _recipe(self) -> TabularRecipe:
         """Return the recipe, as far as it decides what is measured."""

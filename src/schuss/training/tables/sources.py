@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from schuss.data import BUNDLED, Table, read_table
+from schuss.data.tables.coded_text import CodedText
 from schuss.errors import DataError, UsageError
 
 __all__ = [
@@ -23,6 +24,9 @@ __all__ = [
     "run_name",
 ]
 
+#: So many rows are turned into bytes at a time.
+_ROWS = 1 << 16
+
 
 def fingerprint(table: Table) -> str:
     """Return a checksum of a table's names and values.
@@ -31,15 +35,18 @@ def fingerprint(table: Table) -> str:
     True
     """
     sha = hashlib.sha256()
-    for name, values in table.columns.items():
-        if values.dtype.kind == "M":
-            values = values.astype(np.int64)
-        numbers = values.dtype.kind in "bif"
-        sha.update(f"{name}\0{values.dtype.str if numbers else 'text'}\0{len(values)}\0".encode())
-        if numbers:
-            sha.update(np.ascontiguousarray(values).data.cast("B"))
-        else:
-            sha.update("\0".join(table.text(name)).encode("utf-8", "surrogatepass"))
+    for name in table.names:
+        values = table.columns[name]
+        kind = "text" if table.is_text(name) else values.dtype.str
+        kind = np.dtype(np.int64).str if values.dtype.kind == "M" else kind
+        sha.update(f"{name}\0{kind}\0{len(values)}\0".encode())
+        for start in range(0, len(values), _ROWS):
+            part = values[start : start + _ROWS]
+            if isinstance(part, np.ndarray) and not table.is_text(name):
+                sha.update(part.tobytes())
+                continue
+            text = part.decoded() if isinstance(part, CodedText) else part
+            sha.update(("\0" * (start > 0) + "\0".join(text.tolist())).encode())
     return sha.hexdigest()
 
 
@@ -88,8 +95,10 @@ def check_source(source: object) -> None:
     if source is None:
         return
     kinds = {"path": (str, type(None)), "rows": (int,), "sha256": (str,)}
-    if not isinstance(source, dict) or source.keys() != kinds.keys():
+    if not isinstance(source, dict) or source.keys() - {"reading"} != kinds.keys():
         raise ValueError("a source is no description of a table")
+    if not isinstance(source.get("reading", {}), dict):
+        raise ValueError("a source's reading")
     wrong = [name for name, types in kinds.items() if not isinstance(source[name], types)]
     if wrong:
         raise ValueError(f"a source's {', '.join(wrong)}")

@@ -163,7 +163,10 @@ def train(
     options = TableOptions.of_call(given)
     if out is not None:
         check_free(Path(out), overwrite)
-    reading = vars(read_options(sep=sep, header=header, encoding=encoding, na_values=na_values))
+    reading = {
+        **vars(read_options(sep=sep, header=header, encoding=encoding, na_values=na_values)),
+        "as_text": options.rows.labels(target),
+    }
     table, name, data = read_training_table(data, target, reading)
     held = None if validation is None else read_table(validation, **reading)
     tested = None if test is None else read_table(test, **reading)

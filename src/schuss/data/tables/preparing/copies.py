@@ -85,10 +85,10 @@ def copies_of_rows(
         the columns have few different values.
     """
     hashes = row_hashes(table, kinds, target)
-    different, codes = np.unique(hashes, return_inverse=True)
-    if len(different) == table.rows:
+    ordered = np.sort(hashes)
+    if not (ordered[1:] == ordered[:-1]).any() or _alike_by_chance(table, kinds, target):
         return None
-    return None if _alike_by_chance(table, kinds, target) else codes.astype(np.int64)
+    return np.unique(hashes, return_inverse=True)[1].astype(np.int64)
 
 
 def shared_rows(

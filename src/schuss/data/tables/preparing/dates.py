@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.timestamps import stamp_features
+from schuss.data.tables.on_demand import OnDemand
+from schuss.data.tables.timestamps import Stamps, stamp_features
 
 __all__ = ["Floats", "Numbers", "Stamps", "date_numbers", "different_dates"]
 
 Floats = npt.NDArray[np.float64]
-Stamps = npt.NDArray[np.datetime64]
-#: Values by name, with the table's columns that they come from.
-Numbers: TypeAlias = "dict[str, tuple[tuple[str, ...], Floats]]"
 
 #: With more columns of dates than this, the times between them are left out.
 _MAX_PAIRED_STAMPS = 4
@@ -28,6 +25,25 @@ _NEEDED_SPAN = {
     "day of month": 60.0,
     "day of week": 14.0,
 }
+
+
+class Numbers(OnDemand):
+    """Numbers by name, made on demand, with the table's columns that they come from."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        super().__init__({})
+        self.columns: dict[str, tuple[str, ...]] = {}
+
+    def add(self, name: str, columns: tuple[str, ...], made: Callable[[], Floats]) -> None:
+        """Add numbers that come from these columns."""
+        self.makers[name] = made
+        self.columns[name] = columns
+
+    def extend(self, other: Numbers) -> None:
+        """Add the numbers of another."""
+        self.makers |= other.makers
+        self.columns |= other.columns
 
 
 def _span(stamps: Stamps) -> float:
@@ -66,20 +82,25 @@ def date_numbers(stamps: Mapping[str, Stamps], *, every_part: bool) -> tuple[Num
     Returns:
         Quantities, and positions on the circles of the year and the day.
     """
-    quantities: Numbers = {}
-    circles: Numbers = {}
+    quantities, circles = Numbers(), Numbers()
     for name, moments in stamps.items():
         span = np.inf if every_part else _span(moments)
         for parts, found in zip(stamp_features(moments), (quantities, circles), strict=True):
-            for part, values in parts.items():
+            for part, made in parts.makers.items():
                 if span >= _NEEDED_SPAN.get(part, 0.0):
-                    found[f"{name}: {part}"] = ((name,), values)
+                    found.add(f"{name}: {part}", (name,), made)
     names = list(stamps)
     if len(names) <= _MAX_PAIRED_STAMPS:
         for k, first in enumerate(names):
             for then in names[k + 1 :]:
-                between = (stamps[then] - stamps[first]).astype("timedelta64[us]")
-                gone = np.isnat(between)
-                hours = np.where(gone, np.nan, between.astype(np.float64) / 3.6e9)
-                quantities[f"hours from {first} to {then}"] = ((first, then), hours)
+                made = _hours_between(stamps[first], stamps[then])
+                quantities.add(f"hours from {first} to {then}", (first, then), made)
     return quantities, circles
+
+
+def _hours_between(first: Stamps, then: Stamps) -> Callable[[], Floats]:
+    def made() -> Floats:
+        between = (then - first).astype("timedelta64[us]")
+        return np.where(np.isnat(between), np.nan, between.astype(np.float64) / 3.6e9)
+
+    return made

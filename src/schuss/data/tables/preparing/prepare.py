@@ -291,8 +291,7 @@ def prepare_table(
         for name in telling_columns(train_table, column_kinds, y, classes=is_classes)
     ]
 
-    def share(source: Table, chosen: Rows, source_weights: Any) -> Share:
-        part = source.take(chosen)
+    def share(part: Table, chosen: Rows, source_weights: Any) -> Share:
         numeric, categories = preprocessor.transform(part)
         y, _ = encoder.encode(part)
         part_weights = None if source_weights is None else source_weights[chosen]
@@ -302,7 +301,7 @@ def prepare_table(
         if source is None:
             if chosen is None or not len(chosen):
                 return None
-            return share(table, chosen, weights)
+            return share(table.take(chosen), chosen, weights)
         kept = np.flatnonzero(encoder.present(source)).astype(np.int64)
         if not len(kept):
             raise DataError(
@@ -313,7 +312,7 @@ def prepare_table(
             notes.append(
                 f"{source.source}: {source.rows - len(kept):,} rows without the target are left out"
             )
-        found = share(source, kept, _own_weights(source, weight))
+        found = share(source.take(kept), kept, _own_weights(source, weight))
         known = shared_rows(train_table, found.table, column_kinds, encoder)
         if known:
             notes.append(
@@ -323,7 +322,7 @@ def prepare_table(
         return found
 
     ready = PreparedTable(
-        train=share(table, rows, weights),
+        train=share(train_table, rows, weights),
         validation=own_share(validation, validation_rows, "validation"),
         test=own_share(test, test_rows, "test"),
         preprocessor=preprocessor,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
+from schuss.data.tables.on_demand import OnDemand
 from schuss.data.tables.preparing.binning import Binned, bin_codes, learn_bins
 from schuss.data.tables.preparing.dates import (
     Floats,
@@ -25,7 +28,7 @@ from schuss.data.tables.preparing.scaling import (
     one_hot,
     repeats,
     robust_scale,
-    scaled_column,
+    scale_into,
 )
 from schuss.data.tables.table import Table, did_you_mean
 from schuss.errors import DataError
@@ -138,21 +141,22 @@ class TablePreprocessor:
             )
 
     def _quantities(self, table: Table) -> tuple[Numbers, Numbers]:
-        """Compute the numbers, and the parts of dates that lie on circles."""
-        quantities: Numbers = {}
+        """Return the numbers, and the parts of dates that lie on circles, made on demand."""
+        quantities = Numbers()
         stamps: dict[str, Stamps] = {}
         needed = set(self.columns) if self._fitted else None
         for kind in self._plan.kinds.values():
             if not kind.used or (needed is not None and kind.name not in needed):
                 continue
             if kind.kind == "numeric":
-                quantities[kind.name] = ((kind.name,), numbers_of(table, kind))
+                quantities.add(kind.name, (kind.name,), partial(numbers_of, table, kind))
             elif kind.kind == "timestamp":
                 stamps[kind.name] = stamps_of(table, kind)
         if not self._fitted:
             stamps, self._repeated = different_dates(stamps)
-        found = date_numbers(stamps, every_part=self._fitted)
-        return quantities | found[0], found[1]
+        of_dates, circles = date_numbers(stamps, every_part=self._fitted)
+        quantities.extend(of_dates)
+        return quantities, circles
 
     def _missing(self, table: Table, name: str) -> npt.NDArray[np.bool_]:
         """Tell which rows of a column have no usable value."""
@@ -203,7 +207,7 @@ class TablePreprocessor:
             Scaled(name, (levels.column,), *robust_scale(values))
             for levels in categories
             if levels.one_hot
-            for name, values in one_hot(self._codes(table, levels), levels).items()
+            for name, values in one_hot(self._codes(table, levels), levels)
         ]
         indicators = self._learn_indicators(table)
         plan.continuous, plan.plain = continuous, [*circles, *hot, *indicators]
@@ -223,7 +227,8 @@ class TablePreprocessor:
         parts: dict[tuple[str, ...], list[Floats]] = {}
         learned: tuple[list[Scaled], list[Scaled]] = ([], [])
         for numbers, found in zip((quantities, circles), learned, strict=True):
-            for name, (columns, values) in numbers.items():
+            for name, values in numbers.items():
+                columns = numbers.columns[name]
                 scaled = Scaled(name, columns, *robust_scale(values))
                 number = columns == (name,)
                 if scaled.factor == 0.0:
@@ -236,7 +241,8 @@ class TablePreprocessor:
                         continue
                     parts.setdefault(columns, []).append(values)
                 found.append(scaled)
-        self._plan.bins = learn_bins({s.name: quantities[s.name][1] for s in learned[0]})
+        made = {scaled.name: quantities.makers[scaled.name] for scaled in learned[0]}
+        self._plan.bins = learn_bins(OnDemand(made))
         return learned
 
     def _learn_indicators(self, table: Table) -> list[Scaled]:
@@ -318,25 +324,30 @@ class TablePreprocessor:
         self._check(table)
         plan = self._plan
         numeric = np.empty((table.rows, self.n_numeric), dtype=np.float32)
-        quantities, circles = self._quantities(table)
-        coded = {c.column: self._codes(table, c) for c in plan.categories}
-        plain = {name: values for name, (_, values) in circles.items()}
-        for levels in plan.categories:
-            if levels.one_hot:
-                plain |= one_hot(coded[levels.column], levels)
-        for name in plan.indicators:
-            plain[f"{name} is missing"] = np.where(self._missing(table, name), 1.0, -1.0)
-        for k, scaled in enumerate(plan.continuous):
-            numeric[:, k] = scaled_column(quantities[scaled.name][1], scaled)
-        for k, scaled in enumerate(plan.plain, start=self.n_continuous):
-            numeric[:, k] = scaled_column(plain[scaled.name], scaled)
         categories = np.empty((table.rows, len(self.category_sizes)), dtype=np.int32)
-        embedded = [c.column for c in plan.categories if not c.one_hot]
-        for k, name in enumerate(embedded):
-            categories[:, k] = coded[name]
+        quantities, circles = self._quantities(table)
+        for k, scaled in enumerate(plan.continuous):
+            scale_into(numeric[:, k], quantities[scaled.name], scaled)
+        places: dict[str, list[tuple[int, Scaled]]] = {}
+        for k, scaled in enumerate(plan.plain, start=self.n_continuous):
+            places.setdefault(scaled.name, []).append((k, scaled))
+        for name, values in chain(circles.items(), self._flags(table)):
+            for k, scaled in places.get(name, ()):
+                scale_into(numeric[:, k], values, scaled)
+        embedded = [levels for levels in plan.categories if not levels.one_hot]
+        for k, levels in enumerate(embedded):
+            categories[:, k] = self._codes(table, levels)
         for k, binned in enumerate(plan.bins, start=len(embedded)):
-            categories[:, k] = bin_codes(quantities[binned.name][1], binned)
+            categories[:, k] = bin_codes(quantities[binned.name], binned)
         return numeric, categories
+
+    def _flags(self, table: Table) -> Iterator[tuple[str, Floats]]:
+        """Yield the one-hot columns and those that say where values are missing, by name."""
+        for levels in self._plan.categories:
+            if levels.one_hot:
+                yield from one_hot(self._codes(table, levels), levels)
+        for name in self._plan.indicators:
+            yield f"{name} is missing", np.where(self._missing(table, name), 1.0, -1.0)
 
     # Showing and saving.
 

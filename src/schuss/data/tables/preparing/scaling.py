@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Levels", "Scaled", "one_hot", "repeats", "robust_scale", "scaled_column"]
+__all__ = ["Levels", "Scaled", "one_hot", "repeats", "robust_scale", "scale_into"]
 
 Floats = npt.NDArray[np.float64]
 _CLIP = 3.0
+#: So many rows are scaled at a time.
+_ROWS = 1 << 16
 #: Parts of dates whose correlation is higher than this say the same.
 _SAME = 0.9
 
@@ -59,25 +61,36 @@ def robust_scale(values: Floats) -> tuple[float, float]:
     return float(center), (1.0 / spread if spread > 1e-300 else 0.0)
 
 
-def scaled_column(values: Floats, scaled: Scaled) -> npt.NDArray[np.float32]:
-    """Scale, clip smoothly to (-3, 3), and put the median in the place of missing values."""
-    with np.errstate(over="ignore"):
-        x = np.clip((values - scaled.center) * scaled.factor, -1e100, 1e100)
-    x = np.where(np.isnan(x), 0.0, x)
-    return (x / np.sqrt(1.0 + (x / _CLIP) ** 2)).astype(np.float32)
+def scale_into(out: npt.NDArray[np.float32], values: Floats, scaled: Scaled) -> None:
+    """Scale, clip smoothly to (-3, 3), and put the median in the place of missing values.
+
+    Args:
+        out: Where to, of shape (rows,).
+        values: Of shape (rows,).
+        scaled: Centre and factor.
+    """
+    for start in range(0, len(values), _ROWS):
+        rows = slice(start, start + _ROWS)
+        with np.errstate(over="ignore"):
+            x = np.clip((values[rows] - scaled.center) * scaled.factor, -1e100, 1e100)
+        x = np.where(np.isnan(x), 0.0, x)
+        out[rows] = x / np.sqrt(1.0 + (x / _CLIP) ** 2)
 
 
-def one_hot(codes: npt.NDArray[np.int64], levels: Levels) -> dict[str, Floats]:
-    """Encode codes: one level or two as a single column of -1, 0, 1; more as 0 and 1 each."""
+def one_hot(codes: npt.NDArray[np.int64], levels: Levels) -> Iterator[tuple[str, Floats]]:
+    """Encode codes: one level or two as a single column of -1, 0, 1; more as 0 and 1 each.
+
+    Yields:
+        The name of each column and its values.
+    """
     name, count = levels.column, len(levels.levels)
     if count == 1:
-        return {f"{name} = {levels.levels[0]}": np.where(codes == 1, 1.0, -1.0)}
-    if count == 2:
-        return {f"{name} = {levels.levels[0]}": np.array([0.0, 1.0, -1.0])[codes]}
-    return {
-        f"{name} = {level}": (codes == k).astype(np.float64)
-        for k, level in enumerate(levels.levels, start=1)
-    }
+        yield f"{name} = {levels.levels[0]}", np.where(codes == 1, 1.0, -1.0)
+    elif count == 2:
+        yield f"{name} = {levels.levels[0]}", np.array([0.0, 1.0, -1.0])[codes]
+    else:
+        for k, level in enumerate(levels.levels, start=1):
+            yield f"{name} = {level}", (codes == k).astype(np.float64)
 
 
 def repeats(values: Floats, others: list[Floats]) -> bool:

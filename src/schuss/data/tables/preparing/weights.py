@@ -12,7 +12,7 @@ from schuss.data.tables.parsing import TEXT, number_format
 from schuss.data.tables.table import Table
 from schuss.errors import DataError
 
-__all__ = ["class_weights", "weight_column"]
+__all__ = ["class_weights", "no_weight", "weight_column"]
 
 
 def class_weights(codes: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.float32]:
@@ -33,12 +33,13 @@ def class_weights(codes: npt.NDArray[Any], n_classes: int) -> npt.NDArray[np.flo
     return np.where(counts == 0, 1.0, weights).astype(np.float32)
 
 
-def weight_column(table: Table, name: str) -> npt.NDArray[np.float32]:
+def weight_column(table: Table, name: str, *, part: bool = False) -> npt.NDArray[np.float32]:
     """Read a column of sample weights.
 
     Args:
         table: The table.
         name: The column.
+        part: Whether these are some of many rows, so that all of them may have the weight 0.
 
     Returns:
         float32 weights of shape (rows,), as they are in the table.
@@ -56,9 +57,14 @@ def weight_column(table: Table, name: str) -> npt.NDArray[np.float32]:
     if wrong.any():
         remedy = "correct it, or give 0 to leave the row out"
         raise table.unexpected(name, wrong, "a weight of 0 or more", remedy)
-    if not weights.any():
-        raise DataError(
-            f"{table.source}: expected some weight above 0 in column {name!r}, got none; "
-            "choose another column."
-        )
+    if not part and not weights.any():
+        raise no_weight(table.source, name)
     return weights.astype(np.float32)
+
+
+def no_weight(source: str, name: str) -> DataError:
+    """Return the error of rows whose weights are all 0."""
+    return DataError(
+        f"{source}: expected some weight above 0 in column {name!r}, got none; "
+        "choose another column."
+    )

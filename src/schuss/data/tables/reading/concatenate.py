@@ -34,11 +34,13 @@ def concatenate(tables: Iterable[Table]) -> Table:
     if len(parts) == 1:
         return parts[0]
     names = dict.fromkeys(name for part in parts for name in part.columns)
-    columns = {
-        name: joined([part[name] if name in part else part.rows for part in parts])
-        for name in names
-    }
-    return table_of(columns, parts, [part.lines for part in parts])
+    lines = [part.lines for part in parts]
+    return table_of({name: joined(_pieces(parts, name)) for name in names}, parts, lines)
+
+
+def _pieces(parts: Sequence[Table], name: str) -> list[Array | int]:
+    has = [name in part for part in parts]
+    return [part[name] if there else part.rows for part, there in zip(parts, has, strict=True)]
 
 
 def table_of(

@@ -11,13 +11,13 @@ from schuss.data.tables.reading.column_builder import ColumnBuilder
 from schuss.data.tables.reading.concatenate import table_of
 from schuss.data.tables.table import TELLING_ROWS, Table
 
-__all__ = ["TextNeeded", "gather"]
+__all__ = ["TextNeededError", "gather"]
 
 #: So many fields are held as they come: 16 bytes each as text, and more for long ones.
 _BATCH = 1 << 20
 
 
-class TextNeeded(Exception):
+class TextNeededError(Exception):
     """Columns began as numbers or dates and hold something else further down.
 
     Their text is gone by then: the file has to be read once more.
@@ -43,7 +43,7 @@ def gather(blocks: Iterable[Table], *, as_text: Collection[str] = ()) -> Table:
         One table with the columns of all blocks, in the order in which they appear.
 
     Raises:
-        TextNeeded: If the text of more columns must stay as it is.
+        TextNeededError: If the text of more columns must stay as it is.
     """
     builders: dict[str, ColumnBuilder] = {}
     heads: list[Table] = []
@@ -72,9 +72,9 @@ def gather(blocks: Iterable[Table], *, as_text: Collection[str] = ()) -> Table:
         for builder in builders.values():
             builder.compact(plain=plain)
     if needed := [name for name, builder in builders.items() if builder.needs_text]:
-        raise TextNeeded(needed)
+        raise TextNeededError(needed)
     numbers = [name for name, builder in builders.items() if builder.holds_numbers]
     table = table_of({name: builders.pop(name).column() for name in list(builders)}, heads, lines)
     if numbers and table.decimal_commas:
-        raise TextNeeded(numbers)  # in such a table 1.234 may be one thousand and some
+        raise TextNeededError(numbers)  # in such a table 1.234 may be one thousand and some
     return table

@@ -20,7 +20,7 @@ from schuss.data.tables.reading import frames
 from schuss.data.tables.reading.concatenate import concatenate
 from schuss.data.tables.reading.delimited import iter_delimited
 from schuss.data.tables.reading.excel import iter_excel
-from schuss.data.tables.reading.gather import TextNeeded, gather
+from schuss.data.tables.reading.gather import TextNeededError, gather
 from schuss.data.tables.reading.jsonlines import iter_json_lines, table_of_records
 from schuss.data.tables.reading.options import ReadOptions, read_options
 from schuss.data.tables.reading.streams import COMPRESSED, existing_file, open_text, zipped_name
@@ -316,5 +316,5 @@ def _gathered(
         try:
             read = (block.with_missing(options.na_values) for block in blocks())
             return gather(read, as_text=as_text)
-        except TextNeeded as found:
+        except TextNeededError as found:
             as_text |= set(found.names)
