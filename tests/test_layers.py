@@ -70,7 +70,7 @@ ORDER = [
 COMPILER = [
     *("graph", "trace", "kernels", "passes", "schedule", "codegen", "runtime"),
     *("pipeline", "build", "padding", "from_outside", "specialization", "kept", "ahead", "storm"),
-    *("signature", "listing", "method", "compiled"),
+    *("signature", "listing", "method", "compiled", "decorator"),
 ]
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -36,7 +36,7 @@ _PLACES = {
     "schuss.functions": "gelu one_hot pad softplus",
     "schuss.functions.scan": "scan",
     "schuss.primitives.base": "from_numpy",
-    "schuss.random": "manual_seed",
+    "schuss.random": "get_rng_state initial_seed manual_seed seed set_rng_state",
     "schuss.pytorch": " ".join(FUNCTIONS),
     "schuss.func.vmap": "vmap",
     "schuss.pytorch.draws": "Generator",
@@ -47,7 +47,7 @@ _PLACES = {
     """,
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
-    "schuss.compiler.compiled": "compile",
+    "schuss.compiler.decorator": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer load resume train",
 }
@@ -102,7 +102,7 @@ if TYPE_CHECKING:
         unique_counts as unique_counts, unique_inverse as unique_inverse,
         unique_values as unique_values, unstack as unstack, vecdot as vecdot,
     )  # fmt: skip
-    from schuss.compiler.compiled import compile as compile
+    from schuss.compiler.decorator import compile as compile
     from schuss.core import (
         Tensor as Tensor, enable_grad as enable_grad, is_grad_enabled as is_grad_enabled,
         no_grad as no_grad,
@@ -204,7 +204,10 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from schuss.pytorch.draws import Generator as Generator
     from schuss.pytorch.tensors import Size as Size
-    from schuss.random import manual_seed as manual_seed
+    from schuss.random import (
+        get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed,
+        seed as seed, set_rng_state as set_rng_state,
+    )  # fmt: skip
     from schuss.serialization import save as save
     from schuss.settings import (
         get_default_dtype as get_default_dtype, inference_mode as inference_mode,

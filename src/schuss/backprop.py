@@ -18,9 +18,10 @@ from schuss.core import (
     next_stamp,
 )
 from schuss.hooks import Hooks, run_after, run_hooks
-from schuss.modes import quietly
+from schuss.modes import ANOMALY, quietly
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.checks import Condition, require
 from schuss.primitives.custom import Custom
 from schuss.primitives.fused import Fused
 from schuss.primitives.reduction import sum_to
@@ -108,6 +109,7 @@ def _reverse(
     written = tracer is not None or bool(storage.WRITTEN)
     last_run = storage.LAST_RUN[0]
     hooked = Hooks.used
+    looks = ANOMALY.get()
     stops = frozenset() if beyond or targets is None else targets
     uses = consumers(roots, stops)
     wanted = None if targets is None else _on_the_way(uses, targets, stops)
@@ -165,6 +167,8 @@ def _reverse(
                     error = rule(g, y, *inputs, **attributes) if attributes else rule(g, y, *inputs)
             else:
                 error = rules(position, g, y, *inputs, **attributes)
+            if looks and isinstance(error, Tensor):
+                _require_numbers(primitive.name, position, error)
             if error is not None and type(error) is not RowGradient:
                 array = x.array
                 if error.array.shape != array.shape:
@@ -187,6 +191,15 @@ def _reverse(
     if tracer is not None:
         tracer.scope = outer
     return arrived
+
+
+def _require_numbers(name: str, position: int, error: Tensor) -> None:
+    """Raise RuntimeError for an error that is not a number, where `detect_anomaly` asks for it."""
+    message = (
+        f"detect_anomaly: expected numbers as errors, got nan from the derivative of {name} for "
+        f"its argument {position}."
+    )
+    require(Condition(RuntimeError, message, lambda g: g == g), error.detach())
 
 
 def mark(x: TensorLike) -> Tensor:

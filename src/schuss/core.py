@@ -12,6 +12,7 @@ import numpy.typing as npt
 from schuss.counts import Count, counted
 from schuss.devices import CPU, device
 from schuss.dtypes import (
+    DEFAULTS,
     bool_,
     default_dtype,
     float32,
@@ -83,7 +84,11 @@ def to_array(data: Any, dtype: npt.DTypeLike | None = None) -> Array:
         return array.astype(supported_dtype(dtype), copy=False)
     if is_supported(array.dtype):
         python_floats = array.dtype == float64 and not isinstance(data, (np.ndarray, np.generic))
-        return array.astype(float32) if python_floats and not hasattr(data, "dtype") else array
+        return (
+            array.astype(DEFAULTS.floating)
+            if python_floats and not hasattr(data, "dtype")
+            else array
+        )
     if is_supported(array.dtype.newbyteorder("=")):
         return array.astype(array.dtype.newbyteorder("="))
     default = default_dtype(array.dtype)
@@ -133,14 +138,14 @@ class Tensor:
 
     def __init__(self, *data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False):
         if not data or (len(data) > 1 and all(isinstance(n, int) for n in data)):
-            values: Any = np.zeros(data or (0,), float32)
+            values: Any = np.zeros(data or (0,), DEFAULTS.floating)
         elif len(data) == 2:
             values, dtype = data
         else:
             (values,) = data
         array = to_array(values, dtype)
         if dtype is None and array.dtype.kind != "f" and isinstance(values, (list, tuple, int)):
-            array = array.astype(float32)
+            array = array.astype(DEFAULTS.floating)
         self._fill(array, requires_grad)
 
     def _fill(self, array: Array, requires_grad: bool) -> None:

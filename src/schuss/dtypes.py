@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["bool_", "default_dtype", "float32", "float64", "int32", "int64", "is_supported"]
+__all__ = [
+    "DEFAULTS",
+    "bool_",
+    "default_dtype",
+    "float32",
+    "float64",
+    "int32",
+    "int64",
+    "is_supported",
+]
 __all__ += ["double", "float", "int", "long", "supported_dtype"]
 
 float32 = np.dtype(np.float32)
@@ -15,6 +24,15 @@ float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
 int32 = np.dtype(np.int32)
 bool_ = np.dtype(np.bool_)
+
+
+class _Defaults:
+    """What numbers with a point have where no dtype is given: float32, or what a program sets."""
+
+    floating = float32
+
+
+DEFAULTS = _Defaults()
 
 # By the names that PyTorch has for them, too; what is defined below means these.
 double, long = float64, int64
@@ -35,7 +53,7 @@ def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     Raises:
         TypeError: when it is none of these.
     """
-    found: np.dtype[Any] = np.dtype(float32 if dtype is None else dtype)
+    found: np.dtype[Any] = np.dtype(DEFAULTS.floating if dtype is None else dtype)
     if found not in _KEPT:
         raise TypeError(
             f"dtype: expected float32, float64, int64, int32 or bool, got {found}; "

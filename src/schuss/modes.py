@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
-__all__ = ["AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER"]
+__all__ = ["ANOMALY", "AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER"]
 __all__ += ["changes_python", "eagerly"]
 __all__ += ["enable_grad", "is_grad_enabled", "is_plain", "no_grad", "quietly"]
 
 # Context variables are cheaper to read than thread locals; a new thread has the default.
+# Whether the reverse pass looks for errors that are not a number.
+ANOMALY: ContextVar[bool] = ContextVar("schuss_anomaly", default=False)
 RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
 TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +34,10 @@ from schuss.primitives.random import random_uniform, uniform_value
 __all__ = [
     "bernoulli",
     "drawing_from",
+    "fork_rng",
+    "get_rng_state",
     "get_state",
+    "initial_seed",
     "manual_seed",
     "new_key",
     "normal",
@@ -41,7 +45,9 @@ __all__ = [
     "randint",
     "randn",
     "randperm",
+    "seed",
     "separate_draws",
+    "set_rng_state",
     "set_state",
     "start_separate",
     "uniform",
@@ -90,6 +96,42 @@ def set_state(state: TensorLike) -> None:
     if array.shape != (2,) or array.dtype.kind != "i":
         raise ValueError(f"set_state: expected int64 of shape (2,), got {array.shape}.")
     _KEY.get().assign(array.astype(int64))
+
+
+def initial_seed() -> int:
+    """Return the seed that the generator was started from."""
+    return int(_KEY.get().array[0])
+
+
+def seed() -> int:
+    """Start the generator anew from a seed of the system's, and return that."""
+    found = secrets.randbits(63)
+    manual_seed(found)
+    return found
+
+
+def get_rng_state() -> Tensor:
+    """Return the generator's state, for `set_rng_state`: int64, shape (2,).
+
+    >>> state = get_rng_state(); a = rand(2)
+    >>> set_rng_state(state); bool((rand(2) == a).all())
+    True
+    """
+    return leaf(get_state())
+
+
+set_rng_state = set_state
+
+
+@contextmanager
+def fork_rng(devices: Any = (), enabled: bool = True, device_type: str = "cpu") -> Iterator[None]:
+    """Put the generator back, at the end of a block, to where it was before."""
+    state = get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            set_state(state)
 
 
 def new_key(seed: int = 0) -> Tensor:

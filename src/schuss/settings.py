@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import RECORDING, float32, supported_dtype
+from schuss.core import RECORDING, supported_dtype
+from schuss.dtypes import DEFAULTS
+from schuss.hooks import CHANGES
 from schuss.modes import no_grad
 
 __all__ = ["get_default_dtype", "inference_mode", "set_default_dtype", "set_grad_enabled"]
@@ -51,21 +53,25 @@ def inference_mode(mode: Any = True) -> Any:
 
 
 def get_default_dtype() -> np.dtype[Any]:
-    """Return the dtype of numbers with a point: float32."""
-    return float32
+    """Return the dtype of numbers with a point, and of layers: float32, unless it was set."""
+    return DEFAULTS.floating
 
 
 def set_default_dtype(d: Any) -> None:
-    """Accept float32, the default dtype there is.
+    """Let numbers with a point, new tensors and layers have a dtype where none is given.
+
+    Args:
+        d: float32, as at the start, or float64. Compiled functions are traced again.
 
     Raises:
-        ValueError: for another one.
+        TypeError: for another one.
     """
-    if supported_dtype(d) != float32:
-        raise ValueError(
-            f"set_default_dtype: expected float32, got {np.dtype(d)}; give dtype= where tensors "
-            "and layers are made, or cast a module by .double()."
-        )
+    wanted = supported_dtype(d)
+    if wanted.kind != "f":
+        raise TypeError(f"set_default_dtype: expected float32 or float64, got {wanted}.")
+    if wanted != DEFAULTS.floating:
+        DEFAULTS.floating = wanted
+        CHANGES.value += 1
 
 
 def set_printoptions(

@@ -140,3 +140,39 @@ def test_compiled_steps_call_the_hooks_that_there_are() -> None:
         handle.remove()
         for _ in range(3):
             assert run(x).tolist() == [2, 2]
+
+
+def seen_by_hooks_of_all_modules(lib: Any, run: Any) -> list[Any]:
+    calls: list[Any] = []
+    model = lib.nn.Sequential(lib.nn.Linear(2, 2, bias=False), lib.nn.ReLU())
+    with lib.no_grad():
+        model[0].weight.copy_(lib.tensor([[1.0, -1.0], [0.5, 2.0]]))
+    model[1].register_forward_hook(lambda m, args, y: calls.append("own"))
+    everywhere = lib.nn.modules.module
+
+    def name(m: Any) -> str:
+        return type(m).__name__
+
+    handles = [
+        everywhere.register_module_forward_pre_hook(lambda m, args: calls.append(name(m))),
+        everywhere.register_module_forward_hook(
+            lambda m, args, y: y * 2 if name(m) == "ReLU" else None
+        ),
+        everywhere.register_module_full_backward_hook(
+            lambda m, before, after: calls.append(f"{name(m)} back")
+        ),
+    ]
+    x = lib.tensor([[1.0, 2.0]])
+    call = run(model)
+    y = call(x).tolist()
+    model(x.requires_grad_()).sum().backward()
+    for handle in handles:
+        handle.remove()
+    return [y, call(x.detach()).tolist(), *calls]
+
+
+def test_hooks_of_all_modules_are_pytorchs() -> None:
+    wanted = seen_by_hooks_of_all_modules(torch, lambda f: f)
+    assert seen_by_hooks_of_all_modules(ss, lambda f: f) == wanted
+    # Hooks are called while tracing alone.
+    assert seen_by_hooks_of_all_modules(ss, ss.compile)[:2] == wanted[:2]

@@ -9,6 +9,7 @@ import numpy as np
 from schuss.array_api.data_types import KINDS
 from schuss.core import bool_, float32, float64, int32, int64
 from schuss.devices import CPU, require_cpu
+from schuss.dtypes import DEFAULTS
 
 __all__ = ["NamespaceInfo"]
 
@@ -37,7 +38,7 @@ class NamespaceInfo:
     def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
         """Return the dtypes of Python's numbers and of indices; there are no complex numbers."""
         require_cpu("default_dtypes", device)
-        return {"real floating": float32, "integral": int64, "indexing": int64}
+        return {"real floating": DEFAULTS.floating, "integral": int64, "indexing": int64}
 
     def dtypes(
         self, *, device: Any = None, kind: str | tuple[str, ...] | None = None

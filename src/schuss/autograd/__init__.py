@@ -7,19 +7,24 @@ were computed.
 from __future__ import annotations
 
 from schuss.autograd import function, functional
+from schuss.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from schuss.autograd.function import Function
+from schuss.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from schuss.autograd.gradients import Variable, backward, grad
-from schuss.gradcheck import check_gradients as gradcheck
 from schuss.modes import enable_grad, no_grad
 
 __all__ = [
     "Function",
+    "GradcheckError",
     "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "function",
     "functional",
     "grad",
     "gradcheck",
+    "gradgradcheck",
     "no_grad",
+    "set_detect_anomaly",
 ]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Compiled", "compile"]
+_PLACES = {"Compiled": "compiled", "compile": "decorator"}
+__all__ = [*_PLACES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(import_module("schuss.compiler.compiled"), name)
+    if name in _PLACES:
+        return getattr(import_module(f"schuss.compiler.{_PLACES[name]}"), name)
     raise AttributeError(f"module 'schuss.compiler' has no attribute {name!r}")

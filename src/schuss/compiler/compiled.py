@@ -32,43 +32,7 @@ from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, to_array
 from schuss.native.once import ForkSafeLock, no_fork_inside
 
-__all__ = ["Compiled", "compile"]
-
-
-def compile(function: Callable[..., Any]) -> Compiled:
-    """Return `function` as native code, traced once for each set of shapes and dtypes.
-
-    Tensors (and arrays) among the arguments, also inside of tuples, lists and dictionaries, are
-    inputs; Python floats are read anew at each call; other arguments are fixed, and other values
-    of them make other programs. Tensors that the function reads otherwise (parameters, an
-    optimiser's state, the random key) are states: they are read at each call, and assigning to
-    them changes them. `backward` and `grad` belong inside: going back through what a compiled
-    function returned computes it once more. Numbers below the smallest normal one (1e-38 in
-    float32) count as zero.
-
-    The third length of an axis makes one that varies. Calls of other lengths are traced, too, but
-    share a program for a larger one, where that can be proved to compute the same: the function is
-    traced at the larger length as well, arguments are padded, and what would see it (a sum over
-    the axis, say) is masked. Results are then those of a program of the call's own up to rounding,
-    as products are computed by parts of other sizes.
-
-    Args:
-        function: takes and returns tensors (or nested tuples, lists, dictionaries of them).
-
-    Raises:
-        TraceError: when the function needs a tensor's value in Python.
-
-    >>> import schuss as ss
-    >>> @compile
-    ... def double(x):
-    ...     return x + x
-    >>> double(ss.tensor([1.0, 2.0]))
-    tensor([2., 4.])
-    """
-    compiled = Compiled(function)
-    # A module stays one.
-    wrap = None if isinstance(function, type) else getattr(function, "_as_compiled", None)
-    return compiled if wrap is None else wrap(compiled)
+__all__ = ["Compiled"]
 
 
 # Lengths whose calls are served by programs at capacity: there is little to keep for each.

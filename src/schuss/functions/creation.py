@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import Number, Tensor, TensorLike, bool_, float32, int64, leaf, supported_dtype
+from schuss.core import Number, Tensor, TensorLike, bool_, int64, leaf, supported_dtype
+from schuss.dtypes import DEFAULTS
 from schuss.modes import SILENCE
 from schuss.primitives.base import as_tensor
 from schuss.primitives.logic import where
@@ -42,7 +43,7 @@ def full(
     """Return a tensor of `shape` filled with one number, whose dtype it takes by default."""
     array = np.full(_sizes(shape), fill_value)
     if dtype is None:
-        dtype = float32 if array.dtype.kind == "f" else array.dtype
+        dtype = DEFAULTS.floating if array.dtype.kind == "f" else array.dtype
     SILENCE.ensure()
     return leaf(array.astype(supported_dtype(dtype), copy=False))
 
@@ -88,7 +89,7 @@ def arange(
 ) -> Tensor:
     """Return start, start + step, ... below `stop`; int64 for integers, else float32."""
     array = np.arange(0 if stop is None else start, start if stop is None else stop, step)
-    default = float32 if array.dtype.kind == "f" else int64
+    default = DEFAULTS.floating if array.dtype.kind == "f" else int64
     SILENCE.ensure()
     return leaf(array.astype(supported_dtype(default if dtype is None else dtype), copy=False))
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Number, Tensor, TensorLike, bool_, float32, leaf
+from schuss.core import Number, Tensor, TensorLike, bool_, leaf
+from schuss.dtypes import DEFAULTS
 from schuss.functions.creation import ones_like, zeros_like
 from schuss.primitives.base import as_tensor, astype, operand, promote
 from schuss.primitives.bits import signbit
@@ -121,7 +122,7 @@ def atan(x: TensorLike) -> Tensor:
 def asinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine, elementwise."""
     x = as_tensor(x)
-    x = x if x.dtype.kind == "f" else astype(x, float32)
+    x = x if x.dtype.kind == "f" else astype(x, DEFAULTS.floating)
     minus = signbit(x)
     size = where(minus, negative(x), x)
     big = size > 1e4
@@ -135,7 +136,7 @@ def asinh(x: TensorLike) -> Tensor:
 def atanh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic tangent, elementwise."""
     x = as_tensor(x)
-    x = x if x.dtype.kind == "f" else astype(x, float32)
+    x = x if x.dtype.kind == "f" else astype(x, DEFAULTS.floating)
     return (log1p(x) - log1p(negative(x))) * 0.5
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, TensorLike, bool_, float32, float64, int64
+from schuss.core import Array, Tensor, TensorLike, bool_, float64, int64
+from schuss.dtypes import DEFAULTS
 from schuss.functions.creation import ones
 from schuss.functions.elementwise import logical_not
 from schuss.functions.normalization import variance
@@ -27,10 +28,10 @@ __all__ = ["all", "any", "count_nonzero", "cumulative_prod", "diff", "norm", "pr
 
 
 def as_float(x: TensorLike) -> Tensor:
-    """Return x, integers and booleans cast to float32."""
+    """Return x, integers and booleans cast to the default dtype."""
     if not isinstance(x, Tensor):
         x = as_tensor(x)
-    return x if x.array.dtype.kind == "f" else astype(x, float32)
+    return x if x.array.dtype.kind == "f" else astype(x, DEFAULTS.floating)
 
 
 def var(

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import Array, Tensor, TensorLike, float32
+from schuss.core import Array, Tensor, TensorLike
+from schuss.dtypes import DEFAULTS
 from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.elementwise import abs, add, divide, exp, log, subtract
@@ -34,7 +35,7 @@ def _float_along(x: TensorLike, axis: Axis, owner: str) -> tuple[Tensor, Axes]:
     axes = normalize_axes(axis, array.ndim, owner)
     if not array.size:
         require_elements(array.shape, axes, owner)
-    return (x if array.dtype.kind == "f" else astype(x, float32)), axes
+    return (x if array.dtype.kind == "f" else astype(x, DEFAULTS.floating)), axes
 
 
 def _softmax_value(x: Array, axes: Axes) -> Any:

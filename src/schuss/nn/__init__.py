@@ -8,7 +8,7 @@ Names, arguments and `state_dict` keys are PyTorch's.
 (2, 3)
 """
 
-from schuss.nn import functional, init, utils
+from schuss.nn import functional, init, modules, utils
 from schuss.nn.activations import (
     CELU,
     ELU,
@@ -180,6 +180,7 @@ __all__ = [
     "init",
     "load_metadata",
     "load_safetensors",
+    "modules",
     "save_safetensors",
     "utils",
 ]

@@ -11,7 +11,7 @@ from schuss.backprop import mark
 from schuss.core import Tensor
 from schuss.hooks import CHANGES, RemovableHandle, register_hook
 
-__all__ = ["Hookable", "call_with_hooks"]
+__all__ = ["EVERYWHERE", "Hookable", "call_with_hooks"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,34 @@ class _Hooks:
     after: tuple[_Hook, ...] = ()
     backward_before: tuple[_Hook, ...] = ()
     backward: tuple[_Hook, ...] = ()
+
+
+class _Everywhere:
+    """The hooks of all modules, which come before each one's own."""
+
+    hooks = _Hooks()
+    used = False
+
+    def register(
+        self, when: str, hook: Callable[..., Any], *, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Have a function called with every module."""
+        added = _Hook(hook, with_kwargs)
+
+        def change(held: tuple[_Hook, ...]) -> None:
+            self.hooks = replace(self.hooks, **{when: held})
+            self.used = self.hooks != _Hooks()
+            CHANGES.value += 1
+
+        def held() -> tuple[_Hook, ...]:
+            found: tuple[_Hook, ...] = getattr(self.hooks, when)
+            return found
+
+        change((*held(), added))
+        return RemovableHandle(lambda: change(tuple(h for h in held() if h is not added)))
+
+
+EVERYWHERE = _Everywhere()
 
 
 class Hookable:
@@ -120,7 +148,11 @@ def call_with_hooks(
     module: Any, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Return what `forward` returns, with the module's hooks called around it."""
-    hooks: _Hooks = module.__dict__["_hooks"]
+    hooks: _Hooks = module.__dict__.get("_hooks", _Hooks())
+    if EVERYWHERE.used:
+        parts = ("before", "after", "backward_before", "backward")
+        every = EVERYWHERE.hooks
+        hooks = _Hooks(**{name: getattr(every, name) + getattr(hooks, name) for name in parts})
     for hook in hooks.before:
         changed = hook.function(module, args, *((kwargs,) if hook.with_kwargs else ()))
         if changed is None:

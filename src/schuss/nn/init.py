@@ -36,7 +36,7 @@ def empty(shape: tuple[int, ...], dtype: npt.DTypeLike | None = None) -> Tensor:
     Raises:
         TypeError: if `dtype` is not float32 or float64.
     """
-    wanted = supported_dtype(np.float32 if dtype is None else dtype)
+    wanted = supported_dtype(dtype)
     if wanted.kind != "f":
         raise TypeError(f"dtype: expected float32 or float64 for a layer, got {wanted}.")
     return leaf(np.zeros(shape, wanted))

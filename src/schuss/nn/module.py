@@ -13,7 +13,7 @@ import numpy.typing as npt
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import TRACER, Tensor, supported_dtype
 from schuss.nn import placement, summary
-from schuss.nn.hooks import Hookable, call_with_hooks
+from schuss.nn.hooks import EVERYWHERE, Hookable, call_with_hooks
 from schuss.nn.parameter import Parameter
 from schuss.nn.state import IncompatibleKeys, load_state, nearest
 
@@ -65,7 +65,7 @@ class Module(Hookable):
         """Compute the output, and remember its shape for `repr`."""
         tracer = TRACER.get()
         call = self.forward if tracer is None else partial(tracer.call, self)
-        if "_hooks" in self.__dict__:
+        if "_hooks" in self.__dict__ or EVERYWHERE.used:
             result = call_with_hooks(self, call, args, options)
         else:
             result = call(*args, **options)

@@ -15,7 +15,6 @@ from schuss.core import (
     Tensor,
     TensorLike,
     bool_,
-    float32,
     int64,
     leaf,
     new_object,
@@ -23,6 +22,7 @@ from schuss.core import (
     supported_dtype,
     to_array,
 )
+from schuss.dtypes import DEFAULTS
 from schuss.lowering.kinds import Elementwise, Lowering
 from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET
 
@@ -222,7 +222,7 @@ def promote(*inputs: Any, by: Callable[..., np.dtype[Any]] = mixed_dtype) -> lis
         return list(inputs)
     dtype = by(*tensors) if tensors else result_dtype(*[to_array(x).dtype for x in numbers])
     if dtype.kind != "f" and any(isinstance(x, float) for x in numbers):
-        dtype = float32
+        dtype = DEFAULTS.floating
     elif dtype.kind == "b" and any(not isinstance(x, bool) for x in numbers):
         dtype = int64
     cast = [astype(x, dtype) if isinstance(x, Tensor) else x for x in inputs]

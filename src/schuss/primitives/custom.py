@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from schuss.core import RECORDING, TRACER, Tensor, float32, new_object, next_stamp
+from schuss.core import RECORDING, TRACER, Tensor, new_object, next_stamp
+from schuss.dtypes import DEFAULTS
 from schuss.modes import no_grad
 from schuss.primitives.base import as_tensor, astype
 
@@ -71,7 +72,7 @@ def with_slope(slope: Callable[..., Tensor]) -> Callable[[Composition], Composit
         @wraps(composition)
         def function(x: Any, *rest: Any) -> Tensor:
             x = as_tensor(x)
-            x = x if x.dtype.kind == "f" else astype(x, float32)
+            x = x if x.dtype.kind == "f" else astype(x, DEFAULTS.floating)
             with no_grad():
                 result = composition(x, *rest)
             return custom(name, (x,), result, lambda g, y: {0: slope(g, y, x, *rest)})

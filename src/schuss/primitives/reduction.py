@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, TensorLike, float32, float64, int64, is_plain, leaf
+from schuss.dtypes import DEFAULTS
 from schuss.lowering.kinds import VIEW, Kernel, Reduction
 from schuss.modes import SILENCE
 from schuss.primitives.axes import (
@@ -100,7 +101,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
         if x.dtype.kind != "f":
             raise TypeError(f"mean: expected dtype float32 or float64, got {x.dtype}.")
     if x.array.dtype.kind != "f":
-        x = astype(x, float32)
+        x = astype(x, DEFAULTS.floating)
     array = x.array
     axes = EVERY_AXIS[array.ndim] if axis is None else normalize_axes(axis, array.ndim, "mean")
     if not array.size and 0 in [array.shape[a] for a in axes]:

@@ -8,19 +8,14 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int64
+from schuss.core import Number, Tensor, TensorLike, bool_, float64, int64
+from schuss.functions.reductions import as_float
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, operand, promote
 from schuss.primitives.elementwise import sgn
 from schuss.pytorch.arguments import as_pair, whole
 
 __all__: list[str] = []
-
-
-def as_float(x: TensorLike) -> Tensor:
-    """Return x as floats, integers and booleans cast to float32."""
-    x = as_tensor(x)
-    return x if x.dtype.kind == "f" else astype(x, float32)
 
 
 def add(input: TensorLike, other: TensorLike, alpha: Number = 1) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int32, int64, leaf
-from schuss.dtypes import supported_dtype
+from schuss.dtypes import DEFAULTS, supported_dtype
 from schuss.primitives.base import as_tensor, asarray, astype
 from schuss.pytorch.arguments import whole
 
@@ -103,7 +103,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, dtype: Any = None)
             f"arange: expected a step other than 0 that leads from {first} to {last}, got {by}."
         )
     if dtype is None:
-        dtype = float32 if float in {type(x) for x in (first, last, by)} else int64
+        dtype = DEFAULTS.floating if float in {type(x) for x in (first, last, by)} else int64
     kind = supported_dtype(dtype)
     if kind.kind == "f":
         return F.arange(first, last, by, kind)

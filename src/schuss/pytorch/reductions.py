@@ -10,12 +10,11 @@ from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, bool_, float32, float64, leaf
 from schuss.functions.matrix_norms import matrix_norm
 from schuss.functions.normalization import variance
-from schuss.functions.reductions import root
+from schuss.functions.reductions import as_float, root
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
-from schuss.pytorch.arithmetic import as_float
 
 __all__: list[str] = []
 

@@ -7,9 +7,9 @@ import math
 from schuss import functions as F
 from schuss.core import Tensor, TensorLike
 from schuss.functions import special
+from schuss.functions.reductions import as_float
 from schuss.primitives.custom import with_slope
 from schuss.pytorch.arguments import as_pair, whole
-from schuss.pytorch.arithmetic import as_float
 
 __all__: list[str] = []
 

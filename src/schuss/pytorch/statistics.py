@@ -9,12 +9,11 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import Tensor, TensorLike
-from schuss.functions.reductions import root
+from schuss.functions.reductions import as_float, root
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.checks import Condition, require
 from schuss.pytorch.arguments import as_pair, whole
-from schuss.pytorch.arithmetic import as_float
 
 __all__: list[str] = []
 
