@@ -20,6 +20,7 @@ UNIT = RNG.uniform(0.1, 0.9, (6, 8))
 CLASSES = RNG.integers(0, 8, 6)
 LOGARITHMS = np.log(UNIT / UNIT.sum(1, keepdims=True))
 PICTURES = {d: RNG.normal(size=(2, 3, *(5, 6, 3)[:d])) for d in (1, 2, 3)}
+SEQUENCES = RNG.normal(size=(5, 2, 8))
 SIGNS = np.where(CLASSES > 3, 1.0, -1.0)
 
 
@@ -32,6 +33,17 @@ class Scaled(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return x * self.scales[0] * self.scales[1]
+
+
+class Attended(nn.Module):
+    """Attention of a sequence to itself, without the weights."""
+
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, x: Any) -> Any:
+        return self.attention(x, x, x)[0]
 
 
 PLAIN = (
@@ -73,6 +85,21 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
     },
     "BatchNorm2d": (lambda: nn.BatchNorm2d(3), (PICTURES[2],)),
     "BatchNorm3d": (lambda: nn.BatchNorm3d(3), (PICTURES[3],)),
+    "MultiheadAttention": (lambda: Attended(nn.MultiheadAttention(8, 2)), (SEQUENCES,)),
+    "TransformerEncoderLayer": (lambda: nn.TransformerEncoderLayer(8, 2, 16), (SEQUENCES,)),
+    "TransformerDecoderLayer": (
+        lambda: nn.TransformerDecoderLayer(8, 2, 16),
+        (SEQUENCES, SEQUENCES[::-1]),
+    ),
+    "TransformerEncoder": (
+        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), 2),
+        (SEQUENCES,),
+    ),
+    "TransformerDecoder": (
+        lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16), 2),
+        (SEQUENCES, SEQUENCES[::-1]),
+    ),
+    "Transformer": (lambda: nn.Transformer(8, 2, 1, 1, 16), (SEQUENCES, SEQUENCES[:3])),
     "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
     "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
     "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),
@@ -144,6 +171,8 @@ def test_compiled_layer_equals_eager(name: str) -> None:
             np.testing.assert_allclose(mine.array, theirs.array, rtol=1e-9, atol=1e-11)
     for (path, p), q in zip(model.named_parameters(), eager.parameters(), strict=True):
         if q.grad is not None:
-            np.testing.assert_allclose(p.grad.array, q.grad.array, rtol=1e-9, err_msg=path)
+            np.testing.assert_allclose(
+                p.grad.array, q.grad.array, rtol=1e-9, atol=1e-12, err_msg=path
+            )
     for (path, a), b in zip(model.state_dict().items(), eager.state_dict().values(), strict=True):
         np.testing.assert_allclose(a.array, b.array, rtol=1e-10, err_msg=path)

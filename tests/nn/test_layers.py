@@ -154,6 +154,8 @@ SAMPLES = [
 ]
 
 NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+NOT_LAYERS |= {"MultiheadAttention", "Transformer"}  # test_attention.py
+NOT_LAYERS |= {f"Transformer{kind}coder{of}" for kind in ("En", "De") for of in ("", "Layer")}
 NOT_LAYERS |= {"ParameterList"}  # test_parameter_list.py
 NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
 NOT_LAYERS |= {"GRU", "LSTM", "RNN", "RNNBase"}  # of sequences: test_recurrent.py

@@ -32,6 +32,7 @@ from schuss.nn.activations import (
     Softsign,
     Tanh,
 )
+from schuss.nn.attention import MultiheadAttention
 from schuss.nn.call import functional_call
 from schuss.nn.comparisons import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from schuss.nn.compiled import CompiledModule
@@ -86,6 +87,13 @@ from schuss.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from schuss.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
 from schuss.nn.shrinkage import Hardshrink, Softshrink, Tanhshrink, Threshold
+from schuss.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
 from schuss.spelling.constructors import take_without_effect
 
@@ -150,6 +158,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -173,6 +182,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
     "functional",

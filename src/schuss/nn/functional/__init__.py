@@ -35,6 +35,7 @@ from schuss.nn.functional.adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
+from schuss.nn.functional.attention import scaled_dot_product_attention
 from schuss.nn.functional.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -56,6 +57,7 @@ from schuss.nn.functional.convolution import (
 )
 from schuss.nn.functional.groups import group_norm
 from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
+from schuss.nn.functional.multi_head_attention import multi_head_attention_forward
 from schuss.nn.functional.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -123,6 +125,7 @@ __all__ = [
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "nll_loss",
     "normalize",
     "one_hot",
@@ -132,6 +135,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
