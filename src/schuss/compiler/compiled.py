@@ -48,6 +48,11 @@ class _Call:
     arrays: list[Array]
     numbers: list[float]
 
+    def of(self, shapes: list[tuple[int, ...]]) -> list[Array]:
+        """Return arrays of other shapes, which lie in memory as these do."""
+        pairs = zip(self.arrays, shapes, strict=True)
+        return [np.empty_like(array, shape=shape) for array, shape in pairs]
+
 
 class Compiled:
     """A function that runs as native code; see `compile`.
@@ -308,7 +313,7 @@ class Compiled:
         if key is not None:
             with shown_as_it_is(traced.tracer.modules):
                 padding = self._paddings.find(
-                    key, graph, lambda arrays: self._traced(call, arrays).tracer.graph
+                    key, graph, lambda shapes: self._traced(call, call.of(shapes)).tracer.graph
                 )
         if padding is None:
             return Specialization(self._built(graph), traced, self._guard(call, traced))
@@ -336,7 +341,7 @@ class Compiled:
     def _built(self, graph: Graph) -> Build:
         """Return the program of a graph, where it is there the same one."""
         fingerprint = graph.fingerprint()
-        identity = (fingerprint, tuple(id(s.tensor) for s in graph.states))
+        identity = (fingerprint, tuple((id(s.tensor), s.layout) for s in graph.states))
         build = self._builds.get(identity)
         if build is None:
             build = self._builds[identity] = Build(graph, fingerprint)

@@ -8,6 +8,7 @@ from typing import Any
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.compiler.trace.pytree import StaticArgument
 from schuss.core import RECORDING, Array, Tensor, to_array
+from schuss.values.layouts import layout_of
 
 __all__ = ["plain_arrays", "signature_of"]
 
@@ -32,12 +33,12 @@ def signature_of(structure: Any, leaves: list[Any]) -> tuple[Any, list[Array], l
             array = x.array
             # Its gradient is left in the very tensor, so that the program is bound to it.
             owner = StaticArgument(x) if x.requires_grad else None
-            signature.append((array.shape, array.dtype, owner))
+            signature.append((array.shape, array.dtype, owner, layout_of(array)))
             arrays.append(array)
         elif isinstance(x, float):
             numbers.append(x)
         else:
             array = to_array(x)
-            signature.append((array.shape, array.dtype, None))
+            signature.append((array.shape, array.dtype, None, layout_of(array)))
             arrays.append(array)
     return tuple(signature), arrays, numbers

@@ -51,19 +51,6 @@ class Batched:
         self.owner.refuse(f".{name}")
 
 
-class _MemoryOrders:
-    """How elements of batches lie in memory."""
-
-    def of(self, stand_in: Any) -> Array:
-        """Return an array that lies as an element of a batch does, or a stand-in's outside."""
-        batcher = TRACER.get()
-        with batcher.outside():
-            if type(stand_in) is not Batched or stand_in.owner is not batcher:
-                return TRACER.get().memory_orders.of(stand_in)  # type: ignore[no-any-return]
-            array = memory_of(stand_in.whole)
-        return array[0] if len(array) else np.zeros(stand_in.shape, stand_in.dtype)
-
-
 class Batcher:
     """What operations are given to within `vmap`: it has them done on whole batches.
 
@@ -77,7 +64,6 @@ class Batcher:
 
     # The layer or rule that a compiled program shows; the tracer outside knows it.
     scope = ""
-    memory_orders = _MemoryOrders()
 
     def __init__(self, size: int, randomness: str) -> None:
         self.size = size
@@ -173,6 +159,15 @@ class Batcher:
         if self.whole(x) is not None or self.outer is None:
             return x.array
         return self.outer.contents(x)
+
+    def memory(self, x: Tensor) -> Array:
+        """Return an array that lies in memory as `x` does."""
+        whole = self.whole(x)
+        with self.outside():
+            array = memory_of(x if whole is None else whole)
+        if whole is None:
+            return array
+        return array[0] if len(array) else np.zeros(x.shape, x.dtype)
 
     def assign(self, tensor: Tensor, value: Any) -> None:
         """Give a tensor other contents."""

@@ -208,9 +208,7 @@ def memory_of(x: Tensor) -> Array:
     if tracer is None:
         return x.array
     root, steps = origins_of(x)
-    array: Any = root.array
-    if type(array) is not np.ndarray:
-        array = tracer.memory_orders.of(array)
+    array = tracer.memory(root)
     for primitive, attributes in steps:
         if primitive is not SAME_MEMORY:
             array = primitive.value(array, **attributes)

@@ -90,3 +90,88 @@ def test_it_is_one_where_it_is_with_pytorch() -> None:
     torch = pytest.importorskip("torch")
     wanted = of_a_transposed_product(torch.tensor(X[0])).numpy()
     np.testing.assert_array_equal(compile(of_a_transposed_product)(ss.tensor(X[0])).array, wanted)
+
+
+def of_a_clone(x: Any) -> Any:
+    y = x.clone()
+    y.reshape(-1)[0] = 5.0
+    y.reshape(-1)[1] += 5.0
+    return y
+
+
+def of_what_was_written_over(x: Any) -> Any:
+    y = x.clone()
+    y[:] = ss.ones(y.shape, dtype=y.dtype)
+    z = y + 1.0
+    z.reshape(-1)[1] = 5.0
+    return z
+
+
+ARGUMENTS = {
+    "in order": lambda: ss.tensor(X[0]),
+    "transposed": lambda: ss.tensor(X[0].T.copy()).T,
+    "computed": lambda: ss.tensor(X[0].T.copy()).T * 1.0,
+    "by columns": lambda: ss.from_numpy(np.asfortranarray(X[0])),
+    "some columns": lambda: ss.tensor(np.repeat(X[0], 2, 1))[:, ::2],
+    "backward": lambda: ss.from_numpy(X[0][:, ::-1]),
+    "repeated": lambda: ss.ones(1, 4).double().expand(3, 4),
+}
+
+
+@pytest.mark.parametrize("function", [of_a_clone, of_what_was_written_over])
+def test_arguments_lie_as_they_do(function: Callable[[Any], Any]) -> None:
+    compiled = compile(function)
+    for make in [*ARGUMENTS.values()] * 2:
+        wanted = function(make()).array
+        np.testing.assert_array_equal(compiled(make()).array, wanted)
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+@pytest.mark.parametrize("function", [of_a_clone, of_what_was_written_over])
+def test_states_lie_as_they_do(function: Callable[[Any], Any], name: str) -> None:
+    state = ARGUMENTS[name]()
+    wanted, strides = function(state).array, state.array.strides
+    compiled = compile(lambda x: function(state) + x)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(ss.tensor(0.0)).array, wanted)
+    assert state.array.strides == strides
+
+
+@pytest.mark.parametrize("name", [name for name in ARGUMENTS if name != "repeated"])
+def test_states_that_are_changed_stay_where_they_lie(name: str) -> None:
+    def step(state: Any, x: Any) -> Any:
+        state.reshape(-1)[0] = 5.0
+        state.mul_(2.0)
+        state.reshape(-1)[1] += x
+        return state.reshape(-1)[:3].clone()
+
+    one, other = ARGUMENTS[name]().clone(), ARGUMENTS[name]().clone()
+    compiled = compile(lambda x: step(other, x))
+    for _ in range(3):
+        wanted = step(one, ss.tensor(1.0)).array
+        np.testing.assert_array_equal(compiled(ss.tensor(1.0)).array, wanted)
+        np.testing.assert_array_equal(other.array, one.array)
+        assert other.array.strides == one.array.strides
+
+
+def test_a_state_may_lie_in_another_way_later() -> None:
+    state = ss.zeros(3, 4).double()
+    compiled = compile(lambda x: of_a_clone(state) + x)
+    for make in [*ARGUMENTS.values()] * 2:
+        state.array = make().array
+        np.testing.assert_array_equal(compiled(ss.tensor(0.0)).array, of_a_clone(state).array)
+
+
+def test_lengths_that_vary_lie_as_they_do() -> None:
+    compiled = compile(of_a_clone)
+    for n in (4, 5, 6, 7, 9, 8):
+        for x in (ss.ones(n, 3).double(), ss.ones(3, n).double().T):
+            np.testing.assert_array_equal(compiled(x).array, of_a_clone(x).array)
+
+
+def test_what_is_changed_in_place_lies_as_before() -> None:
+    x, y = ss.ones(3, 4), ss.ones(4, 3).T
+    strides = x.array.strides
+    x.add_(y.clone())
+    x.mul_(y)
+    assert x.array.strides == strides

@@ -14,6 +14,7 @@ import numpy as np
 from schuss.core import Array, Tensor, bool_
 from schuss.primitives.base import REGISTRY, Primitive
 from schuss.primitives.checks import ValueCheck
+from schuss.values.layouts import ANY_LAYOUT, Layout
 
 __all__ = ["Check", "Graph", "GraphError", "Node", "State"]
 
@@ -153,11 +154,19 @@ def hand_on_scope(node: Node, scope: str | None) -> None:
 
 @dataclass
 class State:
-    """A tensor that lives longer than the call, and what becomes of it."""
+    """A tensor that lives longer than the call, and what becomes of it.
+
+    Args:
+        tensor: whose array is read, or written to.
+        node: what it is before.
+        updated: what it becomes.
+        layout: of its array, where the graph would be another one for others.
+    """
 
     tensor: Tensor
     node: Node
     updated: Node | None = None
+    layout: Layout = ANY_LAYOUT
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from schuss.compiler.graph.graph import Graph, Node, State, again, constant, hand_on_scope, made
+from schuss.compiler.graph.graph import Graph, Node, again, constant, hand_on_scope, made
 from schuss.compiler.padding.axes import Lengths, Rows
 from schuss.compiler.padding.case import Bound, Mask, Need
 from schuss.compiler.padding.proof import Proof
@@ -54,8 +56,7 @@ class _Masking:
                 inputs[need.place] = self._meet(inputs[need.place], need, node.scope)
             new[node] = again(node, tuple(inputs))
         states = [
-            State(s.tensor, s.node, None if s.updated is None else new[s.updated])
-            for s in graph.states
+            replace(s, updated=None if s.updated is None else new[s.updated]) for s in graph.states
         ]
         outputs = [new[x] for x in graph.outputs]
         return Graph(

@@ -72,8 +72,10 @@ class PaddedProgram:
         return own
 
     def run_if_fits(self, arrays: Sequence[Array]) -> list[Array] | None:
-        """Run one step, if the arrays have the shapes and dtypes of the call's, or nothing."""
+        """Run one step, if the arrays are as those of the call and lie in order, or nothing."""
         if [(x.shape, x.dtype) for x in arrays] != self._specs:
+            return None
+        if not all(x.flags.c_contiguous for x in arrays):
             return None
         return self.run(arrays)
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from schuss.compiler.build import Build
 from schuss.compiler.graph.graph import Graph
 from schuss.compiler.padding.axes import Axes, Differs, Lengths, Rows, Shape
@@ -17,12 +15,11 @@ from schuss.compiler.padding.proof import Proof, Traced, prove
 from schuss.compiler.padding.varying import VaryingLengths, axes_of_inputs, capacity_for
 from schuss.compiler.runtime.ownership import aligned
 from schuss.compiler.runtime.python_guard import PythonGuard
-from schuss.core import Array
 
 __all__ = ["Capacity", "Padding", "Paddings"]
 
 # Traces a call with arrays of other shapes in the place of its own.
-Tracing: TypeAlias = Callable[[list[Array]], Graph]
+Tracing: TypeAlias = Callable[[list[Shape]], Graph]
 
 # Programs are kept for so many combinations of lengths, and for so many ways through the function
 # at each; functions whose arguments differ in more than lengths are so many others.
@@ -139,7 +136,7 @@ class Paddings:
         Args:
             signature: of the call.
             graph: the call's own.
-            trace: traces the call with larger arrays.
+            trace: traces the call with arrays of larger shapes.
         """
         family = self._family(signature)
         shapes = [node.shape for node in graph.inputs]
@@ -191,11 +188,10 @@ class Paddings:
 
 def _made(own: Traced, inputs: Sequence[Axes], lengths: Lengths, trace: Tracing) -> Capacity | None:
     """Return a program at capacity for a call, or None where it cannot be padded."""
-    larger = []
+    larger: list[Shape] = []
     for node, axes in zip(own.inputs, inputs, strict=True):
         pairs = zip(node.shape, axes, strict=True)
-        shape = [lengths.of(axis)[1] if isinstance(axis, Rows) else n for n, axis in pairs]
-        larger.append(np.broadcast_to(np.zeros((), node.dtype), shape))
+        larger.append(tuple([lengths.of(x)[1] if isinstance(x, Rows) else n for n, x in pairs]))
     try:
         graph = trace(larger)
         traced = Traced(graph)
@@ -208,7 +204,7 @@ def _made(own: Traced, inputs: Sequence[Axes], lengths: Lengths, trace: Tracing)
 def _family_of(signature: tuple[Any, ...]) -> Any:
     """Return what calls have in common that differ in lengths alone."""
     structure, recording, *leaves = signature
-    return structure, recording, *[(len(shape), dtype, owner) for shape, dtype, owner in leaves]
+    return structure, recording, *[(len(shape), *others) for shape, *others in leaves]
 
 
 def _lengths(

@@ -44,6 +44,7 @@ from schuss.native.cpython import array_data_address, slot_address
 from schuss.primitives.base import REGISTRY
 from schuss.primitives.deferred import DeferredArray, defer, held
 from schuss.primitives.storage import LAST_RUN, Writer
+from schuss.values.layouts import ANY_LAYOUT, layout_of
 
 __all__ = ["Program", "StateChanged"]
 
@@ -141,6 +142,9 @@ class Program:
         written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
         read = [(first + i, s.tensor) for i, s in states if s.updated is None]
         self._shared, self._renewed = SharedStates(), renewed(self.graph)
+        # Those whose layouts the graph depends on.
+        looked_at = [s for s in self.graph.states if s.layout is not ANY_LAYOUT]
+        self._layouts = {id(s.tensor): s.layout for s in looked_at}
         self._written_places, self._written = [p for p, _ in written], [t for _, t in written]
         self._read_places, self._read = [p for p, _ in read], [t for _, t in read]
         self._borrowed = BorrowedArrays(len(read))
@@ -158,7 +162,7 @@ class Program:
             self._expect(place, tensor)
             array = tensor.array
             if not array.flags.c_contiguous or not array.flags.aligned:
-                array = self._shared.contiguous(tensor)
+                array = self._shared.contiguous(tensor, stays=self._stays(tensor))
             self._borrowed.borrow(i, array)
             self._pointers[place] = array_data_address(array)
         self._shared.expect_apart([tensor.array for tensor in self._read])
@@ -183,8 +187,15 @@ class Program:
     def _expect(self, place: int, tensor: Tensor) -> None:
         """Raise StateChanged unless a state is as it was traced."""
         node = self.graph.states[place - FIRST_BUFFER - len(self.graph.inputs)].node
-        if tensor.array.shape != node.shape or tensor.array.dtype != node.dtype:
+        array = tensor.array
+        if array.shape != node.shape or array.dtype != node.dtype:
             raise StateChanged
+        if self._layouts.get(id(tensor), layout := layout_of(array)) != layout:
+            raise StateChanged
+
+    def _stays(self, tensor: Tensor) -> bool:
+        """Whether a state may not be given another array, which lies in order."""
+        return self._layouts.get(id(tensor)) is not None
 
     def _adopt(self) -> None:
         """Give every tensor that is written an array of its own, unless others look at its own."""
@@ -193,7 +204,7 @@ class Program:
             self._expect(place, tensor)
             if is_owned(tensor):
                 array = tensor.array
-            elif is_shared(tensor) and id(tensor) not in self._renewed:
+            elif self._stays(tensor) or (is_shared(tensor) and id(tensor) not in self._renewed):
                 array = self._shared.add(tensor)
             else:
                 array = aligned(tensor.shape, tensor.dtype)

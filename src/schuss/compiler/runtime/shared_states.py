@@ -37,9 +37,9 @@ class SharedStates:
         self.written.append((tensor, copy))
         return copy
 
-    def contiguous(self, tensor: Tensor) -> Array:
-        """Return an array in order for a tensor that is only read."""
-        if is_shared(tensor):
+    def contiguous(self, tensor: Tensor, *, stays: bool) -> Array:
+        """Return an array in order for a tensor that is only read; its own `stays` as it is."""
+        if stays or is_shared(tensor):
             return self._load_into(tensor)
         tensor.array = np.ascontiguousarray(tensor.array)
         return tensor.array

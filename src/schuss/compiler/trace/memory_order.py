@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
-from schuss.compiler.trace.abstract import Abstract
 from schuss.core import Array
 from schuss.lowering.kinds import View
+from schuss.values.layouts import ANY_LAYOUT, Layout, layout_of
 
 __all__ = ["MemoryOrders"]
 
@@ -22,14 +22,38 @@ class MemoryOrders:
     def __init__(self) -> None:
         # Arrays of zeros that lie as the values would; None for those that lie row by row.
         self._known: dict[Node, Array | None] = {}
+        # The arrays of arguments and states, and the layouts of those that were looked at.
+        self._first: dict[Node, Array] = {}
+        self._asked: dict[Node, Layout] = {}
+        # What is written into memory that was there before lies as what was there.
+        self._written: dict[Node, Node] = {}
 
-    def of(self, stand_in: Abstract) -> Array:
-        """Return an array that lies as the value of a stand-in's node would."""
-        node = stand_in.node
+    def begin(self, node: Node, array: Array) -> None:
+        """Note how an argument or a state lies in memory, by its array."""
+        self._first[node] = array
+
+    def layout(self, node: Node) -> Layout:
+        """Return the layout of a state that something depended on, or that of any."""
+        return self._asked.get(node, ANY_LAYOUT)
+
+    def write(self, old: Node, new: Node) -> None:
+        """Note that `new` is written where `old` lies."""
+        self._written[new] = old
+
+    def clear(self) -> None:
+        """Let go of all arrays and nodes."""
+        self._known.clear()
+        self._first.clear()
+        self._written.clear()
+
+    def of(self, node: Node) -> Array:
+        """Return an array that lies as the value of a node would."""
         waiting = [node]
         while waiting:
             last = waiting[-1]
-            missing = [x for x in last.inputs if x not in self._known]
+            before = self._written.get(last)
+            sources = last.inputs if before is None else (before,)
+            missing = [x for x in sources if x not in self._known]
             if missing and last not in self._known:
                 waiting += missing
                 continue
@@ -43,6 +67,12 @@ class MemoryOrders:
         return np.zeros(node.shape, node.dtype) if known is None else known
 
     def _order(self, node: Node) -> Array | None:
+        if node in self._written:
+            return self._known[self._written[node]]
+        if node in self._first:
+            array = self._first[node]
+            layout = self._asked[node] = layout_of(array)
+            return None if layout is None else array
         if node.primitive is None or node.op == "matmul":
             return None
         is_view = isinstance(node.primitive.lower, View)

@@ -59,7 +59,7 @@ class Tracer(Scopes):
         self._made: list[weakref.ref[Tensor]] = []
         self._recorded: list[weakref.ref[Tensor]] = []
         self._sources = Sources()
-        self.memory_orders = MemoryOrders()
+        self._memory_orders = MemoryOrders()
         self._numbers: dict[tuple[int, str], tuple[TracedNumber, Node]] = {}
         self._groups: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
         # Whether a check fails, for each that was met.
@@ -76,6 +76,7 @@ class Tracer(Scopes):
         place = len(self.graph.inputs)
         node = Node("input", (), {}, array.shape, array.dtype, place=place)
         self.graph.inputs.append(node)
+        self._memory_orders.begin(node, array)
         return self.tensor(node)
 
     def number(self, evaluate: Callable[[], float]) -> TracedNumber:
@@ -108,6 +109,7 @@ class Tracer(Scopes):
             place = len(self._held)
             found = Node("state", (), {}, array.shape, array.dtype, place=place)
             self._gradients.setdefault(id(x), self._reachable.get(id(x), (x, x.grad)))
+            self._memory_orders.begin(found, array)
             self._held[id(x)] = (x, found)
             self._now[id(x)] = found
         return found
@@ -119,6 +121,10 @@ class Tracer(Scopes):
     def contents(self, x: Tensor) -> Abstract:
         """Return what stands for the array of `x`, as it is now."""
         return Abstract(self.read(x))
+
+    def memory(self, x: Tensor) -> Array:
+        """Return an array that lies in memory as `x` would outside of a trace."""
+        return self._memory_orders.of(self.read(x))
 
     def _operand(self, x: Any, dtype: np.dtype[Any]) -> Node:
         if isinstance(x, Tensor):
@@ -185,6 +191,10 @@ class Tracer(Scopes):
         if node.shape != old.shape:
             raise ValueError(f"assign: expected shape {old.shape}, got {node.shape}.")
         node = self._cast(node, old.dtype)
+        if node is not old and len(node.shape) > 1:
+            # A node of its own, as it lies in memory as the old one does.
+            node = result(REGISTRY["astype"], (node,), {"dtype": node.dtype})
+            self._memory_orders.write(old, node)
         array: Any = tensor.array
         if type(array) is Abstract:
             tensor.array = Abstract(node)  # type: ignore[assignment]  # in the place of an array
@@ -323,16 +333,18 @@ class Tracer(Scopes):
         """Tell states from constants: what nothing but this tracer holds ends with the trace."""
         watched = []
         for key, (tensor, node) in self._held.items():
-            watched.append((weakref.ref(tensor), tensor.array, node, self._now[key]))
+            known = tensor.array, node, self._now[key], self._memory_orders.layout(node)
+            watched.append((weakref.ref(tensor), *known))
         if watched:
             del tensor  # else it keeps the last one alive
         self._held.clear()
         self._now.clear()
         self._sources.clear()
+        self._memory_orders.clear()
         self._groups.clear()
         self.guards += [(read, read()) for read in self.follow_ups]
         self._numbers.clear()
-        for reference, array, node, now in watched:
+        for reference, array, node, now, layout in watched:
             alive = reference()
             if alive is None:
                 node.op, node.array, node.place = "constant", array, -1
@@ -341,7 +353,8 @@ class Tracer(Scopes):
                     alive.requires_grad = False
                     refuse_recorded(alive.shape)
                 node.place = len(self.graph.states)
-                self.graph.states.append(State(alive, node, None if now is node else now))
+                updated = None if now is node else now
+                self.graph.states.append(State(alive, node, updated, layout))
         self._settle_checks()
 
     def _settle_checks(self) -> None:
