@@ -11,7 +11,8 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning, private_values
 from schuss.compiler.graph.views import Layouts, Strided
 from schuss.compiler.kernels.convolution_geometry import backward_phases, forward_phase
-from schuss.compiler.kernels.convolution_tiles import DEPTHWISE, TILES
+from schuss.compiler.kernels.convolution_tiles import TILES
+from schuss.compiler.kernels.depthwise_tiles import DEPTHWISE
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.compiler.kernels.micro_kernel import tile_shape

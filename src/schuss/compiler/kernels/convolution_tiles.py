@@ -19,16 +19,16 @@ from schuss.native.jit import Library, load
 from schuss.native.once import once
 from schuss.native.target import has_feature, vector_bytes
 
-__all__ = ["DEPTHWISE", "TILES", "WEIGHT_TILES", "TileEmitter", "call_own", "convolution_function"]
+__all__ = ["TILES", "TRANSPOSE", "WEIGHT_CHANNELS", "WEIGHT_TILES", "TileEmitter", "call_own"]
+__all__ += ["convolution_function", "declarations", "tile_name"]
 
-TILES, WEIGHT_TILES = "schuss_convolution_tiles", "schuss_convolution_weight_tiles"
-DEPTHWISE = "schuss_convolution_depthwise"
-# Rows of a tile by the vectors in a row: as many sums as there are registers, but a few; and fewer
-# for what is left over.
-_HEIGHTS_OF_32 = {1: (14, 7, 3), 2: (12, 6, 3), 3: (8, 4, 2), 4: (6, 3)}
+TILES, TRANSPOSE = "schuss_convolution_tiles", "schuss_convolution_transpose_out"
+# The gradient of the weights, by pairs of a channel and a tap, or by channels.
+WEIGHT_TILES, WEIGHT_CHANNELS = "schuss_convolution_weights", "schuss_convolution_weight_channels"
+# Rows of a tile by the vectors in a row, with fewer for what is left over: no more sums than there
+# are registers, but a few, and no more rows than there are registers for where they begin.
+_HEIGHTS_OF_32 = {1: (8, 4, 2), 2: (8, 4, 2), 3: (8, 4, 2), 4: (6, 3)}
 _HEIGHTS_OF_16 = {1: (8, 4, 2), 2: (6, 3)}
-# Vectors of channels that a depthwise tile has, with its rows.
-_DEPTHWISE_ROWS = {4: 2, 2: 4, 1: 6}
 _STEPS = 4
 
 
@@ -177,7 +177,8 @@ class _Sums:
         ]
 
 
-def _name(stem: str, vectors: int, height: int) -> str:
+def tile_name(stem: str, vectors: int, height: int) -> str:
+    """Return a tile's name, without the suffix of the element type."""
     return f"{stem}{height}x{vectors}"
 
 
@@ -188,7 +189,7 @@ _TILE = ["ptr %x", "ptr %zero", "ptr %table", "i64 %table_row", "i64 %taps", "i6
 
 def _tile(shape: TileShape, vectors: int, height: int) -> str:
     """Write one tile: `rows` of A, of `inner` elements for each tap, by a panel of B."""
-    f = TileEmitter(f"{_name('convolve', vectors, height)}_{SUFFIX[shape.kind]}", _TILE, shape)
+    f = TileEmitter(f"{tile_name('convolve', vectors, height)}_{SUFFIX[shape.kind]}", _TILE, shape)
     last = f.parameter("rows", I64) - 1
     rows = [f.number(0), *[last.minimum(r) for r in range(1, height)]]
     tables = [f.address("%table", r * f.parameter("table_row", I64), I32) for r in rows]
@@ -232,26 +233,36 @@ _WEIGHT = ["ptr %x", "ptr %zero", "ptr %table", "i64 %taps", "ptr %g", "i64 %g_r
            "i64 %accumulate"]  # fmt: skip
 
 
-def _weight_tile(shape: TileShape, vectors: int, height: int) -> str:
-    """Write one tile of the weights' gradient: rows, channel by channel and tap by tap."""
-    f = TileEmitter(f"{_name('weigh', vectors, height)}_{SUFFIX[shape.kind]}", _WEIGHT, shape)
+def _weight_tile(shape: TileShape, vectors: int, height: int, *, by_channels: bool) -> str:
+    """Write one tile of the weights' gradient.
+
+    Its rows are the channels of one tap; or pairs of a channel and a tap, where there are few
+    channels.
+    """
+    stem = "weigh_channels" if by_channels else "weigh"
+    f = TileEmitter(f"{tile_name(stem, vectors, height)}_{SUFFIX[shape.kind]}", _WEIGHT, shape)
     last, taps = f.parameter("rows", I64) - 1, f.parameter("taps", I64)
     rows = [f.number(0), *[last.minimum(r) for r in range(1, height)]]
-    pairs = [f.parameter("first", I64) + r for r in rows]
-    sources = [f.at("%x", pair.op("sdiv", taps)) for pair in pairs]
-    tables = [f.address("%table", pair.op("srem", taps), I32) for pair in pairs]
-    mask = f.last_mask(vectors, f.parameter("columns", I64))
-    masks = [None] * (vectors - 1) + [mask]
+    tables, sources, below = ["%table"], ["%x"], taps * shape.nr
+    if not by_channels:
+        pairs = [f.parameter("first", I64) + r for r in rows]
+        sources = [f.at("%x", pair.op("sdiv", taps)) for pair in pairs]
+        tables = [f.address("%table", pair.op("srem", taps), I32) for pair in pairs]
+        below = f.number(shape.nr)
+    masks: list[str | None] = [None] * (vectors - 1)
+    masks.append(f.last_mask(vectors, f.parameter("columns", I64)))
 
     def places() -> list[str]:
-        return [f.at("%c", r * shape.nr + v * shape.lanes) for r in rows for v in range(vectors)]
+        return [f.at("%c", r * below + v * shape.lanes) for r in rows for v in range(vectors)]
 
     sums = f.started(lambda: [f.read(place) for place in places()])
     with f.summing(0, f.parameter("positions", I64), 1, sums, "%g") as loop:
         across = [f.read(f.at(loop.pointer, v * shape.lanes), masks[v]) for v in range(vectors)]
         line = loop.index * taps
-        for r, (table, source) in enumerate(zip(tables, sources, strict=True)):
-            one = f.spread(f.load(f.found(table, line, source), 0, shape.kind))
+        found = [f.found(t, line, x) for t, x in zip(tables, sources, strict=True)]
+        for r, row in enumerate(rows):
+            source = found[0 if by_channels else r]
+            one = f.spread(f.load(source, row if by_channels else 0, shape.kind))
             for v, other in enumerate(across):
                 i = r * vectors + v
                 loop.sums[i] = f.multiply_add(one, other, loop.sums[i])
@@ -278,113 +289,87 @@ def _tiled(f: VectorEmitter, vectors: int) -> Iterator[tuple[Scalar, Scalar]]:
         yield t * least + t.minimum(more), t.lt(more).where(least + 1, least)
 
 
-def _all_tiles(shape: TileShape, name: str, parameters: list[str], stem: str) -> str:
+def _all_tiles(shape: TileShape) -> str:
     """Write the tiles of all rows, for one panel."""
-    f = VectorEmitter(f"{name}_{SUFFIX[shape.kind]}", parameters, shape)
-    rows = f.parameter("rows", I64)
-    f.leave(rows.lt(1))
-    count = (f.parameter("columns", I64) + (shape.lanes - 1)).op("sdiv", shape.lanes)
-    for vectors in range(1, shape.vectors + 1):
+    f = VectorEmitter(f"{TILES}_{SUFFIX[shape.kind]}", _TILE, shape)
+    table_row = f.parameter("table_row", I64)
+    for vectors, first, taken in _panel(f):
+        table = f.address("%table", first * table_row, I32)
+        _chosen(
+            f, "convolve", vectors, taken, "%x", "%zero", table, table_row,
+            f.parameter("taps", I64), f.parameter("inner", I64), "%b", "%c",
+            f.address("%places", first, I32), taken, f.parameter("columns", I64),
+            f.parameter("accumulate", I64),
+        )  # fmt: skip
+    return f.text("")
+
+
+def _all_weight_tiles(shape: TileShape, *, by_channels: bool) -> str:
+    """Write the tiles of the weights' gradient, of all rows or of all channels and taps."""
+    name = WEIGHT_CHANNELS if by_channels else WEIGHT_TILES
+    f = VectorEmitter(f"{name}_{SUFFIX[shape.kind]}", _WEIGHT, shape)
+    taps, begin = f.parameter("taps", I64), f.parameter("first", I64)
+
+    def write(tap: Scalar, stem: str) -> None:
+        for vectors, first, taken in _panel(f):
+            row = first * taps + tap if by_channels else first
+            _chosen(
+                f, stem, vectors, taken, f.at("%x", begin + first) if by_channels else "%x",
+                "%zero", f.address("%table", tap, I32), taps, "%g", f.parameter("g_row", I64),
+                f.parameter("positions", I64), f.at("%c", row * shape.nr), begin + first, taken,
+                f.parameter("columns", I64), f.parameter("accumulate", I64),
+            )  # fmt: skip
+
+    if by_channels:
+        with f.loop(0, taps) as tap:
+            write(tap, "weigh_channels")
+    else:
+        write(f.number(0), "weigh")
+    return f.text("")
+
+
+def _panel(f: VectorEmitter) -> Iterator[tuple[int, Scalar, Scalar]]:
+    """Yield the vectors of a row, and each tile's first row and how many it has, in their loop."""
+    lanes = f.shape.lanes
+    count = (f.parameter("columns", I64) + (lanes - 1)).op("sdiv", lanes)
+    for vectors in _heights():
         with f.when(count.eq(vectors)), _tiled(f, vectors) as (first, taken):
-            if stem == "convolve":
-                moved = {
-                    "table": f.address("%table", first * f.parameter("table_row", I64), I32),
-                    "places": f.address("%places", first, I32),
-                }
-            else:
-                moved = {"c": f.at("%c", first * shape.nr)}
-            given: list[str | Scalar] = []
-            for parameter in parameters:
-                kind, _, own = parameter.partition(" %")
-                if own == "rows":
-                    given.append(taken)
-                elif own == "first":
-                    given.append(f.parameter("first", I64) + first)
-                else:
-                    given.append(
-                        moved.get(own, f"%{own}") if kind == "ptr" else f.parameter(own, I64)
-                    )
-            heights = _heights()[vectors]
-            for tall, lower in zip(heights, (*heights[1:], 0), strict=True):
-                with f.when(taken.le(tall) & taken.gt(lower)):
-                    call_own(f, _name(stem, vectors, tall), *given)
-    return f.text("")
+            yield vectors, first, taken
 
 
-_DEPTH = ["ptr %x", "ptr %zero", "ptr %table", "i64 %table_row", "i64 %taps", "ptr %b",
-          "i64 %b_row", "ptr %c", "ptr %places", "i64 %rows", "i64 %columns"]  # fmt: skip
+def _chosen(f: VectorEmitter, stem: str, vectors: int, taken: Scalar, *given: str | Scalar) -> None:
+    """Call the lowest tile that has so many rows."""
+    heights = _heights()[vectors]
+    for tall, lower in zip(heights, (*heights[1:], 0), strict=True):
+        with f.when(taken.le(tall) & taken.gt(lower)):
+            call_own(f, tile_name(stem, vectors, tall), *given)
 
 
-def _depthwise_tile(shape: TileShape, vectors: int) -> str:
-    """Write some rows by some vectors of channels, each of which has its own kernel."""
-    height = _DEPTHWISE_ROWS[vectors]
-    f = TileEmitter(f"{_name('deepen', vectors, height)}_{SUFFIX[shape.kind]}", _DEPTH, shape)
-    last = f.parameter("rows", I64) - 1
-    rows = [f.number(0), *[last.minimum(r) for r in range(1, height)]]
-    tables = [f.address("%table", r * f.parameter("table_row", I64), I32) for r in rows]
-    targets = [f.at("%c", f.load("%places", r, I32).to(I64)) for r in rows]
-    masks = [None] * (vectors - 1) + [f.last_mask(vectors, f.parameter("columns", I64))]
-    zero = [f"{f.fresh('none')}" for _ in range(height * vectors)]
-    for name in zero:
-        f.emit(f"{name} = select i1 true, {shape.vector} zeroinitializer, {shape.vector} poison")
-    with f.summing(0, f.parameter("taps", I64), 1, zero, "%b") as loop:
-        across = [f.read(f.at(loop.pointer, v * shape.lanes), masks[v]) for v in range(vectors)]
-        for r, table in enumerate(tables):
-            source = f.found(table, loop.index, "%x")
-            for v, other in enumerate(across):
-                i, value = r * vectors + v, f.read(f.at(source, v * shape.lanes), masks[v])
-                loop.sums[i] = f.multiply_add(value, other, loop.sums[i])
-        loop.pointer = f.at(loop.pointer, f.parameter("b_row", I64))
-    for i, value in enumerate(loop.sums):
-        r, v = divmod(i, vectors)
-        f.write(value, f.at(targets[r], v * shape.lanes), masks[v])
-    return f.text()
-
-
-def _depthwise(shape: TileShape) -> str:
-    """Write all rows of a depthwise convolution, a block of channels after the other."""
-    f = VectorEmitter(f"{DEPTHWISE}_{SUFFIX[shape.kind]}", _DEPTH, shape)
-    columns, table_row = f.parameter("columns", I64), f.parameter("table_row", I64)
-    done = f.reserve(I64)
-    f.store(f.number(0), done, 0)
-    for vectors, height in _DEPTHWISE_ROWS.items():
-        width = vectors * shape.lanes
-        with f.repeat() as blocks:
-            channel = f.load(done, 0, I64)
-            blocks.leave((channel + (width if vectors > 1 else 1)).gt(columns))
-            count = (columns - channel).minimum(width)
-            with f.loop(0, f.parameter("rows", I64), height) as row:
-                left = (f.parameter("rows", I64) - row).minimum(height)
-                name = _name("deepen", vectors, height)
-                call_own(
-                    f, name, f.at("%x", channel), f.at("%zero", channel),
-                    f.address("%table", row * table_row, I32), table_row, f.parameter("taps", I64),
-                    f.at("%b", channel), f.parameter("b_row", I64), f.at("%c", channel),
-                    f.address("%places", row, I32), left, count,
-                )  # fmt: skip
-            f.store(channel + width, done, 0)
-    return f.text("")
+def declarations(shape: TileShape) -> str:
+    """Return what tiles call, and how they are compiled."""
+    v, mask = shape.vector, f"<{shape.lanes} x i1>"
+    lines = [
+        f"declare {v} @llvm.fma.{shape.suffix}({v}, {v}, {v})",
+        f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
+        f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
+        "declare i64 @llvm.smin.i64(i64, i64)",
+        f'attributes #0 = {{ noinline nounwind "prefer-vector-width"="{vector_bytes() * 8}" }}',
+    ]
+    return "\n".join(lines)
 
 
 def _text(shape: TileShape) -> str:
-    v, mask = shape.vector, f"<{shape.lanes} x i1>"
     tiles = [(n, height) for n in range(1, shape.vectors + 1) for height in _heights()[n]]
     return "\n".join(
         [
-            f"declare {v} @llvm.fma.{shape.suffix}({v}, {v}, {v})",
-            f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
-            f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
-            "declare i64 @llvm.smin.i64(i64, i64)",
+            declarations(shape),
             *[_tile(shape, *tile) for tile in tiles],
-            *[_weight_tile(shape, *tile) for tile in tiles],
-            *[_depthwise_tile(shape, n) for n in _DEPTHWISE_ROWS],
-            _all_tiles(shape, TILES, _TILE, "convolve"),
-            _all_tiles(shape, WEIGHT_TILES, _WEIGHT, "weigh"),
-            _depthwise(shape),
+            *[_weight_tile(shape, *t, by_channels=c) for t in tiles for c in (False, True)],
+            _all_tiles(shape),
+            *[_all_weight_tiles(shape, by_channels=c) for c in (False, True)],
             transpose_out(shape)
             .replace("define internal", "define", 1)
-            .replace("@transpose_out", "@schuss_convolution_transpose_out"),
-            f'attributes #0 = {{ noinline nounwind "prefer-vector-width"="{vector_bytes() * 8}" }}',
+            .replace("@transpose_out", f"@{TRANSPOSE}"),
         ]
     )
 

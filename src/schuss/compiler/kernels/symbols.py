@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,21 @@ def addresses(names: Iterable[str]) -> Symbols:
     return {name: partial(_address, name) for name in names}
 
 
+# Where the functions of our own libraries come from, by how their names begin.
+_LIBRARIES = {
+    "schuss_product_": ("schuss.compiler.kernels.gemm_library", "library_function"),
+    "schuss_convolution_": ("schuss.compiler.kernels.convolution_tiles", "convolution_function"),
+    "schuss_depthwise_": ("schuss.compiler.kernels.depthwise_tiles", "depthwise_function"),
+    "schuss_window_": ("schuss.compiler.kernels.window_tiles", "window_function"),
+}
+
+
 def _address(name: str) -> int:
-    if name.startswith("schuss_product_"):
-        # A program without large products needs none of it.
-        from schuss.compiler.kernels.gemm_library import library_function
-
-        return library_function(name)
-    if name.startswith("schuss_convolution_"):
-        from schuss.compiler.kernels.convolution_tiles import convolution_function
-
-        return convolution_function(name)
-    if name.startswith("schuss_window_"):
-        from schuss.compiler.kernels.window_tiles import window_function
-
-        return window_function(name)
+    for prefix, (module, function) in _LIBRARIES.items():
+        if name.startswith(prefix):
+            # A program that calls none of it needs none of it.
+            found: int = getattr(import_module(module), function)(name)
+            return found
     if name == HOST_CALL:
         return host_function()
     library = _blas() if name.startswith("scipy_") else _libm()

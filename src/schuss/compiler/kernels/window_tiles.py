@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from schuss.compiler.kernels.convolution_tiles import TileEmitter, call_own
+from schuss.compiler.kernels.convolution_tiles import TileEmitter, call_own, declarations
 from schuss.compiler.kernels.micro_kernel import TileShape, tile_shape
 from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.llvm_types import F32, F64, I32, I64, literal
 from schuss.lowering.vectors import SUFFIX, VectorEmitter
 from schuss.native.jit import Library, load
 from schuss.native.once import once
-from schuss.native.target import vector_bytes
 
 __all__ = ["WINDOWS", "window_function"]
 
@@ -165,18 +164,15 @@ def _all_rows(name: str, shape: TileShape) -> str:
 
 
 def _text(shape: TileShape) -> str:
-    v, mask, numbers = shape.vector, f"<{shape.lanes} x i1>", f"<{shape.lanes} x i32>"
+    mask, numbers = f"<{shape.lanes} x i1>", f"<{shape.lanes} x i32>"
     masked = f"v{shape.lanes}i32.p0"
     return "\n".join(
         [
-            f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
-            f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
+            declarations(shape),
             f"declare {numbers} @llvm.masked.load.{masked}(ptr, i32, {mask}, {numbers})",
             f"declare void @llvm.masked.store.{masked}({numbers}, ptr, i32, {mask})",
-            "declare i64 @llvm.smin.i64(i64, i64)",
             *[_row(name, shape, vectors) for name in _NAMES for vectors in _VECTORS],
             *[_all_rows(name, shape) for name in _NAMES],
-            f'attributes #0 = {{ noinline nounwind "prefer-vector-width"="{vector_bytes() * 8}" }}',
         ]
     )
 
