@@ -38,6 +38,9 @@ def test_missing_marks(mark):
         ("5 EUR", 5.0),
         ("1 234.5", 1234.5),
         ("inf", math.inf),
+        ("\u22127.5", -7.5),
+        ("(3.5)", -3.5),
+        ("($12)", -12.0),
     ],
 )
 def test_numbers(text, value):

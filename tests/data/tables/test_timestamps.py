@@ -84,6 +84,23 @@ def test_columns_are_read_as_their_values(texts):
     np.testing.assert_array_equal(stamps, expected)
 
 
+def test_dates_of_a_clear_format_may_stand_among_others():
+    mixed = ["13/01/2020", "2020-02-03", "04/05/2020", "6 July 2020"] * 5
+    assert time_format(mixed) == ("day first", False)
+    stamps, bad = parse_stamps(np.array(mixed, dtype=TEXT), "day first")
+    assert not bad.any()
+    assert stamps[:4].astype("datetime64[D]").astype(str).tolist() == [
+        "2020-01-13",
+        "2020-02-03",
+        "2020-05-04",
+        "2020-07-06",
+    ]
+    assert time_format(["2020-02-03", "1.2.2020"]) == ("day first", True)
+    assert time_format(["2020-02-03", "6 July 2020"]) == ("year first", False)
+    assert time_format(["2020-02-03", "blue"]) == (None, False)
+    assert parse_stamp("2020-02-03", "clock") is None
+
+
 def test_features():
     stamps = np.array(["2020-02-29T18:00", "NaT", "1969-12-31T06:30"], dtype="M8[us]")
     magnitudes, circles = stamp_features(stamps)

@@ -49,6 +49,7 @@ _UNIT_FIRST = re.compile(rf"^([+-]?)\s*(?:{'|'.join(map(re.escape, _UNITS))})\s*
 _THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?$")
 _DECIMAL_COMMA = re.compile(r"^[+-]?(?:\d{1,3}(?:\.\d{3})+|\d*),\d+(?:[eE][+-]?\d+)?$")
 _DOTTED_THOUSANDS = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+$")
+_IN_PARENTHESES = re.compile(r"^\([^()+-]*\d[^()+-]*\)$")
 _LEADING_ZERO = re.compile(r"^0\d+$")
 _GROUPED_BY_SPACE = re.compile(r"^[+-]?\d{1,3}(?:[ \u00a0\u202f']\d{3})+(?:[.,]\d*)?$")
 
@@ -74,8 +75,14 @@ def factorise(text: Array) -> tuple[list[str], npt.NDArray[np.int32]]:
 
 
 def _bare(value: str) -> str:
-    """Take the currency or per cent sign, and spaces between groups of digits, from a number."""
-    value = _UNIT_FIRST.sub(r"\1", value.strip())
+    """Take the currency or per cent sign, and spaces between groups of digits, from a number.
+
+    A typographic minus sign becomes the plain one, and so do an accountant's parentheses.
+    """
+    value = value.strip().replace("\u2212", "-")
+    if _IN_PARENTHESES.match(value):
+        value = "-" + value[1:-1].strip()
+    value = _UNIT_FIRST.sub(r"\1", value)
     for unit in (*_UNITS, "%"):
         if value.endswith(unit):
             # Not a pattern: one that may begin at each of many blanks takes quadratic time.
@@ -90,7 +97,8 @@ def parse_number(value: str, style: NumberFormat = "plain") -> float | None:
     """Read one number.
 
     Args:
-        value: Text such as `-3`, `1.5e3`, `$1,200`, `12 %` or, with a decimal comma, `1.234,5`.
+        value: Text such as `-3`, `(3)`, `1.5e3`, `$1,200`, `12 %` or, with a decimal comma,
+            `1.234,5`.
         style: How commas are read.
 
     Returns:

@@ -42,6 +42,9 @@ TimeFormat = Literal[
 NUMBER_FORMATS = ("YYYYMMDD", "seconds", "milliseconds")
 FORMATS: tuple[TimeFormat, ...] = ("year first", "day first", "month first", "month name", "clock")
 
+#: What these formats mean does not depend on which of them was expected.
+_CLEAR: tuple[TimeFormat, ...] = ("year first", "month name")
+
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?"
@@ -104,7 +107,8 @@ def parse_stamp(value: str, style: TimeFormat) -> np.datetime64 | None:
 
     Args:
         value: Text. A time zone is taken into account: the result is in UTC.
-        style: Which of the formats to expect; "clock" is a time of day alone.
+        style: Which of the formats to expect; "clock" is a time of day alone. Beside any other,
+            dates whose year comes first or whose month has a name are taken as well.
 
     Returns:
         The moment in microseconds (NaT where missing), or None where the text is not of the format.
@@ -115,6 +119,13 @@ def parse_stamp(value: str, style: TimeFormat) -> np.datetime64 | None:
     value = value.strip()
     if value.lower() in MISSING_MARKS:
         return _NOT_A_TIME
+    clear = () if style == "clock" else _CLEAR
+    found = (_parse_as(value, each) for each in dict.fromkeys((style, *clear)))
+    return next((stamp for stamp in found if stamp is not None), None)
+
+
+def _parse_as(value: str, style: TimeFormat) -> np.datetime64 | None:
+    """Read a date that is of this very format."""
     pattern = "numbers" if style in ("day first", "month first") else style
     match = _PATTERNS[pattern].fullmatch(value) if len(value) <= _LONGEST else None
     if match is None:
@@ -165,14 +176,20 @@ def time_format(values: Sequence[str]) -> tuple[TimeFormat | None, bool]:
         head = [v for v in sample[:20] if any(c.isdigit() for c in v)]
         if not head:
             return None, False
-    fits = {style: sum(parse_stamp(v, style) is not None for v in sample) for style in FORMATS}
+    fits = {style: sum(_parse_as(v, style) is not None for v in sample) for style in FORMATS}
     best = max(fits, key=lambda style: fits[style])
     if fits[best] < 0.95 * len(sample):
+        clear = sum(fits[style] for style in _CLEAR)
+        fits = {style: fits[style] for style in ("day first", "month first")}
+        fits = {"year first": clear, **{style: n + clear for style, n in fits.items()}}
+        best = max(fits, key=lambda style: fits[style])
+    if fits[best] < 0.95 * len(sample):
         return None, False
-    unclear = fits["day first"] == fits["month first"] == fits[best]
+    unclear = best == "day first" and fits["day first"] == fits["month first"]
     if unclear:
         # A dot between the numbers is the custom where the day comes first.
-        best = "day first" if "." in sample[0].split()[0] else "month first"
+        first = next(v for v in sample if _parse_as(v, best) is not None)
+        best = "day first" if "." in first.split()[0] else "month first"
     return best, unclear
 
 

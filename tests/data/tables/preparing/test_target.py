@@ -279,3 +279,20 @@ def test_what_is_below_zero_has_no_logarithm():
     with pytest.raises(DataError, match=expected) as caught:
         TargetEncoder.infer(table, "y").fit(table, scale="log")
     assert str(caught.value).endswith('; give target_scale="linear", or leave such rows out.')
+
+
+def test_spellings_of_yes_and_no_are_one_class_each() -> None:
+    table = Table({"y": ["yes", "Yes", "Yes", "no", "no", "NO", "y", "N"] * 3})
+    encoder = TargetEncoder.infer(table, "y")
+    assert encoder.classes == ["N", "Yes", "no", "y"]
+    codes = encoder.encode(table)[0][:8].tolist()
+    assert [encoder.classes[code] for code in codes] == (
+        ["Yes", "Yes", "Yes", "no", "no", "no", "y", "N"]
+    )
+
+
+def test_a_spelling_is_folded_where_others_of_the_classes_are_kept_apart() -> None:
+    table = Table({"y": ["red", "Red", "Red", "A", "a"] * 4})
+    encoder = TargetEncoder.infer(table, "y")
+    assert encoder.classes == ["A", "Red", "a"]
+    assert encoder.encode(table)[0][:5].tolist() == [1, 1, 1, 0, 2]

@@ -83,6 +83,29 @@ def test_too_many_fields(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "more", ["1,2,\n3,4\n5,6,,\n", "1,2,\n3,4,\n5,6,\n", '"1",2, ,\n3,4\n5,6\n']
+)
+def test_empty_fields_too_many_at_the_end_are_left_out(tmp_path, more):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + more)
+    table = read_table(path)
+    assert (table["a"].tolist(), table["b"].tolist()) == (["1", "3", "5"], ["2", "4", "6"])
+
+
+@pytest.mark.parametrize("size", [10, 1 << 21])
+def test_column_names_that_come_again_are_left_out_and_said(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(delimited, "_BLOCK", size)
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,x\na,b\n2,b\n3,a\na,b\n4,x\n")
+    table = read_table(path)
+    assert table["a"].tolist() == ["1", "2", "3", "4"]
+    assert table.lines.tolist() == [2, 4, 5, 7]
+    assert table.notes == [f"{path}: lines that repeat the column names are left out"]
+    path.write_text("1,2\n3,4\n1,2\n")
+    assert read_table(path).rows == 3
+
+
 def test_too_few_fields_after_blank_lines_and_quoted_line_ends(tmp_path):
     refuses(
         put(tmp_path, 'a;b;c\n1;2;3\n\n"x\ny";2;3\n1;2\n'),

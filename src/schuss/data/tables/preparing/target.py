@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any, Literal, cast
@@ -313,11 +314,9 @@ class TargetEncoder:
             return np.clip(y, -limit, limit).astype(np.float32), keep
         labels, codes = labels_of(table, self._kind)
         known = {_key(label): code for code, label in enumerate(self.classes)}
-        folded = {key.lower(): code for key, code in known.items()}
-        renumber = [
-            known.get(label, folded.get(label.lower(), -2) if len(folded) == len(known) else -2)
-            for label in labels
-        ]
+        counts = Counter(key.lower() for key in known)
+        folded = {k.lower(): code for k, code in known.items() if counts[k.lower()] == 1}
+        renumber = [known.get(label, folded.get(label.lower(), -2)) for label in labels]
         if self.marks:
             renumber = [-1 if m in self.marks else k for m, k in zip(labels, renumber, strict=True)]
         renumbered = np.array([*renumber, -1], dtype=np.int64)[codes]

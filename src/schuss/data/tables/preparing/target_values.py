@@ -17,7 +17,7 @@ from schuss.data.tables.marks import (
     find_sentinel,
     marks_that_are_words,
 )
-from schuss.data.tables.parsing import TEXT, NumberFormat, truth_pair
+from schuss.data.tables.parsing import TEXT, NumberFormat, truth_value
 from schuss.data.tables.table import Table, shown
 from schuss.errors import DataError
 
@@ -169,7 +169,7 @@ def merged_spellings(
         if not isinstance(label, str):
             return list(labels), []
         same.setdefault(label.lower(), []).append((count, label))
-    words = truth_pair(list(same))
+    words = {truth_value(word) for word in same} == {False, True}
     classes: list[Label] = []
     notes = []
     for folded, spellings in same.items():

@@ -16,6 +16,7 @@ from schuss.data.tables.reading.layout import (
     Layout,
     check_names,
     find_layout,
+    fitted,
     long_fields,
     new_names,
     without_runs_of_blanks,
@@ -31,6 +32,7 @@ _BLOCK = 1 << 21
 _WIDE = 100
 _SAMPLE = 1 << 16
 _SAMPLE_LINES = 10
+_REPEATED = "lines that repeat the column names are left out"
 #: Marks the end of a block for `csv.reader`: a record that is swallowed shows an open quote.
 _END = "\x00end"
 
@@ -117,6 +119,7 @@ class _Parser:
                 if record == [_END]:
                     line, closed = start, True
                     break
+                record = fitted(record, self.width)
                 if not record or (len(record) == 1 < self.width and not record[0].strip()):
                     continue
                 if self._is_comment(record):
@@ -200,8 +203,11 @@ def _too_long(path: Path, line: int) -> DataError:
 
 def _names(
     stream: io.TextIOWrapper, text: str, layout: Layout, path: Path, line: int
-) -> tuple[list[str], list[str], str, int]:
-    """Take the column names from the text; return them, notes, the rest and its first line."""
+) -> tuple[list[str], list[str], str, int, list[str]]:
+    """Take the column names from the text; return them, notes, the rest, its first line, and them.
+
+    The last are as they stand in the file, or none where no line names the columns.
+    """
     text, line = _after_lines(text, layout.skip), line + layout.skip
     with long_fields():
         while True:
@@ -220,9 +226,9 @@ def _names(
                 raise _too_long(path, line)
     if layout.named:
         names, notes = check_names(record, str(path), line + used - 1)
-        return names, notes, rest, line + used
+        return names, notes, rest, line + used, record
     names, notes = check_names(layout.names or new_names(len(record)), str(path), line)
-    return names, notes, text, line
+    return names, notes, text, line, []
 
 
 def iter_delimited(path: Path, options: ReadOptions = READ) -> Iterator[Table]:
@@ -237,10 +243,13 @@ def iter_delimited(path: Path, options: ReadOptions = READ) -> Iterator[Table]:
     with open_text(path, options.encoding) as stream:
         text, blank = _beginning(stream, path)
         layout = find_layout(_sample(text), str(path), options)
-        names, notes, text, line = _names(stream, text, layout, path, blank + 1)
+        names, notes, text, line, written = _names(stream, text, layout, path, blank + 1)
         parser = _Parser(path, layout, len(names), line)
         found = False
-        for block in _blocks(stream, text, parser):
+        for whole in _blocks(stream, text, parser):
+            block = _without_names(whole, written)
+            if len(block.lines) < len(whole.lines):
+                notes = list(dict.fromkeys([*notes, f"{path}: {_REPEATED}"]))
             found = found or len(block.lines) > 0
             if not len(block.lines):
                 continue
@@ -255,6 +264,20 @@ def iter_delimited(path: Path, options: ReadOptions = READ) -> Iterator[Table]:
             raise DataError(
                 f"{path}: there are column names but no rows; expected one row for each example."
             )
+
+
+def _without_names(block: _Block, names: list[str]) -> _Block:
+    """Leave out the rows that are the column names once more."""
+    again = np.zeros(len(block.lines), dtype=np.bool_)
+    if names and len(block.lines):
+        again = block.columns[0] == names[0]
+        for column, name in zip(block.columns, names, strict=True):
+            if not again.any():
+                break
+            again = again & (column == name)
+    if not again.any():
+        return block
+    return _Block([column[~again] for column in block.columns], block.lines[~again])
 
 
 def _blocks(stream: io.TextIOWrapper, text: str, parser: _Parser) -> Iterator[_Block]:

@@ -128,7 +128,8 @@ def _try(lines: list[str], sep: str | None) -> tuple[Layout, float]:
     best, best_score, best_agree = Layout(sep or ","), (False, 0), 0.0
     for delimiter in (sep,) if sep else _DELIMITERS:
         layout = Layout(delimiter, spaced=delimiter == " " or _spaced(text, delimiter))
-        widths = [len(record) for record in _head(layout, text)]
+        records = _head(layout, text)
+        widths = [len(fitted(record, len(records[0]))) for record in records]
         if not widths or widths[0] < 2:
             continue
         agree = sum(width == widths[0] for width in widths) / len(widths)
@@ -147,6 +148,15 @@ def _head(layout: Layout, text: str, count: int = 100) -> list[list[str]]:
         text = without_runs_of_blanks(text)
     with long_fields():
         return list(itertools.islice((r for r in layout.reader(text) if any(r)), count))
+
+
+def fitted(record: list[str], width: int) -> list[str]:
+    """Take the empty fields that are too many from the end of a record.
+
+    >>> fitted(["1", "2", ""], 2), fitted(["1", "2", "3"], 2)
+    (['1', '2'], ['1', '2', '3'])
+    """
+    return record if any(map(str.strip, record[width:])) else record[:width]
 
 
 def without_runs_of_blanks(text: str) -> str:
@@ -214,6 +224,7 @@ def _find_names(layout: Layout, text: str, comments: list[str], options: ReadOpt
         layout.named = options.header == "first"
         return
     records = _head(layout, text)
+    records = [fitted(record, len(records[0])) for record in records]
     if len(records) == 1:
         layout.named = not all(map(_is_value, records[0]))
     if len(records) < 2 or {len(record) for record in records[:2]} != {len(records[0])}:
@@ -229,9 +240,11 @@ def _find_names(layout: Layout, text: str, comments: list[str], options: ReadOpt
 def _are_names(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Tell names from a row: they differ in kind from what is below them, or do not come again."""
     columns = list(zip(*rows, strict=True))
+    # Files that were put one below the other have the names once more.
+    others = list(zip(*(row for row in rows if row != first), strict=True))
     said = [
         name
-        for name, column in zip(first, columns, strict=True)
+        for name, column in zip(first, others or columns, strict=True)
         if not is_missing(name) and all(map(_is_value, column))
     ]
     if said:
