@@ -103,7 +103,7 @@ def test_column_names_that_come_again_are_left_out_and_said(tmp_path, monkeypatc
     assert table.lines.tolist() == [2, 4, 5, 7]
     assert table.notes == [f"{path}: lines that repeat the column names are left out"]
     path.write_text("1,2\n3,4\n1,2\n")
-    assert read_table(path).rows == 3
+    assert (read_table(path).names, read_table(path).rows) == (["1", "2"], 2)
 
 
 def test_too_few_fields_after_blank_lines_and_quoted_line_ends(tmp_path):

@@ -17,6 +17,7 @@ from schuss.data.tables.reading.layout import (
     check_names,
     find_layout,
     fitted,
+    is_value,
     long_fields,
     new_names,
     without_runs_of_blanks,
@@ -206,7 +207,7 @@ def _names(
 ) -> tuple[list[str], list[str], str, int, list[str]]:
     """Take the column names from the text; return them, notes, the rest, its first line, and them.
 
-    The last are as they stand in the file, or none where no line names the columns.
+    The last are as they stand in the file; none where they may be values, or no line names them.
     """
     text, line = _after_lines(text, layout.skip), line + layout.skip
     with long_fields():
@@ -226,7 +227,8 @@ def _names(
                 raise _too_long(path, line)
     if layout.named:
         names, notes = check_names(record, str(path), line + used - 1)
-        return names, notes, rest, line + used, record
+        words = record if not all(map(is_value, record)) else []
+        return names, notes, rest, line + used, words
     names, notes = check_names(layout.names or new_names(len(record)), str(path), line)
     return names, notes, text, line, []
 

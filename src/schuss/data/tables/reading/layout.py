@@ -20,6 +20,8 @@ __all__ = [
     "Layout",
     "check_names",
     "find_layout",
+    "fitted",
+    "is_value",
     "long_fields",
     "new_names",
     "without_runs_of_blanks",
@@ -174,7 +176,7 @@ def _blanks_separate(text: str) -> bool:
     widths = {len(record) for record in records}
     if len(records) < 2 or len(widths) > 1 or widths == {1}:
         return False
-    return any(all(map(_is_value, column)) for column in zip(*records[1:], strict=True))
+    return any(all(map(is_value, column)) for column in zip(*records[1:], strict=True))
 
 
 def _spaced(text: str, delimiter: str) -> bool:
@@ -196,7 +198,7 @@ def _after_titles(lines: list[str], titles: int, sep: str | None) -> Layout | No
     names = records[0]
     if not all(_may_be_title(record, width) for record in above):
         return None
-    if not all(name.strip() for name in names) or any(map(_is_value, names)):
+    if not all(name.strip() for name in names) or any(map(is_value, names)):
         return None
     layout.skip = titles
     return layout
@@ -207,7 +209,7 @@ def _may_be_title(record: Sequence[str], width: int) -> bool:
     return width > 1 and sum(map(bool, record)) <= max(1, width // 2)
 
 
-def _is_value(text: str) -> bool:
+def is_value(text: str) -> bool:
     """Tell whether a field is a number or a date, which a name hardly is."""
     text = text.strip()
     if is_missing(text) or len(text) > 100:
@@ -226,14 +228,14 @@ def _find_names(layout: Layout, text: str, comments: list[str], options: ReadOpt
     records = _head(layout, text)
     records = [fitted(record, len(records[0])) for record in records]
     if len(records) == 1:
-        layout.named = not all(map(_is_value, records[0]))
+        layout.named = not all(map(is_value, records[0]))
     if len(records) < 2 or {len(record) for record in records[:2]} != {len(records[0])}:
         return
     width = len(records[0])
     layout.named = _are_names(records[0], [r for r in records[1:] if len(r) == width])
-    if comments and (not layout.named or all(map(_is_value, records[0]))):
+    if comments and (not layout.named or all(map(is_value, records[0]))):
         names = next(iter(_head(layout, comments[-1].lstrip("# \t"))), [])
-        if len(names) == width > 1 and not any(map(_is_value, names)):
+        if len(names) == width > 1 and not any(map(is_value, names)):
             layout.names, layout.named = names, False
 
 
@@ -245,10 +247,10 @@ def _are_names(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     said = [
         name
         for name, column in zip(first, others or columns, strict=True)
-        if not is_missing(name) and all(map(_is_value, column))
+        if not is_missing(name) and all(map(is_value, column))
     ]
     if said:
-        return not all(map(_is_value, said)) or _are_positions(said)
+        return not all(map(is_value, said)) or _are_positions(said)
     again = [name in column for name, column in zip(first, columns, strict=True)]
     return len(rows) < 2 or not all(again)
 
