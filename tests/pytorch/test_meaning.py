@@ -56,6 +56,12 @@ SMOOTH: dict[str, Call] = {
     "index_add": lambda lib, x, y: x.index_add(0, lib.tensor([2, 0, 2]), y, alpha=0.5),
     "index_copy": lambda lib, x, y: x.index_copy(1, lib.tensor([3, 0, 1, 2]), y),
     "index_fill": lambda lib, x, y: x.index_fill(1, lib.tensor([0, 2]), 0.25),
+    "index_put": lambda lib, x, y: (
+        x.index_put((lib.tensor([0, 2, -1]), lib.tensor([1, 3, 0])), y[0, :3]),
+        x.index_put((lib.tensor([0, 2]),), y[0]),
+        x.index_put((lib.tensor([0, 0]), lib.tensor([1, 1])), y[0, :2], accumulate=True),
+        x.index_put((y > 0,), lib.tensor(0.5)),
+    ),
     "inner": lambda lib, x, y: lib.inner(x, y),
     "kron": lambda lib, x, y: lib.kron(x, y[:2, :2]),
     "kthvalue": lambda lib, x, y: tuple(x.kthvalue(2, 1, keepdim=True)),
@@ -114,7 +120,11 @@ WHOLE: dict[str, Call] = {
     "allclose": lambda lib, x, y: (lib.allclose(x, x + 1e-7), lib.equal(x, x), x.equal(y)),
     "argsort": lambda lib, x, y: (x.argsort(1, True), x.argmax(1, True), x.argmin()),
     "arange": lambda lib, x, y: (lib.arange(0, 5, 2), lib.arange(end=3), lib.arange(0.5, 2)),
-    "bincount": lambda lib, x, y: lib.bincount(lib.tensor([1, 3, 1]), minlength=6),
+    "bincount": lambda lib, x, y: (
+        lib.bincount(lib.tensor([1, 3, 1]), minlength=6),
+        lib.bincount(lib.tensor([1, 3, 1]), x[:, 0], 6),
+        lib.bincount(lib.tensor([1, 3, 1]), lib.tensor([1, 2, 3]), 4),
+    ),
     "bucketize": lambda lib, x, y: lib.bucketize(x, lib.tensor([-1.0, 0.0, 1.0]), right=True),
     "comparisons": lambda lib, x, y: (lib.eq(x, y), x.ne(y), lib.lt(x, 0), x.ge(other=y)),
     "copysign": lambda lib, x, y: lib.copysign(lib.tensor([1, 2]), lib.tensor([1, -2])),
@@ -145,7 +155,7 @@ WHOLE: dict[str, Call] = {
     ),
     "eye": lambda lib, x, y: (lib.eye(n=2, m=3), lib.full(size=(2,), fill_value=7)),
     "heaviside": lambda lib, x, y: lib.heaviside(x, y),
-    "histc": lambda lib, x, y: x.histc(5, -1, 1),
+    "histc": lambda lib, x, y: (x.histc(5, -1, 1), x.histc(4), (x * 0).histc(3)),
     "isin": lambda lib, x, y: lib.isin(lib.tensor([1, 2, 3]), lib.tensor([3, 1]), invert=True),
     "like": lambda lib, x, y: (lib.zeros_like(x), x.new_full((2,), 3), x.new_ones(2, 1)),
     "linspace": lambda lib, x, y: lib.linspace(start=0, end=1, steps=5),
@@ -168,7 +178,7 @@ WHOLE: dict[str, Call] = {
 }  # fmt: skip
 # Their results have a shape, or an order of branches, that depends on values.
 OF_VALUES = {
-    "allclose", "bincount", "histc", "masked_select", "nonzero", "numbers", "unique",
+    "allclose", "masked_select", "nonzero", "numbers", "unique",
     "unique_consecutive",
 }  # fmt: skip
 

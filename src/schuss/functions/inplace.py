@@ -17,6 +17,7 @@ from schuss.backprop import is_freed
 from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, no_grad
 from schuss.errors import TraceError
 from schuss.functions.elementwise import clip, floor_quotient
+from schuss.functions.placing import placed
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
@@ -83,7 +84,7 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
     Raises:
         IndexError: for an index out of range.
         ValueError: for a value of another shape, or on a parameter outside of no_grad().
-        TraceError: where compiled, for index tensors but a mask, or rows along the first axis.
+        TraceError: where compiled, for a mask and a value for each element that it picks.
     """
     given = _given(value, x)
     if is_freed(given):
@@ -103,15 +104,12 @@ def _set(x: Tensor, index: Any, given: Tensor) -> None:
         else:
             rewrite("setitem", x, lambda former: put(former, at, given))
     elif isinstance(index, Tensor):
-        change = _masked if index.dtype.kind == "b" else _rows_put
-        rewrite("setitem", x, lambda former: change(former, index, given))
+        by = masked if index.dtype.kind == "b" else _rows_put
+        rewrite("setitem", x, lambda former: by(former, index, given))
     else:
-        if isinstance(index, tuple) and any(isinstance(item, Tensor) for item in index):
-            raise TraceError(
-                "setitem: expected numbers, slices and arrays as a compiled index of several "
-                "axes, got a tensor; use where(), or index the first axis alone."
-            )
-        rewrite("setitem", x, lambda former: put(former, index, given))
+        several = isinstance(index, tuple) and any(isinstance(item, Tensor) for item in index)
+        change = placed if several else put
+        rewrite("setitem", x, lambda former: change(former, index, given))
 
 
 def _given(value: TensorLike, x: Tensor) -> Tensor:
@@ -125,7 +123,8 @@ def _plain_index(index: Any) -> Any:
     return np.asarray(index.array) if isinstance(index, Tensor) else index
 
 
-def _masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+def masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
+    """Return x with a value, broadcast, where a mask of its first axes holds."""
     rest = x.ndim - mask.ndim
     if value.ndim > rest:
         raise TraceError(

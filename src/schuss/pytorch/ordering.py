@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, float32, float64, int32, int64, leaf
+from schuss.errors import TraceError
+from schuss.functions.placing import summed
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
+from schuss.primitives.checks import Condition, require
 from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.pytorch.reductions import ValuesAndIndices, picked, running
@@ -256,22 +260,36 @@ def isin(
 
 
 def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: int = 0) -> Tensor:
-    """Return how often each of 0, 1, ... comes, or the sum of its weights."""
+    """Return how often each of 0, 1, ... comes, or the sum of its weights.
+
+    Args:
+        input: a vector of integers from 0 on; below `minlength` in a compiled function, which
+            has to know the length of the result.
+        weights: of each integer, by default 1.
+        minlength: the least length of the result.
+    """
     x = as_tensor(input)
-    array = np.asarray(x.numpy())
-    if x.dtype.kind != "i" or x.ndim != 1 or (array.size and array.min() < 0):
+    if x.dtype.kind != "i" or x.ndim != 1:
         raise ValueError(
-            f"bincount: expected a vector of integers from 0 on, got shape {x.shape} of {x.dtype}."
+            f"bincount: expected a vector of integers, got shape {x.shape} of {x.dtype}."
         )
     if minlength < 0:
         raise ValueError(f"bincount: expected minlength >= 0, got {minlength}.")
-    if weights is None:
-        return leaf(np.bincount(array, None, minlength))
-    w = as_tensor(weights)
+    w = F.ones_like(x, dtype=int64) if weights is None else as_tensor(weights).detach()
     if w.shape != x.shape:
         raise ValueError(f"bincount: expected weights of shape {x.shape}, got {w.shape}.")
-    found = np.bincount(array, w.numpy(), minlength)
-    return leaf(found.astype(float32 if w.dtype == float32 else float64))
+    count = whole(minlength)
+    if TRACER.get() is None:
+        count = max(count, int(x.array.max()) + 1 if x.size else 0)
+    elif not count:
+        raise TraceError(
+            "bincount: expected minlength in a compiled function, where the length of the result "
+            "has to be known, got none."
+        )
+    message = f"bincount: expected integers from 0 to {count - 1}, got others."
+    require(Condition(ValueError, message, lambda i: (i >= 0) & (i < count)), x)
+    found = summed(astype(w, int64 if weights is None else float64), x, count)
+    return astype(found, float32) if w.dtype == float32 else found
 
 
 def histc(input: TensorLike, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -279,16 +297,20 @@ def histc(input: TensorLike, bins: int = 100, min: float = 0, max: float = 0) ->
 
     Where both are equal, the smallest and the largest element take their places.
     """
-    x = as_tensor(input)
-    array = np.asarray(x.numpy())
-    if whole(bins) <= 0 or max < min:
+    x = as_tensor(input).detach()
+    count = whole(bins)
+    if count <= 0 or max < min:
         raise ValueError(f"histc: expected bins > 0 and min <= max, got {bins}, {min}, {max}.")
-    low, high = float(min), float(max)
-    if low == high and array.size:
-        low, high = float(array.min()), float(array.max())
-    if low == high:
-        low, high = low - 1.0, high + 1.0
-    if not np.isfinite(low) or not np.isfinite(high):
-        raise ValueError(f"histc: expected a finite range, got {low} to {high}.")
-    counts, _ = np.histogram(array[(array >= low) & (array <= high)], whole(bins), (low, high))
-    return leaf(counts.astype(x.dtype if x.dtype.kind == "f" else int64))
+    flat = F.reshape(x if x.dtype.kind == "f" else astype(x, float64), (-1,))
+    low, high = F.full((), float(min), flat.dtype), F.full((), float(max), flat.dtype)
+    if min == max and flat.size:
+        low, high = F.min(flat), F.max(flat)
+    level = F.equal(low, high)
+    low, high = F.where(level, low - 1.0, low), F.where(level, high + 1.0, high)
+    message = "histc: expected a finite range, got an infinite one."
+    require(Condition(ValueError, message, lambda a, b: abs(a - b) < math.inf), low, high)
+    inside = (flat >= low) & (flat <= high)
+    place = F.where(inside, (flat - low) * count / (high - low), 0.0)
+    place = F.clip(astype(place, int64), 0, count - 1)
+    found = summed(astype(inside, int64), place, count)
+    return astype(found, x.dtype if x.dtype.kind == "f" else int64)

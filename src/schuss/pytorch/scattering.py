@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Number, Tensor, TensorLike, bool_, int64
+from schuss.core import TRACER, Number, Tensor, TensorLike, bool_, int64
+from schuss.functions.inplace import masked
+from schuss.functions.placing import last_of_equal, placed
 from schuss.primitives.base import REGISTRY, apply, as_tensor, astype
 from schuss.primitives.checks import Condition, require
 from schuss.primitives.index_template import ARRAY
@@ -105,20 +107,10 @@ def scatter(
         return x + _added(x, axis, at, value)
     if reduce == "multiply":
         return _reduced(x, axis, at, value, "prod")
-    last = _last(at, axis)
+    last = last_of_equal(at, axis)
     placed = _added(x, axis, at, F.where(last, value[tuple(map(slice, at.shape))], 0))
     hit = F.greater(_added(x, axis, at, astype(last, int64)), 0)
     return F.where(hit, astype(placed, x.dtype), x)
-
-
-def _last(index: Tensor, axis: int) -> Tensor:
-    """Return where no equal position follows along `axis`."""
-    order = F.argsort(index, axis)
-    along = F.take_along_axis(index, order, axis)
-    n = index.shape[axis]
-    other = F.not_equal(along[at_axis(axis, slice(1, None))], along[at_axis(axis, slice(0, n - 1))])
-    ends = F.concat([other, F.ones_like(along[at_axis(axis, slice(0, 1))], dtype=bool_)], axis)
-    return F.take_along_axis(ends, F.argsort(order, axis), axis)
 
 
 @of_numbers_too
@@ -240,13 +232,17 @@ def index_put(
     input: Tensor, indices: Sequence[Any], values: TensorLike, accumulate: bool = False
 ) -> Tensor:
     """Return input with values, broadcast, at NumPy's index of several tensors."""
-    index = tuple([slice(None) if i is None else i for i in indices])
+    index: tuple[Any, ...] = tuple([slice(None) if i is None else i for i in indices])
     value = as_tensor(values)
     if value.dtype != input.dtype:
         raise TypeError(f"index_put: expected values of {input.dtype}, got {value.dtype}.")
-    if not accumulate:
+    if not accumulate and TRACER.get() is None:
         plain = tuple([np.asarray(i.numpy()) if isinstance(i, Tensor) else i for i in index])
         return put(input, plain, value)
+    if not accumulate:
+        (first, *more) = index
+        by_mask = isinstance(first, Tensor) and first.dtype == bool_ and not more
+        return masked(input, first, value) if by_mask else placed(input, index, value)
     flat = F.reshape(F.arange(input.size), input.shape)[index]
     value = F.reshape(F.broadcast_to(value, flat.shape), (-1,))
     added = scatter_add(F.reshape(input, (-1,)), 0, F.reshape(flat, (-1,)), value)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Tensor, TensorLike, bool_
+from schuss.core import TRACER, Tensor, TensorLike, bool_
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.checks import Condition, require
 from schuss.pytorch.arguments import of_numbers_too, whole
 from schuss.values.sums import reduced_shape
 
@@ -152,9 +153,22 @@ def repeat_interleave(
         return F.repeat(F.arange(x.shape[0]), x)
     if not x.ndim:
         x = F.reshape(x, (1,))
+    axis = whole(dim)
+    if isinstance(repeats, Tensor) and output_size is not None and TRACER.get() is not None:
+        x = F.reshape(x, (-1,)) if axis is None else x
+        return _repeated(x, repeats, 0 if axis is None else axis, whole(output_size))
     if isinstance(repeats, Tensor) and repeats.size == 1:
         repeats = int(repeats)
-    return F.repeat(x, repeats, whole(dim))
+    return F.repeat(x, repeats, axis)
+
+
+def _repeated(x: Tensor, repeats: Tensor, axis: int, size: int) -> Tensor:
+    """Repeat slices by numbers that a trace does not know, but their sum."""
+    count = F.broadcast_to(F.reshape(repeats, (-1,)), (x.shape[axis],))
+    message = f"repeat_interleave: expected repeats of at least 0 that sum to output_size={size}."
+    require(Condition(ValueError, message, lambda n: (n >= 0) & (n.sum() == size)), count)
+    ends = F.cumulative_sum(count, axis=0)
+    return F.take(x, F.searchsorted(ends, F.arange(size), side="right"), axis)
 
 
 def roll(input: TensorLike, shifts: Any, dims: Any = None) -> Tensor:
