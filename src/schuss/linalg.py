@@ -34,6 +34,7 @@ from schuss.functions.matrices import (
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import divide
+from schuss.spelling.arguments import every_axis
 from schuss.spelling.binding import taking_out
 
 __all__ = ["LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv"]
@@ -220,7 +221,9 @@ def vector_norm(
         keepdim: keep reduced axes with length 1.
         dtype: to cast x to first.
     """
-    return matrix_norms.vector_norm(_cast(x, dtype), axis=dim, keepdims=keepdim, ord=ord)
+    x = _cast(x, dtype)
+    axis = every_axis(dim, x)
+    return matrix_norms.vector_norm(x, axis=axis, keepdims=keepdim, ord=ord)
 
 
 def matrix_norm(

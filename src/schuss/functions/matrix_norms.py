@@ -13,7 +13,7 @@ from schuss.functions.shapes import moveaxis
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import astype
 from schuss.primitives.elementwise import abs
-from schuss.primitives.logic import greater
+from schuss.primitives.logic import not_equal
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import max, min, sum
 
@@ -34,8 +34,7 @@ def vector_norm(
     x = floats("vector_norm", x, 0)
     axes = normalize_axes(None if axis is None else _as_axis(axis), x.ndim, "vector_norm")
     if not axes:
-        size = abs(x)
-        return astype(greater(size, 0.0), x.dtype) if ord == 0 else size
+        return astype(not_equal(x, 0.0), x.dtype) if ord == 0 else abs(x)
     return norm(x, axis=axes, keepdims=keepdims, ord=ord)
 
 

@@ -9,14 +9,15 @@ import numpy as np
 from schuss.core import Array, Tensor
 from schuss.modes import SILENCE
 from schuss.primitives.axes import Axes
+from schuss.primitives.custom import custom
 from schuss.primitives.elementwise import add, divide, multiply, sqrt, subtract
 from schuss.primitives.fused import fused
-from schuss.primitives.reduction import mean, sum
+from schuss.primitives.reduction import mean, restore, sum
 from schuss.values.along import mean_along, restored, share
 from schuss.values.numbers import number
 from schuss.values.sums import sum_value
 
-__all__ = ["deviations", "standardize", "standardize_affine", "variance"]
+__all__ = ["deviations", "inverse_root", "standardize", "standardize_affine", "variance"]
 
 
 def _variance_value(x: Array, axes: Axes, keepdims: bool, correction: float) -> tuple[Array, Array]:
@@ -36,8 +37,14 @@ def _variance_to_x(
 def variance(x: Tensor, *, axes: Axes, keepdims: bool, correction: float) -> Tensor:
     """Return the sum of squared distances from the mean, over the count less `correction`."""
     distance = subtract(x, multiply(sum(x, axes, keepdims=True), share(x.shape, axes)))
-    total = sum(multiply(distance, distance), axes, keepdims)
-    return multiply(total, share(x.shape, axes, correction))
+    factor = share(x.shape, axes, correction)
+    found = multiply(sum(multiply(distance, distance), axes, keepdims), factor)
+
+    def derivative(g: Tensor, _: Tensor) -> dict[int, Tensor]:
+        # By way of the mean comes the sum of all distances, which is 0, or not a number.
+        return {0: multiply(multiply(restore(g, x, axes, keepdims), 2.0 * factor), distance)}
+
+    return custom("variance", (x,), found, derivative)
 
 
 Figures = tuple[Array, Array, Array]
@@ -55,15 +62,16 @@ def _standardize_value(
     x: Array, axes: Axes, eps: float, known: Figures | None = None
 ) -> tuple[Array, Array, Array]:
     _, distance, square = known or deviations(x, axes)
-    deviation = np.sqrt(square + number(eps, x.dtype))
-    y = distance / deviation
-    return y, y, deviation
+    square = square + number(eps, x.dtype)
+    factor = np.sqrt(square) / square
+    y = distance * factor
+    return y, y, factor
 
 
-def _standardize_to_x(g: Array, axes: Axes, y: Array, deviation: Array) -> Any:
+def _standardize_to_x(g: Array, axes: Axes, y: Array, factor: Array) -> Any:
     error = g - y * mean_along(g * y, axes)
     error -= mean_along(g, axes)
-    error /= deviation
+    error *= factor
     return error
 
 
@@ -74,17 +82,22 @@ def _standardize_to_x(g: Array, axes: Axes, y: Array, deviation: Array) -> Any:
 def standardize(x: Tensor, *, axes: Axes, eps: float) -> Tensor:
     """Return (x - mean) / sqrt(variance + eps) over `axes`, which count from 0."""
     distance = subtract(x, mean(x, axes, keepdims=True))
-    square = mean(multiply(distance, distance), axes, keepdims=True)
-    return divide(distance, sqrt(add(square, eps)))
+    square = add(mean(multiply(distance, distance), axes, keepdims=True), eps)
+    return multiply(distance, inverse_root(square))
+
+
+def inverse_root(square: Tensor) -> Tensor:
+    """Return 1 / sqrt(square); not 0 but nan where squares have overflowed."""
+    return divide(sqrt(square), square)
 
 
 def _affine_value(
     x: Array, weight: Array, bias: Array, axes: Axes, eps: float, known: Figures | None = None
 ) -> tuple[Array, Array, Array]:
-    y, _, deviation = _standardize_value(x, axes, eps, known)
+    y, _, factor = _standardize_value(x, axes, eps, known)
     out = y * weight
     out += bias
-    return out, y, deviation
+    return out, y, factor
 
 
 @fused(

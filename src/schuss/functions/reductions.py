@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,13 @@ from schuss.functions.normalization import variance
 from schuss.functions.shapes import moveaxis
 from schuss.primitives.axes import Axes, Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import abs, multiply, sqrt
+from schuss.primitives.custom import custom
+from schuss.primitives.elementwise import abs, divide, maximum, multiply, sqrt
 from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal, greater, not_equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.powers import pow
-from schuss.primitives.reduction import cumulative_input, max, min, sum
+from schuss.primitives.reduction import cumulative_input, max, min, restore, sum
 from schuss.values.along import restored
 from schuss.values.sums import reduced_shape, sum_value
 
@@ -168,6 +170,35 @@ def euclidean_norm(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     return root(sum(multiply(x, x), axes, keepdims))
 
 
+def among_equals(
+    name: str, x: Tensor, y: Tensor, axes: Axes, keepdims: bool, equals: Callable[..., Tensor]
+) -> Tensor:
+    """Return `y`, found among x's elements over `axes`: those equal to it share its error evenly.
+
+    Args:
+        name: what errors call it.
+        x: any shape.
+        y: what was found; how it depends on x does not count.
+        axes: over which it was looked for.
+        keepdims: whether y has these axes, of length 1.
+        equals: takes x and y, and returns which elements are equal; where none is, no error goes
+            anywhere.
+    """
+
+    def derivative(g: Tensor, y: Tensor) -> dict[int, Tensor]:
+        at = astype(equals(x, restore(y, x, axes, keepdims)), x.dtype)
+        count = maximum(sum(at, axes, keepdims=True), 1.0)
+        return {0: multiply(at, divide(restore(g, x, axes, keepdims), count))}
+
+    return custom(name, (x,), y, derivative) if x.requires_grad else y
+
+
+def _extreme_size(size: Tensor, extreme: Any, axis: Axis, keepdims: bool) -> Tensor:
+    axes = normalize_axes(axis, size.ndim, "norm")
+    found = extreme(size, axes, keepdims)
+    return among_equals("norm", size, found, axes, keepdims, equal)
+
+
 def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float = 2) -> Tensor:
     """Return the vector norm over `axis`: (sum |x|**ord)**(1/ord), or the largest |x| for inf."""
     if not isinstance(x, Tensor) or x.array.dtype.kind != "f":
@@ -176,18 +207,15 @@ def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float
         axes = normalize_axes(axis, x.array.ndim, "norm")
         return euclidean_norm(x, axes=axes, keepdims=keepdims)
     size = abs(x)
-    if ord == math.inf:
-        return max(size, axis, keepdims)
-    if ord == -math.inf:
-        return min(size, axis, keepdims)
+    if ord in (math.inf, -math.inf):
+        return _extreme_size(size, max if ord > 0 else min, axis, keepdims)
     if ord == 0:
         return sum(astype(not_equal(size, 0.0), size.dtype), axis, keepdims)
     if ord == 1:
         return sum(size, axis, keepdims)
-    if ord < 0:
-        return pow(sum(pow(size, float(ord)), axis, keepdims), 1.0 / ord)
     # A power's derivative at 0 may be infinite; the norm's is taken as 0 there.
     zero = equal(size, 0.0)
-    total = sum(where(zero, 0.0, pow(where(zero, 1.0, size), float(ord))), axis, keepdims)
-    flat = equal(total, 0.0)
+    powers = where(zero, 0.0, pow(where(zero, 1.0, size), float(ord)))
+    total = sum(powers, axis, keepdims)
+    flat = equal(total, 0.0) if ord > 0 else any(zero, axis, keepdims)
     return where(flat, 0.0, pow(where(flat, 1.0, total), 1.0 / ord))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ from schuss.core import Array, Tensor, TensorLike
 from schuss.dtypes import DEFAULTS
 from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import abs, add, divide, exp, log, subtract
+from schuss.primitives.elementwise import add, divide, exp, log, maximum, minimum, subtract
 from schuss.primitives.fused import fused
-from schuss.primitives.logic import less, where
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import max, sum
 from schuss.values.along import largest_along, restored, total_along
@@ -86,7 +84,8 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
 def _logsumexp_value(x: Array, axes: Axes, keepdims: bool) -> tuple[Any, ...]:
     top = largest_along(x, axes)
     if not np.isfinite(top).all():
-        top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+        most = np.finfo(x.dtype).max
+        top = np.clip(top, -most, most)
     e = np.exp(x - top)
     total = sum_value(e, axes, True)
     found = np.log(total) + top.reshape(total.shape)
@@ -103,7 +102,9 @@ def _logsumexp_to_x(
 @fused(value=_logsumexp_value, derivative=(_logsumexp_to_x,))
 def _logsumexp(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     top = max(x.detach(), axes, keepdims=True)
-    top = where(less(abs(top), math.inf), top, 0.0)
+    # Numbers are still below infinity then, and their shares 0.
+    most = float(np.finfo(x.dtype).max)
+    top = minimum(maximum(top, -most), most)
     found = add(log(sum(exp(subtract(x, top)), axes, keepdims=True)), top)
     return found if keepdims else reshape(found, reduced_shape(x.shape, axes, False))
 

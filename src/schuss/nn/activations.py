@@ -290,7 +290,8 @@ class Softmax(Module):
     """Return exp(x) / sum(exp(x)) along one axis.
 
     Args:
-        dim: the axis that sums to 1.
+        dim: the axis that sums to 1; by default the first of inputs with 1 or 3 axes, the second of
+            others.
 
     >>> from schuss import nn, tensor
     >>> nn.Softmax()(tensor([1000.0, 1000.0])).tolist()
@@ -299,7 +300,7 @@ class Softmax(Module):
 
     _shown = "dim={0.dim!r}"
     forward = forward_of(functional.softmax, "dim")
-    dim: int = -1
+    dim: int | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -307,7 +308,8 @@ class Softmin(Module):
     """Return softmax(-x) along one axis.
 
     Args:
-        dim: the axis that sums to 1.
+        dim: the axis that sums to 1; by default the first of inputs with 1 or 3 axes, the second of
+            others.
 
     >>> from schuss import nn, tensor
     >>> nn.Softmin()(tensor([1000.0, 1000.0])).tolist()
@@ -316,7 +318,7 @@ class Softmin(Module):
 
     _shown = "dim={0.dim!r}"
     forward = forward_of(functional.softmin, "dim")
-    dim: int = -1
+    dim: int | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -324,7 +326,8 @@ class LogSoftmax(Module):
     """Return x - log(sum(exp(x))) along one axis.
 
     Args:
-        dim: the axis of the classes.
+        dim: the axis of the classes; by default the first of inputs with 1 or 3 axes, the second of
+            others.
 
     >>> from schuss import nn, tensor
     >>> nn.LogSoftmax()(tensor([0.0, 1000.0])).tolist()
@@ -333,7 +336,7 @@ class LogSoftmax(Module):
 
     _shown = "dim={0.dim!r}"
     forward = forward_of(functional.log_softmax, "dim")
-    dim: int = -1
+    dim: int | None = None
 
 
 class PReLU(Module):

@@ -27,7 +27,7 @@ def _diagonal_value(x: Array, *, offset: int) -> Array:
 
 def _undiagonal(g: Tensor, shape: tuple[int, ...], offset: int) -> Tensor:
     """Return a matrix that has `g` as a diagonal and is zero elsewhere."""
-    before = max(0, -offset)
+    before = min(max(0, -offset), shape[-2])
     none = [(0, 0)] * (g.ndim - 1)
     rows = pad(g, [*none, (before, shape[-2] - before - g.shape[-1])])
     spread = reshape(rows, (*rows.shape, 1))

@@ -216,7 +216,7 @@ log = unary(
 log2 = unary(
     "log2",
     value=np.log2,
-    derivative=lambda g, y, x: divide(g, multiply(x, math.log(2.0))),
+    derivative=lambda g, y, x: multiply(divide(g, x), 1.0 / math.log(2.0)),
     lower=vector_math.log2,
     cost=25,
     doc="Logarithm to base 2, exact at its powers",
@@ -226,7 +226,7 @@ log10 = unary(
     "log10",
     # NumPy's of float32 is not exact.
     value=lambda x: np.log10(x, dtype=float64).astype(x.dtype, copy=False),
-    derivative=lambda g, y, x: divide(g, multiply(x, math.log(10.0))),
+    derivative=lambda g, y, x: multiply(divide(g, x), 1.0 / math.log(10.0)),
     lower=vector_math.log10,
     cost=40,
     doc="Logarithm to base 10, exact at its powers",

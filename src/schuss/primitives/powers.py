@@ -11,7 +11,7 @@ from schuss.core import Array, Tensor, leaf
 from schuss.lowering import vector_math
 from schuss.primitives.base import Spec, elementwise_shape
 from schuss.primitives.elementwise import divide, log, multiply, subtract
-from schuss.primitives.logic import bitwise_and, equal, greater_equal, where
+from schuss.primitives.logic import bitwise_and, bitwise_or, equal, greater_equal, not_equal, where
 from schuss.primitives.pointwise import Binary, binary
 from schuss.values.numbers import number
 
@@ -56,8 +56,8 @@ def _whole_power(x: Array, y: Array) -> Array:
 def _pow_to_base(g: Tensor, z: Tensor, x: Tensor, y: Any) -> Tensor:
     if not isinstance(y, Tensor):
         return multiply(g, multiply(y, pow(x, y - 1))) if y != 0 else multiply(g, zeros_as(x))
-    # At 0 ** 0 it would be 0 / 0.
-    flat = bitwise_and(equal(x, 0), equal(y, 0))
+    # At 0 ** 0 it would be 0 / 0, and for nan, whose power 0 is 1, nan.
+    flat = bitwise_and(equal(y, 0), bitwise_or(equal(x, 0), not_equal(x, x)))
     slope = multiply(y, pow(where(flat, 1.0, x), subtract(y, 1)))
     return multiply(g, where(flat, 0.0, slope))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -48,8 +49,10 @@ acos = unary(
 
 
 def _lowered_acosh(x: Any) -> Any:
-    above = x - 1
-    return vector_math.log1p(above + above.call("sqrt") * (above + 2).call("sqrt"))
+    # Far out it is log(2 x), where the sum would overflow before its logarithm does.
+    is_far, above = x.gt(1e17), x - 1
+    near = above + above.call("sqrt") * (above + 2).call("sqrt")
+    return vector_math.log1p(is_far.where(x, near)) + is_far.where(x.like(math.log(2.0)), 0.0)
 
 
 acosh = unary(

@@ -121,9 +121,12 @@ def rsqrt(input: TensorLike) -> Tensor:
 def logit(input: TensorLike, eps: float | None = None) -> Tensor:
     """Return log(input / (1 - input)), of input kept `eps` away from 0 and 1."""
     x = as_float(input)
-    outside = (x < 0) | (x > 1)
-    x = F.where(outside, math.nan, x) if eps is None else F.clip(x, eps, 1.0 - eps)
-    return F.log(F.divide(x, F.subtract(1.0, x)))
+    if eps is None:
+        x = x * F.where((x < 0) | (x > 1), math.nan, F.ones_like(x))
+    else:
+        x = F.where(x < eps, eps, F.where(x > 1.0 - eps, 1.0 - eps, x))
+    # Not the logarithm of a quotient, whose slope at 0 and 1 would be infinity times 0.
+    return F.log(x) - F.log1p(F.negative(x))
 
 
 def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
@@ -135,9 +138,13 @@ def xlogy(input: TensorLike, other: TensorLike) -> Tensor:
 
 
 def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
-    """Return input + weight * (end - input)."""
+    """Return input + weight * (end - input), which is `end` for a weight of 1."""
     x, y = as_pair(input, end)
-    return x + (y - x) * weight
+    way = y - x
+    if isinstance(weight, (int, float)):
+        return x + way * weight if abs(weight) < 0.5 else y - way * (1 - weight)
+    share = as_tensor(weight)
+    return F.where(F.abs(share) < 0.5, x + way * share, y - way * (1 - share))
 
 
 def addcmul(

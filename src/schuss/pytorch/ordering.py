@@ -16,7 +16,7 @@ from schuss.primitives.base import as_tensor, astype, promote
 from schuss.primitives.checks import Condition, require
 from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
-from schuss.pytorch.reductions import ValuesAndIndices, picked, running
+from schuss.pytorch.reductions import ValuesAndIndices, one_of_all, picked, running
 
 __all__: list[str] = []
 
@@ -81,7 +81,8 @@ def _middle(input: TensorLike, dim: int | None, keepdim: bool, owner: str) -> An
         if x.dtype.kind == "f":
             return F.full((), np.nan, x.dtype)
         raise ValueError(f"{owner}: expected at least one element, got shape {x.shape}.")
-    return _middle_along(F.reshape(x, (-1,)), 0, False, owner).values
+    found = _middle_along(F.reshape(x, (-1,)), 0, False, owner).values
+    return one_of_all(owner, x, found)
 
 
 @of_numbers_too

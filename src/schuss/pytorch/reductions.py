@@ -10,11 +10,12 @@ from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, bool_, float32, float64, leaf
 from schuss.functions.matrix_norms import matrix_norm
 from schuss.functions.normalization import variance
-from schuss.functions.reductions import as_float, root
+from schuss.functions.reductions import among_equals, as_float, root
 from schuss.primitives.axes import Axis, normalize_axes
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.indexing import along
 from schuss.pytorch.arguments import of_numbers_too, whole
+from schuss.spelling.arguments import every_axis
 
 __all__: list[str] = []
 
@@ -59,12 +60,22 @@ def _extreme(
     input: Any, dim: Any, keepdim: bool, other: Any, whole_of: Any, of_two: Any, place: Any
 ) -> Any:
     if dim is None and other is None:
-        return whole_of(input, None, keepdim)
+        x = as_tensor(input)
+        return one_of_all(whole_of.__name__, x, whole_of(x, None, keepdim), keepdim)
     if other is None and isinstance(dim, Tensor):
         other = dim
     if other is not None:
         return of_two(input, other)
     return _along(input, whole(dim), keepdim, place)
+
+
+def one_of_all(name: str, x: Tensor, y: Tensor, keepdim: bool = False) -> Tensor:
+    """Return an element `y` of x; those equal to it, also to nan, share its error evenly."""
+    return among_equals(name, x, y, tuple(range(x.ndim)), keepdim, _is_alike)
+
+
+def _is_alike(x: Tensor, y: Tensor) -> Tensor:
+    return F.equal(x, y) | (F.isnan(x) & F.isnan(y))
 
 
 def _along(input: Any, dim: int, keepdim: bool, place: Any) -> Any:
@@ -107,7 +118,7 @@ def var(
     x = as_tensor(input)
     if x.dtype.kind != "f":
         raise TypeError(f"var, std: expected floats, got {x.dtype}; cast it to float32.")
-    axes = normalize_axes(dim, x.ndim, "var")
+    axes = normalize_axes(every_axis(dim, x), x.ndim, "var")
     return variance(x, axes=axes, keepdims=keepdim, correction=float(less))
 
 
@@ -134,9 +145,8 @@ def var_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the variance and the mean over `dim`."""
-    over = None if isinstance(dim, bool) else dim
     found = var(input, dim, unbiased, keepdim, correction=correction)
-    return found, F.mean(input, over, keepdim)
+    return found, _mean(input, dim, keepdim)
 
 
 def std_mean(
@@ -148,8 +158,13 @@ def std_mean(
     correction: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the standard deviation and the mean over `dim`."""
-    mean = F.mean(input, None if isinstance(dim, bool) else dim, keepdim)
-    return std(input, dim, unbiased, keepdim, correction=correction), mean
+    found = std(input, dim, unbiased, keepdim, correction=correction)
+    return found, _mean(input, dim, keepdim)
+
+
+def _mean(input: TensorLike, dim: Any, keepdim: bool) -> Tensor:
+    x = as_tensor(input)
+    return F.mean(x, None if isinstance(dim, bool) else every_axis(dim, x), keepdim)
 
 
 def norm(

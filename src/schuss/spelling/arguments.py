@@ -7,7 +7,7 @@ from typing import Any
 from schuss.core import Tensor
 from schuss.devices import require_cpu
 
-__all__ = ["CONVERTERS", "HARMLESS", "STANDARD_NAMES", "packed", "take_harmless"]
+__all__ = ["CONVERTERS", "HARMLESS", "STANDARD_NAMES", "every_axis", "packed", "take_harmless"]
 
 # What PyTorch calls what the standard (or NumPy) calls otherwise; a function has one of them.
 STANDARD_NAMES: dict[str, tuple[str, ...]] = {
@@ -54,7 +54,7 @@ def packed(items: tuple[Any, ...]) -> Any:
     return items
 
 
-def _every(dim: Any, x: Any) -> Any:
+def every_axis(dim: Any, x: Any) -> Any:
     """Return axes to reduce; none, or the one of a number, stands for all."""
     if dim.__class__ is int:
         if dim in (0, -1) and isinstance(x, Tensor) and not x.array.shape:
@@ -65,7 +65,7 @@ def _every(dim: Any, x: Any) -> Any:
         if isinstance(x, Tensor) and not x.array.shape and not {*axes} - {0, -1}:
             return None
         return axes or None
-    return _every(_whole(dim), x) if isinstance(dim, Tensor) else dim
+    return every_axis(_whole(dim), x) if isinstance(dim, Tensor) else dim
 
 
 def _whole(a: Any) -> Any:
@@ -73,4 +73,4 @@ def _whole(a: Any) -> Any:
 
 
 # What is done to an argument that is given, by the word that stands behind it in the table.
-CONVERTERS: dict[str, Any] = {"every": _every}
+CONVERTERS: dict[str, Any] = {"every": every_axis}

@@ -325,13 +325,14 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 def softmax(
-    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
     """Return exp(x) / sum(exp(x)) along `dim`.
 
     Args:
         input: float tensor.
-        dim: the axis that sums to 1.
+        dim: the axis that sums to 1; where none is given the first of inputs with 1 or 3 axes, the
+            second of others, as in PyTorch.
         dtype: to compute in; by default the input's.
 
     Raises:
@@ -343,20 +344,20 @@ def softmax(
     """
     if dtype is None:
         require_floating("softmax", "input", input)
-    return reductions.softmax(input, dim, dtype)
+    return reductions.softmax(input, _along(dim, input), dtype)
 
 
 def softmin(
-    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
-    """Return softmax(-x) along `dim`."""
+    """Return softmax(-x) along `dim`; see `softmax`."""
     return softmax(-input, dim, dtype=dtype)
 
 
 def log_softmax(
-    input: Tensor, dim: int = -1, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: npt.DTypeLike | None = None
 ) -> Tensor:
-    """Return x - log(sum(exp(x))) along `dim`, without overflow.
+    """Return x - log(sum(exp(x))) along `dim`, without overflow; see `softmax`.
 
     Raises:
         TypeError: if the input is not a float tensor.
@@ -367,4 +368,10 @@ def log_softmax(
     """
     if dtype is None:
         require_floating("log_softmax", "input", input)
-    return reductions.log_softmax(input, dim, dtype)
+    return reductions.log_softmax(input, _along(dim, input), dtype)
+
+
+def _along(dim: int | None, x: Tensor) -> int:
+    if dim is not None:
+        return dim
+    return 0 if x.ndim in (0, 1, 3) else 1

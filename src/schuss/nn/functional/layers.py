@@ -9,7 +9,7 @@ import numpy as np
 from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
-from schuss.functions.normalization import deviations, standardize, standardize_affine
+from schuss.functions.normalization import deviations, inverse_root, standardize, standardize_affine
 from schuss.nn.functional._checks import (
     require_floating,
     require_indices,
@@ -275,7 +275,8 @@ def batch_norm(
     if not training:
         assert running_mean is not None  # _check_batch made sure
         assert running_var is not None
-        centred, variance = input - _spread(running_mean, input), _spread(running_var, input)
+        centred = input - _spread(running_mean, input)
+        y = centred / ops.sqrt(_spread(running_var, input) + eps)
     elif (
         TRACER.get() is None
         and weight is not None
@@ -291,7 +292,8 @@ def batch_norm(
         centred = input - mean
         variance = ops.mean(centred * centred, axes, keepdims=True)
         _move_figures(input, mean, variance, running_mean, running_var, momentum)
-    return _scaled(centred / ops.sqrt(variance + eps), weight, bias)
+        y = centred * inverse_root(variance + eps)
+    return _scaled(y, weight, bias)
 
 
 def _spread(figures: Tensor, x: Tensor) -> Tensor:
