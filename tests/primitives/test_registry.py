@@ -637,6 +637,8 @@ class Verifier:
     def contents(self, x: Tensor) -> Any:
         return x.array
 
+    memory = contents
+
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]
 

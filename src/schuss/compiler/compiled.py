@@ -19,7 +19,7 @@ from schuss.compiler.graph.graph import Graph
 from schuss.compiler.kept import MOST_SPECIALIZATIONS, KeptSpecializations
 from schuss.compiler.method import CompiledMethod
 from schuss.compiler.padding.paddings import Capacity, Paddings
-from schuss.compiler.runtime.executable import StateChanged
+from schuss.compiler.runtime.bound_states import StateChanged
 from schuss.compiler.runtime.python_guard import PythonGuard
 from schuss.compiler.runtime.scan import rows_of_steps
 from schuss.compiler.signature import plain_arrays, signature_of
@@ -127,13 +127,18 @@ class Compiled:
                 self._remember(specialization, args, options)
                 call = specialization.before_run(args, options)
                 out = specialization.runner.run(arrays)
+            specialization.leave_gradients()
         except StateChanged:
             self._forget(functools.partial(operator.is_, specialization))
             return self._call(args, options)
         except SideEffectError as effect:
             self._storm.note_effect(self.function, effect)
             return self.function(*args, **options)
-        specialization.leave_gradients()
+        except BaseException:
+            # Ctrl-C, say: what the program has changed belongs together with what it leaves.
+            if specialization is not None and specialization.program.finish():
+                specialization.leave_gradients()
+            raise
         return specialization.returned(out, call)
 
     def _forget(self, is_gone: Callable[[Specialization], bool]) -> None:
@@ -234,13 +239,14 @@ class Compiled:
             some = None if requested is None else np.asarray(requested)[done : done + len(taken)]
             program = specialization.program
             try:
-                parts.append(
-                    program.scan([x.array for x in data], taken, kept, numbers, some, first=done)
-                )
-            finally:
-                # Also where an error ends the scan between two steps.
-                if program.steps_done:
+                given = [x.array for x in data]
+                parts.append(program.scan(given, taken, kept, numbers, some, first=done))
+                specialization.leave_gradients()
+            except BaseException:
+                # Also where an error ends the scan between two steps, or Ctrl-C.
+                if program.finish() and program.steps_done:
                     specialization.leave_gradients()
+                raise
             done += len(taken)
         stacked = [np.concatenate(p) if len(p) > 1 else p[0] for p in zip(*parts, strict=True)]
         return unflatten(structure, iter([leaf(a) for a in stacked]))

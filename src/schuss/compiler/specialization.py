@@ -164,13 +164,14 @@ class Specialization:
         return all(source_of(t.grad) is gradient for t, gradient in self.gradients)
 
     def leave_gradients(self) -> None:
-        """Set the `.grad` that a run leaves."""
+        """Set the `.grad` that a run leaves; then all that it changed is known."""
         for tensor, gradient in self.gradients:
             tensor.grad = gradient
         for left, again in self._copied:
             owner = left.owner()
             if owner is not None:
                 owner.grad = left.copy(into=owner.grad if again else None)
+        self.program.has_run = False
 
     @property
     def is_dead(self) -> bool:

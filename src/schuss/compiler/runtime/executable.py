@@ -23,38 +23,24 @@ from schuss.compiler.graph.graph import Graph
 from schuss.compiler.runtime import thread_pool
 from schuss.compiler.runtime.arguments import argument_binder, bind_arguments
 from schuss.compiler.runtime.artifact import Artifact
-from schuss.compiler.runtime.guards import MemoryGuard
+from schuss.compiler.runtime.bound_states import BoundStates
 from schuss.compiler.runtime.own_call import OwnCall
-from schuss.compiler.runtime.ownership import (
-    BorrowedArrays,
-    aligned,
-    give_ownership,
-    guarded_words,
-    is_owned,
-    is_shared,
-)
+from schuss.compiler.runtime.ownership import aligned
 from schuss.compiler.runtime.refusal import refusal, refusal_in_scan
 from schuss.compiler.runtime.scan import Scan, number_table
-from schuss.compiler.runtime.shared_states import SharedStates, renewed
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.runtime.verify import Memory, verify_step
-from schuss.core import Array, Tensor, next_stamp
+from schuss.core import Array, Tensor
 from schuss.native import jit
-from schuss.native.cpython import array_data_address, slot_address
+from schuss.native.cpython import array_data_address
 from schuss.primitives.base import REGISTRY
-from schuss.primitives.deferred import DeferredArray, defer, held
-from schuss.primitives.storage import LAST_RUN, Writer
-from schuss.values.layouts import ANY_LAYOUT, layout_of
+from schuss.primitives.deferred import DeferredArray
 
-__all__ = ["Program", "StateChanged"]
+__all__ = ["Program"]
 
 # Of each program, where SCHUSS_DEBUG says so: at the second, no state is zero any more.
 _VERIFIED_CALLS = 2
 _COPY = operator.methodcaller("copy")
-
-
-class StateChanged(Exception):  # noqa: N818  # a signal, and never shown
-    """A state has another shape or dtype than when it was traced."""
 
 
 class Program:
@@ -70,15 +56,21 @@ class Program:
         self.graph = graph
         self.artifact = artifact
         self.library = library
-        # Of the last scan, also where it ended with an error.
-        self.steps_done = 0
+        # Whether a run has begun in native code, and nobody has said that all of it is known.
+        self.has_run = False
+        self._steps_before = 0
         # Who set the numbers last: several traces may share a program.
         self.numbers_from: object = None
         self._step = self.library.address("step")
         self._scan: Scan | None = None
         self._prepare_memory()
         ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.library.address("bind"))(self._at)
-        self._bind_states()
+        first = FIRST_BUFFER + len(graph.inputs)
+        deferred = {i: self._parts(i) for i in artifact.deferred}
+        self._states = BoundStates(graph, deferred, self._pointers, first)
+        self._shared, self._take_states = self._states.shared, self._states.take
+        outputs = enumerate(artifact.outputs)
+        self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
         self.flops, self._has_checks = self.artifact.flops, self.artifact.has_checks
         self._tuner = ThreadTuner(self.flops) if self.artifact.is_parallel else None
         # What is quick keeps Python's lock: to give it up and take it again costs more.
@@ -132,93 +124,9 @@ class Program:
         shape = self.graph.states[state].node.shape
         return DeferredArray(partial(REGISTRY[op].value, *views, shape=shape))
 
-    # States.
-
-    def _bind_states(self) -> None:
-        first = FIRST_BUFFER + len(self.graph.inputs)
-        deferred = self.artifact.deferred
-        self._deferred = [(self.graph.states[i].tensor, self._parts(i)) for i in deferred]
-        states = [(i, s) for i, s in enumerate(self.graph.states) if i not in deferred]
-        written = [(first + i, s.tensor) for i, s in states if s.updated is not None]
-        read = [(first + i, s.tensor) for i, s in states if s.updated is None]
-        self._shared, self._renewed = SharedStates(), renewed(self.graph)
-        # Those whose layouts the graph depends on.
-        looked_at = [s for s in self.graph.states if s.layout is not ANY_LAYOUT]
-        self._layouts = {id(s.tensor): s.layout for s in looked_at}
-        self._written_places, self._written = [p for p, _ in written], [t for _, t in written]
-        self._read_places, self._read = [p for p, _ in read], [t for _, t in read]
-        self._borrowed = BorrowedArrays(len(read))
-        self._memory_guard, self._writer = MemoryGuard(), Writer()
-        self._stamped: list[Tensor] = []
-        outputs = enumerate(self.artifact.outputs)
-        self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
-
-    def _take_states(self) -> list[Any]:
-        """Point the table to the states' arrays; return what deferred gradients were before."""
-        if self._memory_guard.holds():
-            return []
-        self._adopt()
-        for i, (place, tensor) in enumerate(zip(self._read_places, self._read, strict=True)):
-            self._expect(place, tensor)
-            array = tensor.array
-            if not array.flags.c_contiguous or not array.flags.aligned:
-                array = self._shared.contiguous(tensor, stays=self._stays(tensor))
-            self._borrowed.borrow(i, array)
-            self._pointers[place] = array_data_address(array)
-        self._shared.expect_apart([tensor.array for tensor in self._read])
-        self._shared.load()
-        before = [held(tensor) for tensor, _ in self._deferred]
-        for tensor, parts in self._deferred:
-            defer(tensor, parts)
-        self._stamped = [t for t in self._written if t.requires_grad]
-        self._memory_guard.set([(None, 0)] if self._shared.loaded else self._words())
-        return before
-
-    def _words(self) -> list[tuple[int | None, int]]:
-        """Return the words of memory that stay as they are while the table is right."""
-        owned, *counts = guarded_words(self._written)
-        words = [owned]
-        for tensor in [*self._written, *self._read]:
-            words.append((slot_address(tensor, "array"), id(tensor.array)))
-            words.append((slot_address(tensor, "requires_grad"), id(tensor.requires_grad)))
-        words += [(slot_address(tensor, "array"), id(parts)) for tensor, parts in self._deferred]
-        return words + counts
-
-    def _expect(self, place: int, tensor: Tensor) -> None:
-        """Raise StateChanged unless a state is as it was traced."""
-        node = self.graph.states[place - FIRST_BUFFER - len(self.graph.inputs)].node
-        array = tensor.array
-        if array.shape != node.shape or array.dtype != node.dtype:
-            raise StateChanged
-        if self._layouts.get(id(tensor), layout := layout_of(array)) != layout:
-            raise StateChanged
-
-    def _stays(self, tensor: Tensor) -> bool:
-        """Whether a state may not be given another array, which lies in order."""
-        return self._layouts.get(id(tensor)) is not None
-
-    def _adopt(self) -> None:
-        """Give every tensor that is written an array of its own, unless others look at its own."""
-        self._shared.forget()
-        for place, tensor in zip(self._written_places, self._written, strict=True):
-            self._expect(place, tensor)
-            if is_owned(tensor):
-                array = tensor.array
-            elif self._stays(tensor) or (is_shared(tensor) and id(tensor) not in self._renewed):
-                array = self._shared.add(tensor)
-            else:
-                array = aligned(tensor.shape, tensor.dtype)
-                array[...] = tensor.array
-                give_ownership(tensor, array)
-            self._pointers[place] = array_data_address(array)
-            if not tensor.requires_grad:
-                self._writer.takes(array)
-
     def held(self) -> Iterator[Tensor]:
         """Yield the tensors that the program refers to, as often as it does."""
-        yield from [s.tensor for s in self.graph.states]
-        yield from [*self._written, *self._read, *self._stamped]
-        yield from [t for t, _ in self._deferred]
+        return self._states.held()
 
     def set_numbers(self, values: Sequence[float]) -> None:
         """Set the graph's numbers."""
@@ -233,7 +141,7 @@ class Program:
 
     def _verify(self) -> None:
         self._verifications -= 1
-        places = zip(self._written_places, self._written, strict=True)
+        places = self._states.written()
         outputs = zip(self.graph.outputs, self.artifact.outputs, strict=True)
         results = [(p.at, p.at + node.nbytes) for node, p in outputs if p.kind == "arena"]
         memory = Memory(
@@ -251,24 +159,21 @@ class Program:
 
     def _run(self, function: int, alone: Callable[[], Any], *, steps: int = 1) -> None:
         if self._tuner is None:
+            self.has_run = True
             alone()
         else:
             threads = self._tuner.threads()
             start = time.perf_counter()
             if threads == 1:
+                self.has_run = True
                 alone()
             else:
                 team = thread_pool.team(threads)
                 if len(self._scratch) < threads * self.artifact.scratch:
                     self._provide_scratch(threads)
                 self._pointers[1] = team.control
-                thread_pool.launch(team, function, self._at)
+                thread_pool.launch(team, function, self._at, self)
             self._tuner.record(threads, (time.perf_counter() - start) / steps, steps)
-
-    def _give_back(self, gradients: list[Any]) -> None:
-        """Let deferred gradients be what they were before a run that changed nothing."""
-        for (tensor, _), before in zip(self._deferred, gradients, strict=False):
-            defer(tensor, before)
 
     def run(self, arrays: Sequence[Array], own: OwnCall | None = None) -> list[Array]:
         """Run one step; return the outputs, or those of a call that fills a part of the arrays."""
@@ -291,15 +196,16 @@ class Program:
         if self._verifications:
             self._verify()
         if self._tuner is None:
+            # No interrupt comes between these two, as no function of Python's is called.
+            self.has_run = True
             self._alone_step()
         else:
             self._run(self._step, self._alone_step)
-        if self._has_checks and self._status.value:
-            self._status.value = 0
-            self._give_back(before)
+        if self._has_checks and self._is_refused():
+            self._states.give_back(before)
             asked = (self.graph, arrays) if own is None else (own.graph, own.arrays)
             raise refusal(*asked, self._numbers)
-        self._stamp()
+        self._states.stamp()
         outputs = list(map(_COPY, self.results if own is None else own.results))
         if self._output_in_state:
             for i, place in self._output_in_state.items():
@@ -307,12 +213,21 @@ class Program:
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
-    def _stamp(self) -> None:
-        LAST_RUN[0] = self._writer.stamp = stamp = next_stamp()
-        for tensor in self._stamped:
-            tensor.stamp = stamp
-        if self._shared.written:
-            self._shared.store()
+    def _is_refused(self) -> bool:
+        """Return whether the last run has changed nothing, as a check failed."""
+        if not self._status.value:
+            return False
+        self.has_run = False
+        self._status.value = 0
+        return True
+
+    def finish(self) -> bool:
+        """Return whether a run ended that something interrupted later, and note what it wrote."""
+        if not self.has_run or (self._has_checks and self._is_refused()):
+            return False
+        self._states.stamp()
+        self.has_run = False
+        return True
 
     def prepare(self) -> None:
         """Take hold of the states; raise StateChanged where they do not fit."""
@@ -346,6 +261,11 @@ class Program:
         table = number_table(self.graph.numbers, numbers)
         words = np.ones(len(index)) if requested is None else requested
         return self._run_many(arrays, index, kept, table, words.astype(np.int64), first)
+
+    @property
+    def steps_done(self) -> int:
+        """How many steps of the last scan are done, also where it ended with an error."""
+        return self._steps_before + self._steps_done.value
 
     def _many(self) -> Scan:
         """Return what runs many steps, compiled when it is needed."""
@@ -383,29 +303,26 @@ class Program:
             for source, target in zip(arrays, many.staging, strict=True):
                 np.take(source, index[0], axis=0, out=target, mode="wrap")
             self._verify()
-        self.steps_done = 0
+        self._steps_before = self._steps_done.value = 0
         try:
             while self.steps_done < steps:
                 self._run_some(many, steps - self.steps_done)
-                if self._has_checks and self._status.value:
-                    self._status.value = 0
+                if self._has_checks and self._is_refused():
+                    self.has_run = self.steps_done > 0
                     step = first + self.steps_done
                     raise refusal_in_scan(graph, many.staging, self._numbers, step)
         except BaseException:
             if not self.steps_done:
-                self._give_back(before)
+                self._states.give_back(before)
             raise
         finally:
             self._table[ON_DEMAND] = 1
-            self._stamp()
+            self._states.stamp()
         return [results[i] for i in kept]
 
     def _run_some(self, many: Scan, most: int) -> None:
         """Run some more steps, `most` at most."""
         count = most if self._tuner is None else min(most, self._tuner.steps())
         many.begin(self.steps_done, count)
-        self._steps_done.value = 0
-        try:
-            self._run(many.function, many.alone, steps=count)
-        finally:
-            self.steps_done += self._steps_done.value
+        self._steps_before, self._steps_done.value = self.steps_done, 0
+        self._run(many.function, many.alone, steps=count)

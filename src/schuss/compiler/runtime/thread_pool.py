@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -305,16 +305,25 @@ def _launch() -> Any:
 _LAUNCH_LOCK = ForkSafeLock()
 
 
-def launch(members: Team, function: int, table: int) -> None:
+class Runs(Protocol):
+    """Who wants to know that a program is run."""
+
+    has_run: bool
+
+
+def launch(members: Team, function: int, table: int, runs: Runs) -> None:
     """Run a program on all threads of a team; one program at a time.
 
     Args:
         members: the team.
         function: the address of a function of the table, a thread's number, and their count.
         table: the address of the program's table.
+        runs: is told right before.
     """
+    native = _launch()
     with _LAUNCH_LOCK:
-        _launch()(members.control, function, table, members.size)
+        runs.has_run = True
+        native(members.control, function, table, members.size)
 
 
 if hasattr(os, "register_at_fork"):
