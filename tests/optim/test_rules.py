@@ -38,6 +38,21 @@ RULES = [
     ("Adamax", {"lr": 0.01}),
     ("Adamax", {"lr": 0.01, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
     ("Adamax", {"lr": 0.01, "maximize": True}),
+    ("NAdam", {"lr": 0.01}),
+    ("NAdam", {"lr": 0.01, "betas": (0.8, 0.9), "eps": 1e-3, "momentum_decay": 0.1}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.01}),
+    ("RAdam", {"lr": 0.01, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.01, "betas": (0.9, 0.5)}),  # never rectified
+    ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.01, "maximize": True}),
+    ("ASGD", {"lr": 0.01}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.01, "alpha": 0.5, "t0": 10, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.001, "maximize": True}),
+    ("Rprop", {"lr": 0.01}),
+    ("Rprop", {"lr": 0.01, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.05)}),
+    ("Rprop", {"lr": 0.001, "maximize": True}),
     ("Adadelta", {}),
     ("Adadelta", {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1}),
     ("Adadelta", {"maximize": True}),
@@ -103,8 +118,10 @@ def test_every_public_rule_is_in_the_table():
         if isinstance(getattr(optim, name), type)
         and issubclass(getattr(optim, name), optim.Optimizer)
     }
-    # What takes sparse gradients alone has a table of its own, in test_sparse.py.
-    dense = {name for name in public - {"Optimizer"} if not getattr(optim, name).needs_rows}
+    # What takes sparse gradients alone has a table of its own, in test_sparse.py; what computes
+    # the loss many times a step, in test_lbfgs.py.
+    others = {"Optimizer", "LBFGS"}
+    dense = {name for name in public - others if not getattr(optim, name).needs_rows}
     assert dense - {name for name, _ in RULES} == set()
 
 
@@ -206,6 +223,56 @@ def test_adadelta_by_hand():
     assert parameter.item() == pytest.approx(1 - 4 / 3 - step, abs=1e-15)
 
 
+def test_nadam_by_hand():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    options = {"betas": (0.5, 0.0), "eps": 1.0, "momentum_decay": 0.0}
+    optimizer = optim.NAdam([parameter], lr=1.0, **options)
+    parameter.grad = ss.tensor(np.array([3.0]))
+    optimizer.step()
+    # Momenta are 1 / 4, means 1.5; 3 / 4 * 3 / (3 / 4) + 1 / 4 * 1.5 / (15 / 16) is 3.4.
+    assert parameter.item() == pytest.approx(1 - 3.4 / 4, abs=1e-15)
+
+
+def test_radam_by_hand():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.RAdam([parameter], lr=0.1, betas=(0.0, 0.9), eps=0.0)
+    places = []
+    for _ in range(8):
+        parameter.grad = ss.tensor(np.array([2.0]))
+        optimizer.step()
+        places.append(parameter.item())
+    # While rho is at most 5, the gradient itself; then a sign, times a factor that grows.
+    assert places[:4] == pytest.approx([0.8, 0.6, 0.4, 0.2], abs=1e-15)
+    kept, longest = 0.9**8, 19.0
+    rho = longest - 16 * kept / (1 - kept)
+    factor = math.sqrt((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho))
+    assert places[6] - places[7] == pytest.approx(0.1 * factor, abs=1e-15)
+
+
+def test_asgd_keeps_a_mean_of_the_places():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.ASGD([parameter], lr=0.5, lambd=0.0, t0=1.0)
+    places = []
+    for gradient in (1.0, -2.0, 0.5, 4.0):
+        parameter.grad = ss.tensor(np.array([gradient]))
+        optimizer.step()
+        places.append(parameter.item())
+    assert places == [0.5, 1.5, 1.25, -0.75]
+    # The weights are 1, 1, 1 and 1 / 2: what came before the third place is forgotten.
+    assert optimizer.state[parameter]["ax"].tolist() == [0.25]
+
+
+def test_rprop_by_hand():
+    parameter = ss.tensor(np.array([1.0]), requires_grad=True)
+    optimizer = optim.Rprop([parameter], lr=0.25, etas=(0.5, 2.0), step_sizes=(0.125, 0.5))
+    places = []
+    for gradient in (3.0, 0.1, 7.0, -1.0, -1.0, -1.0):
+        parameter.grad = ss.tensor(np.array([gradient]))
+        optimizer.step()
+        places.append(parameter.item())
+    assert places == [0.75, 0.25, -0.25, -0.25, 0.0, 0.5]
+
+
 def test_momentum_by_hand():
     parameter = ss.tensor(np.array([0.0]), requires_grad=True)
     optimizer = optim.SGD([parameter], lr=1.0, momentum=0.5)
@@ -226,6 +293,10 @@ def test_momentum_by_hand():
         ("Adam", {"lr": 0.02}, 2000),
         ("AdamW", {"lr": 0.02, "weight_decay": 0.0}, 2000),
         ("Adamax", {"lr": 0.2}, 2000),
+        ("NAdam", {"lr": 0.02}, 2000),
+        ("RAdam", {"lr": 5e-3}, 8000),
+        ("ASGD", {"lr": 1e-3, "lambd": 0.0}, 6000),
+        ("Rprop", {"lr": 0.01}, 2000),
     ],
 )
 def test_rosenbrocks_valley_is_descended(name, options, steps):

@@ -19,22 +19,32 @@ from schuss.optim.adagrad import Adagrad
 from schuss.optim.adam import Adam
 from schuss.optim.adamax import Adamax
 from schuss.optim.adamw import AdamW
+from schuss.optim.asgd import ASGD
 from schuss.optim.clip import clip_grad_norm_, clip_grad_value_
+from schuss.optim.lbfgs import LBFGS
+from schuss.optim.nadam import NAdam
 from schuss.optim.optimizer import Optimizer
+from schuss.optim.radam import RAdam
 from schuss.optim.rmsprop import RMSprop
+from schuss.optim.rprop import Rprop
 from schuss.optim.sgd import SGD
 from schuss.optim.sparse_adam import SparseAdam
 from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
+    "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "NAdam",
     "Optimizer",
+    "RAdam",
     "RMSprop",
+    "Rprop",
     "SparseAdam",
     "clip_grad_norm_",
     "clip_grad_value_",

@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed
 
 __all__ = ["Adadelta"]
 
@@ -67,8 +68,7 @@ class Adadelta(Optimizer):
         """Return the parameter and both mean squares after one step."""
         (lr,) = coefficients
         rho, eps = group["rho"], group["eps"]
-        if group["weight_decay"]:
-            gradient = gradient + parameter * group["weight_decay"]
+        parameter, gradient = decayed(parameter, gradient, group)
         square = state["square_avg"] * rho + gradient * gradient * (1.0 - rho)
         step = ops.sqrt(state["acc_delta"] + eps) / ops.sqrt(square + eps) * gradient
         steps = state["acc_delta"] * rho + step * step * (1.0 - rho)

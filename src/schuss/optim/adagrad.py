@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed
 
 __all__ = ["Adagrad"]
 
@@ -74,7 +75,6 @@ class Adagrad(Optimizer):
     ) -> tuple[Tensor, State]:
         """Return the parameter and the sum after one step."""
         (lr,) = coefficients
-        if group["weight_decay"]:
-            gradient = gradient + parameter * group["weight_decay"]
+        parameter, gradient = decayed(parameter, gradient, group)
         total = state["sum"] + gradient * gradient
         return parameter - gradient / (ops.sqrt(total) + group["eps"]) * lr, {"sum": total}

@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed, follow
 
 __all__ = ["Adam"]
 
@@ -81,12 +82,8 @@ class Adam(Optimizer):
         """Return the parameter and the averages after one step."""
         beta1, beta2 = group["betas"]
         step_size, eps = coefficients
-        if group["weight_decay"]:
-            if group["decoupled_weight_decay"]:
-                parameter = parameter * (1.0 - group["lr"] * group["weight_decay"])
-            else:
-                gradient = gradient + parameter * group["weight_decay"]
-        mean = state["exp_avg"] + (gradient - state["exp_avg"]) * (1.0 - beta1)
+        parameter, gradient = decayed(parameter, gradient, group)
+        mean = follow(state["exp_avg"], gradient, beta1)
         square = state["exp_avg_sq"] * beta2 + gradient * gradient * (1.0 - beta2)
         changed = {"exp_avg": mean, "exp_avg_sq": square}
         if group["amsgrad"]:

@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed, follow
 
 __all__ = ["Adamax"]
 
@@ -66,8 +67,7 @@ class Adamax(Optimizer):
         """Return the parameter, the mean and the maximum after one step."""
         (size,) = coefficients
         beta1, beta2 = group["betas"]
-        if group["weight_decay"]:
-            gradient = gradient + parameter * group["weight_decay"]
-        mean = state["exp_avg"] + (gradient - state["exp_avg"]) * (1.0 - beta1)
+        parameter, gradient = decayed(parameter, gradient, group)
+        mean = follow(state["exp_avg"], gradient, beta1)
         largest = ops.maximum(state["exp_inf"] * beta2, ops.abs(gradient) + group["eps"])
         return parameter - mean / largest * size, {"exp_avg": mean, "exp_inf": largest}

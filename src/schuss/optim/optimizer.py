@@ -21,8 +21,8 @@ from schuss.optim.param_groups import (
     check_ranges,
     make_group,
     require_fit,
-    saved_options,
 )
+from schuss.optim.saved import saved_options, taken
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
 __all__ = ["Factors", "Optimizer", "State", "zeros"]
@@ -352,16 +352,17 @@ class Optimizer:
     def _loaded(
         self,
         parameter: Tensor,
-        group: int,
+        number: int,
         held: Mapping[str, Any],
         counts: dict[tuple[int, float], Tensor],
     ) -> dict[str, Any]:
         if type(self).update is Optimizer.update:
             # Of a rule with a step of its own, whatever it has kept.
-            return {k: Tensor(v) if isinstance(v, Tensor) else v for k, v in held.items()}
+            return {name: taken(value) for name, value in held.items()}
         # PyTorch's SGD counts no steps; with a state, at least one was done.
         count = float(held.get("step", 1.0))
-        state: State = {"step": counts.setdefault((group, count), leaf(np.array(count)))}
+        state: State = {"step": counts.setdefault((number, count), leaf(np.array(count)))}
+        begun = self.init(parameter, self.param_groups[number])
         for name, value in held.items():
             if name == "step" or value is None:
                 continue
@@ -371,7 +372,7 @@ class Optimizer:
                     f"{self._owner}: expected state {name!r} of shape {parameter.shape}, got "
                     f"{array.shape}; build the optimizer as it was saved."
                 )
-            state[name] = leaf(np.array(array, parameter.dtype))
+            state[name] = leaf(np.array(array, begun.get(name, parameter).dtype))
         return state
 
     def __repr__(self) -> str:

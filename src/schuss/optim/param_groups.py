@@ -11,7 +11,7 @@ import numpy as np
 from schuss.core import Tensor
 
 __all__ = ["RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
-__all__ += ["hyperparameters", "make_group", "require_fit", "saved_options"]
+__all__ += ["hyperparameters", "make_group", "require_fit"]
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
@@ -89,15 +89,6 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
             )
         known.add(id(parameter))
     return group
-
-
-def saved_options(group: Mapping[str, Any]) -> Group:
-    """Return the hyperparameters of a group that was saved, where tuples may have become lists."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in group.items()
-        if name not in ("params", "param_names")
-    }
 
 
 def require_fit(owner: str, group: Group, ranges: Mapping[str, Range]) -> None:

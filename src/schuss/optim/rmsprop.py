@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed, follow
 
 __all__ = ["RMSprop"]
 
@@ -72,12 +73,11 @@ class RMSprop(Optimizer):
     ) -> tuple[Tensor, State]:
         """Return the parameter and the averages after one step."""
         alpha = group["alpha"]
-        if group["weight_decay"]:
-            gradient = gradient + parameter * group["weight_decay"]
+        parameter, gradient = decayed(parameter, gradient, group)
         square = state["square_avg"] * alpha + gradient * gradient * (1.0 - alpha)
         changed = {"square_avg": square}
         if group["centered"]:
-            mean = state["grad_avg"] + (gradient - state["grad_avg"]) * (1.0 - alpha)
+            mean = follow(state["grad_avg"], gradient, alpha)
             changed["grad_avg"] = mean
             square = square - mean * mean
         direction = gradient / (ops.sqrt(square) + group["eps"])

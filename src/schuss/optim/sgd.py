@@ -6,6 +6,7 @@ from schuss import functions as ops
 from schuss.core import Tensor, float64
 from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.updates import decayed
 
 __all__ = ["SGD"]
 
@@ -84,9 +85,8 @@ class SGD(Optimizer):
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the momentum after one step."""
-        momentum, weight_decay = group["momentum"], group["weight_decay"]
-        if weight_decay:
-            gradient = gradient + parameter * weight_decay
+        momentum = group["momentum"]
+        parameter, gradient = decayed(parameter, gradient, group)
         if not momentum:
             return parameter - gradient * group["lr"], {}
         if "momentum_buffer" not in state:  # the momentum was raised from 0 on the way
