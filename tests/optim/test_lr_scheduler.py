@@ -31,6 +31,22 @@ SCHEDULERS = [
     ("CosineAnnealingWarmRestarts", {"T_0": 5, "T_mult": 2, "eta_min": 0.001}),
     ("CosineAnnealingWarmRestarts", {"T_0": 1, "T_mult": 3}),
     ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS + 1}),
+    ("MultiplicativeLR", {"lr_lambda": lambda step: 0.9 + 0.01 * (step % 7)}),
+    ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 7}),
+    (
+        "CyclicLR",
+        {"base_lr": [0.01, 0.02], "max_lr": 0.3, "step_size_up": 5, "step_size_down": 11}
+        | {"mode": "triangular2", "base_momentum": [0.5, 0.6], "max_momentum": 0.95},
+    ),
+    (
+        "CyclicLR",
+        {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 9, "mode": "exp_range", "gamma": 0.98},
+    ),
+    (
+        "CyclicLR",
+        {"base_lr": 0.001, "max_lr": 0.1, "step_size_up": 4, "cycle_momentum": False}
+        | {"scale_fn": lambda x: 0.5 + 0.5 * math.sin(x), "scale_mode": "iterations"},
+    ),
     # A last call of step() goes beyond the cycle.
     ("OneCycleLR", {"max_lr": 0.3, "total_steps": STEPS}),
     ("OneCycleLR", {"max_lr": [0.3, 0.1], "total_steps": 120, "anneal_strategy": "linear"}),
@@ -66,9 +82,9 @@ def pair(rule="SGD"):
     return ours(rule), optimizer_of(torch.optim, torch.tensor, rule), torch.optim.lr_scheduler
 
 
-def sequence(optimizer, scheduler, step=lambda scheduler, number: scheduler.step()):
+def sequence(optimizer, scheduler, step=lambda scheduler, number: scheduler.step(), steps=STEPS):
     found = []
-    for number in range(STEPS):
+    for number in range(steps):
         group = optimizer.param_groups
         extra = [g.get("betas", (g.get("momentum"),))[0] for g in group]
         found.append([*(g["lr"] for g in group), *extra, *scheduler.get_last_lr()])
@@ -78,7 +94,8 @@ def sequence(optimizer, scheduler, step=lambda scheduler, number: scheduler.step
 
 
 def test_every_public_scheduler_is_in_a_test():
-    tested = {name for name, _ in SCHEDULERS} | {"LRScheduler", "SequentialLR", "ReduceLROnPlateau"}
+    bases = {"LRScheduler", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"}
+    tested = {name for name, _ in SCHEDULERS} | bases
     assert set(lr_scheduler.__all__) - tested == set()
 
 
@@ -106,6 +123,158 @@ def test_sequences_equal_pytorchs():
     optimizer, other, theirs = pair()
     expected = sequence(other, build(theirs, other))
     found = sequence(optimizer, build(lr_scheduler, optimizer))
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_chains_equal_pytorchs():
+    def build(module, optimizer):
+        parts = [
+            module.ConstantLR(optimizer, factor=0.1, total_iters=7),
+            module.ExponentialLR(optimizer, gamma=0.97),
+            module.CosineAnnealingLR(optimizer, T_max=30, eta_min=0.001),
+            module.LinearLR(optimizer, start_factor=0.5, total_iters=9),
+        ]
+        return module.ChainedScheduler(parts, optimizer)
+
+    optimizer, other, theirs = pair()
+    expected = sequence(other, build(theirs, other))
+    scheduler = build(lr_scheduler, optimizer)
+    np.testing.assert_allclose(sequence(optimizer, scheduler), expected, rtol=1e-10, atol=1e-15)
+    shown = repr(scheduler)
+    assert shown.startswith("ChainedScheduler([ConstantLR, ExponentialLR, CosineAnnealingLR, Linea")
+    again = build(lr_scheduler, ours())
+    again.load_state_dict(json.loads(json.dumps(scheduler.state_dict())))
+    scheduler.step()
+    again.step()
+    assert again.get_last_lr() == scheduler.get_last_lr()
+
+
+def test_sequences_of_factors_equal_pytorchs():
+    def build(module, optimizer):
+        parts = [
+            module.ConstantLR(optimizer, 0.1, 5),
+            module.MultiplicativeLR(optimizer, lambda step: 0.9),
+            module.LambdaLR(optimizer, lambda step: 1 / (step + 1)),
+        ]
+        return module.SequentialLR(optimizer, parts, [8, 20])
+
+    optimizer, other, theirs = pair()
+    expected = sequence(other, build(theirs, other))
+    np.testing.assert_allclose(
+        sequence(optimizer, build(lr_scheduler, optimizer)), expected, rtol=1e-10, atol=1e-15
+    )
+
+
+def test_a_chain_comes_first_in_a_sequence():
+    optimizer = ours()
+    chain = [lr_scheduler.ConstantLR(optimizer, 0.5, 2), lr_scheduler.StepLR(optimizer, 1, 0.5)]
+    parts = [lr_scheduler.ChainedScheduler(chain), lr_scheduler.StepLR(optimizer, 1, 0.5)]
+    scheduler, found = lr_scheduler.SequentialLR(optimizer, parts, [3]), []
+    for _ in range(5):
+        found.append(scheduler.get_last_lr()[0])
+        scheduler.step()
+    assert found == [0.05, 0.025, 0.025, 0.1, 0.05]
+    with pytest.raises(ValueError, match="expected single schedulers after the first one"):
+        lr_scheduler.SequentialLR(optimizer, parts[::-1], [3])
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS)
+def test_rates_set_by_hand_are_gone_on_from_as_in_pytorch(name, options):
+    def step(scheduler, number):
+        if number in (4, 31, 58):
+            scheduler.optimizer.param_groups[0]["lr"] *= 0.3
+            scheduler.optimizer.param_groups[1]["lr"] = 0.05
+        scheduler.step()
+
+    optimizer, other, theirs = pair()
+    expected = sequence(other, getattr(theirs, name)(other, **options), step)
+    found = sequence(optimizer, getattr(lr_scheduler, name)(optimizer, **options), step)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULERS)
+def test_pytorchs_state_is_gone_on_from(name, options):
+    optimizer, other, theirs = pair()
+    scheduler, another = (
+        getattr(module, name)(rule, **options)
+        for module, rule in ((lr_scheduler, optimizer), (theirs, other))
+    )
+    for _ in range(17):
+        other.step()
+        another.step()
+    for mine, group in zip(optimizer.param_groups, other.param_groups, strict=True):
+        mine.update({k: v for k, v in group.items() if k != "params"})
+    scheduler.load_state_dict(another.state_dict())
+    for _ in range(40):
+        scheduler.step()
+        another.step()
+        np.testing.assert_allclose(scheduler.get_last_lr(), another.get_last_lr(), rtol=1e-10)
+
+
+# PyTorch takes restarts for their first cycle, whatever their number, where it goes on so, and
+# multiplies once too often where a step of StepLR's was reached.
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [s for s in SCHEDULERS if "Warm" not in s[0] and s[1].get("step_size") != 1],
+)
+def test_a_number_to_go_on_from_is_pytorchs(name, options):
+    torch = pytest.importorskip("torch")
+    found = []
+    for module, make in ((optim, ss.tensor), (torch.optim, torch.tensor)):
+        schedule = getattr(module.lr_scheduler, name)
+        first, second = (optimizer_of(module, make) for _ in range(2))
+        scheduler = schedule(first, **options)
+        for _ in range(17):
+            first.step()
+            scheduler.step()
+        for group, saved in zip(second.param_groups, first.param_groups, strict=True):
+            group.update({k: v for k, v in saved.items() if k != "params"})
+        found.append(sequence(second, schedule(second, last_epoch=16, **options), steps=30))
+    np.testing.assert_allclose(*found, rtol=1e-10, atol=1e-15)
+
+
+def test_restarts_take_parts_of_epochs():
+    optimizer, other, theirs = pair()
+    found, expected = [], []
+    for module, rule, rates in ((lr_scheduler, optimizer, found), (theirs, other, expected)):
+        scheduler = module.CosineAnnealingWarmRestarts(rule, T_0=2, T_mult=2)
+        for epoch in [0.0, 0.25, 1.75, 2.0, 3.5, 7.25, 26, None, None, 0.5, None]:
+            rule.step()
+            scheduler.step(epoch)
+            rates += [*scheduler.get_last_lr(), scheduler.last_epoch]
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    with pytest.raises(ValueError, match="expected epoch >= 0, got -1"):
+        lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2).step(-1)
+
+
+def own_schedule(module):
+    class InverseRoot(module._LRScheduler):
+        """A warm-up, then the inverse root of the step, as users write it."""
+
+        def __init__(self, optimizer, warm, after=None, last_epoch=-1):
+            self.warm, self.after = warm, after
+            super().__init__(optimizer, last_epoch)
+
+        def get_lr(self):
+            step = max(1, self._step_count)
+            if self.after is not None and self.last_epoch > self.warm:
+                return [lr * 0.5 for lr in self.after.get_last_lr()]
+            return [base * min(step**-0.5, step * self.warm**-1.5) for base in self.base_lrs]
+
+        def step(self, epoch=None):
+            if self.after is not None and self.last_epoch >= self.warm:
+                self.after.step(None if epoch is None else epoch - self.warm)
+            super().step(epoch)
+
+    return InverseRoot
+
+
+def test_schedules_of_ones_own_are_as_in_pytorch():
+    optimizer, other, theirs = pair()
+    found, expected = [
+        sequence(rule, own_schedule(m)(rule, 5, m.ExponentialLR(rule, 0.9)))
+        for m, rule in ((lr_scheduler, optimizer), (theirs, other))
+    ]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
@@ -245,6 +414,14 @@ def test_mistakes_are_named():
     steps = [lr_scheduler.StepLR(optimizer, 1), lr_scheduler.StepLR(optimizer, 1)]
     with pytest.raises(ValueError, match="expected 1 milestones in ascending order for 2"):
         lr_scheduler.SequentialLR(optimizer, steps, [3, 4])
+    with pytest.raises(ValueError, match="ChainedScheduler: expected at least one scheduler"):
+        lr_scheduler.ChainedScheduler([])
+    with pytest.raises(ValueError, match="ChainedScheduler: expected schedulers of the same"):
+        lr_scheduler.ChainedScheduler([*steps, lr_scheduler.StepLR(ours(), 1)])
+    with pytest.raises(ValueError, match="CyclicLR: expected mode to be one of"):
+        lr_scheduler.CyclicLR(optimizer, 0.1, 0.2, mode="square")
+    with pytest.raises(ValueError, match="CyclicLR: expected an optimizer with momentum or betas"):
+        lr_scheduler.CyclicLR(ours("Adagrad"), 0.1, 0.2)
     with pytest.raises(ValueError, match=r"expected factor in \[0, 1\), got 1.0"):
         lr_scheduler.ReduceLROnPlateau(optimizer, factor=1.0)
 

@@ -32,6 +32,7 @@ __all__ = [
     "multi_step",
     "one_cycle",
     "polynomial",
+    "since_restart",
     "step_decay",
     "warm_up",
 ]
@@ -116,8 +117,18 @@ def cosine_restarts(
     >>> [round(cosine_restarts(step, 8.0, first=2, growth=2), 4) for step in (0, 1, 2, 4, 6)]
     [8.0, 4.0, 8.0, 4.0, 8.0]
     """
+    into, length = since_restart(step, first=first, growth=growth)
+    return cosine(into, base, total=length, minimum=minimum)
+
+
+def since_restart(step: float, *, first: int, growth: int) -> tuple[float, int]:
+    """Return how many steps ago the cycle of `cosine_restarts` began, and how long it is.
+
+    >>> [since_restart(step, first=2, growth=2) for step in (1, 2, 7)]
+    [(1, 2), (0, 4), (1, 8)]
+    """
     if growth == 1:
-        return cosine(step % first, base, total=first, minimum=minimum)
+        return step % first, first
     cycle = int(math.log(step / first * (growth - 1) + 1, growth)) if step >= first else 0
     begun = first * (growth**cycle - 1) // (growth - 1)
     # The logarithm may be off by a rounding at the very start of a cycle.
@@ -127,7 +138,7 @@ def cosine_restarts(
     elif step < begun:
         cycle -= 1
         begun -= first * growth**cycle
-    return cosine(step - begun, base, total=first * growth**cycle, minimum=minimum)
+    return step - begun, first * growth**cycle
 
 
 def one_cycle(

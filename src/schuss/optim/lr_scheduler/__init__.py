@@ -15,19 +15,26 @@ from schuss.optim.lr_scheduler.closed_form import (
     PolynomialLR,
     StepLR,
 )
+from schuss.optim.lr_scheduler.cyclic import CyclicLR
+from schuss.optim.lr_scheduler.multiplicative import MultiplicativeLR
 from schuss.optim.lr_scheduler.one_cycle import OneCycleLR
 from schuss.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from schuss.optim.lr_scheduler.sequential import SequentialLR
+from schuss.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR
+
+_LRScheduler = LRScheduler  # the older name, which subclasses are still made of
 
 __all__ = [
+    "ChainedScheduler",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
+    "CyclicLR",
     "ExponentialLR",
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
     "MultiStepLR",
+    "MultiplicativeLR",
     "OneCycleLR",
     "PolynomialLR",
     "ReduceLROnPlateau",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from schuss.modes import changes_python
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group, as_numbers
 
-__all__ = ["LRScheduler", "Scheduler", "per_group"]
+__all__ = ["FormulaLR", "LRScheduler", "Scheduler", "per_group"]
+__all__ += ["require_momentum", "set_momentum"]
 
 
 class Scheduler:
@@ -36,7 +37,8 @@ class Scheduler:
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned, and set the learning rates as they were."""
-        self.__dict__.update(state_dict)
+        mine = vars(self)
+        mine.update({k: v for k, v in state_dict.items() if not _holds_functions(mine.get(k))})
         for group, lr in zip(self.optimizer.param_groups, self._last_lr, strict=True):
             group["lr"] = lr
 
@@ -64,6 +66,23 @@ def per_group(owner: str, value: Any, groups: Sequence[Group], what: str) -> lis
     return values
 
 
+def require_momentum(owner: str, optimizer: Optimizer) -> None:
+    """Raise ValueError unless every group has a momentum, or betas whose first one it is."""
+    if not all("momentum" in g or "betas" in g for g in optimizer.param_groups):
+        raise ValueError(
+            f"{owner}: expected an optimizer with momentum or betas, got "
+            f"{type(optimizer).__name__}; pass cycle_momentum=False."
+        )
+
+
+def set_momentum(group: Group, momentum: float) -> None:
+    """Set a group's momentum, the first of its betas if it has some."""
+    if "betas" in group:
+        group["betas"] = (momentum, *group["betas"][1:])
+    else:
+        group["momentum"] = momentum
+
+
 def _holds_functions(value: object) -> bool:
     return callable(value) or (isinstance(value, list) and any(map(callable, value)))
 
@@ -71,9 +90,7 @@ def _holds_functions(value: object) -> bool:
 class LRScheduler(Scheduler):
     """Base of the schedulers: counts steps and sets the learning rate of each group.
 
-    A subclass defines `lr_at`. Unlike PyTorch's, the learning rate depends on the number of the
-    step alone, so that it can be asked for in advance: of two schedulers over one optimizer, the
-    one that steps last wins.
+    A subclass defines `get_lr`, or is a `FormulaLR`.
 
     Args:
         optimizer: whose groups to set; the learning rates it has now are the base ones.
@@ -100,24 +117,83 @@ class LRScheduler(Scheduler):
                 )
         self.base_lrs: list[float] = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self.step()
+        self._initial_step()
 
     def _begin(self, number: int, group: Group) -> None:
         group.setdefault("initial_lr", group["lr"])
+
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self.step()
+
+    @property
+    def _resumes(self) -> bool:
+        """Whether this is the first step of a schedule that goes on after one: rates are there."""
+        return self._step_count == 1 and self.last_epoch > 0
+
+    def get_lr(self) -> list[float]:
+        """Return the learning rates of the groups at step `last_epoch`, which has just begun."""
+        raise NotImplementedError
+
+    def _get_closed_form_lr(self) -> list[float]:
+        return self.get_lr()
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go to the next step, or to the one of a number, and set the learning rates."""
+        changes_python("the learning rate, by a schedule")
+        self._step_count += 1
+        if epoch is None:
+            self.last_epoch += 1
+            rates = self.get_lr()
+        else:
+            self.last_epoch = epoch
+            rates = self._get_closed_form_lr()
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
+        self._note_rates()
+
+
+class FormulaLR(LRScheduler):
+    """Base of schedules that are formulas of the step's number: a subclass defines `lr_at`.
+
+    Those that chain go on from the learning rate that they find: where that is not what they set
+    the step before, they change it, or its distance from `_floor`, by the formula's factor. So
+    several over one optimizer multiply, and a rate that was set by hand is kept to.
+    """
+
+    chains: ClassVar[bool] = True
+
+    @property
+    def _floor(self) -> float:
+        return 0.0
 
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return the learning rate of a group at a step, counted from 0."""
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Go to the next step and set the learning rates."""
-        changes_python("the learning rate, by a schedule")
-        self.last_epoch += 1
-        self._apply()
+    def get_lr(self) -> list[float]:
+        """Return the learning rates by the formula, from those that there are."""
+        if not self.chains:
+            return self._get_closed_form_lr()
+        return [
+            self._following(group["lr"], base, number)
+            for number, (group, base) in enumerate(
+                zip(self.optimizer.param_groups, self.base_lrs, strict=True)
+            )
+        ]
 
-    def _apply(self) -> None:
-        for number, (group, base) in enumerate(
-            zip(self.optimizer.param_groups, self.base_lrs, strict=True)
-        ):
-            group["lr"] = self.lr_at(self.last_epoch, base, number)
-        self._note_rates()
+    def _get_closed_form_lr(self) -> list[float]:
+        return [self.lr_at(self.last_epoch, base, n) for n, base in enumerate(self.base_lrs)]
+
+    def _following(self, lr: float, base: float, number: int) -> float:
+        step = self.last_epoch
+        if self._resumes:
+            return lr
+        before = self.lr_at(step - 1, base, number) if step > 0 else base
+        now = self.lr_at(step, base, number)
+        if lr == before:
+            return now
+        floor = self._floor
+        if before == floor:
+            return lr + (now - before)
+        return floor + (lr - floor) * ((now - floor) / (before - floor))

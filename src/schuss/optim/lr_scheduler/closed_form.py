@@ -1,14 +1,17 @@
-"""Schedulers whose learning rate is a formula of the step's number alone.
+"""Schedulers whose learning rate is a formula of the step's number.
 
 The formulas are those of `schuss.optim.schedules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from schuss.optim import schedules
-from schuss.optim.lr_scheduler.base import LRScheduler, per_group
+from schuss.optim.lr_scheduler.base import FormulaLR, per_group
 from schuss.optim.optimizer import Optimizer
 
 __all__ = [
@@ -29,7 +32,7 @@ def _at_least(owner: str, name: str, value: float, least: float) -> None:
         raise ValueError(f"{owner}: expected {name} >= {least:g}, got {value}.")
 
 
-class LambdaLR(LRScheduler):
+class LambdaLR(FormulaLR):
     """lr = base * f(step), with a function of your own, or one a group.
 
     >>> import schuss as ss
@@ -38,6 +41,8 @@ class LambdaLR(LRScheduler):
     >>> scheduler.step(); scheduler.get_last_lr()
     [0.5]
     """
+
+    chains: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -55,7 +60,7 @@ class LambdaLR(LRScheduler):
         return base * self.lr_lambdas[group](step)
 
 
-class StepLR(LRScheduler):
+class StepLR(FormulaLR):
     """lr = base * gamma^floor(step / step_size).
 
     >>> import schuss as ss
@@ -78,7 +83,7 @@ class StepLR(LRScheduler):
         return schedules.step_decay(step, base, step_size=self.step_size, gamma=self.gamma)
 
 
-class MultiStepLR(LRScheduler):
+class MultiStepLR(FormulaLR):
     """lr = base * gamma^(number of milestones reached).
 
     >>> import schuss as ss
@@ -99,12 +104,19 @@ class MultiStepLR(LRScheduler):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned, here or in PyTorch, which counts milestones."""
+        milestones = state_dict["milestones"]
+        if isinstance(milestones, Counter):
+            milestones = sorted(milestones.elements())
+        super().load_state_dict({**state_dict, "milestones": milestones})
+
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return base * gamma^(number of milestones reached)."""
         return schedules.multi_step(step, base, milestones=self.milestones, gamma=self.gamma)
 
 
-class ConstantLR(LRScheduler):
+class ConstantLR(FormulaLR):
     """lr = base * factor before step `total_iters`, base from there on.
 
     >>> import schuss as ss
@@ -131,7 +143,7 @@ class ConstantLR(LRScheduler):
         return schedules.constant(step, base, factor=self.factor, total=self.total_iters)
 
 
-class LinearLR(LRScheduler):
+class LinearLR(FormulaLR):
     """lr = base times a factor that goes straight from start_factor to end_factor: a warm-up.
 
     >>> import schuss as ss
@@ -167,7 +179,7 @@ class LinearLR(LRScheduler):
         )
 
 
-class ExponentialLR(LRScheduler):
+class ExponentialLR(FormulaLR):
     """lr = base * gamma^step.
 
     >>> import schuss as ss
@@ -186,7 +198,7 @@ class ExponentialLR(LRScheduler):
         return schedules.exponential(step, base, gamma=self.gamma)
 
 
-class PolynomialLR(LRScheduler):
+class PolynomialLR(FormulaLR):
     """lr = base * (1 - step / total_iters)^power, and 0 from step `total_iters` on.
 
     >>> import schuss as ss
@@ -209,7 +221,7 @@ class PolynomialLR(LRScheduler):
         return schedules.polynomial(step, base, total=self.total_iters, power=self.power)
 
 
-class CosineAnnealingLR(LRScheduler):
+class CosineAnnealingLR(FormulaLR):
     """lr = eta_min + (base - eta_min) * (1 + cos(pi * step / T_max)) / 2.
 
     Loshchilov and Hutter, 2016, arXiv 1608.03983.
@@ -233,12 +245,16 @@ class CosineAnnealingLR(LRScheduler):
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
 
+    @property
+    def _floor(self) -> float:
+        return self.eta_min
+
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return the cosine's value."""
         return schedules.cosine(step, base, total=self.T_max, minimum=self.eta_min)
 
 
-class CosineAnnealingWarmRestarts(LRScheduler):
+class CosineAnnealingWarmRestarts(FormulaLR):
     """A cosine that starts anew after T_0 steps, then after T_0 * T_mult, and so on.
 
     Loshchilov and Hutter, 2016, arXiv 1608.03983.
@@ -249,6 +265,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     >>> scheduler.step(); scheduler.get_last_lr()
     [0.5]
     """
+
+    chains: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -263,10 +281,21 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self.T_0 = T_0
         self.T_mult = T_mult
         self.eta_min = eta_min
+        self.T_cur: float = last_epoch  # steps since the cycle began
+        self.T_i = T_0  # and how long the cycle is
         super().__init__(optimizer, last_epoch)
+
+    def step(self, epoch: float | None = None) -> None:
+        """Go to the next step, or to a place such as epoch + batch / batches."""
+        if epoch is not None and epoch < 0:
+            raise ValueError(f"CosineAnnealingWarmRestarts: expected epoch >= 0, got {epoch}.")
+        # Between whole steps where the last one was given so.
+        place = self.last_epoch + self.T_cur % 1 + 1 if epoch is None else epoch
+        self.T_cur, self.T_i = schedules.since_restart(
+            max(place, 0), first=self.T_0, growth=self.T_mult
+        )
+        super().step(math.floor(place))
 
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return the cosine's value."""
-        return schedules.cosine_restarts(
-            step, base, first=self.T_0, growth=self.T_mult, minimum=self.eta_min
-        )
+        return schedules.cosine(self.T_cur, base, total=self.T_i, minimum=self.eta_min)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from schuss.optim import schedules
-from schuss.optim.lr_scheduler.base import LRScheduler, per_group
+from schuss.optim.lr_scheduler.base import FormulaLR, per_group, require_momentum, set_momentum
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group
 
 __all__ = ["OneCycleLR"]
 
 
-class OneCycleLR(LRScheduler):
+class OneCycleLR(FormulaLR):
     """A rise to max_lr and a fall far below the start, with the momentum the other way round.
 
     Smith and Topin, 2017, arXiv 1708.07120. To be stepped after every batch.
@@ -42,6 +43,8 @@ class OneCycleLR(LRScheduler):
     >>> round(scheduler.get_last_lr()[0], 4), optimizer.param_groups[0]["momentum"]
     (0.04, 0.95)
     """
+
+    chains: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -90,11 +93,8 @@ class OneCycleLR(LRScheduler):
             "OneCycleLR", base_momentum, groups, "values of base_momentum"
         )
         self.max_momenta = floats(max_momentum, "max_momentum")
-        if cycle_momentum and not all("momentum" in g or "betas" in g for g in groups):
-            raise ValueError(
-                "OneCycleLR: expected an optimizer with momentum or betas, got "
-                f"{type(optimizer).__name__}; pass cycle_momentum=False."
-            )
+        if cycle_momentum:
+            require_momentum("OneCycleLR", optimizer)
         super().__init__(optimizer, last_epoch)
 
     def _begin(self, number: int, group: Group) -> None:
@@ -123,14 +123,10 @@ class OneCycleLR(LRScheduler):
             straight=self.anneal_strategy == "linear",
         )
 
-    def _apply(self) -> None:
-        super()._apply()
-        if not self.cycle_momentum:
-            return
-        for number, group in enumerate(self.optimizer.param_groups):
-            rest = self.max_momenta[number]
-            momentum = self._cycle(self.last_epoch, self.base_momenta[number], rest, rest)
-            if "betas" in group:
-                group["betas"] = (momentum, *group["betas"][1:])
-            else:
-                group["momentum"] = momentum
+    def _get_closed_form_lr(self) -> list[float]:
+        if self.cycle_momentum:
+            for number, group in enumerate(self.optimizer.param_groups):
+                rest = self.max_momenta[number]
+                momentum = self._cycle(self.last_epoch, self.base_momenta[number], rest, rest)
+                set_momentum(group, momentum)
+        return super()._get_closed_form_lr()
