@@ -13,6 +13,8 @@ Names, arguments and semantics are PyTorch's.
 True
 """
 
+from importlib import import_module
+
 from schuss.optim import lr_scheduler, schedules
 from schuss.optim.adadelta import Adadelta
 from schuss.optim.adagrad import Adagrad
@@ -58,3 +60,10 @@ for _name in __all__:
     _rule = globals()[_name]
     if isinstance(_rule, type) and issubclass(_rule, Optimizer) and _rule is not Optimizer:
         take_without_effect(_rule, *_WAYS)
+
+
+def __getattr__(name: str) -> object:
+    # It needs networks, which need what is here.
+    if name == "swa_utils":
+        return import_module("schuss.optim.swa_utils")
+    raise AttributeError(f"module 'schuss.optim' has no attribute {name!r}")
