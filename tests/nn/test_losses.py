@@ -51,6 +51,9 @@ ERRORS = np.array([[-5.0, -1.0, -0.4, 0.0], [0.3, 1.0, 1.2, 9.0]])
 TARGETS = np.array([[0.0, 1.0, 0.3, 1.0], [0.0, 0.5, 1.0, 0.0]])
 PROBABILITIES = np.array([[0.2, 0.9, 1e-9, 0.0], [1.0, 0.5, 0.999, 0.4]])
 AWAY = np.array([[-5.0, -1.3, -0.4, 0.1], [0.3, 0.7, 1.2, 9.0]])  # from every kink
+SIGNS = np.array([[1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, -1.0, 1.0]])
+SEVERAL = np.array([[1, -1, 0], [-1, 1, 2], [0, 1, 2], [2, 0, -1], [1, 1, -1], [0, -1, -1]])
+COUNTS = np.array([[0.0, 1.0, 2.0, 7.0], [3.0, 0.5, 1.5, 40.0]])
 
 SAMPLES = [
     Sample("CrossEntropyLoss", LOGITS, CLASSES),
@@ -89,6 +92,21 @@ SAMPLES = [
     Sample("KLDivLoss", log(shares(6, 3)), shares(3, 3, 3)[0][[0, 1, 2, 0, 1, 2]]),
     Sample("KLDivLoss", log(shares(6, 3)), np.eye(3)[CLASSES]),
     Sample("KLDivLoss", log(shares(6, 3)), log(shares(6, 3)) * 1.1, {"log_target": True}),
+    Sample("HingeEmbeddingLoss", AWAY, SIGNS),
+    Sample("HingeEmbeddingLoss", AWAY, SIGNS[:1], {"margin": 0.2}),
+    Sample("HingeEmbeddingLoss", AWAY, SIGNS * 2),
+    Sample("SoftMarginLoss", ERRORS, SIGNS),
+    Sample("MultiMarginLoss", LOGITS, CLASSES),
+    Sample("MultiMarginLoss", LOGITS[0], CLASSES[0]),
+    Sample("MultiMarginLoss", LOGITS, CLASSES, {"p": 2, "margin": 0.3, "weight": FACTORS}),
+    Sample("MultiLabelMarginLoss", LOGITS, SEVERAL),
+    Sample("MultiLabelMarginLoss", LOGITS[0], SEVERAL[0]),
+    Sample("MultiLabelSoftMarginLoss", ERRORS, TARGETS),
+    Sample("MultiLabelSoftMarginLoss", LOGITS, np.eye(3)[CLASSES], {"weight": FACTORS}),
+    Sample("MultiLabelSoftMarginLoss", LOGITS[0], np.eye(3)[0]),
+    Sample("PoissonNLLLoss", ERRORS, COUNTS),
+    Sample("PoissonNLLLoss", ERRORS, COUNTS, {"full": True}),
+    Sample("PoissonNLLLoss", np.abs(AWAY), COUNTS[:1], {"log_input": False, "eps": 0.1}),
 ]
 
 REDUCTIONS = ["mean", "sum", "none"]
@@ -122,18 +140,30 @@ OF_THREE = [
     OfThree("CosineEmbeddingLoss", margin=0.3),
     OfThree("TripletMarginLoss"),
     OfThree("TripletMarginLoss", 2.5, 1.0, swap=True),
+    OfThree("TripletMarginWithDistanceLoss"),
+    OfThree(
+        "TripletMarginWithDistanceLoss",
+        distance_function=lambda a, b: ((a - b) ** 2).sum(-1),
+        margin=0.5,
+        swap=True,
+    ),
+    OfThree("GaussianNLLLoss"),
+    OfThree("GaussianNLLLoss", full=True, eps=0.7),
 ]
+THIRD = {
+    "MarginRankingLoss": np.sign(normal(5, 3)),
+    "CosineEmbeddingLoss": np.array([1, -1, -1, 1, -1]),
+    "TripletMarginLoss": normal(5, 3) * 0.5 + 0.1,
+    "TripletMarginWithDistanceLoss": normal(5, 3) * 0.5 + 0.1,
+    "GaussianNLLLoss": normal(5, 3) ** 2,
+}
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("make", OF_THREE, ids=lambda m: f"{m.name}{m.args}{m.options}")
+@pytest.mark.parametrize("make", OF_THREE, ids=lambda m: f"{m.name}{m.args}{list(m.options)}")
 def test_losses_of_three_tensors_equal_pytorchs(make: OfThree, reduction: str) -> None:
     torch = pytest.importorskip("torch")
-    third = {
-        "MarginRankingLoss": np.sign(normal(5, 3)),
-        "CosineEmbeddingLoss": np.array([1, -1, -1, 1, -1]),
-        "TripletMarginLoss": normal(5, 3) * 0.5 + 0.1,
-    }[make.name]
+    third = THIRD[make.name]
     x, y = normal(5, 3), normal(4, 4)[:, :3].repeat(2, 0)[:5]
     a, b = (ss.tensor(v, requires_grad=True) for v in (x, y))
     ta, tb = (torch.tensor(v, requires_grad=True) for v in (x, y))
@@ -169,6 +199,52 @@ def test_value_and_gradient_equal_pytorchs(sample, reduction):
     expected.sum().backward()
     loss.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), x_torch.grad.numpy(), rtol=1e-8, atol=1e-13)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_compiled_ones_are_the_same(sample):
+    def value_and_gradient(x, y):
+        x = x.detach().requires_grad_()
+        loss = build(sample)(x, y)
+        loss.backward()
+        return loss, x.grad
+
+    x, y = ss.tensor(sample.x), ss.tensor(sample.y)
+    for found, expected in zip(
+        ss.compile(value_and_gradient)(x, y), value_and_gradient(x, y), strict=True
+    ):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 1), (5,), ()], ids=str)
+def test_variances_are_broadcast_as_in_pytorch(shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    x, y, var = normal(5, 3), normal(5, 1), np.abs(normal(*shape, 1)[..., 0]) + 0.1
+    found, gradients = [], []
+    for library in (ss, torch):
+        variance = library.tensor(np.asarray(var), requires_grad=True)
+        given = variance if shape else float(var)
+        loss = library.nn.functional.gaussian_nll_loss(
+            library.tensor(x), library.tensor(y), given, reduction="none"
+        )
+        found.append(loss.detach().numpy())
+        if shape:
+            loss.sum().backward()
+            gradients.append(variance.grad.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-12)
+    if shape:
+        np.testing.assert_allclose(*gradients, rtol=1e-12)
+
+
+def test_targets_of_rankings_are_broadcast_as_in_pytorch() -> None:
+    torch = pytest.importorskip("torch")
+    found = [
+        m.nn.functional.margin_ranking_loss(
+            m.tensor(normal(5, 1)), m.tensor(normal(1, 3)), m.tensor([[-1.0]]).double(), 0.2
+        ).item()
+        for m in (ss, torch)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if not s.kinked], ids=str)
@@ -336,6 +412,38 @@ MISTAKES = [
     ),
     (lambda: F.huber_loss(X, X, delta=0.0), ValueError, "expected delta above 0, got 0.0"),
     (lambda: F.smooth_l1_loss(X, X, beta=-1.0), ValueError, "expected beta >= 0, got -1.0"),
+    (
+        lambda: F.gaussian_nll_loss(X, X, ss.tensor([-1.0])),
+        ValueError,
+        "gaussian_nll_loss: expected var of the input's shape (6, 3), or without its last axis",
+    ),
+    (
+        lambda: F.gaussian_nll_loss(X, X, -X * X),
+        ValueError,
+        "gaussian_nll_loss: expected var to be at least 0, got -",
+    ),
+    (lambda: F.gaussian_nll_loss(X, X, 1.0, eps=0.0), ValueError, "expected eps above 0, got 0.0"),
+    (
+        lambda: F.poisson_nll_loss(X, ss.ones((5, 3))),
+        ValueError,
+        "expected shapes that can be broadcast, got input (6, 3), target (5, 3).",
+    ),
+    (
+        lambda: F.multi_margin_loss(X, ss.tensor([0, 1])),
+        ValueError,
+        "expected input of shape (batch, classes) and target (batch,), got (6, 3) and (2,)",
+    ),
+    (lambda: F.multi_margin_loss(X, ss.tensor(CLASSES), p=3), ValueError, "p to be 1 or 2, got 3"),
+    (
+        lambda: F.multilabel_margin_loss(X, ss.tensor(SEVERAL + 1)),
+        IndexError,
+        "multilabel_margin_loss: expected target from 0 to 2, got 3 at target[1, 2]",
+    ),
+    (
+        lambda: F.triplet_margin_with_distance_loss(X, X, X, margin=0.0),
+        ValueError,
+        "expected margin above 0, got 0.0",
+    ),
     (lambda: nn.MSELoss(reduction="batchmean"), ValueError, "MSELoss: expected reduction"),
 ]
 

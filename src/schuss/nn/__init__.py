@@ -47,6 +47,7 @@ from schuss.nn.convolution import (
 )
 from schuss.nn.dropout import Dropout
 from schuss.nn.embedding import Embedding
+from schuss.nn.likelihoods import GaussianNLLLoss, PoissonNLLLoss
 from schuss.nn.linear import Flatten, Identity, Linear, Unflatten
 from schuss.nn.losses import (
     BCELoss,
@@ -58,6 +59,14 @@ from schuss.nn.losses import (
     MSELoss,
     NLLLoss,
     SmoothL1Loss,
+)
+from schuss.nn.margins import (
+    HingeEmbeddingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
 from schuss.nn.module import Module, Parameter
 from schuss.nn.normalization import (
@@ -134,11 +143,13 @@ __all__ = [
     "Embedding",
     "Flatten",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "KLDivLoss",
@@ -158,12 +169,16 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
     "ParameterList",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
@@ -174,6 +189,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmin",
     "Softplus",
@@ -188,6 +204,7 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
     "functional",
     "functional_call",

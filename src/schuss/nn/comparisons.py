@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from schuss.core import Tensor
 from schuss.nn import functional
-from schuss.nn.losses import Loss
+from schuss.nn.losses import MarginLoss
 
 __all__ = ["CosineEmbeddingLoss", "MarginRankingLoss", "TripletMarginLoss"]
 
 
-class _MarginLoss(Loss):
-    _shown = "margin={0.margin}, reduction={0.reduction!r}"
-
-    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
-        super().__init__(reduction=reduction)
-        self.margin = margin
-
-
-class MarginRankingLoss(_MarginLoss):
+class MarginRankingLoss(MarginLoss):
     """Return max(0, margin - y * (x1 - x2)), for a target y of 1 or -1.
 
     Args:
@@ -36,7 +28,7 @@ class MarginRankingLoss(_MarginLoss):
         )
 
 
-class CosineEmbeddingLoss(_MarginLoss):
+class CosineEmbeddingLoss(MarginLoss):
     """Return 1 - cos(x1, x2) where y is 1, and max(0, cos(x1, x2) - margin) where it is -1.
 
     Args:
@@ -56,7 +48,7 @@ class CosineEmbeddingLoss(_MarginLoss):
         )
 
 
-class TripletMarginLoss(_MarginLoss):
+class TripletMarginLoss(MarginLoss):
     """Return max(0, margin + distance(anchor, positive) - distance(anchor, negative)).
 
     Args:

@@ -16,8 +16,10 @@ __all__ = [
     "L1Loss",
     "Loss",
     "MSELoss",
+    "MarginLoss",
     "NLLLoss",
     "SmoothL1Loss",
+    "WeightedLoss",
 ]
 
 
@@ -33,7 +35,19 @@ class Loss(Module):
         self.reduction = reduction
 
 
-class _WeightedLoss(Loss):
+class MarginLoss(Loss):
+    """What losses with a margin have."""
+
+    _shown = "margin={0.margin}, reduction={0.reduction!r}"
+
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.margin = margin
+
+
+class WeightedLoss(Loss):
+    """What losses with factors for classes have."""
+
     weight: Tensor | None
 
     def __init__(self, weight: Tensor | None = None, *, reduction: str = "mean") -> None:
@@ -41,7 +55,7 @@ class _WeightedLoss(Loss):
         self.register_buffer("weight", weight)
 
 
-class CrossEntropyLoss(_WeightedLoss):
+class CrossEntropyLoss(WeightedLoss):
     """Cross-entropy of logits against classes, or against probabilities.
 
     With p = log_softmax(x): -weight[y] * p[y], or -sum(weight * y * p). Smoothing by s takes
@@ -84,7 +98,7 @@ class CrossEntropyLoss(_WeightedLoss):
         )
 
 
-class NLLLoss(_WeightedLoss):
+class NLLLoss(WeightedLoss):
     """Negative log-likelihood, -weight[y] * x[y], of log-probabilities.
 
     Args:
@@ -110,7 +124,7 @@ class NLLLoss(_WeightedLoss):
         )
 
 
-class BCEWithLogitsLoss(_WeightedLoss):
+class BCEWithLogitsLoss(WeightedLoss):
     """Binary cross-entropy of logits: -(pos_weight * y * log(s) + (1 - y) * log(1 - s)).
 
     Here s = sigmoid(x); computed without overflow for any x.
@@ -144,7 +158,7 @@ class BCEWithLogitsLoss(_WeightedLoss):
         )
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(WeightedLoss):
     """Binary cross-entropy of probabilities: -(y * log(p) + (1 - y) * log(1 - p)).
 
     Logarithms are limited to -100. `BCEWithLogitsLoss` is more exact.

@@ -12,7 +12,7 @@ from schuss.core import Tensor, int64, no_grad
 from schuss.devices import require_cpu
 from schuss.functions import zeros
 from schuss.nn.module import Module
-from schuss.nn.normalization import BatchNorm1d
+from schuss.nn.normalization import _BatchNorm
 from schuss.optim.lr_scheduler.base import LRScheduler, per_group
 from schuss.optim.optimizer import Optimizer
 
@@ -159,7 +159,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: object = None) -> No
         device: "cpu" or None.
     """
     require_cpu("update_bn", device)
-    layers = [m for m in model.modules() if isinstance(m, BatchNorm1d)]
+    layers = [m for m in model.modules() if isinstance(m, _BatchNorm)]
     if not layers:
         return
     training, momenta = model.training, [layer.momentum for layer in layers]

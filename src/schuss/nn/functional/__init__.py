@@ -57,6 +57,15 @@ from schuss.nn.functional.convolution import (
 )
 from schuss.nn.functional.groups import group_norm
 from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
+from schuss.nn.functional.likelihoods import gaussian_nll_loss, poisson_nll_loss
+from schuss.nn.functional.margins import (
+    hinge_embedding_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from schuss.nn.functional.multi_head_attention import multi_head_attention_forward
 from schuss.nn.functional.pooling import (
     avg_pool1d,
@@ -103,6 +112,7 @@ __all__ = [
     "dropout",
     "elu",
     "embedding",
+    "gaussian_nll_loss",
     "gelu",
     "glu",
     "group_norm",
@@ -111,6 +121,7 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hinge_embedding_loss",
     "huber_loss",
     "kl_div",
     "l1_loss",
@@ -126,11 +137,15 @@ __all__ = [
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
     "nll_loss",
     "normalize",
     "one_hot",
     "pad",
     "pairwise_distance",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
@@ -140,6 +155,7 @@ __all__ = [
     "sigmoid",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
     "softmin",
     "softplus",
@@ -149,4 +165,5 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]

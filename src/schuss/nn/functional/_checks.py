@@ -174,3 +174,20 @@ def check_pair(owner: str, x: Tensor, target: Tensor, *, floats: bool = True) ->
     if target.dtype.kind == "f":
         require_same_dtype(owner, "target", target, x)
     return ops.astype(target, x.dtype)
+
+
+def check_broadcast(owner: str, x: Tensor, **others: Tensor) -> list[Tensor]:
+    """Check tensors that are broadcast against each other; return the others in x's dtype."""
+    require_tensors(owner, input=x, **others)
+    require_floating(owner, "input", x)
+    try:
+        np.broadcast_shapes(x.shape, *(other.shape for other in others.values()))
+    except ValueError:
+        shown = ", ".join(f"{name} {other.shape}" for name, other in others.items())
+        raise ValueError(
+            f"{owner}: expected shapes that can be broadcast, got input {x.shape}, {shown}."
+        ) from None
+    for name, other in others.items():
+        if other.dtype.kind == "f":
+            require_same_dtype(owner, name, other, x)
+    return [ops.astype(other, x.dtype) for other in others.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.nn.functional._checks import check_pair, reduced
+from schuss.nn.functional._checks import check_broadcast, check_pair, reduced
 from schuss.nn.functional.vectors import pairwise_distance
 
 
@@ -15,23 +15,27 @@ def margin_ranking_loss(
 
     Args:
         input1: float tensor of any shape.
-        input2: the same.
-        target: 1 where the first should be larger, -1 where the second should.
+        input2: another one, of as many axes, with which it is broadcast.
+        target: 1 where the first should be larger, -1 where the second should; broadcast, too.
         margin: by how much.
         reduction: "mean", "sum" or "none".
 
     Raises:
-        ValueError: on different shapes, or an unknown reduction.
+        ValueError: on shapes that do not go together, or an unknown reduction.
 
     >>> import schuss as ss
     >>> margin_ranking_loss(ss.tensor([1.0]), ss.tensor([3.0]), ss.tensor([1.0])).item()
     2.0
     """
-    second, sign = (
-        check_pair("margin_ranking_loss", input1, x, floats=False) for x in (input2, target)
-    )
+    owner = "margin_ranking_loss"
+    second, sign = check_broadcast(owner, input1, input2=input2, target=target)
+    if not input1.ndim == second.ndim == sign.ndim:
+        raise ValueError(
+            f"{owner}: expected tensors of the same number of axes, got shapes {input1.shape}, "
+            f"{input2.shape} and {target.shape}."
+        )
     loss = ops.clip(margin - sign * (input1 - second), 0.0, None)
-    return reduced("margin_ranking_loss", loss, reduction)
+    return reduced(owner, loss, reduction)
 
 
 def cosine_embedding_loss(
