@@ -176,10 +176,13 @@ def check_pair(owner: str, x: Tensor, target: Tensor, *, floats: bool = True) ->
     return ops.astype(target, x.dtype)
 
 
-def check_broadcast(owner: str, x: Tensor, **others: Tensor) -> list[Tensor]:
+def check_broadcast(
+    owner: str, x: Tensor, *, floats: bool = True, **others: Tensor
+) -> list[Tensor]:
     """Check tensors that are broadcast against each other; return the others in x's dtype."""
     require_tensors(owner, input=x, **others)
-    require_floating(owner, "input", x)
+    if floats:
+        require_floating(owner, "input", x)
     try:
         np.broadcast_shapes(x.shape, *(other.shape for other in others.values()))
     except ValueError:

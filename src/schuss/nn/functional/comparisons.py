@@ -28,7 +28,7 @@ def margin_ranking_loss(
     2.0
     """
     owner = "margin_ranking_loss"
-    second, sign = check_broadcast(owner, input1, input2=input2, target=target)
+    second, sign = check_broadcast(owner, input1, floats=False, input2=input2, target=target)
     if not input1.ndim == second.ndim == sign.ndim:
         raise ValueError(
             f"{owner}: expected tensors of the same number of axes, got shapes {input1.shape}, "
