@@ -19,6 +19,7 @@ NAMESPACES = (
     *("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.utils"),
     *("torch.nn.init", "torch.optim", "torch.optim.lr_scheduler", "torch.autograd", "torch.func"),
     *("torch.distributions", "torch.utils.data", "torch.linalg", "torch.fft", "torch.special"),
+    "torch.nn.utils.parametrizations",
     *("torch.nn.init", "torch.optim", "torch.optim.lr_scheduler", "torch.optim.swa_utils"),
     *("torch.autograd", "torch.func"),
     *("torch.distributions", "torch.utils.data", "torch.linalg", "torch.fft"),

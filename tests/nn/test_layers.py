@@ -113,6 +113,9 @@ SAMPLES = [
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3)),
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"padding_idx": 2}),
     Sample("Embedding", np.array(4), (6, 3), {"padding_idx": -1}),
+    Sample("EmbeddingBag", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3)),
+    Sample("EmbeddingBag", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"mode": "sum"}),
+    Sample("EmbeddingBag", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"mode": "max"}),
     activation("ReLU"),
     activation("ReLU6"),
     activation("LeakyReLU"),
@@ -158,6 +161,12 @@ NOT_LAYERS |= {"MultiheadAttention", "Transformer"}  # test_attention.py
 NOT_LAYERS |= {f"Transformer{kind}coder{of}" for kind in ("En", "De") for of in ("", "Layer")}
 NOT_LAYERS |= {"ParameterList"}  # test_parameter_list.py
 NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
+NOT_LAYERS |= {"ParameterList", "ParameterDict"}  # test_parameter_list.py, test_parameter_dict.py
+NOT_LAYERS |= {
+    "Bilinear",
+    "CosineSimilarity",
+    "PairwiseDistance",
+}  # of two tensors: test_vectors.py
 NOT_LAYERS |= {"GRU", "LSTM", "RNN", "RNNBase"}  # of sequences: test_recurrent.py
 NOT_LAYERS |= {"GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"}
 

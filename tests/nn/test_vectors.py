@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import schuss as ss
+from schuss import nn
 from schuss.nn import functional as F
 
 X = np.random.default_rng(5).normal(size=(2, 3, 4)).astype(np.float32)
@@ -78,3 +79,48 @@ def test_wrong_arguments() -> None:
         F.glu(ss.tensor(X), 1)
     with pytest.raises(ValueError, match="pad: expected pairs for at most 1 axes, got 3 numbers"):
         F.pad(ss.ones(2), (1, 1, 1))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3)])
+def test_bilinear_is_pytorchs(shape: tuple[int, ...], bias: bool) -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(*shape, 3)), rng.normal(size=(*shape, 4))
+    ours = nn.Bilinear(3, 4, 2, bias).double()
+    theirs = torch.nn.Bilinear(3, 4, 2, bias).double()
+    ours.load_state_dict({k: ss.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    found, gradients = [], []
+    for m, layer in ((ss, ours), (torch, theirs)):
+        x, y = (m.tensor(v, requires_grad=True) for v in (a, b))
+        result = layer(x, y)
+        (result**2).sum().backward()
+        found.append(result.detach().numpy())
+        gradients.append([t.grad.numpy() for t in (x, y, *layer.parameters())])
+    np.testing.assert_allclose(*found, rtol=1e-10)
+    np.testing.assert_allclose(ss.compile(ours)(ss.tensor(a), ss.tensor(b)).numpy(), found[0])
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
+    assert repr(ours).startswith(repr(theirs)[:-1])
+
+
+def test_bilinear_names_shapes_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="bilinear: expected inputs of shapes"):
+        nn.Bilinear(3, 4, 2)(ss.ones(5, 3), ss.ones(5, 3))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 3.0, float("inf")])
+def test_distances_of_pairs_are_pytorchs(p: float) -> None:
+    torch = pytest.importorskip("torch")
+    points, found = np.random.default_rng(1).normal(size=(6, 3)), []
+    for m in (ss, torch):
+        x = m.tensor(points, requires_grad=True)
+        distances = m.nn.functional.pdist(x, p)
+        (distances**2).sum().backward()
+        found.append((distances.detach().numpy(), x.grad.numpy()))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10)
+    compiled = ss.compile(lambda x: nn.functional.pdist(x, p))(ss.tensor(points))
+    np.testing.assert_allclose(compiled.numpy(), found[0][0], rtol=1e-12)
+    with pytest.raises(ValueError, match="pdist: expected input of two axes"):
+        nn.functional.pdist(ss.ones(3))

@@ -46,9 +46,9 @@ from schuss.nn.convolution import (
     ConvTranspose3d,
 )
 from schuss.nn.dropout import Dropout
-from schuss.nn.embedding import Embedding
+from schuss.nn.embedding import Embedding, EmbeddingBag
 from schuss.nn.likelihoods import GaussianNLLLoss, PoissonNLLLoss
-from schuss.nn.linear import Flatten, Identity, Linear, Unflatten
+from schuss.nn.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from schuss.nn.losses import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -77,6 +77,7 @@ from schuss.nn.normalization import (
     LayerNorm,
     RMSNorm,
 )
+from schuss.nn.parameter_dict import ParameterDict
 from schuss.nn.parameter_list import ParameterList
 from schuss.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -129,6 +130,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "CompiledModule",
     "Conv1d",
     "Conv2d",
@@ -141,6 +143,7 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GRUCell",
     "GaussianNLLLoss",
@@ -177,6 +180,7 @@ __all__ = [
     "PReLU",
     "PairwiseDistance",
     "Parameter",
+    "ParameterDict",
     "ParameterList",
     "PoissonNLLLoss",
     "RMSNorm",

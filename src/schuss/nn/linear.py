@@ -11,10 +11,10 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.nn import init
 from schuss.nn.arguments import require_counts
-from schuss.nn.functional import linear
+from schuss.nn.functional import bilinear, linear
 from schuss.nn.module import Module, Parameter
 
-__all__ = ["Flatten", "Identity", "Linear", "Unflatten"]
+__all__ = ["Bilinear", "Flatten", "Identity", "Linear", "Unflatten"]
 
 
 class Linear(Module):
@@ -77,6 +77,66 @@ class Linear(Module):
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
         )
+
+
+class Bilinear(Module):
+    """Multiply two inputs by matrices, and add a bias: y[k] = x1 @ weight[k] @ x2 + bias[k].
+
+    Both start uniform in +-1 / sqrt(in1_features).
+
+    Args:
+        in1_features: length of the first input's last axis, at least 1.
+        in2_features: length of the second one's, at least 1.
+        out_features: length of the output's last axis, at least 1.
+        bias: whether to add one.
+        dtype: float32 (default) or float64.
+
+    Raises:
+        ValueError: if a number of features is below 1.
+
+    >>> from schuss import nn, ones
+    >>> nn.Bilinear(3, 4, 2)(ones((5, 3)), ones((5, 4))).shape
+    (5, 2)
+    """
+
+    _features = ("in1_features", "in2_features", "out_features")
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        super().__init__()
+        require_counts("Bilinear", in1_features=in1_features, in2_features=in2_features)
+        require_counts("Bilinear", out_features=out_features)
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(init.empty(shape, dtype))
+        self.bias = Parameter(init.empty((out_features,), dtype)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new values."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """Return the output (..., out_features) of x1 (..., in1_features) and x2."""
+        return bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        features = ", ".join(f"{n}={getattr(self, n)}" for n in self._features)
+        return f"{features}, bias={self.bias is not None}"
 
 
 class Identity(Module):

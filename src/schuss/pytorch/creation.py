@@ -122,9 +122,24 @@ def linspace(
         raise ValueError(f"linspace: expected steps >= 0, got {steps}.")
     first, last = (x.item() if isinstance(x, (Tensor, np.generic)) else x for x in (start, end))
     kind = supported_dtype(dtype)
-    if kind.kind == "f" or not endpoint:
-        return F.linspace(first, last, count, kind, endpoint=endpoint)
-    return leaf(_whole_steps(first, last, count).astype(kind))
+    if not endpoint:
+        return F.linspace(first, last, count, kind, endpoint=False)
+    values = (
+        _even_steps(first, last, count, kind)
+        if kind.kind == "f"
+        else _whole_steps(first, last, count)
+    )
+    return leaf(values.astype(kind))
+
+
+def _even_steps(first: float, last: float, count: int, kind: Any) -> Any:
+    """Return numbers from either end to the middle, in steps that are rounded to the dtype."""
+    begin, end = kind.type(first), kind.type(last)
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = float((end - begin) / kind.type(max(count - 1, 1)))
+        i = np.arange(count)
+        rising, falling = float(begin) + step * i, float(end) - step * (count - 1 - i)
+        return rising if count == 1 else np.where(i < count // 2, rising, falling)
 
 
 def _whole_steps(first: Any, last: Any, count: int) -> Any:

@@ -55,8 +55,9 @@ from schuss.nn.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from schuss.nn.functional.embeddings import embedding, embedding_bag
 from schuss.nn.functional.groups import group_norm
-from schuss.nn.functional.layers import batch_norm, dropout, embedding, layer_norm, linear, rms_norm
+from schuss.nn.functional.layers import batch_norm, dropout, layer_norm, linear, rms_norm
 from schuss.nn.functional.likelihoods import gaussian_nll_loss, poisson_nll_loss
 from schuss.nn.functional.margins import (
     hinge_embedding_loss,
@@ -77,6 +78,7 @@ from schuss.nn.functional.pooling import (
 )
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 from schuss.nn.functional.vectors import (
+    bilinear,
     cosine_similarity,
     glu,
     gumbel_softmax,
@@ -84,6 +86,7 @@ from schuss.nn.functional.vectors import (
     one_hot,
     pad,
     pairwise_distance,
+    pdist,
 )
 
 __all__ = [
@@ -97,6 +100,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -112,6 +116,7 @@ __all__ = [
     "dropout",
     "elu",
     "embedding",
+    "embedding_bag",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -145,6 +150,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "poisson_nll_loss",
     "prelu",
     "relu",

@@ -1,4 +1,4 @@
-"""What the layers with weights compute: linear maps, look-ups, normalisation and dropout."""
+"""What the layers with weights compute: linear maps, normalisation and dropout."""
 
 from __future__ import annotations
 
@@ -10,15 +10,8 @@ from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.functions.normalization import deviations, inverse_root, standardize, standardize_affine
-from schuss.nn.functional._checks import (
-    require_floating,
-    require_indices,
-    require_same_dtype,
-    require_tensors,
-)
+from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
 from schuss.primitives import contraction
-from schuss.primitives.indexing import look_up
-from schuss.transforms import vjp
 from schuss.values.numbers import number
 
 if TYPE_CHECKING:
@@ -73,71 +66,6 @@ def _refuse_features(shape: tuple[int, ...], features: int) -> None:
     elif features == 1:
         way_out = "add an axis of length 1 with x.unsqueeze(-1)"
     raise ValueError(f"Linear: expected x of shape (..., {features}), got {shape}; {way_out}.")
-
-
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    *,
-    sparse: bool = False,
-) -> Tensor:
-    """Return the rows of `weight` that the indices name.
-
-    Args:
-        input: integer tensor of any shape, values in [0, num_embeddings).
-        weight: tensor of shape (num_embeddings, embedding_dim).
-        padding_idx: the row that receives no gradient; negative numbers count from the end.
-        max_norm: rows that are looked up and longer than this are shrunk to it first, in `weight`
-            itself; None leaves all as they are.
-        norm_type: the p of the norm by which a row's length is measured.
-        sparse: whether the gradient of `weight` is of its touched rows alone; see `nn.Embedding`.
-
-    Returns:
-        A tensor of shape (*input.shape, embedding_dim).
-
-    Raises:
-        TypeError: if the indices are not integers.
-        IndexError: if an index is out of range.
-
-    >>> import schuss as ss
-    >>> embedding(ss.tensor([2, 0]), ss.tensor([[0.0], [1.0], [2.0]])).tolist()
-    [[2.0], [0.0]]
-    """
-    if not isinstance(input, Tensor):
-        require_tensors("Embedding", x=input)
-    if weight.array.ndim != 2:
-        raise ValueError(
-            f"Embedding: expected weight of shape (num_embeddings, embedding_dim), got "
-            f"{weight.shape}."
-        )
-    count = weight.shape[0]
-    require_indices("Embedding", "x", input, count)
-    if max_norm is not None:
-        _shrink(weight, input, max_norm, norm_type)
-    rows = look_up(weight, input, sparse=sparse)
-    if padding_idx is None:
-        return rows
-    if not -count <= padding_idx < count:
-        raise ValueError(
-            f"Embedding: expected padding_idx from {-count} to {count - 1}, got {padding_idx}."
-        )
-    padded = ops.expand_dims(input == padding_idx % count, axis=-1)
-    return ops.where(padded, rows.detach(), rows)
-
-
-def _shrink(weight: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> None:
-    """Scale the rows that the indices name, where they are longer, to max_norm; in place."""
-    rows = weight.detach()
-    # The gradient of a look-up counts how often each row is named.
-    named, count = vjp(lambda marks: look_up(marks, indices), ops.zeros((weight.shape[0], 1)))
-    (times,) = count(ops.ones_like(named))
-    with no_grad():
-        length = ops.norm(rows, axis=-1, keepdims=True, ord=norm_type)
-        long = ops.logical_and(times > 0.0, length > max_norm)
-        weight.assign(rows * ops.where(long, max_norm / (length + 1e-7), 1.0))
 
 
 def layer_norm(

@@ -11,7 +11,8 @@ from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, int64
 from schuss.primitives.axes import normalize_axes
-from schuss.primitives.base import astype
+from schuss.primitives.base import astype, from_numpy
+from schuss.primitives.indexing import look_up
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
@@ -163,3 +164,52 @@ def _from_itself(x: Tensor, widths: list[tuple[int, int]], mode: str) -> Tensor:
             around: Any = np.pad(np.arange(n), (before, after), ways[mode])  # type: ignore[call-overload]  # a name
             x = ops.take(x, around, axis=axis)
     return x if mode == "circular" else _cropped(x, widths)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return x1 @ weight[k] @ x2 + bias[k], for each k.
+
+    Args:
+        input1: tensor of shape (..., in1_features).
+        input2: tensor of shape (..., in2_features), its other axes the same.
+        weight: tensor of shape (out_features, in1_features, in2_features).
+        bias: tensor of shape (out_features,), or None.
+
+    Raises:
+        ValueError: on shapes that do not fit.
+
+    >>> import schuss as ss
+    >>> bilinear(ss.tensor([1.0, 2.0]), ss.tensor([3.0]), ss.tensor([[[1.0], [1.0]]])).tolist()
+    [9.0]
+    """
+    fits = weight.ndim == 3 and (input1.shape[-1:], input2.shape[-1:]) == (
+        weight.shape[1:2],
+        weight.shape[2:],
+    )
+    if not fits or input1.shape[:-1] != input2.shape[:-1]:
+        raise ValueError(
+            "bilinear: expected inputs of shapes (..., in1) and (..., in2) for a weight (out, in1, "
+            f"in2), got {input1.shape}, {input2.shape} and {weight.shape}."
+        )
+    result = ops.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return result if bias is None else result + bias
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """Return the distances of all pairs of rows, (0, 1), (0, 2), ..., (1, 2), ...
+
+    Args:
+        input: float tensor of shape (rows, features).
+        p: of the norm.
+
+    Raises:
+        ValueError: on another number of axes.
+
+    >>> import schuss as ss
+    >>> pdist(ss.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]])).tolist()
+    [5.0, 0.0, 5.0]
+    """
+    if input.ndim != 2:
+        raise ValueError(f"pdist: expected input of two axes, got shape {input.shape}.")
+    first, second = (from_numpy(places) for places in np.triu_indices(input.shape[0], 1))
+    return ops.norm(look_up(input, first) - look_up(input, second), -1, False, ord=float(p))

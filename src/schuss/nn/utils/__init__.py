@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schuss.nn.utils import parametrizations, parametrize, rnn
+from schuss.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from schuss.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 from schuss.nn.utils.weight_norm import remove_weight_norm, weight_norm
 from schuss.optim.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
@@ -14,8 +15,10 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
+    "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
 ]
