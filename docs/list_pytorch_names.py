@@ -17,12 +17,14 @@ from typing import Any
 
 NAMESPACES = (
     *("torch", "torch.Tensor", "torch.nn", "torch.nn.functional", "torch.nn.utils"),
-    *("torch.nn.init", "torch.optim", "torch.optim.lr_scheduler", "torch.autograd", "torch.func"),
-    *("torch.distributions", "torch.utils.data", "torch.linalg", "torch.fft", "torch.special"),
-    "torch.nn.utils.parametrizations",
-    *("torch.nn.init", "torch.optim", "torch.optim.lr_scheduler", "torch.optim.swa_utils"),
-    *("torch.autograd", "torch.func"),
-    *("torch.distributions", "torch.utils.data", "torch.linalg", "torch.fft"),
+    *(
+        "torch.nn.utils.parametrizations",
+        "torch.nn.init",
+        "torch.optim",
+        "torch.optim.lr_scheduler",
+    ),
+    *("torch.optim.swa_utils", "torch.autograd", "torch.func", "torch.distributions"),
+    *("torch.utils.data", "torch.linalg", "torch.fft", "torch.special"),
 )
 # Types of `torch` that are not its compiler's or its storage's.
 TYPES = {

@@ -159,14 +159,8 @@ SAMPLES = [
 NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
 NOT_LAYERS |= {"MultiheadAttention", "Transformer"}  # test_attention.py
 NOT_LAYERS |= {f"Transformer{kind}coder{of}" for kind in ("En", "De") for of in ("", "Layer")}
-NOT_LAYERS |= {"ParameterList"}  # test_parameter_list.py
-NOT_LAYERS |= {"CosineSimilarity", "PairwiseDistance"}  # of two tensors: test_vectors.py
-NOT_LAYERS |= {"ParameterList", "ParameterDict"}  # test_parameter_list.py, test_parameter_dict.py
-NOT_LAYERS |= {
-    "Bilinear",
-    "CosineSimilarity",
-    "PairwiseDistance",
-}  # of two tensors: test_vectors.py
+NOT_LAYERS |= {"ParameterDict", "ParameterList"}  # files of their own
+NOT_LAYERS |= {"Bilinear", "CosineSimilarity", "PairwiseDistance"}  # of two: test_vectors.py
 NOT_LAYERS |= {"GRU", "LSTM", "RNN", "RNNBase"}  # of sequences: test_recurrent.py
 NOT_LAYERS |= {"GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"}
 
