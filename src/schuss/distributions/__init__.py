@@ -11,14 +11,16 @@ from __future__ import annotations
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
 from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
 from schuss.distributions.distribution import Distribution, Independent
-from schuss.distributions.gamma import Beta, Dirichlet, Gamma
+from schuss.distributions.gamma import Beta, Chi2, Dirichlet, Gamma
 from schuss.distributions.kl import kl_divergence, register_kl
 from schuss.distributions.multivariate_normal import MultivariateNormal
+from schuss.distributions.student_t import StudentT
 
 __all__ = [
     "Bernoulli",
     "Beta",
     "Categorical",
+    "Chi2",
     "Dirichlet",
     "Distribution",
     "Exponential",
@@ -29,6 +31,7 @@ __all__ = [
     "MultivariateNormal",
     "Normal",
     "OneHotCategorical",
+    "StudentT",
     "Uniform",
     "kl_divergence",
     "register_kl",

@@ -17,6 +17,7 @@ from schuss.distributions.distribution import (
     Distribution,
     broadcast_parameters,
 )
+from schuss.distributions.gamma_slope import log_slope
 from schuss.functions import (
     all,
     argmax,
@@ -35,25 +36,38 @@ from schuss.functions import (
 from schuss.functions.reductions import as_float
 from schuss.functions.special import digamma, lgamma
 from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.custom import custom
 
-__all__ = ["Beta", "Dirichlet", "Gamma", "log_of_gamma"]
+__all__ = ["Beta", "Chi2", "Dirichlet", "Gamma", "log_of_gamma"]
 
 # Each try is accepted with a probability of at least .95: all of them fail once in 10^15.
 _TRIES = 12
 
 
 def log_of_gamma(alpha: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return logarithms of draws from the gamma distribution of rate 1.
-
-    All tries of the method of Marsaglia and Tsang (2000) are drawn at once, and the first that is
-    accepted is taken. The logarithm is exact where alpha is so small that the draw is not.
+    """Return logarithms of draws from the gamma distribution of rate 1; gradients go to alpha.
 
     Args:
         alpha: the concentration, above 0.
         shape: of the draws, to which alpha broadcasts.
     """
-    dtype = alpha.dtype
     alpha = broadcast_to(alpha, shape)
+    with no_grad():
+        drawn = _log_draws(alpha, shape)
+    return custom("gamma", (alpha,), drawn, lambda g, y: {0: g * log_slope(alpha, y)})
+
+
+def _log_draws(alpha: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return logarithms of draws.
+
+    All tries of the method of Marsaglia and Tsang (2000) are drawn at once, and the first that is
+    accepted is taken. The logarithm is exact where alpha is so small that the draw is not.
+
+    Args:
+        alpha: the concentration, of that shape.
+        shape: of the draws.
+    """
+    dtype = alpha.dtype
     # Below 1, a draw for alpha + 1 times a uniform number to the power 1 / alpha.
     small = alpha < 1
     d = where(small, alpha + 1, alpha) - 1 / 3
@@ -82,6 +96,7 @@ class Gamma(Distribution):
         "rate": POSITIVE,
     }
     support = NOT_NEGATIVE
+    has_rsample = True
 
     def __init__(
         self, concentration: TensorLike, rate: TensorLike, validate_args: bool | None = None
@@ -89,10 +104,9 @@ class Gamma(Distribution):
         self.concentration, self.rate = broadcast_parameters(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
 
-    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        with no_grad():
-            drawn = exp(log_of_gamma(self.concentration, self._shape(sample_shape))) / self.rate
-            return clip(drawn, float(np.finfo(drawn.dtype).tiny))
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        drawn = exp(log_of_gamma(self.concentration, self._shape(sample_shape))) / self.rate
+        return clip(drawn, float(np.finfo(drawn.dtype).tiny))
 
     def log_prob(self, value: TensorLike) -> Tensor:
         value = self._value(value)
@@ -121,6 +135,23 @@ class Gamma(Distribution):
         return self.concentration / (self.rate * self.rate)
 
 
+class Chi2(Gamma):
+    """The chi-squared distribution: of a sum of squares of standard normal numbers.
+
+    Args:
+        df: how many there are, above 0.
+    """
+
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"df": POSITIVE}
+
+    def __init__(self, df: TensorLike, validate_args: bool | None = None) -> None:
+        (self.df,) = broadcast_parameters(df)
+        super().__init__(self.df / 2, 0.5, validate_args)
+
+    def expand(self, batch_shape: Sequence[int]) -> Chi2:
+        return Chi2(broadcast_to(self.df, tuple(batch_shape)), validate_args=False)
+
+
 class Dirichlet(Distribution):
     """Dirichlet's distribution, of probabilities that add up to 1.
 
@@ -133,6 +164,7 @@ class Dirichlet(Distribution):
         "of at least 0 that add up to 1",
         lambda x: (x >= 0) & (abs(x.sum(-1, keepdims=True) - 1) < 1e-5),
     )
+    has_rsample = True
 
     def __init__(self, concentration: TensorLike, validate_args: bool | None = None) -> None:
         self.concentration = as_float(as_tensor(concentration))
@@ -141,11 +173,10 @@ class Dirichlet(Distribution):
         shape = self.concentration.shape
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
-    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        with no_grad():
-            drawn = log_of_gamma(self.concentration, self._shape(sample_shape))
-            parts = exp(drawn - max(drawn, axis=-1, keepdims=True))
-            return parts / sum(parts, axis=-1, keepdims=True)
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        drawn = log_of_gamma(self.concentration, self._shape(sample_shape))
+        parts = exp(drawn - max(drawn.detach(), axis=-1, keepdims=True))
+        return parts / sum(parts, axis=-1, keepdims=True)
 
     def log_prob(self, value: TensorLike) -> Tensor:
         value = self._value(value)
@@ -197,6 +228,7 @@ class Beta(Distribution):
         "concentration0": POSITIVE,
     }
     support = UNIT
+    has_rsample = True
 
     def __init__(
         self,
@@ -211,8 +243,8 @@ class Beta(Distribution):
         both = stack([self.concentration1, self.concentration0], axis=-1)
         self.dirichlet = Dirichlet(both, validate_args=False)
 
-    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.dirichlet.sample(sample_shape)[..., 0]
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        return self.dirichlet.rsample(sample_shape)[..., 0]
 
     def log_prob(self, value: TensorLike) -> Tensor:
         value = self._value(value)
