@@ -46,6 +46,17 @@ class Attended(nn.Module):
         return self.attention(x, x, x)[0]
 
 
+class First(nn.Module):
+    """Returns the first of a layer's results."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)[0]
+
+
 PLAIN = (
     "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Softsign",
@@ -100,6 +111,12 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
         (SEQUENCES, SEQUENCES[::-1]),
     ),
     "Transformer": (lambda: nn.Transformer(8, 2, 1, 1, 16), (SEQUENCES, SEQUENCES[:3])),
+    "RNN": (lambda: First(nn.RNN(8, 5, nonlinearity="relu")), (X,)),
+    "LSTM": (lambda: First(nn.LSTM(8, 5, num_layers=2, dropout=0.4, proj_size=3)), (X,)),
+    "GRU": (lambda: First(nn.GRU(8, 5, bidirectional=True)), (X,)),
+    "RNNCell": (lambda: nn.RNNCell(8, 5), (X,)),
+    "LSTMCell": (lambda: First(nn.LSTMCell(8, 5)), (X,)),
+    "GRUCell": (lambda: nn.GRUCell(8, 5), (X,)),
     "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
     "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
     "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),
@@ -133,7 +150,7 @@ def test_every_layer_is_here() -> None:
         for name in nn.__all__
         if isinstance(getattr(nn, name), type) and issubclass(getattr(nn, name), nn.Module)
     }
-    assert made - set(LAYERS) == {"CompiledModule", "Module"}
+    assert made - set(LAYERS) == {"CompiledModule", "Module", "RNNBase", "RNNCellBase"}
 
 
 @pytest.mark.parametrize("name", LAYERS)

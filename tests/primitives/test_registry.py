@@ -268,6 +268,8 @@ def taken(x: Any, place: Any) -> Any:
 POOLED = np.random.default_rng(4).permutation(2 * 5 * 5 * 3).reshape(2, 5, 5, 3) / 10
 LARGEST_AT = windowed(POOLED)[1]
 LARGEST_ODD = np.where(np.arange(150).reshape(2, 5, 5, 3) % 7 < 5, -np.inf, np.nan)
+# Made by traces alone: tests/compiler/test_loops.py has them.
+OF_TRACES = {"loop", "loop_result"}
 
 SAMPLES: dict[str, list[Sample]] = {
     "convolution": [
@@ -611,7 +613,7 @@ CASES = [
 
 
 def test_every_primitive_has_samples() -> None:
-    assert set(SAMPLES) == set(REGISTRY), "a primitive needs samples in this file"
+    assert set(SAMPLES) == set(REGISTRY) - OF_TRACES, "a primitive needs samples in this file"
 
 
 class Verifier:

@@ -13,12 +13,14 @@ from schuss.compiler.codegen.llvm_module import Module
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.passes.layout_assignment import assign_layouts
 from schuss.compiler.passes.legalize import legalize
+from schuss.compiler.passes.loops import prepare_loops
 from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.permutations import move_permutations
 from schuss.compiler.passes.simplify import simplify
 from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.compiler.schedule.fusion import fuse
+from schuss.compiler.schedule.loops import plan_loops
 from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
 from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
@@ -89,6 +91,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("trace", None),
     ("simplify", simplify),
     ("permute", move_permutations),
+    ("loops", prepare_loops),
     ("orient", assign_layouts),
     ("legalise", legalize),
 ]
@@ -107,6 +110,7 @@ def run_pipeline(graph: Graph) -> Compilation:
             stage(graph)
         if verify:
             graph.verify(name)
+    plan_loops(graph, verify=verify)
     fuser = fuse(graph, split_on_demand(graph))
     rematerialize(fuser)
     plan = plan_stages(fuser)

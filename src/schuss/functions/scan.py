@@ -10,7 +10,7 @@ from schuss.primitives.base import as_tensor
 from schuss.primitives.movement import basic_slice, stack
 from schuss.trees import filled, mapped, present
 
-__all__ = ["checked", "scan"]
+__all__ = ["checked", "in_turn", "scan"]
 
 
 def scan(
@@ -51,8 +51,14 @@ def scan(
     carry, xs = mapped(_as_tensor, carry), mapped(_as_tensor, xs)
     count = _count(present(xs), length)
     loop = getattr(TRACER.get(), "loop", None)
-    if loop is not None:
-        return loop(step, carry, xs, count, reverse=reverse)  # type: ignore[no-any-return]
+    found = None if loop is None else loop(step, carry, xs, count, reverse=reverse)
+    return in_turn(step, carry, xs, count, reverse) if found is None else found
+
+
+def in_turn(
+    step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any, count: int, reverse: bool
+) -> tuple[Any, Any]:
+    """Call a step so many times, and return what `scan` does."""
     parts = [unstacked(x) for x in present(xs)]
     found: list[Any] = [None] * count
     for t in reversed(range(count)) if reverse else range(count):

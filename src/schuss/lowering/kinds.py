@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = [
     "HOST_CALL",
+    "RESULT",
     "SEGMENT_SUM",
     "VIEW",
     "WIDE_SUM",
@@ -21,6 +22,7 @@ __all__ = [
     "Lowering",
     "Reduction",
     "Regions",
+    "Result",
     "SegmentSum",
     "View",
 ]
@@ -97,6 +99,11 @@ class HostCall(Kernel):
 
 
 @dataclass(frozen=True)
+class Result:
+    """One of several results of the kernel that its only input stands for, which writes it."""
+
+
+@dataclass(frozen=True)
 class SegmentSum:
     """Rows that are each a sum of some of the first input's, as the second one lists them.
 
@@ -107,8 +114,9 @@ class SegmentSum:
 
 VIEW = View()
 HOST_CALL = HostCall()
+RESULT = Result()
 SEGMENT_SUM = SegmentSum()
-Lowering = Elementwise | View | Reduction | Kernel | SegmentSum
+Lowering = Elementwise | View | Reduction | Kernel | Result | SegmentSum
 
 
 # From this count on, float32 sums are accumulated in float64, as they are in NumPy's definition.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 from schuss.compiler.codegen.buffer_table import BufferTable, copy_bytes
@@ -20,8 +21,10 @@ from schuss.compiler.graph.abi import ALIGNMENT, ARENA, CONTROL, ON_DEMAND, SCRA
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.kernels.cost import cost_of
 from schuss.compiler.kernels.emitter import KernelEmitter
+from schuss.compiler.kernels.loop import StageCall
 from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.schedule.barriers import AccessSet
+from schuss.compiler.schedule.loops import StepProgram
 from schuss.compiler.schedule.memory import Buffer, Memory
 from schuss.compiler.schedule.partitioning import used_by
 from schuss.compiler.schedule.schedule import Schedule
@@ -65,6 +68,7 @@ class _ProgramEmitter:
         # Stages that are written as they should run, and loops that LLVM makes vectors of.
         self.plain, self.loops = Part(dict(_DECLARED)), Part()
         self.names: dict[str, str] = {}
+        self.numbers = count()
         self.written: dict[tuple[Any, ...], _Written] = {}
         self.calls: list[Call] = []
         # By name, and by the stages that are in one.
@@ -86,8 +90,9 @@ class _ProgramEmitter:
         """Whether threads may share the program."""
         return any(call.partition.is_parallel for call in self.calls)
 
-    def stage(self, stage: Stage, number: int) -> None:
+    def stage(self, stage: Stage) -> None:
         """Write the function of one stage, unless one like it is written."""
+        number = next(self.numbers)
         stage_key = StageKey(stage, self.plan.layouts, self.memory)
         partition = self.schedule.partitions[stage]
         fused = self.schedule.epilogues.get(stage, [])
@@ -165,15 +170,34 @@ class _ProgramEmitter:
         self, stage: Stage, pointer: Callable[[Node], str], f: Function, *, has_epilogue: bool
     ) -> None:
         """Write the body of a kernel's function."""
-        (node,) = stage.nodes
+        node, *others = stage.nodes
         kernel, plan = kernel_of(node), stage.kernel
         assert kernel is not None
         assert plan is not None
         partitioning = self.schedule.partitions[stage].partitioning
         layouts = self.plan.layouts
         kernel.write(
-            KernelEmitter(node, layouts, plan, partitioning, pointer, f, has_epilogue=has_epilogue)
+            KernelEmitter(
+                node,
+                layouts,
+                plan,
+                partitioning,
+                pointer,
+                f,
+                has_epilogue=has_epilogue,
+                others=others,
+                stages=self._write_stages,
+            )
         )
+
+    def _write_stages(self, program: StepProgram) -> list[StageCall]:
+        """Write the functions of a step's stages; return their calls."""
+        inner = _ProgramEmitter(program.graph, program.plan, program.schedule, program.memory)
+        inner.plain, inner.loops, inner.numbers = self.plain, self.loops, self.numbers
+        inner.names, inner.written = self.names, self.written
+        for stage in program.plan.stages:
+            inner.stage(stage)
+        return [StageCall(call.name, call.nodes, call.partition) for call in inner.calls]
 
     def step(self) -> str:
         """Write the function that runs all stages, as thread `%tid` of `%nt`."""
@@ -344,8 +368,8 @@ def emit_program(
         in_segments: whether to write the step in segments, too, for verification.
     """
     emitter = _ProgramEmitter(graph, plan, schedule, memory)
-    for number, stage in enumerate(plan.stages):
-        emitter.stage(stage, number)
+    for stage in plan.stages:
+        emitter.stage(stage)
     emitter.write_epilogues()
     emitter.is_left_last = place_barriers(emitter.calls)
     plain, loops = emitter.plain, emitter.loops

@@ -92,7 +92,7 @@ def lies_disjoint(
 ) -> bool:
     """The same for a view that is given by its parts."""
     step = strides[axis]
-    if offset or min(strides) < 0 or step * shape[axis] != node.size:
+    if offset < 0 or min(strides) < 0 or step * shape[axis] != node.size:
         return False
     others = [(n - 1) * s for a, (n, s) in enumerate(zip(shape, strides, strict=True)) if a != axis]
-    return sum(others) < step
+    return offset + sum(others) < step

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning
@@ -28,6 +29,8 @@ class KernelEmitter:
             working memory of the thread's own, and `%status` points to the status of the step.
         has_epilogue: whether `%epilogue` is to be called with `%table` and the bounds of rows of
             the result, each row once, when these are computed.
+        others: further results.
+        stages: writes the functions of a step's stages, and returns the calls.
     """
 
     def __init__(
@@ -40,11 +43,15 @@ class KernelEmitter:
         f: Function,
         *,
         has_epilogue: bool = False,
+        others: Sequence[Node] = (),
+        stages: Callable[[Any], Sequence[Any]] = lambda program: (),
     ) -> None:
         self.plan = plan
         self.partitioning = partitioning
         self.has_epilogue = has_epilogue
         self.node = node
+        self.others = others
+        self.stages = stages
         self.layouts = layouts
         self.pointer = pointer
         self.f = f

@@ -31,6 +31,10 @@ class KernelDescriptor(ABC):
         """Whether an input may lie as this view; where it may not, it is copied first."""
         return True
 
+    def accepts_input(self, node: Node, place: int, view: Strided) -> bool:
+        """Whether the input at a place may lie as this view."""
+        return self.accepts(view)
+
     def extent(self, node: Node) -> int:
         """Return how many steps there are for threads to share: `%lo` to `%hi` are some of them."""
         return 1

@@ -11,6 +11,7 @@ from schuss.compiler.kernels.cumulative_sum import CumulativeSum
 from schuss.compiler.kernels.gather import Gather
 from schuss.compiler.kernels.host_call import HostCall
 from schuss.compiler.kernels.kernel import KernelDescriptor
+from schuss.compiler.kernels.loop import Loop
 from schuss.compiler.kernels.matmul import Matmul
 from schuss.compiler.kernels.random_uniform import RandomUniform
 from schuss.compiler.kernels.regions import CopyRegions
@@ -31,6 +32,7 @@ KERNELS: dict[str, KernelDescriptor] = {
     "cumulative_sum": CumulativeSum(),
     "gather": Gather(),
     "host_call": HostCall(),
+    "loop": Loop(),
     "matmul": Matmul(),
     "random_uniform": RandomUniform(),
     "regions": CopyRegions(),

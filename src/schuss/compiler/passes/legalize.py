@@ -32,7 +32,8 @@ def legalize(graph: Graph) -> None:
         node.inputs = tuple(mapping.get(x, x) for x in node.inputs)
         kernel = kernel_of(node)
         if kernel is not None:
-            accepted = [kernel.accepts(layouts.of(x)) for x in node.inputs]
+            views = [layouts.of(x) for x in node.inputs]
+            accepted = [kernel.accepts_input(node, i, view) for i, view in enumerate(views)]
             pairs = zip(node.inputs, accepted, strict=True)
             node.inputs = tuple(x if fits else copied(x) for x, fits in pairs)
         if node.primitive.lower is not VIEW:

@@ -17,6 +17,7 @@ from schuss.compiler.graph.graph import (
     ordered,
     result,
 )
+from schuss.compiler.passes.join_slices import join_slices
 from schuss.compiler.passes.one_hot import compare_classes
 from schuss.lowering.kinds import Elementwise
 from schuss.primitives.index_template import ROWS_BY_INDEX
@@ -163,7 +164,9 @@ def _add(node: Node) -> Node | None:
     x, y = node.inputs
     if uniform(y) == 0 and type(uniform(y)) is not bool:
         return _same_as(x, node)
-    return _same_as(y, node) if uniform(x) == 0 and type(uniform(x)) is not bool else None
+    if uniform(x) == 0 and type(uniform(x)) is not bool:
+        return _same_as(y, node)
+    return join_slices(node)
 
 
 def _subtract(node: Node) -> Node | None:

@@ -7,7 +7,7 @@ from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.plan import KernelPlan
 from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
-from schuss.lowering.kinds import Elementwise, Reduction, SegmentSum, View
+from schuss.lowering.kinds import Elementwise, Reduction, Result, SegmentSum, View
 
 __all__ = ["Fuser", "fuse"]
 
@@ -50,6 +50,8 @@ class Fuser:
                 self._elementwise(node)
             elif isinstance(lowering, Reduction):
                 self._reduction(node)
+            elif isinstance(lowering, Result):
+                self._place(node, self.stage_of[node.inputs[0]])
             else:
                 assert isinstance(lowering, SegmentSum)  # a trace records no compositions
                 self._place(node, self._new(loop_shape(node.shape), node))

@@ -96,7 +96,12 @@ class _Arena:
 
 
 def plan_memory(
-    graph: Graph, plan: Plan, times: Mapping[Stage, int], segments: Mapping[Stage, int]
+    graph: Graph,
+    plan: Plan,
+    times: Mapping[Stage, int],
+    segments: Mapping[Stage, int],
+    *,
+    spared: int = _SPARED,
 ) -> Memory:
     """Give every stored value a buffer.
 
@@ -105,6 +110,7 @@ def plan_memory(
         plan: its stages.
         times: when each stage runs; some run at the same time.
         segments: for each stage, how many barriers come before it, if threads share stages.
+        spared: bytes of temporaries up to which memory is used again only after a barrier.
     """
     of: dict[Node, Buffer] = {}
     for i, node in enumerate(graph.inputs):
@@ -117,7 +123,7 @@ def plan_memory(
         top += _rounded(node.nbytes)
     fixed = top
     lives = _lives(graph, plan, times)
-    if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.in_place) <= _SPARED:
+    if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.in_place) <= spared:
         lives = _lives(graph, plan, segments)
     arena = _Arena(fixed)
     temporary = 0
@@ -172,7 +178,8 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
     order = {stage: i for i, stage in enumerate(plan.stages)}
     stored = set(plan.stored)
     for stage in plan.stages:
-        done = {n for n in stage.nodes if not stage.is_kernel}
+        # A loop nest has its values in registers, and a kernel what its results are made of.
+        done = set(stage.nodes) if not stage.is_kernel else set(stage.nodes[:1])
         for node in stage.nodes:
             for x in node.inputs:
                 root = plan.layouts.of(x).root

@@ -73,7 +73,7 @@ class MemoryOrders:
             array = self._first[node]
             layout = self._asked[node] = layout_of(array)
             return None if layout is None else array
-        if node.primitive is None or node.op == "matmul":
+        if node.primitive is None or node.op in ("loop", "matmul"):
             return None
         is_view = isinstance(node.primitive.lower, View)
         if not is_view and all(self._known[x] is None for x in node.inputs):

@@ -24,6 +24,7 @@ from schuss.compiler.trace.errors import (
 from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
 from schuss.compiler.trace.memory_order import MemoryOrders
 from schuss.compiler.trace.numbers import TracedNumber
+from schuss.compiler.trace.open_loops import TracesLoops, refuse_strays
 from schuss.compiler.trace.scopes import Scopes
 from schuss.compiler.trace.sources import Sources
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
@@ -35,7 +36,7 @@ from schuss.primitives.views import SAME_MEMORY, origin_of
 __all__ = ["Tracer"]
 
 
-class Tracer(Scopes):
+class Tracer(TracesLoops, Scopes):
     """Takes the place of evaluation while a function is traced; see `schuss.core.TRACER`."""
 
     def __init__(self) -> None:
@@ -206,6 +207,9 @@ class Tracer(Scopes):
 
     def check(self, asked: ValueCheck, tensors: tuple[Tensor, ...]) -> None:
         """Record what is asked of values: the program refuses them before it changes anything."""
+        if self.loops.checks:
+            self.loops.checks[-1].append((asked, tensors))
+            return
         check = Check(asked, tuple([self.read(x) for x in tensors]))
         if check in self._checks or not all(x.size for x in check.nodes):
             return
@@ -355,6 +359,8 @@ class Tracer(Scopes):
                 node.place = len(self.graph.states)
                 updated = None if now is node else now
                 self.graph.states.append(State(alive, node, updated, layout))
+        if self.loops.traced:
+            refuse_strays(self.graph)
         self._settle_checks()
 
     def _settle_checks(self) -> None:
