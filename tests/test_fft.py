@@ -85,37 +85,6 @@ def test_a_convolution() -> None:
     np.testing.assert_allclose(found.array, np.convolve(x, weight), atol=1e-14)
 
 
-WINDOW = np.hanning(12)
-
-
-@pytest.mark.parametrize("x", [X.reshape(-1)[:40], X.reshape(3, -1)[:, :41]], ids=("1d", "2d"))
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"n_fft": 16},
-        {"n_fft": 15, "hop_length": 3, "normalized": True},
-        {"n_fft": 16, "win_length": 12, "window": WINDOW},
-        {"n_fft": 16, "win_length": 12, "center": False},
-        {"n_fft": 16, "pad_mode": "constant", "onesided": True},
-        {"n_fft": 16, "pad_mode": "replicate"},
-        {"n_fft": 16, "pad_mode": "circular"},
-    ],
-    ids=str,
-)
-@pytest.mark.filterwarnings("ignore:stft with return_complex=False is deprecated")
-@pytest.mark.filterwarnings("ignore:A window was not provided")
-def test_stft(options: dict[str, Any], x: np.ndarray) -> None:
-    def theirs(torch: Any, x: Any) -> Any:
-        window = {"window": torch.tensor(WINDOW)} if "window" in options else {}
-        return torch.stft(x, **{**options, **window}, return_complex=False)
-
-    def ours(x: Any) -> Any:
-        return ss.stft(x, **options, return_complex=False)
-
-    like_pytorch(ours, theirs, x)
-    np.testing.assert_allclose(ss.compile(ours)(ss.tensor(x)).array, ours(x).array, atol=1e-13)
-
-
 @pytest.mark.parametrize("dim", [None, 0, -1, (0, 2)])
 def test_shifts_and_frequencies(dim: Any) -> None:
     np.testing.assert_array_equal(fft.fftshift(X, dim).array, np.fft.fftshift(X, dim))
@@ -136,8 +105,6 @@ def test_shifts_and_frequencies(dim: Any) -> None:
         (lambda: fft.rfft_as_real(X[:0], dim=0), ValueError, "at least one element"),
         (lambda: fft.irfft_as_real(Z[:1], dim=0), ValueError, "length of at least 1, got 0"),
         (lambda: fft.rfftn_as_real(X, dim=3), IndexError, "expected an axis from -3 to 2"),
-        (lambda: ss.stft(X[0, 0], 4), ValueError, "expected return_complex=False"),
-        (lambda: ss.stft(X[0, 0], 20, return_complex=False), ValueError, "n_fft // 2 = 10"),
         (lambda: fft.rfft, AttributeError, "rfft_as_real has their real and imaginary parts"),
         (lambda: fft.hfft, AttributeError, "no attribute 'hfft'"),
     ],

@@ -44,6 +44,7 @@ ORDER = [
         "array_api",
         "linalg",
         "fft",
+        "short_time",
         "gradcheck",
         "random",
         "pytorch",

@@ -22,25 +22,23 @@ import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Tensor, TensorLike, leaf, supported_dtype
-from schuss.functions.shapes import roll, swapaxes
+from schuss.functions.shapes import roll
 from schuss.primitives import fourier
 from schuss.primitives.axes import normalize_axes
-from schuss.primitives.base import as_tensor, astype
+from schuss.primitives.base import as_tensor
 from schuss.primitives.elementwise import multiply
-from schuss.primitives.indexing import take
 from schuss.primitives.movement import basic_slice, pad
 
 __all__ = ["fft2_as_real", "fft_as_real", "fftfreq", "fftn_as_real", "fftshift", "ifft2_as_real"]
 __all__ += ["ifft_as_real", "ifftn_as_real", "ifftshift", "irfft2_as_real", "irfft_as_real"]
 __all__ += ["irfftn_as_real", "rfft2_as_real", "rfft_as_real", "rfftfreq", "rfftn_as_real"]
-__all__ += ["stft"]
 
 Axes = Sequence[int] | int | None
 Lengths = Sequence[int] | None
 _LAST_TWO = (-2, -1)
 
 
-def _reals(owner: str, x: TensorLike) -> Tensor:
+def reals(owner: str, x: TensorLike) -> Tensor:
     x = as_tensor(x)
     if x.dtype.kind != "f" or not x.ndim:
         raise TypeError(
@@ -49,8 +47,8 @@ def _reals(owner: str, x: TensorLike) -> Tensor:
     return x
 
 
-def _pairs(owner: str, z: TensorLike) -> Tensor:
-    z = _reals(owner, z)
+def pairs(owner: str, z: TensorLike) -> Tensor:
+    z = reals(owner, z)
     if z.shape[-1] != 2 or z.ndim < 2:
         raise ValueError(
             f"{owner}: expected real and imaginary parts in a last axis of length 2, got shape "
@@ -97,7 +95,7 @@ def _scaled(owner: str, x: Tensor, count: int, norm: str | None, *, inverse: boo
 def _transformed(
     owner: str, z: TensorLike, s: Lengths, dim: Axes, norm: str | None, *, inverse: bool
 ) -> Tensor:
-    z = _pairs(owner, z)
+    z = pairs(owner, z)
     axes, lengths = _axes_and_lengths(owner, z.ndim - 1, s, dim)
     for axis, length in zip(axes, lengths, strict=True):
         z = fourier.complex_transform(_fitted(owner, z, axis, length), axis, inverse=inverse)
@@ -179,7 +177,7 @@ def rfftn_as_real(
     Returns:
         Pairs, x's shape with n // 2 + 1 in the place of the last axis' length n, and 2.
     """
-    x = _reals("rfftn", x)
+    x = reals("rfftn", x)
     axes, lengths = _axes_and_lengths("rfftn", x.ndim, s, dim)
     x = _fitted("rfftn", x, axes[-1], lengths[-1])
     count = x.shape[axes[-1]]
@@ -202,7 +200,7 @@ def irfftn_as_real(
         dim: the axes, counted without the pairs', all by default.
         norm: see `fft_as_real`.
     """
-    z = _pairs("irfftn", z)
+    z = pairs("irfftn", z)
     axes, lengths = _axes_and_lengths("irfftn", z.ndim - 1, s, dim)
     *others, last = axes
     length = 2 * (z.shape[last] - 1) if lengths[-1] == -1 else lengths[-1]
@@ -296,93 +294,6 @@ def _shifted(owner: str, x: TensorLike, dim: Axes, more: int) -> Tensor:
     named = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
     axes = normalize_axes(named, x.ndim, owner)
     return roll(x, tuple((x.shape[a] + more) // 2 for a in axes), axis=axes)
-
-
-# Short transforms, one after the other.
-
-_PADS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-
-
-def _window(window: TensorLike | None, n_fft: int, length: int | None, x: Tensor) -> Tensor:
-    """Return the window of n_fft elements, with the shorter one that is given in its middle."""
-    length = n_fft if length is None else length
-    given = leaf(np.ones(length, x.dtype)) if window is None else astype(as_tensor(window), x.dtype)
-    if not 0 < length <= n_fft or given.shape != (length,):
-        raise ValueError(
-            f"stft: expected a window of win_length elements, at most n_fft={n_fft}, got "
-            f"win_length={length} and a window of shape {given.shape}."
-        )
-    before = (n_fft - length) // 2
-    return pad(given, [(before, n_fft - length - before)])
-
-
-def _centered(x: Tensor, n_fft: int, mode: str) -> Tensor:
-    """Return x continued on both sides by half a window."""
-    half, length = n_fft // 2, x.shape[-1]
-    if mode == "constant":
-        return pad(x, [*[(0, 0)] * (x.ndim - 1), (half, half)])
-    if mode not in _PADS or (length <= half and mode != "replicate"):
-        raise ValueError(
-            f"stft: expected pad_mode 'constant', 'reflect', 'replicate' or 'circular', and more "
-            f"than n_fft // 2 = {half} elements, got {mode!r} and {length}."
-        )
-    places: Any = np.pad(np.arange(length), half, mode=_PADS[mode])  # type: ignore[call-overload]
-    return take(x, leaf(places), axis=-1)
-
-
-def stft(
-    input: TensorLike,
-    n_fft: int,
-    hop_length: int | None = None,
-    win_length: int | None = None,
-    window: TensorLike | None = None,
-    center: bool = True,
-    pad_mode: str = "reflect",
-    normalized: bool = False,
-    onesided: bool | None = None,
-    return_complex: bool | None = None,
-) -> Tensor:
-    """Return the transforms of windows of a signal, as PyTorch does for `return_complex=False`.
-
-    Args:
-        input: floats, shape (length,) or (batch, length).
-        n_fft: the length of a window.
-        hop_length: from a window's start to the next one's; n_fft // 4 by default.
-        win_length: of `window`, which stands in the middle of n_fft elements; n_fft by default.
-        window: what each part of the signal is multiplied by; ones by default.
-        center: whether the signal is continued by n_fft // 2 elements on both sides first.
-        pad_mode: how: "reflect", "constant" (zeros), "replicate" or "circular".
-        normalized: whether to divide by the root of n_fft.
-        onesided: True, or None: frequencies 0 to n_fft // 2.
-        return_complex: has to be False, as there are no complex numbers.
-
-    Returns:
-        Shape (..., n_fft // 2 + 1, windows, 2): real and imaginary parts.
-    """
-    if return_complex is not False:
-        raise ValueError(
-            "stft: expected return_complex=False, which gives real and imaginary parts in a last "
-            f"axis of length 2, got {return_complex}; there are no complex numbers here."
-        )
-    if onesided is False:
-        raise ValueError("stft: expected onesided=True for a signal of reals, got False.")
-    x = _reals("stft", input)
-    weights = _window(window, n_fft, win_length, x)
-    x = _centered(x, n_fft, pad_mode) if center else x
-    hop = n_fft // 4 if hop_length is None else hop_length
-    if hop < 1 or x.shape[-1] < n_fft:
-        raise ValueError(
-            f"stft: expected hop_length of at least 1 and a signal of at least n_fft={n_fft} "
-            f"elements, got {hop} and {x.shape[-1]}."
-        )
-    frames = multiply(take(x, leaf(_places(x.shape[-1], n_fft, hop)), axis=-1), weights)
-    z = rfft_as_real(frames, norm="ortho" if normalized else None)
-    return swapaxes(z, -3, -2)
-
-
-def _places(length: int, n_fft: int, hop: int) -> Any:
-    """Return which elements each window is of, shape (windows, n_fft)."""
-    return np.arange(0, length - n_fft + 1, hop)[:, None] + np.arange(n_fft)
 
 
 def __getattr__(name: str) -> Any:

@@ -134,8 +134,8 @@ _TABLE = {
         s entr (input)
         s xlog1py (input: some, other: some)
     """,
-    "schuss.fft": """
-        fm stft
+    "schuss.short_time": """
+        fm stft istft
     """,
     "schuss.primitives.base": """
         f asarray (obj, dtype=None, *, copy=None)
