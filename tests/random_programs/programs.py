@@ -95,6 +95,37 @@ def _spread(x: Any, y: Any) -> Any:
     return y[cut] if y.ndim and y.ndim <= x.ndim else y.sum()
 
 
+def _picture(x: Any) -> Any:
+    """Return x as pictures: (batch, channels, height, width)."""
+    return x.reshape((*(1,) * (4 - x.ndim), *x.shape))
+
+
+def _kernel(x: Any, *shape: int) -> Any:
+    """Return numbers for weights, of x's dtype."""
+    return ss.tensor(np.cos(np.arange(np.prod(shape))).reshape(shape).astype(x.dtype) * 0.3)
+
+
+def _convolved(x: Any, outputs: int = 3, **options: Any) -> Any:
+    p = _picture(x)
+    return F.conv2d(p, _kernel(p, outputs, p.shape[1], 2, 3), padding=(1, 2), **options)
+
+
+def _of_channels(x: Any, stride: int) -> Any:
+    """Return a depthwise convolution."""
+    p, channels = _picture(x), _picture(x).shape[1]
+    return F.conv2d(p, _kernel(p, channels, 1, 3, 2), None, stride, (2, 1), groups=channels)
+
+
+def _taken_back(x: Any) -> Any:
+    p = _picture(x)
+    return F.conv_transpose2d(p, _kernel(p, p.shape[1], 2, 3, 2), None, (2, 1), 1, (1, 0))
+
+
+def _with_itself(x: Any) -> Any:
+    p = _picture(x)
+    return F.conv2d(p, ss.tanh(p[:2, :, :2, :2]), padding=1) * 0.1
+
+
 UNARY: dict[str, Callable[[Any], Any]] = {
     "tanh": ss.tanh,
     "sigmoid": ss.sigmoid,
@@ -127,6 +158,17 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "with its transposed": lambda x: x * 0.5 + x.T if x.ndim == 2 and len(set(x.shape)) == 1 else x,
     "total": lambda x: x.sum(),
     "hypot": lambda x: ss.hypot(x, x * 0.5 + 1.0),
+    "rotated": lambda x: x.permute((*range(1, x.ndim), 0)) if x.ndim else x,
+    "channels last": lambda x: _picture(x).permute(0, 2, 3, 1),
+    "convolved": _convolved,
+    "convolved to many": lambda x: _convolved(x, 20, stride=2),
+    "dilated": lambda x: _convolved(x, 4, dilation=(1, 2)),
+    "convolved by channel": lambda x: _of_channels(x, 1),
+    "strided by channel": lambda x: _of_channels(x, 2),
+    "taken back": _taken_back,
+    "convolved with itself": _with_itself,
+    "largest of windows": lambda x: F.max_pool2d(_picture(x), (2, 3), (2, 1), (1, 1)),
+    "means of windows": lambda x: F.avg_pool2d(_picture(x), 2, 1, 1, ceil_mode=True),
 }
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda x, y: x + _spread(x, y),

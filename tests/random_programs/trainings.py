@@ -58,6 +58,39 @@ class Along(nn.Module):
         return ALONG[self.name](x, self.axis)
 
 
+def pictures(rng: np.random.Generator) -> tuple[list[nn.Module], tuple[int, ...], int]:
+    """Return layers of pictures, the shape of one picture, and how wide they are when flat."""
+    channels = int(rng.choice([1, 2, 3, 5, 16, 17]))
+    shape = (channels, *(int(n) for n in rng.integers(2, 9, 2)))
+    layers: list[nn.Module] = []
+    x = ss.zeros((2, *shape))
+    for _ in range(rng.integers(1, 5)):
+        c, new, kind = x.shape[1], int(rng.choice([1, 3, 8, 16, 33])), rng.random()
+        kernel, stride = (int(n) for n in rng.integers(1, 4, 2))
+        layer: nn.Module
+        if kind < 0.35:
+            groups = c if rng.random() < 0.3 else 1
+            layer = nn.Conv2d(c, new * groups if groups < 4 else c, kernel, stride, 1, 1, groups)
+        elif kind < 0.45:
+            layer = nn.ConvTranspose2d(c, new, kernel, stride)
+        elif kind < 0.6:
+            layer = nn.BatchNorm2d(c)
+        elif kind < 0.75:
+            layer = nn.MaxPool2d(kernel, stride, kernel // 2)
+        elif kind < 0.85:
+            layer = nn.AvgPool2d(kernel, stride, kernel // 2, ceil_mode=True)
+        else:
+            layer = getattr(nn, str(rng.choice(ACTIVATIONS)))()
+        try:
+            y = layer(x)
+        except ValueError:
+            continue
+        if y[0].size <= 1_000:
+            layers.append(layer)
+            x = y
+    return [*layers, nn.Flatten()], shape, x[0].size
+
+
 @dataclass(frozen=True)
 class Training:
     """A random training.
@@ -84,7 +117,9 @@ class Training:
             words, each = int(rng.integers(2, 40)), int(rng.integers(1, 4))
             layers += [nn.Embedding(words, width), nn.Flatten()]
             width *= each
-        inputs = width
+        shape: tuple[int, ...] = (width,)
+        if not has_words and batch > 1 and rng.random() < 0.25:
+            layers, shape, width = pictures(rng)
         for _ in range(rng.integers(1, 5)):
             kind = rng.random()
             if kind < 0.45:
@@ -113,7 +148,7 @@ class Training:
             x = (
                 rng.integers(0, words, (batch, each))
                 if has_words
-                else rng.normal(size=(batch, inputs)).astype(dtype)
+                else rng.normal(size=(batch, *shape)).astype(dtype)
             )
             y = (
                 rng.integers(0, classes, batch)
