@@ -66,9 +66,15 @@ class Reduction:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel of its own, as `schuss.compiler.kernels.registry` lists it under this name."""
+    """A kernel of its own, as `schuss.compiler.kernels.registry` lists it under this name.
+
+    Args:
+        name: of the kernel.
+        is_row_major: whether the primitive's own value lies row by row however its inputs lie.
+    """
 
     name: str
+    is_row_major: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

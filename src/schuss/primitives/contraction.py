@@ -54,7 +54,7 @@ _matmul = Primitive(
         lambda g, z, x, y: matmul(matrix_transpose(x), g),
     ),
     batch=batch_product,
-    lower=Kernel("matmul"),
+    lower=Kernel("matmul", is_row_major=True),
 )
 
 

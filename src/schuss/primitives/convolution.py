@@ -116,7 +116,7 @@ _convolution = Primitive(
         lambda g, y, x, weight, **a: convolution_weight(x, g, **_with(a, weight.shape[2:])),
     ),
     batch=_batch_pictures,
-    lower=Kernel("convolution"),
+    lower=Kernel("convolution", is_row_major=True),
 )
 _convolution_input = Primitive(
     "convolution_input",
@@ -127,7 +127,7 @@ _convolution_input = Primitive(
         lambda h, y, g, weight, **a: convolution_weight(h, g, **_with(a, weight.shape[2:])),
     ),
     batch=_batch_pictures,
-    lower=Kernel("convolution_input"),
+    lower=Kernel("convolution_input", is_row_major=True),
 )
 _convolution_weight = Primitive(
     "convolution_weight",
@@ -138,7 +138,7 @@ _convolution_weight = Primitive(
         lambda h, y, x, g, **a: convolution(x, h, **_with(a, _spatial(g))),
     ),
     batch=_batch_weight,
-    lower=Kernel("convolution_weight"),
+    lower=Kernel("convolution_weight", is_row_major=True),
 )
 
 

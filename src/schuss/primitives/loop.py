@@ -54,7 +54,7 @@ loop = Primitive(
     shape=lambda *specs, body: ((body.workspace,), _BYTES),
     derivative=NOT_DIFFERENTIABLE,
     variadic=True,
-    lower=Kernel("loop"),
+    lower=Kernel("loop", is_row_major=True),
 )
 
 loop_result = Primitive(

@@ -65,7 +65,7 @@ _window_place = Primitive(
     shape=lambda x, **a: (_output(x, a), np.dtype(int32)),
     derivative=NOT_DIFFERENTIABLE,
     batch=_batch,
-    lower=Kernel("window_place"),
+    lower=Kernel("window_place", is_row_major=True),
 )
 _window_max = Primitive(
     "window_max",
@@ -73,7 +73,7 @@ _window_max = Primitive(
     shape=lambda x, **a: (_output(x, a), x[1]),
     derivative=(lambda g, y, x, **a: window_put(g, window_place(x, **a), size=x.shape[1:-1], **a),),
     batch=_batch,
-    lower=Kernel("window_max"),
+    lower=Kernel("window_max", is_row_major=True),
 )
 _window_put = Primitive(
     "window_put",
@@ -81,7 +81,7 @@ _window_put = Primitive(
     shape=lambda g, place, *, size, **a: ((g[0][0], *size, g[0][-1]), g[1]),
     derivative=(lambda h, y, g, place, *, size, **a: window_take(h, place, **a), None),
     batch=_batch,
-    lower=Kernel("window_put"),
+    lower=Kernel("window_put", is_row_major=True),
 )
 _window_take = Primitive(
     "window_take",
@@ -89,7 +89,7 @@ _window_take = Primitive(
     shape=lambda x, place, **a: (_output(x, a), x[1]),
     derivative=(lambda g, y, x, place, **a: window_put(g, place, size=x.shape[1:-1], **a), None),
     batch=_batch,
-    lower=Kernel("window_take"),
+    lower=Kernel("window_take", is_row_major=True),
 )
 
 

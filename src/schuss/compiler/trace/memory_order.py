@@ -10,7 +10,7 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Node
 from schuss.core import Array
-from schuss.lowering.kinds import View
+from schuss.lowering.kinds import Kernel, View
 from schuss.values.layouts import ANY_LAYOUT, Layout, layout_of
 
 __all__ = ["MemoryOrders"]
@@ -52,7 +52,7 @@ class MemoryOrders:
         while waiting:
             last = waiting[-1]
             before = self._written.get(last)
-            sources = last.inputs if before is None else (before,)
+            sources = _looked_at(last) if before is None else (before,)
             missing = [x for x in sources if x not in self._known]
             if missing and last not in self._known:
                 waiting += missing
@@ -73,7 +73,7 @@ class MemoryOrders:
             array = self._first[node]
             layout = self._asked[node] = layout_of(array)
             return None if layout is None else array
-        if node.primitive is None or node.op in ("loop", "matmul"):
+        if node.primitive is None or _is_row_major(node):
             return None
         is_view = isinstance(node.primitive.lower, View)
         if not is_view and all(self._known[x] is None for x in node.inputs):
@@ -88,3 +88,14 @@ class MemoryOrders:
         if out.flags.c_contiguous:
             return None
         return out if is_view else np.zeros_like(out, node.dtype)
+
+
+def _is_row_major(node: Node) -> bool:
+    """Whether a value lies row by row, however what it is computed from lies."""
+    lowering = node.primitive and node.primitive.lower
+    return isinstance(lowering, Kernel) and lowering.is_row_major
+
+
+def _looked_at(node: Node) -> tuple[Node, ...]:
+    """Return the inputs whose order decides that of a node."""
+    return () if _is_row_major(node) else node.inputs
