@@ -463,3 +463,12 @@ def test_losses_of_three_tensors_name_shapes_that_do_not_go_together():
         F.cosine_embedding_loss(x, x, column)
     with pytest.raises(ValueError, match="triplet_margin_loss: expected"):
         F.triplet_margin_loss(x, x, column)
+
+
+def test_a_negative_probability_has_no_divergence() -> None:
+    torch = pytest.importorskip("torch")
+    x, y = [-0.5, -1.0, -2.0], [0.3, -0.2, 0.0]
+    found = ss.nn.functional.kl_div(ss.tensor(x), ss.tensor(y), reduction="none")
+    wanted = torch.nn.functional.kl_div(torch.tensor(x), torch.tensor(y), reduction="none")
+    np.testing.assert_allclose(found, wanted.numpy(), 1e-6)
+    assert np.isnan(found.numpy()[1])

@@ -198,10 +198,10 @@ def mixed_dtype(*tensors: Tensor) -> np.dtype[Any]:
     Tensors without axes widen those that have some only to another kind: booleans to integers to
     floats.
     """
-    dimensioned = [x.dtype for x in tensors if x.array.shape]
-    single = [x.dtype for x in tensors if not x.array.shape]
-    if not dimensioned or not single:
-        return result_dtype(*dimensioned, *single)
+    dimensioned = [x.array.dtype for x in tensors if x.array.shape]
+    if len(dimensioned) in (0, len(tensors)):
+        return result_dtype(*[x.array.dtype for x in tensors])
+    single = [x.array.dtype for x in tensors if not x.array.shape]
     own, other = result_dtype(*dimensioned), result_dtype(*single)
     return other if _KINDS.index(other.kind) > _KINDS.index(own.kind) else own
 
@@ -211,16 +211,19 @@ _KINDS = "bif"
 
 def standard_dtype(*tensors: Tensor) -> np.dtype[Any]:
     """Return the dtype of mixed tensors as the array API standard has it, whatever their axes."""
-    return result_dtype(*[x.dtype for x in tensors])
+    return result_dtype(*[x.array.dtype for x in tensors])
 
 
 def promote(*inputs: Any, by: Callable[..., np.dtype[Any]] = mixed_dtype) -> list[Any]:
     """Cast tensors to one common dtype; numbers stay numbers unless there is no tensor at all."""
     numbers = [x for x in inputs if not isinstance(x, Tensor)]
     tensors = [x for x in inputs if isinstance(x, Tensor)]
-    if len(tensors) == 1 and tensors[0].array.dtype.kind == "f":
-        return list(inputs)
-    dtype = by(*tensors) if tensors else result_dtype(*[to_array(x).dtype for x in numbers])
+    if len(tensors) == 1:
+        dtype = tensors[0].array.dtype
+        if dtype.kind == "f":
+            return list(inputs)
+    else:
+        dtype = by(*tensors) if tensors else result_dtype(*[to_array(x).dtype for x in numbers])
     if dtype.kind != "f" and any(isinstance(x, float) for x in numbers):
         dtype = DEFAULTS.floating
     elif dtype.kind == "b" and any(not isinstance(x, bool) for x in numbers):

@@ -18,6 +18,10 @@ __all__ = ["as_pair", "of_numbers_too", "whole"]
 
 def as_pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     """Return both as tensors of one dtype; a number takes on that of a tensor where it can."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor) and x.array.dtype is y.array.dtype:
+        return x, y
+    if isinstance(x, Tensor) and x.array.dtype.kind == "f" and isinstance(y, (int, float)):
+        return x, leaf(np.asarray(y, x.array.dtype))
     a, b = promote(operand(x), operand(y))
     if not isinstance(a, Tensor):
         return leaf(np.asarray(a, b.dtype)), b

@@ -65,9 +65,13 @@ def div(input: TensorLike, other: TensorLike, rounding_mode: str | None = None) 
 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input - other * trunc(input / other): the remainder with the sign of input."""
-    x, y = as_pair(input, other)
+    if isinstance(other, (int, float)):
+        x, most = as_tensor(input), abs(other)
+    else:
+        x, y = as_pair(input, other)
+        most = F.abs(y)
     minus = x < 0
-    size = F.remainder(F.where(minus, F.negative(x), x), F.abs(y))
+    size = F.remainder(F.where(minus, F.negative(x), x), most)
     return F.where(minus, F.negative(size), size)
 
 
@@ -151,8 +155,10 @@ def addcmul(
     input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, value: Number = 1
 ) -> Tensor:
     """Return input + value * tensor1 * tensor2."""
-    x, a, b = promote(*map(operand, (input, tensor1, tensor2)))
-    return F.add(x, F.multiply(F.multiply(a, b), value))
+    parts = (input, tensor1, tensor2)
+    if len({getattr(x, "dtype", None) for x in parts}) > 1:
+        input, tensor1, tensor2 = promote(*map(operand, parts))
+    return F.add(input, F.multiply(F.multiply(tensor1, tensor2), value))
 
 
 def addcdiv(

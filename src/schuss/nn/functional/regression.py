@@ -121,7 +121,7 @@ def smooth_l1_loss(
 def kl_div(
     input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """Return the Kullback-Leibler divergence, y * (log(y) - x), with 0 where y is 0.
+    """Return the Kullback-Leibler divergence, y * (log(y) - x), with 0 where y is 0 and nan below.
 
     Args:
         input: log-probabilities of any shape.
@@ -145,7 +145,7 @@ def kl_div(
     if log_target:
         loss = ops.exp(target) * (target - input)
     else:
-        some = target > 0
+        some = ops.not_equal(target, 0)
         loss = target * ops.log(ops.where(some, target, 1.0)) - target * input
     if reduction == "batchmean":
         return ops.sum(loss) / (input.shape[0] if input.ndim else 1)
