@@ -35,6 +35,16 @@ _PLACES = {
     """,
     "schuss.functions": "gelu one_hot pad softplus",
     "schuss.functions.scan": "scan",
+    "schuss.nn.functional": """
+        adaptive_avg_pool1d avg_pool1d celu channel_shuffle conv1d conv2d conv3d conv_transpose1d
+        conv_transpose2d conv_transpose3d cosine_similarity hardshrink max_pool1d max_pool2d
+        max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle prelu rms_norm selu threshold
+    """,
+    "schuss.nn.functional.top_level": """
+        adaptive_max_pool1d affine_grid_generator alpha_dropout batch_norm dropout
+        feature_alpha_dropout feature_dropout grid_sampler group_norm instance_norm layer_norm
+        max_pool1d_with_indices
+    """,
     "schuss.primitives.base": "from_numpy",
     "schuss.random": "get_rng_state initial_seed manual_seed seed set_rng_state",
     "schuss.pytorch": " ".join(FUNCTIONS),
@@ -118,6 +128,23 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from schuss.functions.scan import scan as scan
     from schuss.gradcheck import check_gradients as check_gradients
+    from schuss.nn.functional import (
+        adaptive_avg_pool1d as adaptive_avg_pool1d, avg_pool1d as avg_pool1d, celu as celu,
+        channel_shuffle as channel_shuffle, conv1d as conv1d, conv2d as conv2d, conv3d as conv3d,
+        conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
+        conv_transpose3d as conv_transpose3d, cosine_similarity as cosine_similarity,
+        hardshrink as hardshrink, max_pool1d as max_pool1d, max_pool2d as max_pool2d,
+        max_pool3d as max_pool3d, pairwise_distance as pairwise_distance,
+        pixel_shuffle as pixel_shuffle, pixel_unshuffle as pixel_unshuffle, prelu as prelu,
+        rms_norm as rms_norm, selu as selu, threshold as threshold,
+    )  # fmt: skip
+    from schuss.nn.functional.top_level import (
+        adaptive_max_pool1d as adaptive_max_pool1d, affine_grid_generator as affine_grid_generator,
+        alpha_dropout as alpha_dropout, batch_norm as batch_norm, dropout as dropout,
+        feature_alpha_dropout as feature_alpha_dropout, feature_dropout as feature_dropout,
+        grid_sampler as grid_sampler, group_norm as group_norm, instance_norm as instance_norm,
+        layer_norm as layer_norm, max_pool1d_with_indices as max_pool1d_with_indices,
+    )  # fmt: skip
     from schuss.primitives.base import from_numpy as from_numpy
     from schuss.pytorch import (
         BoolTensor as BoolTensor, DoubleTensor as DoubleTensor, FloatTensor as FloatTensor,

@@ -57,6 +57,18 @@ class First(nn.Module):
         return self.layer(x)[0]
 
 
+class Unpooled(nn.Module):
+    """Puts the largest elements back where they came from."""
+
+    def __init__(self, axes: int) -> None:
+        super().__init__()
+        self.pool = getattr(nn, f"MaxPool{axes}d")(2, return_indices=True)
+        self.unpool = getattr(nn, f"MaxUnpool{axes}d")(2)
+
+    def forward(self, x: Any) -> Any:
+        return self.unpool(*self.pool(x))
+
+
 PLAIN = (
     "CELU", "ELU", "GELU", "SELU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
     "LogSigmoid", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softplus", "Softsign",
@@ -117,6 +129,58 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
     "RNNCell": (lambda: nn.RNNCell(8, 5), (X,)),
     "LSTMCell": (lambda: First(nn.LSTMCell(8, 5)), (X,)),
     "GRUCell": (lambda: nn.GRUCell(8, 5), (X,)),
+    "InstanceNorm1d": (lambda: nn.InstanceNorm1d(3), (PICTURES[1],)),
+    "InstanceNorm2d": (
+        lambda: nn.InstanceNorm2d(3, affine=True, track_running_stats=True),
+        (PICTURES[2],),
+    ),
+    "InstanceNorm3d": (lambda: nn.InstanceNorm3d(3), (PICTURES[3],)),
+    "LocalResponseNorm": (lambda: nn.LocalResponseNorm(2, 0.5), (PICTURES[2],)),
+    "Softmax2d": (nn.Softmax2d, (PICTURES[2],)),
+    **{
+        f"{kind}Pad{d}d": (
+            lambda kind=kind, d=d, more=more: getattr(nn, f"{kind}Pad{d}d")(1, *more),
+            (PICTURES[d],),
+        )
+        for kind, more in (
+            ("Zero", ()),
+            ("Constant", (0.5,)),
+            ("Reflection", ()),
+            ("Replication", ()),
+            ("Circular", ()),
+        )
+        for d in (1, 2, 3)
+    },
+    "Dropout1d": (nn.Dropout1d, (PICTURES[1],)),
+    "Dropout2d": (nn.Dropout2d, (PICTURES[2],)),
+    "Dropout3d": (nn.Dropout3d, (PICTURES[3],)),
+    "AlphaDropout": (nn.AlphaDropout, (X,)),
+    "FeatureAlphaDropout": (nn.FeatureAlphaDropout, (PICTURES[2],)),
+    "PixelShuffle": (lambda: nn.PixelShuffle(2), (RNG.normal(size=(2, 8, 2, 3)),)),
+    "PixelUnshuffle": (lambda: nn.PixelUnshuffle(2), (PICTURES[2][:, :, :4],)),
+    "ChannelShuffle": (lambda: nn.ChannelShuffle(3), (PICTURES[2],)),
+    "Unfold": (lambda: nn.Unfold(2, padding=1), (PICTURES[2],)),
+    "Fold": (lambda: nn.Fold((3, 4), 2), (RNG.normal(size=(2, 12, 6)),)),
+    "Upsample": (lambda: nn.Upsample(scale_factor=1.5, mode="bicubic"), (PICTURES[2],)),
+    "UpsamplingNearest2d": (lambda: nn.UpsamplingNearest2d(7), (PICTURES[2],)),
+    "UpsamplingBilinear2d": (lambda: nn.UpsamplingBilinear2d(7), (PICTURES[2],)),
+    **{
+        f"LPPool{d}d": (lambda d=d: getattr(nn, f"LPPool{d}d")(2, 2), (np.abs(PICTURES[d]),))
+        for d in (1, 2, 3)
+    },
+    **{
+        f"MaxUnpool{d}d": (lambda d=d: Unpooled(d), (np.repeat(PICTURES[d], 2, -1),))
+        for d in (1, 2, 3)
+    },
+    "CTCLoss": (
+        nn.CTCLoss,
+        (
+            np.log(RNG.dirichlet(np.ones(5), (6, 3))),
+            CLASSES.reshape(3, 2) % 4 + 1,
+            np.array([6, 5, 4]),
+            np.array([2, 1, 0]),
+        ),
+    ),
     "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
     "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
     "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),

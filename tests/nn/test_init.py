@@ -149,3 +149,14 @@ def test_mistakes_are_named():
         init.trunc_normal_(ss.zeros((3,)), a=1.0, b=1.0)
     with pytest.raises(ValueError, match="eye_: expected a matrix"):
         init.eye_(ss.zeros((3,)))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("shape", [(4, 3, 3), (4, 5, 2, 3), (4, 2, 1, 3, 4)])
+def test_dirac_is_pytorchs(shape, groups):
+    torch = pytest.importorskip("torch")
+    ours = nn.init.dirac_(ss.ones(shape), groups)
+    theirs = torch.nn.init.dirac_(torch.ones(shape), groups)
+    assert np.array_equal(ours.array, theirs.numpy())
+    with pytest.raises(ValueError, match="expected 3 to 5 axes"):
+        nn.init.dirac_(ss.ones((4, 3)))

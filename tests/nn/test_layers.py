@@ -110,6 +110,61 @@ SAMPLES = [
     Sample("BatchNorm2d", normal(3, 4, 2, 3), (4,)),
     Sample("BatchNorm2d", normal(3, 4, 2, 3), (4,), {"affine": False}, training=False),
     Sample("BatchNorm3d", normal(2, 3, 2, 1, 2), (3,), {"momentum": None}),
+    Sample("InstanceNorm1d", normal(2, 3, 5), (3,)),
+    Sample("InstanceNorm1d", normal(3, 5), (3,), {"affine": True}),
+    Sample("InstanceNorm2d", normal(2, 3, 2, 3), (3,), {"track_running_stats": True}),
+    Sample("InstanceNorm2d", normal(2, 3, 2, 3), (3,), {"affine": True}, training=False),
+    Sample(
+        "InstanceNorm3d",
+        normal(2, 3, 2, 1, 2),
+        (3,),
+        {"track_running_stats": True, "affine": True, "momentum": 0.3},
+        training=False,
+    ),
+    Sample("LocalResponseNorm", normal(2, 5, 4), (3,), {"alpha": 0.5}),
+    Sample("LocalResponseNorm", normal(2, 5, 4, 2), (4, 0.5, 0.6, 2.0)),
+    Sample("Softmax2d", normal(2, 3, 2, 2)),
+    *[
+        Sample(f"{kind}Pad{d}d", normal(2, 2, *(4, 5, 3)[:d]), (pad,), options)
+        for kind, options in (
+            ("Zero", {}),
+            ("Constant", {"value": 0.5}),
+            ("Reflection", {}),
+            ("Replication", {}),
+            ("Circular", {}),
+        )
+        for d in (1, 2, 3)
+        for pad in (1, (2, 1, 0, 1, 1, 2)[: 2 * d])
+    ],
+    Sample("ZeroPad2d", normal(2, 4, 5), ((-1, 2, 1, -2),)),
+    *[
+        Sample(name, normal(2, 3, *(4, 5, 6)[:d]), (0.5,), {}, **mode)
+        for name, d in (
+            ("Dropout1d", 1),
+            ("Dropout2d", 2),
+            ("Dropout3d", 3),
+            ("AlphaDropout", 1),
+            ("FeatureAlphaDropout", 2),
+        )
+        for mode in ({"training": False}, {"random": True})
+    ],
+    Sample("PixelShuffle", normal(2, 8, 2, 3), (2,)),
+    Sample("PixelUnshuffle", normal(2, 4, 6), (2,)),
+    Sample("ChannelShuffle", normal(2, 6, 2), (3,)),
+    Sample("Unfold", normal(2, 3, 5, 6), ((2, 3),), {"padding": 1, "stride": (1, 2)}),
+    Sample("Unfold", normal(3, 5, 6), (2,), {"dilation": 2}),
+    Sample("Fold", normal(2, 12, 12), ((4, 5), 2)),
+    Sample("Fold", normal(12, 12), ((5, 7), 2), {"padding": 1, "stride": 2, "dilation": 2}),
+    Sample("Upsample", normal(2, 3, 4), (7,)),
+    Sample("Upsample", normal(2, 3, 4, 5), (), {"scale_factor": 2, "mode": "bilinear"}),
+    Sample("Upsample", normal(2, 3, 4, 5), (), {"scale_factor": (1.6, 0.7), "mode": "bicubic"}),
+    Sample("UpsamplingNearest2d", normal(2, 3, 4, 5), (), {"scale_factor": 3}),
+    Sample("UpsamplingBilinear2d", normal(2, 3, 4, 5), ((7, 3),)),
+    *[
+        Sample(f"LPPool{d}d", 0.5 + abs(normal(2, 3, *(5, 6, 4)[:d])), (p, 2), options)
+        for d in (1, 2, 3)
+        for p, options in ((2, {}), (3.0, {"stride": 1, "ceil_mode": True}))
+    ],
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3)),
     Sample("Embedding", np.array([[0, 2, 2], [5, 1, 0]]), (6, 3), {"padding_idx": 2}),
     Sample("Embedding", np.array(4), (6, 3), {"padding_idx": -1}),
@@ -161,6 +216,7 @@ NOT_LAYERS |= {"MultiheadAttention", "Transformer"}  # test_attention.py
 NOT_LAYERS |= {f"Transformer{kind}coder{of}" for kind in ("En", "De") for of in ("", "Layer")}
 NOT_LAYERS |= {"ParameterDict", "ParameterList"}  # files of their own
 NOT_LAYERS |= {"Bilinear", "CosineSimilarity", "PairwiseDistance"}  # of two: test_vectors.py
+NOT_LAYERS |= {"MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"}  # of indices: test_pictures.py
 NOT_LAYERS |= {"GRU", "LSTM", "RNN", "RNNBase"}  # of sequences: test_recurrent.py
 NOT_LAYERS |= {"GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"}
 

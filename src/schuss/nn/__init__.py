@@ -32,6 +32,7 @@ from schuss.nn.activations import (
     Softsign,
     Tanh,
 )
+from schuss.nn.alignment import CTCLoss
 from schuss.nn.attention import MultiheadAttention
 from schuss.nn.call import functional_call
 from schuss.nn.comparisons import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
@@ -45,8 +46,16 @@ from schuss.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from schuss.nn.dropout import Dropout
+from schuss.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from schuss.nn.embedding import Embedding, EmbeddingBag
+from schuss.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from schuss.nn.likelihoods import GaussianNLLLoss, PoissonNLLLoss
 from schuss.nn.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from schuss.nn.losses import (
@@ -77,6 +86,23 @@ from schuss.nn.normalization import (
     LayerNorm,
     RMSNorm,
 )
+from schuss.nn.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
 from schuss.nn.parameter_dict import ParameterDict
 from schuss.nn.parameter_list import ParameterList
 from schuss.nn.pooling import (
@@ -95,14 +121,29 @@ from schuss.nn.pooling import (
 )
 from schuss.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from schuss.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from schuss.nn.resampling import (
+    ChannelShuffle,
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
 from schuss.nn.serialization import load_metadata, load_safetensors, save_safetensors
 from schuss.nn.shrinkage import Hardshrink, Softshrink, Tanhshrink, Threshold
-from schuss.nn.transformer import (
-    Transformer,
-    TransformerDecoder,
-    TransformerDecoderLayer,
-    TransformerEncoder,
-    TransformerEncoderLayer,
+from schuss.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from schuss.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from schuss.nn.unpooling import (
+    LocalResponseNorm,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxUnpool1d,
+    MaxUnpool2d,
+    MaxUnpool3d,
+    Softmax2d,
 )
 from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
 from schuss.spelling.constructors import take_without_effect
@@ -122,6 +163,7 @@ __all__ = [
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -131,7 +173,15 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "CTCLoss",
+    "ChannelShuffle",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
     "CompiledModule",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -142,9 +192,14 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
     "GRUCell",
     "GaussianNLLLoss",
     "GroupNorm",
@@ -155,12 +210,19 @@ __all__ = [
     "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
@@ -168,6 +230,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",
@@ -182,6 +247,8 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
@@ -189,12 +256,19 @@ __all__ = [
     "RNNCellBase",
     "ReLU",
     "ReLU6",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Sequential",
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
     "Softshrink",
@@ -210,6 +284,13 @@ __all__ = [
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
     "functional",
     "functional_call",
     "init",
@@ -222,7 +303,8 @@ __all__ = [
 
 # As PyTorch has them. Nothing is changed in place here, and all is on the CPU.
 _IN_PLACE = (
-    *(CELU, ELU, SELU, Dropout, Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, ReLU, ReLU6),
+    *(CELU, ELU, SELU, AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout),
+    *(Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, ReLU, ReLU6),
     *(SiLU, Threshold),
 )
 for _name in __all__:

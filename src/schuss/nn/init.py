@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from schuss.core import Array, Tensor, leaf, supported_dtype
 __all__ = [
     "calculate_gain",
     "constant_",
+    "dirac_",
     "eye_",
     "kaiming_normal_",
     "kaiming_uniform_",
@@ -86,6 +87,35 @@ def eye_(tensor: T) -> T:
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected a matrix, got shape {tensor.shape}.")
     tensor.assign(np.eye(*tensor.shape, dtype=tensor.dtype))
+    return tensor
+
+
+def dirac_(tensor: T, groups: int = 1) -> T:
+    """Fill a convolution's weight so that each group's channels go through it as they are.
+
+    Args:
+        tensor: shape (outputs, channels / groups, kernel along one to three axes).
+        groups: of channels that see each other.
+
+    Raises:
+        ValueError: if the tensor has other axes, or the outputs are not a multiple of the groups.
+
+    >>> from schuss import nn, zeros
+    >>> nn.init.dirac_(zeros((2, 2, 3))).tolist()
+    [[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_: expected 3 to 5 axes, the first one a multiple of {groups}, got shape "
+            f"{tensor.shape}."
+        )
+    found = np.zeros(tensor.shape, tensor.dtype)
+    each = tensor.shape[0] // groups
+    centre = [n // 2 for n in tensor.shape[2:]]
+    for channel in range(min(each, tensor.shape[1])):
+        place: Any = (slice(channel, None, each), channel, *centre)
+        found[place] = 1.0
+    tensor.assign(found)
     return tensor
 
 

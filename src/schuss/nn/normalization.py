@@ -13,7 +13,15 @@ from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "FeatureNorm",
+    "GroupNorm",
+    "LayerNorm",
+    "RMSNorm",
+]
 
 
 def _lengths(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
@@ -182,8 +190,8 @@ class RMSNorm(_Affine):
         return functional.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
 
-class _BatchNorm(_Affine):
-    """What the batch normalisations have in common."""
+class FeatureNorm(_Affine):
+    """What normalisations of each channel with running figures have in common."""
 
     ranks: ClassVar[tuple[int, ...]]
     names: ClassVar[str]
@@ -264,6 +272,10 @@ class _BatchNorm(_Affine):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
             f"affine={self.affine}, track_running_stats={self.track_running_stats}"
         )
+
+
+class _BatchNorm(FeatureNorm):
+    """What the batch normalisations are."""
 
 
 class BatchNorm1d(_BatchNorm):

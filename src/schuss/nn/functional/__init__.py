@@ -35,6 +35,7 @@ from schuss.nn.functional.adaptive_pooling import (
     adaptive_max_pool2d,
     adaptive_max_pool3d,
 )
+from schuss.nn.functional.alignment import ctc_loss
 from schuss.nn.functional.attention import scaled_dot_product_attention
 from schuss.nn.functional.classification import (
     binary_cross_entropy,
@@ -56,7 +57,15 @@ from schuss.nn.functional.convolution import (
     conv_transpose3d,
 )
 from schuss.nn.functional.embeddings import embedding, embedding_bag
-from schuss.nn.functional.groups import group_norm
+from schuss.nn.functional.feature_dropout import (
+    alpha_dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
+from schuss.nn.functional.grids import affine_grid, grid_sample
+from schuss.nn.functional.groups import group_norm, instance_norm, local_response_norm
 from schuss.nn.functional.layers import batch_norm, dropout, layer_norm, linear, rms_norm
 from schuss.nn.functional.likelihoods import gaussian_nll_loss, poisson_nll_loss
 from schuss.nn.functional.margins import (
@@ -76,7 +85,23 @@ from schuss.nn.functional.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from schuss.nn.functional.rearranging import (
+    channel_shuffle,
+    fold,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
+)
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
+from schuss.nn.functional.resampling import interpolate
+from schuss.nn.functional.unpooling import (
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
 from schuss.nn.functional.vectors import (
     bilinear,
     cosine_similarity,
@@ -96,6 +121,8 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
+    "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -104,6 +131,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -113,13 +141,20 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
     "embedding_bag",
+    "feature_alpha_dropout",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
@@ -128,17 +163,26 @@ __all__ = [
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_head_attention_forward",
@@ -151,6 +195,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -172,4 +218,5 @@ __all__ = [
     "threshold",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
 ]
