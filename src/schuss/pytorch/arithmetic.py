@@ -65,6 +65,7 @@ def div(input: TensorLike, other: TensorLike, rounding_mode: str | None = None) 
 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
     """Return input - other * trunc(input / other): the remainder with the sign of input."""
+    most: TensorLike
     if isinstance(other, (int, float)):
         x, most = as_tensor(input), abs(other)
     else:
