@@ -116,6 +116,21 @@ def test_an_axis_of_a_number() -> None:
         ss.var(x, 1)
 
 
+@pytest.mark.parametrize("right", [False, True])
+def test_what_is_not_a_number_belongs_behind_everything(right: bool) -> None:
+    torch = pytest.importorskip("torch")
+    row, x = np.array([-INF, -1.0, 2.0, INF]), np.array([NAN, -INF, 2.0, INF, 0.0])
+    for rows, values in ((row, x), (np.stack([row, row]), np.stack([x, x]))):
+        wanted = torch.searchsorted(torch.tensor(rows), torch.tensor(values), right=right).tolist()
+        for wrap in (lambda f: f, ss.compile):
+            found = wrap(lambda a, b: ss.searchsorted(a, b, right=right))
+            assert found(ss.tensor(rows), ss.tensor(values)).tolist() == wanted
+    with_nan = ss.tensor([1.0, NAN])
+    for wrap in (lambda f: f, ss.compile):
+        found = wrap(lambda a, b: ss.searchsorted(a, b, right=right))
+        assert found(with_nan, ss.tensor([NAN, 2.0])).tolist() == [2, 1]
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3), (2, 3, 4), (2, 3, 4, 2)])
 def test_softmax_without_an_axis_has_pytorchs(shape: tuple[int, ...]) -> None:
     torch = pytest.importorskip("torch")

@@ -6,6 +6,7 @@ import ctypes
 import weakref
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from itertools import repeat
 from typing import Any
 
@@ -188,8 +189,12 @@ class Specialization:
         known = _references_of_programs([identity])[identity]
         return reference_count(identity) == known
 
-    def held(self) -> Iterator[Tensor]:
-        """Yield the tensors that this refers to, but for the program, as often as it does."""
+    @cached_property
+    def holds(self) -> Counter[int]:
+        """How often this refers to tensors, but for the program, by their ids."""
+        return Counter(map(id, self._held()))
+
+    def _held(self) -> Iterator[Tensor]:
         for pair in [*self.gradients, *self._exact]:
             yield from [t for t in pair if t is not None]
         yield from [t for t, _ in self._some]
@@ -229,9 +234,10 @@ def _references_of_programs(identities: Collection[int]) -> Counter[int]:
     if not wanted:
         return found
     alive = [s for s in [reference() for reference in list(_ALIVE)] if s is not None]
-    holders: list[Specialization | Program] = [*alive, *{s.program for s in alive}]
-    for holder in holders:
-        found.update([i for i in map(id, holder.held()) if i in wanted])
+    counts = [s.holds for s in alive]
+    counts += [Counter(map(id, program.held())) for program in {s.program for s in alive}]
+    for identity in wanted:
+        found[identity] = sum([count[identity] for count in counts])
     return found
 
 

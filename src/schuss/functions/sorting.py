@@ -12,11 +12,11 @@ from schuss.functions.shapes import expand_dims
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor
 from schuss.primitives.indexing import along, argsort, take, take_along_axis
-from schuss.primitives.logic import less, less_equal, not_equal
+from schuss.primitives.logic import bitwise_or, less, less_equal, not_equal
 from schuss.primitives.movement import concat, reshape
 from schuss.primitives.reduction import sum
 
-__all__ = ["gather", "nonzero", "searchsorted", "sort", "unique_values"]
+__all__ = ["comes_before", "gather", "nonzero", "searchsorted", "sort", "unique_values"]
 
 
 def sort(x: TensorLike, axis: int = -1, *, descending: bool = False, stable: bool = True) -> Tensor:
@@ -63,12 +63,20 @@ def searchsorted(
         x = take(x, sorter)
     if side not in ("left", "right"):
         raise ValueError(f"searchsorted: expected side 'left' or 'right', got {side!r}.")
-    if TRACER.get() is None:
-        search: Any = np.searchsorted
-        return leaf(search(as_tensor(x).array, as_tensor(values).array, side))
-    x, values = as_tensor(x), expand_dims(values, -1)
-    before = less(x, values) if side == "left" else less_equal(x, values)
-    return sum(before, -1)
+    x, values = as_tensor(x), as_tensor(values)
+    if TRACER.get() is not None:
+        return sum(comes_before(x, expand_dims(values, -1), side), -1)
+    search: Any = np.searchsorted
+    found = np.asarray(search(x.array, values.array, side))
+    if values.array.dtype.kind == "f":
+        found = np.where(np.isnan(values.array), x.size, found)
+    return leaf(found)
+
+
+def comes_before(x: Tensor, value: Tensor, side: str) -> Tensor:
+    """Return whether elements of x stay before a value, with nan behind everything."""
+    before = less(x, value) if side == "left" else less_equal(x, value)
+    return bitwise_or(before, not_equal(value, value))
 
 
 def unique_values(x: TensorLike) -> Tensor:

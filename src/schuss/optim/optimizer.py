@@ -222,8 +222,9 @@ class Optimizer:
         elif self.needs_rows:
             raise RuntimeError(
                 f"{self._owner}: expected a sparse gradient, got a dense one of shape "
-                f"{parameter.shape}; use Adam, or an embedding with sparse=True whose backward "
-                "pass and step are compiled together."
+                f"{parameter.shape}; use Adam, or an embedding with sparse=True. What a compiled "
+                "backward pass leaves is dense: compile zero_grad(), backward() and step() "
+                "together."
             )
         else:
             marks = None

@@ -11,6 +11,7 @@ from schuss import functions as F
 from schuss.core import TRACER, Tensor, TensorLike, float32, float64, int32, int64, leaf
 from schuss.errors import TraceError
 from schuss.functions.placing import summed
+from schuss.functions.sorting import comes_before
 from schuss.primitives.axes import normalize_axes
 from schuss.primitives.base import as_tensor, astype, promote
 from schuss.primitives.checks import Condition, require
@@ -176,12 +177,11 @@ def searchsorted(
             f"searchsorted: expected one row, or rows of shape {(*x.shape[:-1], 'n')}, got "
             f"{rows.shape}."
         )
-    behind = right or side == "right"
+    edge = "right" if right or side == "right" else "left"
     if rows.ndim == 1:
-        found = F.searchsorted(rows, x, side="right" if behind else "left")
+        found = F.searchsorted(rows, x, side=edge)
     else:
-        a, b = rows[..., None, :], x[..., :, None]
-        found = F.sum(a <= b if behind else a < b, -1)
+        found = F.sum(comes_before(rows[..., None, :], x[..., :, None], edge), -1)
     return astype(found, int32) if out_int32 else found
 
 

@@ -38,7 +38,7 @@ class _Generator:
 
     def has_changed(self) -> bool:
         """Whether numbers were drawn since."""
-        return repr(self._now()) != repr(self._state)
+        return not _is_same(self._now(), self._state)
 
     def restore(self) -> None:
         """Draw the same numbers again."""
@@ -48,6 +48,15 @@ class _Generator:
             self._generator.set_state(self._state)
         else:
             self._generator.setstate(self._state)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two states of a generator are equal: numbers, arrays, and what holds them."""
+    if isinstance(one, dict):
+        return all(_is_same(value, other[name]) for name, value in one.items())
+    if isinstance(one, tuple):
+        return all(map(_is_same, one, other))
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else bool(one == other)
 
 
 class Effects:
