@@ -79,12 +79,12 @@ def readings(build: Any, size: int) -> tuple[np.ndarray, list[str], float]:
         (ctypes.c_int64 * (size * len(called))).from_address(library.address("readings"))
     ).reshape(size, -1)
     for _ in range(20):
-        thread_pool.launch(team, step, program._at)
+        thread_pool.launch(team, step, program._at, program)
     cycles, times = [], []
     while sum(times) < SECONDS or len(times) < 5:
         counters[:] = 0
         start = time.perf_counter()
-        thread_pool.launch(team, step, program._at)
+        thread_pool.launch(team, step, program._at, program)
         times.append(time.perf_counter() - start)
         cycles.append(counters.copy())
     # The first thread's calls, which have no gaps between them, take the whole time; the fastest

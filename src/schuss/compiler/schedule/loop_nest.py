@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +72,15 @@ class Nest:
 
     @staticmethod
     def literal(x: Node) -> Any:
-        """Return the number that `x` is when the program is compiled, or None."""
-        return x.array.item() if x.array is not None and x.size == 1 else None
+        """Return the number that `x` is when the program is compiled, or None.
+
+        Infinities are read from memory: LLVM makes a choice between two maxima of the maximum with
+        a choice of -inf, and that loop is no vectors' any more.
+        """
+        if x.array is None or x.size != 1:
+            return None
+        number = x.array.item()
+        return None if isinstance(number, float) and math.isinf(number) else number
 
     def _access(self, node: Node, x: Node) -> Access:
         shape = node.shape if node in self.inside else x.shape
