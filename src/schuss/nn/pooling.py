@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from schuss.core import Tensor
 from schuss.nn import functional
@@ -16,7 +16,93 @@ __all__ += ["AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "Ma
 
 
 @dataclass(eq=False, repr=False)
-class MaxPool1d(Module):
+class _MaxPool(Module):
+    """What the layers of largest elements have in common."""
+
+    _shown = (
+        "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}, "
+        "dilation={0.dilation}, ceil_mode={0.ceil_mode}"
+    )
+    axes: ClassVar[int]
+    kernel_size: Lengths
+    stride: Lengths | None = None
+    padding: Lengths = 0
+    dilation: Lengths = 1
+    return_indices: bool = False
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        """Let windows lie side by side where nothing else is asked for."""
+        self.stride = self.kernel_size if self.stride is None else self.stride
+
+    def forward(self, input: Tensor) -> Any:
+        """Return x of shape (batch, channels, *spatial) pooled."""
+        pool = getattr(functional, f"max_pool{self.axes}d")
+        return pool(
+            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
+            self.return_indices,
+        )  # fmt: skip
+
+
+@dataclass(eq=False, repr=False)
+class _AvgPool(Module):
+    """What the layers of means have in common."""
+
+    _shown = "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}"
+    axes: ClassVar[int]
+    kernel_size: Lengths
+    stride: Lengths | None = None
+    padding: Lengths = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    # Pictures and volumes have it as an option.
+    divisor_override: ClassVar[int | None] = None
+
+    def __post_init__(self) -> None:
+        """Let windows lie side by side where nothing else is asked for."""
+        self.stride = self.kernel_size if self.stride is None else self.stride
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x of shape (batch, channels, *spatial) pooled."""
+        options = {} if self.axes == 1 else {"divisor_override": self.divisor_override}
+        pool = getattr(functional, f"avg_pool{self.axes}d")
+        return pool(  # type: ignore[no-any-return]
+            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
+            self.count_include_pad, **options,
+        )  # fmt: skip
+
+
+@dataclass(eq=False, repr=False)
+class _AdaptiveAvgPool(Module):
+    """What the layers of means of so many windows have in common."""
+
+    _shown = "output_size={0.output_size}"
+    axes: ClassVar[int]
+    output_size: Any
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x of shape (batch, channels, *spatial) pooled."""
+        pool = getattr(functional, f"adaptive_avg_pool{self.axes}d")
+        return pool(input, self.output_size)  # type: ignore[no-any-return]
+
+
+@dataclass(eq=False, repr=False)
+class _AdaptiveMaxPool(Module):
+    """What the layers of largest elements of so many windows have in common."""
+
+    _shown = "output_size={0.output_size}"
+    axes: ClassVar[int]
+    output_size: Any
+    return_indices: bool = False
+
+    def forward(self, input: Tensor) -> Any:
+        """Return x of shape (batch, channels, *spatial) pooled."""
+        pool = getattr(functional, f"adaptive_max_pool{self.axes}d")
+        return pool(input, self.output_size, self.return_indices)
+
+
+@dataclass(eq=False, repr=False)
+class MaxPool1d(_MaxPool):
     """Return the largest element of each window of sequences.
 
     Args:
@@ -32,31 +118,11 @@ class MaxPool1d(Module):
     (2, 3, 3)
     """
 
-    _shown = (
-        "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}, "
-        "dilation={0.dilation}, ceil_mode={0.ceil_mode}"
-    )
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    dilation: Lengths = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, length) pooled."""
-        return functional.max_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
-            self.return_indices,
-        )  # fmt: skip
+    axes = 1
 
 
 @dataclass(eq=False, repr=False)
-class AvgPool1d(Module):
+class AvgPool1d(_AvgPool):
     """Return the mean of each window of sequences.
 
     Args:
@@ -71,27 +137,11 @@ class AvgPool1d(Module):
     (2, 3, 3)
     """
 
-    _shown = "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}"
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, length) pooled."""
-        return functional.avg_pool1d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-            self.count_include_pad,
-        )  # fmt: skip
+    axes = 1
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveAvgPool1d(Module):
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
     """Return the means of so many windows that sequences of any size are cut into.
 
     Args:
@@ -102,16 +152,11 @@ class AdaptiveAvgPool1d(Module):
     (2, 3, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, length) pooled."""
-        return functional.adaptive_avg_pool1d(input, self.output_size)
+    axes = 1
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveMaxPool1d(Module):
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
     """Return the largest elements of so many windows that sequences of any size are cut into.
 
     Args:
@@ -123,17 +168,11 @@ class AdaptiveMaxPool1d(Module):
     (2, 3, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-    return_indices: bool = False
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, length) pooled."""
-        return functional.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+    axes = 1
 
 
 @dataclass(eq=False, repr=False)
-class MaxPool2d(Module):
+class MaxPool2d(_MaxPool):
     """Return the largest element of each window of pictures.
 
     Args:
@@ -149,31 +188,11 @@ class MaxPool2d(Module):
     (2, 3, 3, 3)
     """
 
-    _shown = (
-        "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}, "
-        "dilation={0.dilation}, ceil_mode={0.ceil_mode}"
-    )
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    dilation: Lengths = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, height, width) pooled."""
-        return functional.max_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
-            self.return_indices,
-        )  # fmt: skip
+    axes = 2
 
 
 @dataclass(eq=False, repr=False)
-class AvgPool2d(Module):
+class AvgPool2d(_AvgPool):
     """Return the mean of each window of pictures.
 
     Args:
@@ -189,28 +208,12 @@ class AvgPool2d(Module):
     (2, 3, 3, 3)
     """
 
-    _shown = "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}"
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
-    divisor_override: int | None = None
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, height, width) pooled."""
-        return functional.avg_pool2d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-            self.count_include_pad, self.divisor_override,
-        )  # fmt: skip
+    axes = 2
+    divisor_override: int | None = None  # type: ignore[misc]  # in its place
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveAvgPool2d(Module):
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     """Return the means of so many windows that pictures of any size are cut into.
 
     Args:
@@ -221,16 +224,11 @@ class AdaptiveAvgPool2d(Module):
     (2, 3, 2, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, height, width) pooled."""
-        return functional.adaptive_avg_pool2d(input, self.output_size)
+    axes = 2
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveMaxPool2d(Module):
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
     """Return the largest elements of so many windows that pictures of any size are cut into.
 
     Args:
@@ -242,17 +240,11 @@ class AdaptiveMaxPool2d(Module):
     (2, 3, 2, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-    return_indices: bool = False
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, height, width) pooled."""
-        return functional.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    axes = 2
 
 
 @dataclass(eq=False, repr=False)
-class MaxPool3d(Module):
+class MaxPool3d(_MaxPool):
     """Return the largest element of each window of volumes.
 
     Args:
@@ -268,31 +260,11 @@ class MaxPool3d(Module):
     (2, 3, 3, 3, 3)
     """
 
-    _shown = (
-        "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}, "
-        "dilation={0.dilation}, ceil_mode={0.ceil_mode}"
-    )
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    dilation: Lengths = 1
-    return_indices: bool = False
-    ceil_mode: bool = False
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, depth, height, width) pooled."""
-        return functional.max_pool3d(
-            input, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
-            self.return_indices,
-        )  # fmt: skip
+    axes = 3
 
 
 @dataclass(eq=False, repr=False)
-class AvgPool3d(Module):
+class AvgPool3d(_AvgPool):
     """Return the mean of each window of volumes.
 
     Args:
@@ -308,28 +280,12 @@ class AvgPool3d(Module):
     (2, 3, 3, 3, 3)
     """
 
-    _shown = "kernel_size={0.kernel_size}, stride={0.stride}, padding={0.padding}"
-    kernel_size: Lengths
-    stride: Lengths | None = None
-    padding: Lengths = 0
-    ceil_mode: bool = False
-    count_include_pad: bool = True
-    divisor_override: int | None = None
-
-    def __post_init__(self) -> None:
-        """Let windows lie side by side where nothing else is asked for."""
-        self.stride = self.kernel_size if self.stride is None else self.stride
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, depth, height, width) pooled."""
-        return functional.avg_pool3d(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
-            self.count_include_pad, self.divisor_override,
-        )  # fmt: skip
+    axes = 3
+    divisor_override: int | None = None  # type: ignore[misc]  # in its place
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveAvgPool3d(Module):
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     """Return the means of so many windows that volumes of any size are cut into.
 
     Args:
@@ -340,16 +296,11 @@ class AdaptiveAvgPool3d(Module):
     (2, 3, 2, 2, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return x of shape (batch, channels, depth, height, width) pooled."""
-        return functional.adaptive_avg_pool3d(input, self.output_size)
+    axes = 3
 
 
 @dataclass(eq=False, repr=False)
-class AdaptiveMaxPool3d(Module):
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """Return the largest elements of so many windows that volumes of any size are cut into.
 
     Args:
@@ -361,10 +312,4 @@ class AdaptiveMaxPool3d(Module):
     (2, 3, 2, 2, 2)
     """
 
-    _shown = "output_size={0.output_size}"
-    output_size: Any
-    return_indices: bool = False
-
-    def forward(self, input: Tensor) -> Any:
-        """Return x of shape (batch, channels, depth, height, width) pooled."""
-        return functional.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+    axes = 3
