@@ -62,6 +62,23 @@ def of_a_product_of_matrices(x: Any) -> Any:
     return y
 
 
+def of_what_is_turned(x: Any) -> Any:
+    y = x.flip(0) * 1.0
+    z = y.flip(1)
+    rows = z.reshape(4, 6)
+    rows[1] = 5.0
+    z[0] += 1.0
+    return rows * z.sum()
+
+
+def of_what_is_turned_and_transposed(x: Any) -> Any:
+    y = x.T.flip(1)
+    y.reshape(-1)[1:] = 5.0
+    z = y.T
+    z.reshape(-1)[0] = 7.0
+    return z + y.T
+
+
 def of_part_of_a_result(x: Any) -> Any:
     y = x * 2.0
     y[:, 1:].reshape(-1)[0] = 5.0

@@ -10,7 +10,8 @@ import numpy as np
 
 from schuss.compiler.graph.graph import Node
 from schuss.core import Array
-from schuss.lowering.kinds import Kernel, View
+from schuss.lowering.kinds import Kernel
+from schuss.primitives.views import VIEWS
 from schuss.values.layouts import ANY_LAYOUT, Layout, layout_of
 
 __all__ = ["MemoryOrders"]
@@ -75,7 +76,7 @@ class MemoryOrders:
             return None if layout is None else array
         if node.primitive is None or _is_row_major(node):
             return None
-        is_view = isinstance(node.primitive.lower, View)
+        is_view = node.op in VIEWS
         if not is_view and all(self._known[x] is None for x in node.inputs):
             return None
         arrays = [self._array(x) for x in node.inputs]
