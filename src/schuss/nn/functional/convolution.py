@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
+from schuss.nn.functional._integers import of_integers_too
 from schuss.primitives.convolution import convolution, convolution_input
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ def _convolve_transposed(
     return _finished(out, bias, x.ndim)
 
 
+@of_integers_too
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -226,6 +228,7 @@ def conv1d(
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@of_integers_too
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -260,6 +263,7 @@ def conv2d(
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@of_integers_too
 def conv3d(
     input: Tensor,
     weight: Tensor,
@@ -290,6 +294,7 @@ def conv3d(
     return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@of_integers_too
 def conv_transpose1d(
     input: Tensor,
     weight: Tensor,
@@ -333,6 +338,7 @@ def conv_transpose1d(
     )
 
 
+@of_integers_too
 def conv_transpose2d(
     input: Tensor,
     weight: Tensor,
@@ -381,6 +387,7 @@ def conv_transpose2d(
     )
 
 
+@of_integers_too
 def conv_transpose3d(
     input: Tensor,
     weight: Tensor,

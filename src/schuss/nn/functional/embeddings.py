@@ -138,6 +138,9 @@ def embedding_bag(
     """
     owner = "embedding_bag"
     require_tensors(owner, input=input, weight=weight)
+    if input.dtype.kind == "f" and weight.dtype.kind == "i":
+        # PyTorch's former order.
+        input, weight = weight, input
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"{owner}: expected mode 'sum', 'mean' or 'max', got {mode!r}.")
     _check_bags(owner, input, offsets, mode, per_sample_weights)

@@ -111,7 +111,7 @@ def poisson_nll_loss(
     1.0
     """
     owner = "poisson_nll_loss"
-    (target,) = check_broadcast(owner, input, target=target)
+    (target,) = check_broadcast(owner, input, floats=False, target=target)
     rate, logarithm = (ops.exp(input), input) if log_input else (input, ops.log(input + eps))
     loss = rate - target * logarithm
     if full:

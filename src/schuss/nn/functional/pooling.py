@@ -9,6 +9,7 @@ import numpy as np
 from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.nn.functional._checks import require_floating, require_tensors
+from schuss.nn.functional._integers import of_integers_too
 from schuss.nn.functional.convolution import batched, channels_first, channels_last, lengths
 from schuss.primitives.convolution import convolution
 from schuss.primitives.windows import window_max, window_place, window_take
@@ -134,6 +135,7 @@ def _divisors(size: tuple[int, ...], windows: dict[str, Any], *, include: bool) 
     return int(counts.flat[0]) if (counts == counts.flat[0]).all() else counts
 
 
+@of_integers_too
 def max_pool1d(
     input: Tensor,
     kernel_size: Lengths,
@@ -197,6 +199,7 @@ def avg_pool1d(
     )  # fmt: skip
 
 
+@of_integers_too
 def max_pool2d(
     input: Tensor,
     kernel_size: Lengths,
@@ -262,6 +265,7 @@ def avg_pool2d(
     )  # fmt: skip
 
 
+@of_integers_too
 def max_pool3d(
     input: Tensor,
     kernel_size: Lengths,

@@ -137,7 +137,7 @@ def _columns(x: Tensor, around: tuple[int, ...], places: np.ndarray[Any, Any]) -
     """Return the elements of padded pictures at flat places of shape (taps, windows)."""
     before = x.shape[:-2]
     padded = ops.pad(x, [(0, 0)] * len(before) + [(p, p) for p in around])
-    flat = ops.reshape(padded, (*before, -1))
+    flat = ops.reshape(padded, (*before, padded.shape[-2] * padded.shape[-1]))
     taken = ops.take(flat, Tensor(places), axis=-1)
     return ops.reshape(taken, (*before[:-1], before[-1] * places.shape[0], places.shape[1]))
 

@@ -1,0 +1,61 @@
+"""Functions of floats that count in integers where all they are given are integers, as PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+
+torch = pytest.importorskip("torch")
+RNG = np.random.default_rng(0)
+X = RNG.integers(-9, 9, (2, 4, 7, 6))
+W = RNG.integers(-4, 4, (3, 2, 3, 2))
+B = np.array([1, -2, 3])
+
+CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "conv1d": lambda f, x, w, b: f.conv1d(x[:, 0], w[:, 0, :, :1].repeat(1, 4, 1)[:, :4], b),
+    "conv2d": lambda f, x, w, b: f.conv2d(x, w.repeat(1, 2, 1, 1), b, stride=2, padding=1),
+    "conv2d of one": lambda f, x, w, b: f.conv2d(x[0], w.repeat(1, 2, 1, 1)),
+    "conv_transpose2d": lambda f, x, w, b: f.conv_transpose2d(x[:, :3], w, stride=2),
+    "max_pool2d": lambda f, x, w, b: f.max_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "max_pool2d with positions": lambda f, x, w, b: f.max_pool2d(x, 2, return_indices=True),
+    "poisson_nll_loss": lambda f, x, w, b: f.poisson_nll_loss(x, x.abs(), full=True),
+}
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32"])
+@pytest.mark.parametrize("name", CALLS)
+def test_integers_stay_integers(name: str, dtype: str) -> None:
+    call = CALLS[name]
+    arrays = [a.astype(dtype) for a in (X, W, B)]
+    try:
+        wanted = call(torch.nn.functional, *map(torch.tensor, arrays))
+    except (RuntimeError, NotImplementedError):
+        pytest.skip("PyTorch has none for this dtype")
+    found = call(ss.nn.functional, *map(ss.tensor, arrays))
+    compiled = ss.compile(lambda *a: call(ss.nn.functional, *a))(*map(ss.tensor, arrays))
+    several = isinstance(wanted, tuple)
+    for mine, fast, other in zip(
+        *[list(y) if several else [y] for y in (found, compiled, wanted)], strict=True
+    ):
+        assert str(mine.dtype) == str(fast.dtype) == str(other.dtype).removeprefix("torch.")
+        np.testing.assert_allclose(mine, other.numpy(), 1e-5)
+        np.testing.assert_allclose(fast, other.numpy(), 1e-5)
+
+
+def test_integers_beside_floats_are_refused() -> None:
+    with pytest.raises(TypeError, match="conv2d: expected x of dtype float32 or float64"):
+        ss.nn.functional.conv2d(ss.tensor(X), ss.ones(3, 4, 3, 2))
+
+
+def test_columns_of_no_pictures_and_the_former_order_of_bags() -> None:
+    assert ss.nn.functional.unfold(ss.zeros(0, 1, 5, 5), 2).shape == (0, 4, 16)
+    table, index, starts = ss.rand(10, 3), ss.tensor([5, 1, 6]), ss.tensor([0, 2])
+    for mode in ("sum", "mean"):
+        one = ss.nn.functional.embedding_bag(index, table, starts, mode=mode)
+        other = ss.nn.functional.embedding_bag(table, index, starts, mode=mode)
+        np.testing.assert_array_equal(one, other)
