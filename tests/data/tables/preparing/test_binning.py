@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 
-from schuss.data import Table, TablePreprocessor, infer_kinds
-from schuss.data.tables.preparing.binning import Binned, bin_codes, learn_bins
+from schuss.data import Table, TablePreprocessor, infer_kinds, prepare_table
+from schuss.data.tables.preparing.binning import Binned, bin_codes, learn_bins, telling_rows
 
 DRAW = np.random.default_rng(0)
 
@@ -78,3 +78,18 @@ def test_the_preprocessor_codes_bins_after_categories_and_saves_them() -> None:
         assert categories.tolist() == [[1, 0], [2, 2], [13, 3]]
     assert again.learned == made.learned
     assert Binned("hour", [k + 0.5 for k in range(23)]) == again.learned.bins[0]  # type: ignore[attr-defined]
+
+
+def test_rows_of_the_commonest_class_tell_no_more_than_those_of_the_others() -> None:
+    rare = np.zeros(20_000, dtype=np.int64)
+    rare[:100] = 1
+    assert telling_rows(rare) == 200
+    assert telling_rows(np.arange(20_000) % 3) == 20_000
+    assert telling_rows(np.arange(20_000) % 10 // 9) == 4_000
+    numbers = {"x": DRAW.normal(size=20_000)}
+    assert learn_bins(numbers, telling_rows(rare)) == []
+    assert learn_bins(numbers, 5_000) == learn_bins(numbers) != []
+    table = {"x": numbers["x"], "y": np.where(rare, "yes", "no")}
+    assert prepare_table(Table(table), "y").preprocessor.category_sizes == []
+    table["y"] = np.where(np.arange(20_000) % 2, "yes", "no")
+    assert prepare_table(Table(table), "y").preprocessor.category_sizes == [65]

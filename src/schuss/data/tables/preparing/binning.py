@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Binned", "bin_codes", "learn_bins"]
+__all__ = ["Binned", "bin_codes", "learn_bins", "telling_rows"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,7 +31,21 @@ class Binned:
     edges: list[float]
 
 
-def learn_bins(numbers: Mapping[str, Floats]) -> list[Binned]:
+def telling_rows(classes: npt.NDArray[np.int64]) -> int:
+    """Return as how many rows of two equal classes so many rows of some classes tell.
+
+    What can be learned of a rare class is in its own rows, however many others there are.
+
+    Args:
+        classes: Codes from 0, of shape (rows,).
+
+    >>> telling_rows(np.array([0, 0, 0, 0, 0, 1])), telling_rows(np.array([0, 1, 2]))
+    (2, 3)
+    """
+    return min(len(classes), 2 * (len(classes) - int(np.bincount(classes).max(initial=0))))
+
+
+def learn_bins(numbers: Mapping[str, Floats], telling: int | None = None) -> list[Binned]:
     """Cut each number into bins of about as many rows, one for each value where they are few.
 
     An embedding of the bins is a free function of the number, step by step, as that of a tree is.
@@ -40,12 +54,16 @@ def learn_bins(numbers: Mapping[str, Floats]) -> list[Binned]:
     Args:
         numbers: values by name in the training rows, NaN where missing, each of shape (rows,). On
             few rows, or with many numbers, there are no bins.
+        telling: How many of the rows count; see `telling_rows`. None for all.
 
     >>> learn_bins({"x": np.arange(6000.0) % 4})
     [Binned(name='x', edges=[0.5, 1.5, 2.5])]
     """
     rows = len(next(iter(numbers.values()), ()))
-    if rows < _LEAST_ROWS or len(numbers) > _MOST_NUMBERS:
+    if (
+        min(rows, rows if telling is None else telling) < _LEAST_ROWS
+        or len(numbers) > _MOST_NUMBERS
+    ):
         return []
     found = {name: _edges(values[~np.isnan(values)]) for name, values in numbers.items()}
     return [Binned(name, edges.tolist()) for name, edges in found.items() if len(edges) > 1]

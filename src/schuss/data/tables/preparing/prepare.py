@@ -21,6 +21,7 @@ from schuss.data.tables.columns import (
 from schuss.data.tables.inference import infer_kinds
 from schuss.data.tables.marks import marks_that_are_words
 from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.preparing.binning import telling_rows
 from schuss.data.tables.preparing.copies import copies_of_rows, repeated_ids, shared_rows, together
 from schuss.data.tables.preparing.leaks import telling_columns
 from schuss.data.tables.preparing.preprocessing import TablePreprocessor
@@ -282,9 +283,10 @@ def prepare_table(
         refuse_negative(table, target, encoder.values(table)[0])
     encoder.fit(train_table, scale=target_scale, robust=robust)
     _check_training(train_table, encoder)
-    preprocessor = TablePreprocessor().fit(train_table, column_kinds)
     is_classes = encoder.task == "classification"
     y, _ = encoder.encode(train_table)
+    telling = telling_rows(y.astype(np.int64)) if is_classes else None
+    preprocessor = TablePreprocessor().fit(train_table, column_kinds, telling=telling)
     goes = "each of its values goes with one value of" if is_classes else "it runs along with"
     notes += [
         f"{name}: {goes} {target!r}; exclude it if it is not known before"

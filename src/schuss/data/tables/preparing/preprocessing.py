@@ -182,12 +182,16 @@ class TablePreprocessor:
 
     # Learning.
 
-    def fit(self, table: Table, kinds: Mapping[str, ColumnKind]) -> TablePreprocessor:
+    def fit(
+        self, table: Table, kinds: Mapping[str, ColumnKind], *, telling: int | None = None
+    ) -> TablePreprocessor:
         """Learn medians, ranges and levels.
 
         Args:
             table: The training rows, and no others.
             kinds: What the columns are, from `infer_kinds`.
+            telling: How many of the rows tell something of a target of classes, of which some may
+                be rare; None for all.
 
         Returns:
             This preprocessor.
@@ -196,7 +200,7 @@ class TablePreprocessor:
             DataError: If a value is infinite or unreadable, or no column is left to learn from.
         """
         plan = self._plan = _Plan(kinds=dict(kinds))
-        continuous, circles = self._learn_quantities(table)
+        continuous, circles = self._learn_quantities(table, telling)
         categories = [
             levels
             for kind in kinds.values()
@@ -221,7 +225,9 @@ class TablePreprocessor:
             )
         return self
 
-    def _learn_quantities(self, table: Table) -> tuple[list[Scaled], list[Scaled]]:
+    def _learn_quantities(
+        self, table: Table, telling: int | None
+    ) -> tuple[list[Scaled], list[Scaled]]:
         """Scale numbers and dates, leaving out what does not vary and what repeats another."""
         quantities, circles = self._quantities(table)
         parts: dict[tuple[str, ...], list[Floats]] = {}
@@ -242,7 +248,7 @@ class TablePreprocessor:
                     parts.setdefault(columns, []).append(values)
                 found.append(scaled)
         made = {scaled.name: quantities.makers[scaled.name] for scaled in learned[0]}
-        self._plan.bins = learn_bins(OnDemand(made))
+        self._plan.bins = learn_bins(OnDemand(made), telling)
         return learned
 
     def _learn_indicators(self, table: Table) -> list[Scaled]:
