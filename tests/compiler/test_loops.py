@@ -7,7 +7,10 @@ import pytest
 
 import schuss as ss
 from schuss import nn, scan
+from schuss.compiler.kernels.micro_kernel import is_supported, tile_shape
 from schuss.compiler.trace.loop import Loop
+from schuss.lowering.llvm_types import kind_of
+from schuss.primitives.panels import panel_product
 
 
 def values(*shape, seed=0):
@@ -297,6 +300,44 @@ def test_products_are_outside_of_the_loop():
     ]
     assert sorted(n.shape for n in outside) == [(N, N), (N, N), (T * B, N), (T * B, N)]
     assert inside == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("columns", [128, 200, 100])
+def test_large_factors_are_packed_once(dtype, columns):
+    """Also where columns fill no whole panels, and where what is carried lies across."""
+    shape = tile_shape(kind_of(np.dtype(dtype)))
+    u = ss.tensor(values(64, columns, seed=1).astype(dtype) / 8, requires_grad=True)
+    v = ss.tensor(values(columns, 64, seed=2).astype(dtype) / 8, requires_grad=True)
+    h = ss.tensor(values(64, 48, seed=3).astype(dtype), requires_grad=True)
+
+    def run():
+        for p in (u, v, h):
+            p.grad = None
+        last, _ = scan(lambda h, _: (ss.tanh(ss.tanh(h.T @ u) @ v).T, None), h, length=4)
+        last.sum().backward()
+        return [last.detach(), u.grad, v.grad, h.grad]
+
+    expected = run()
+    compiled = ss.compile(run)
+    tolerance = 1e-4 if dtype == "float32" else 1e-12
+    for y, z in zip(compiled(), expected, strict=True):
+        np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=tolerance, atol=tolerance)
+    bodies = [
+        stage.nodes[0].attributes["body"].graph
+        for stage in compilation_of(compiled).plan.stages
+        if stage.is_kernel and stage.nodes[0].op == "loop"
+    ]
+    packed = [[n.op for n in graph.nodes()].count("panel_product") for graph in bodies]
+    # On the way back one of them is the first factor, of what lies across.
+    assert packed == ([2, 1] if is_supported(shape.kind, 64) else [0, 0])
+
+
+def test_the_value_of_a_product_by_panels():
+    x, y = values(3, 4), values(4, 5, seed=1)
+    panels = np.pad(y, ((0, 0), (0, 1))).reshape(4, 3, 2).transpose(1, 0, 2)
+    found = panel_product.value(x, panels, columns=5)
+    np.testing.assert_allclose(found, x @ y, rtol=1e-14)
 
 
 def test_values_in_a_step_are_checked():

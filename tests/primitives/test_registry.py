@@ -269,7 +269,7 @@ POOLED = np.random.default_rng(4).permutation(2 * 5 * 5 * 3).reshape(2, 5, 5, 3)
 LARGEST_AT = windowed(POOLED)[1]
 LARGEST_ODD = np.where(np.arange(150).reshape(2, 5, 5, 3) % 7 < 5, -np.inf, np.nan)
 # Made by traces alone: tests/compiler/test_loops.py has them.
-OF_TRACES = {"loop", "loop_result"}
+OF_TRACES = {"loop", "loop_result", "panel_product"}
 
 SAMPLES: dict[str, list[Sample]] = {
     "convolution": [

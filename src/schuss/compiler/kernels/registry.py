@@ -13,6 +13,7 @@ from schuss.compiler.kernels.host_call import HostCall
 from schuss.compiler.kernels.kernel import KernelDescriptor
 from schuss.compiler.kernels.loop import Loop
 from schuss.compiler.kernels.matmul import Matmul
+from schuss.compiler.kernels.panel_product import PanelProduct
 from schuss.compiler.kernels.random_uniform import RandomUniform
 from schuss.compiler.kernels.regions import CopyRegions
 from schuss.compiler.kernels.scatter_add import ScatterAdd
@@ -34,6 +35,7 @@ KERNELS: dict[str, KernelDescriptor] = {
     "host_call": HostCall(),
     "loop": Loop(),
     "matmul": Matmul(),
+    "panel_product": PanelProduct(),
     "random_uniform": RandomUniform(),
     "regions": CopyRegions(),
     "scatter_add": ScatterAdd(),

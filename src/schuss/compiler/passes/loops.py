@@ -11,6 +11,7 @@ from schuss.compiler.graph.graph import Graph, Node, State, again, constant, mad
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.passes.legalize import legalize
+from schuss.compiler.passes.panels import packed, use_panels
 from schuss.compiler.passes.simplify import simplify
 from schuss.core import leaf
 from schuss.primitives.loop import loop, loop_result
@@ -57,12 +58,16 @@ def _prepared(node: Node, inputs: Sequence[Node], used: Sequence[int]) -> Mappin
         for i, x in enumerate(outputs)
     ]
     graph = Graph(states=states)
+    panels = use_panels(graph, params[body.carried + body.sliced :])
     legalize(graph)
     _set_apart(graph)
     needed = set(graph.nodes())
     kept = [*carried, *[i for i in range(body.carried, len(params)) if params[i] in needed]]
     graph.inputs = [params[i] for i in kept]
     given = [inputs[i] for i in kept]
+    for y, x in panels.items():
+        graph.inputs.append(x)
+        given.append(packed(inputs[params.index(y)]))
     for x in _in_memory(graph):
         given.append(constant(x.array))  # type: ignore[arg-type]  # constants have one
         graph.inputs.append(x)
