@@ -17,7 +17,7 @@ W = RNG.integers(-4, 4, (3, 2, 3, 2))
 B = np.array([1, -2, 3])
 
 CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
-    "conv1d": lambda f, x, w, b: f.conv1d(x[:, 0], w[:, 0, :, :1].repeat(1, 4, 1)[:, :4], b),
+    "conv1d": lambda f, x, w, b: f.conv1d(x[:, :2, :, 0], w[..., 0], b),
     "conv2d": lambda f, x, w, b: f.conv2d(x, w.repeat(1, 2, 1, 1), b, stride=2, padding=1),
     "conv2d of one": lambda f, x, w, b: f.conv2d(x[0], w.repeat(1, 2, 1, 1)),
     "conv_transpose2d": lambda f, x, w, b: f.conv_transpose2d(x[:, :3], w, stride=2),
@@ -59,3 +59,15 @@ def test_columns_of_no_pictures_and_the_former_order_of_bags() -> None:
         one = ss.nn.functional.embedding_bag(index, table, starts, mode=mode)
         other = ss.nn.functional.embedding_bag(table, index, starts, mode=mode)
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_pytorch_refuses_is_refused() -> None:
+    f = ss.nn.functional
+    with pytest.raises(ValueError, match="avg_pool2d: expected divisor_override other than 0"):
+        f.avg_pool2d(ss.ones(1, 1, 4, 4), 2, divisor_override=0)
+    with pytest.raises(ValueError, match="max_pool1d: expected elements where there is no batch"):
+        f.max_pool1d(ss.zeros(0, 10), 1)
+    assert f.max_pool1d(ss.zeros(0, 1, 10), 1).shape == (0, 1, 10)
+    for name in ("linspace", "logspace"):
+        with pytest.raises(TypeError, match=f"{name}: expected an integer as steps, got 1.0"):
+            getattr(ss, name)(0, 3, 1.0)

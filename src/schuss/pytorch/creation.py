@@ -117,9 +117,7 @@ def linspace(
     start: Any, end: Any, steps: int, dtype: Any = None, *, endpoint: bool = True
 ) -> Tensor:
     """Return `steps` evenly spaced numbers from `start` to `end`, float32 by default."""
-    count = whole(steps)
-    if count < 0:
-        raise ValueError(f"linspace: expected steps >= 0, got {steps}.")
+    count = _steps("linspace", steps)
     first, last = (x.item() if isinstance(x, (Tensor, np.generic)) else x for x in (start, end))
     kind = supported_dtype(dtype)
     if not endpoint:
@@ -130,6 +128,16 @@ def linspace(
         else _whole_steps(first, last, count)
     )
     return leaf(values.astype(kind))
+
+
+def _steps(owner: str, steps: Any) -> int:
+    """Return how many numbers are wanted."""
+    count = whole(steps)
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise TypeError(f"{owner}: expected an integer as steps, got {steps}.")
+    if count < 0:
+        raise ValueError(f"{owner}: expected steps >= 0, got {steps}.")
+    return count
 
 
 def _even_steps(first: float, last: float, count: int, kind: Any) -> Any:
@@ -154,9 +162,9 @@ def _whole_steps(first: Any, last: Any, count: int) -> Any:
 
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, dtype: Any = None) -> Tensor:
     """Return `steps` numbers from base ** start to base ** end, their logarithms evenly spaced."""
-    kind = supported_dtype(dtype)
+    kind, count = supported_dtype(dtype), _steps("logspace", steps)
     if kind.kind != "f":
-        return leaf(np.power(float(base), _whole_steps(start, end, whole(steps))).astype(kind))
+        return leaf(np.power(float(base), _whole_steps(start, end, count)).astype(kind))
     return astype(F.pow(float(base), linspace(start, end, steps, float64)), kind)
 
 

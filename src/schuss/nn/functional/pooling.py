@@ -25,6 +25,8 @@ Lengths: TypeAlias = "int | Sequence[int]"
 def as_pictures(owner: str, x: Any, axes: int) -> Tensor:
     require_tensors(owner, x=x)
     require_floating(owner, "x", x)
+    if x.ndim == axes + 1 and not x.size:
+        raise ValueError(f"{owner}: expected elements where there is no batch, got {x.shape}.")
     return channels_last(batched(owner, x, axes))
 
 
@@ -103,6 +105,8 @@ def _avg_pool(
     owner: str, axes: int, x: Tensor, kernel: Lengths, stride: Lengths | None, padding: Lengths,
     *, ceil_mode: bool, count_include_pad: bool, divisor: int | None,
 ) -> Tensor:  # fmt: skip
+    if divisor == 0:
+        raise ValueError(f"{owner}: expected divisor_override other than 0, got 0.")
     pictures = as_pictures(owner, x, axes)
     windows = _windows(owner, pictures, kernel, stride, padding, 1, ceil_mode=ceil_mode)
     return as_given(means(pictures, windows, include=count_include_pad, divisor=divisor), x.ndim)
