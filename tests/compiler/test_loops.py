@@ -421,3 +421,38 @@ def test_vmap_around_a_scan_within_compile():
         ss.compile(run)(ss.tensor(H), ss.tensor(X)), run(ss.tensor(H), ss.tensor(X)), strict=True
     ):
         np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=1e-12)
+
+
+def test_an_inner_loop_with_several_results():
+    def inner(x):
+        def step(carry, _):
+            t, total = carry
+            rows = x[t * 2 + ss.arange(2)]
+            scores = rows @ x.T
+            return (t + 1, total + scores.T @ rows), scores @ x
+
+        start = (ss.tensor(0), ss.zeros_like(x))
+        (_, total), ys = scan(step, start, length=len(x) // 2)
+        return total, ys.reshape(x.shape)
+
+    def run(x):
+        return scan(lambda _, part: (None, inner(part)), None, x)[1]
+
+    x = ss.tensor(np.random.default_rng(0).normal(size=(3, 4, 2)))
+    for y, z in zip(ss.compile(run)(x), run(x), strict=True):
+        np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("number", [-np.inf, np.inf, np.nan, 2.5])
+def test_numbers_of_all_kinds_within_a_loop(number):
+    def run(x):
+        def step(carry, _):
+            t, h = carry
+            y = ss.where(ss.arange(3) <= t, h + x, number)
+            return (t + 1, ss.where(y.isfinite(), y, 1.0)), (y, y.amax())
+
+        return scan(step, (ss.tensor(0), x), length=3)[1]
+
+    x = ss.tensor([0.5, -1.0, 2.0])
+    for y, z in zip(ss.compile(run)(x), run(x), strict=True):
+        np.testing.assert_array_equal(y.numpy(), z.numpy())

@@ -10,7 +10,7 @@ from typing import Any
 
 from schuss.compiler.codegen.elementwise import compute
 from schuss.compiler.codegen.skip_rows import UnchangedRows
-from schuss.compiler.graph.graph import Node
+from schuss.compiler.graph.graph import Node, literal
 from schuss.compiler.kernels.segment_sum import RowBlocks
 from schuss.compiler.schedule.loop_nest import COLUMNS, Access, Nest
 from schuss.lowering.ir_builder import Function, Scalar
@@ -79,7 +79,7 @@ class LoopEmitter:
 
     def _number(self, node: Node, x: Node) -> Scalar:
         """Return an operand that is the same for all elements."""
-        known = self.nest.literal(x)
+        known = literal(x)
         if known is not None:
             return self.f.number(known, kind_of(x.dtype))
         access = self.nest.reads[node, x]
@@ -142,7 +142,7 @@ class LoopEmitter:
             inside = self.nest.register(node, x)
             if inside is not None:
                 return values[inside]
-            known = self.nest.literal(x)
+            known = literal(x)
             if known is not None:
                 return f.number(known, kind_of(x.dtype))
             access = self.nest.reads[node, x]

@@ -116,6 +116,18 @@ def constant(array: Array) -> Node:
     return Node("constant", (), {}, array.shape, array.dtype, array=array)
 
 
+def literal(node: Node) -> Any:
+    """Return the number that a node is when the program is compiled, or None.
+
+    Infinities are read from memory: LLVM makes a choice between two maxima of the maximum with
+    a choice of -inf, and that loop is no vectors' any more.
+    """
+    if node.array is None or node.size != 1:
+        return None
+    number = node.array.item()
+    return None if isinstance(number, float) and math.isinf(number) else number
+
+
 def result(primitive: Primitive, inputs: tuple[Node, ...], attributes: dict[str, Any]) -> Node:
     """Return the node of `primitive` applied to nodes; its shape rule says what comes out."""
     shape, dtype = primitive.shape(*[(x.shape, x.dtype) for x in inputs], **attributes)

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from schuss.compiler.graph.body import HISTORY, LAST, ROWS, Body, Result
-from schuss.compiler.graph.graph import Graph, Node, State, again, constant, made, ordered, result
+from schuss.compiler.graph.graph import (
+    Graph,
+    Node,
+    State,
+    again,
+    constant,
+    literal,
+    made,
+    ordered,
+    result,
+)
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.registry import kernel_of
 from schuss.compiler.passes.legalize import legalize
@@ -152,10 +162,10 @@ def _set_apart(graph: Graph) -> None:
 
 
 def _in_memory(graph: Graph) -> list[Node]:
-    """Return the constants that have to be in memory: those of several elements, or for kernels."""
+    """Return the constants that have to be in memory: those no literals, or for kernels."""
     layouts, found = Layouts(), dict[Node, None]()
     for node in graph.nodes():
-        if node.array is not None and node.size != 1:
+        if node.array is not None and literal(node) is None:
             found[node] = None
         elif node.primitive is not None and kernel_of(node) is not None:
             roots = [layouts.of(x).root for x in node.inputs]

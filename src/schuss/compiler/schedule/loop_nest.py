@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
-from schuss.compiler.graph.graph import Node
+from schuss.compiler.graph.graph import Node, literal
 from schuss.compiler.graph.views import Strided, contiguous
 from schuss.compiler.kernels.segment_sum import rows_per_block
 from schuss.compiler.schedule.stages import Plan, Stage, loop_shape
@@ -48,7 +46,7 @@ class Nest:
         self.reads: dict[tuple[Node, Node], Access] = {}
         for node in stage.nodes:
             for x in () if self.has_lowering(node, SegmentSum) else node.inputs:
-                if not self.register(node, x) and self.literal(x) is None:
+                if not self.register(node, x) and literal(x) is None:
                     self.reads[node, x] = self._access(node, x)
         self.writes = [
             Access(n, 0, list(contiguous(tuple(self.shape))))
@@ -69,18 +67,6 @@ class Nest:
         shape = node.shape if node in self.inside else x.shape
         same = view.root in self.inside and view.is_whole and loop_shape(shape) == self.stage.shape
         return view.root if same and loop_shape(x.shape) == self.stage.shape else None
-
-    @staticmethod
-    def literal(x: Node) -> Any:
-        """Return the number that `x` is when the program is compiled, or None.
-
-        Infinities are read from memory: LLVM makes a choice between two maxima of the maximum with
-        a choice of -inf, and that loop is no vectors' any more.
-        """
-        if x.array is None or x.size != 1:
-            return None
-        number = x.array.item()
-        return None if isinstance(number, float) and math.isinf(number) else number
 
     def _access(self, node: Node, x: Node) -> Access:
         shape = node.shape if node in self.inside else x.shape

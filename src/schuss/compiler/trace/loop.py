@@ -142,7 +142,14 @@ class Loop:
             return None
         if self.forward is not None and self._is_kept(node):
             return self.forward.stacked(node)
+        if self._needs_rows(node):
+            return None
         return self.stacked(node) if self._is_worth_it(node) else None
+
+    def _needs_rows(self, node: Node) -> bool:
+        """Whether a value comes of what the steps of this loop itself return."""
+        rows = set(self._rows)
+        return bool(rows) and any(x in rows for x in _walk([node], lambda x: x.inputs))
 
     def _is_kept(self, node: Node) -> bool:
         """Whether the loop that this one goes back through has a value anyway."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from schuss import functions as ops
 from schuss.core import Tensor
+from schuss.functions.attention import attention, attention_weights, causal_mask
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
 from schuss.nn.functional.layers import dropout
 
@@ -27,7 +26,9 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """Return softmax(query @ key.T * scale + mask) @ value.
 
-    Vaswani et al., 2017, arXiv 1706.03762. A query that may see nothing gets zeros.
+    Vaswani et al., 2017, arXiv 1706.03762. A query that may see nothing gets zeros. Of long
+    sequences, it is computed block by block of queries, in memory that grows with their length
+    and not with its square; not with dropout, or a mask that wants a gradient.
 
     Args:
         query: floats of shape (..., heads, queries, features).
@@ -56,27 +57,11 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_shared(query, x) for x in (key, value))
     factor = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    query = query * factor
+    if not dropout_p:
+        return attention(query, key, value, attn_mask, is_causal=is_causal)
     mask = causal_mask(query.shape[-2], key.shape[-2]) if is_causal else attn_mask
-    weights = attention_weights(query * factor, key, mask)
-    return ops.matmul(dropout(weights, dropout_p), value)
-
-
-def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the share of each key for each query, or zeros where a query sees none."""
-    scores = ops.matmul(query, ops.matrix_transpose(key))
-    if mask is None:
-        return ops.softmax(scores, -1)
-    is_bool = mask.dtype.kind == "b"
-    scores = ops.where(mask, scores, -math.inf) if is_bool else scores + mask
-    largest = ops.max(scores.detach(), -1, keepdims=True)
-    e = ops.exp(scores - ops.where(largest == -math.inf, 0.0, largest))
-    total = ops.sum(e, -1, keepdims=True)
-    return e / ops.where(total == 0.0, 1.0, total)
-
-
-def causal_mask(queries: int, keys: int) -> Tensor:
-    """Return bools of shape (queries, keys): whether the key is not behind the query."""
-    return Tensor(np.tri(queries, keys, dtype=bool))
+    return ops.matmul(dropout(attention_weights(query, key, mask), dropout_p), value)
 
 
 def _shared(query: Tensor, x: Tensor) -> Tensor:
