@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from schuss import functions as ops
-from schuss.core import Tensor
+from schuss.core import Tensor, no_grad
 from schuss.nn.functional._checks import require_indices, require_tensors
 from schuss.nn.functional.convolution import batched, lengths
 from schuss.nn.functional.pooling import avg_pool1d, avg_pool2d, avg_pool3d
+from schuss.primitives.custom import custom
 from schuss.pytorch.scattering import scatter
 
 __all__ = ["lp_pool1d", "lp_pool2d", "lp_pool3d"]
@@ -100,8 +101,12 @@ def _max_unpool(
     count = math.prod(size)
     require_indices(owner, "indices", indices, count)
     rows = (*whole.shape[:2], -1)
-    nothing = ops.zeros((*whole.shape[:2], count), dtype=x.dtype)
-    flat = scatter(nothing, 2, ops.reshape(indices, rows), ops.reshape(whole, rows))
+    at, values = ops.reshape(indices, rows), ops.reshape(whole, rows)
+    with no_grad():
+        nothing = ops.zeros((*whole.shape[:2], count), dtype=x.dtype)
+        flat = scatter(nothing, 2, at, values)
+    # As in PyTorch, what overlapping windows put to one place has the error there, each of them.
+    flat = custom(owner, (values,), flat, lambda g, y: {0: ops.take_along_axis(g, at, 2)})
     return ops.reshape(flat, (*x.shape[:-axes], *size))
 
 

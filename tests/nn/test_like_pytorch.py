@@ -1,4 +1,4 @@
-"""Functions of floats that count in integers where all they are given are integers, as PyTorch."""
+"""Corners of functions of pictures and losses, as PyTorch has them."""
 
 from __future__ import annotations
 
@@ -71,3 +71,15 @@ def test_what_pytorch_refuses_is_refused() -> None:
     for name in ("linspace", "logspace"):
         with pytest.raises(TypeError, match=f"{name}: expected an integer as steps, got 1.0"):
             getattr(ss, name)(0, 3, 1.0)
+
+
+def test_errors_in_one_place_go_to_all_that_was_put_there() -> None:
+    slopes = []
+    for lib in (ss, torch):
+        f = lib.nn.functional
+        x = lib.tensor(X.astype(np.float64), requires_grad=True)
+        y, places = f.max_pool2d(x, 3, 1, return_indices=True)
+        weights = lib.tensor(np.cos(np.arange(X.size)).reshape(X.shape))
+        (f.max_unpool2d(y, places, 3, 1) * weights).sum().backward()
+        slopes.append(np.asarray(x.grad))
+    np.testing.assert_allclose(*slopes, 1e-12, 1e-12)
