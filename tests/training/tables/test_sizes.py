@@ -41,7 +41,7 @@ def test_many_rows_take_few_epochs_with_patience() -> None:
 
 def test_many_numbers_have_no_waves() -> None:
     found = changes("classification", 300, 501, folds=True)
-    assert (found["waves"], found["members"]) == (False, 5)
+    assert (found["waves"], found["members"], found["dropout"]) == (False, 5, 0.5)
     assert "waves" not in changes("classification", 300, 500, folds=True)
     widths = [changes("classification", 300, n)["hidden"][0] for n in (501, 4000, 10**4, 10**5)]
     assert widths == [96, 50, 32, 32]

@@ -23,10 +23,12 @@ _ROWS_IN_ALL = (600_000, 1_000_000)
 _MOST_EPOCHS, _LEAST_EPOCHS = 256, 8
 
 # Beyond so many numbers each goes in as it is, without waves: the first layer is large enough. It
-# has about so many weights, by which it is the narrower the more numbers there are.
+# has about so many weights, by which it is the narrower the more numbers there are; and more of the
+# neurons are left out, since there are far more weights than rows.
 _MANY_NUMBERS = 500
 _FIRST_WEIGHTS = 200_000
 _LEAST_WIDTH, _MOST_WIDTH = 32, 96
+_DROPOUT_OF_MANY = 0.5
 
 
 def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool) -> dict[str, Any]:
@@ -63,5 +65,5 @@ def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool
         changes |= {"members": MEMBERS, "hidden": _MEMBER_HIDDEN}
     if numbers > _MANY_NUMBERS:
         width = min(max(_FIRST_WEIGHTS // numbers, _LEAST_WIDTH), _MOST_WIDTH)
-        changes |= {"waves": False, "hidden": (width, width)}
+        changes |= {"waves": False, "hidden": (width, width), "dropout": _DROPOUT_OF_MANY}
     return changes
