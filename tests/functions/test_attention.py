@@ -21,6 +21,7 @@ CASES: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "matrices": ((Q[0, 0], K[0, 0], V[0, 0]), {}),
     "keys of one batch": ((Q, K[:1], V[0]), {}),
     "causal": ((Q, K, V), {"is_causal": True}),
+    "causal, more keys": ((K, Q, Q[..., :2]), {"is_causal": True}),
     "mask of queries": ((Q, K, V, BOOLS), {}),
     "mask of keys": ((Q, K, V, RNG.random((2, 1, 1, 11)) < 0.7), {}),
     "floats": ((Q, K, V, RNG.normal(size=(3, 13, 11))), {}),
@@ -56,11 +57,30 @@ def test_blocks_have_the_numbers_of_all_at_once(name, request):
             np.testing.assert_allclose(mine.array, theirs.array, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("keys", [8, 13, 20])
+def test_parts_of_causal_attention_see_what_they_have_to(keys, small_blocks, monkeypatch):
+    arrays = (Q, *(RNG.normal(size=(2, 3, keys, d)) for d in (4, 5)))
+    tensors = [ss.tensor(x) for x in arrays]
+    wanted = call(arrays, {"is_causal": True})(*tensors)
+    monkeypatch.setattr(module, "_LEAST_QUERIES", 1)
+    for run in (call(arrays, {"is_causal": True}), ss.compile(call(arrays, {"is_causal": True}))):
+        for mine, theirs in zip(run(*tensors), wanted, strict=True):
+            np.testing.assert_allclose(mine.array, theirs.array, rtol=1e-11, atol=1e-13)
+
+
 def test_the_second_derivative_of_blocks(small_blocks):
     def loss(q: Any, k: Any, v: Any) -> Any:
         return (scaled_dot_product_attention(q, k, v, is_causal=True) ** 2).sum()
 
     arrays = (Q[0, 0], K[0, 0], V[0, 0])
+    q, k, v = map(ss.tensor, arrays)
+
+    def curved(q: Any) -> Any:
+        return ss.hvp(lambda q: loss(q, k, v), (q,), (k[0] + 0 * q,))
+
+    np.testing.assert_allclose(
+        ss.compile(lambda q: curved(q)[0])(q).array, curved(q)[0].array, rtol=1e-9
+    )
     assert ss.check_gradients(loss, *map(ss.tensor, arrays)).largest_error < 1e-6
 
 

@@ -7,6 +7,7 @@ and going back computes their shares once more instead of keeping them.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ __all__ = ["attention", "attention_weights", "causal_mask"]
 _AT_ONCE = 1 << 22
 # each block of about so many of them, but of no fewer queries than this.
 _BLOCK, _LEAST_ROWS = 1 << 17, 32
+# Causal attention is cut into so many parts, which leave out the keys behind their last query,
+# where each has so many queries at least.
+_PARTS, _LEAST_QUERIES = 4, 256
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
@@ -74,7 +78,23 @@ def attention(
     )
     if mask is not None:
         mask = ops.reshape(mask, (1,) * (query.ndim - mask.ndim) + mask.shape)
-    blocks = _Blocks(queries, keys, is_causal)
+    if not is_causal or queries < _PARTS * _LEAST_QUERIES:
+        return _in_blocks(query, key, value, mask, 0 if is_causal else None)
+    bounds = [i * queries // _PARTS for i in range(_PARTS + 1)]
+    return ops.concat(
+        [
+            _in_blocks(query[..., a:b, :], key[..., :b, :], value[..., :b, :], None, a)
+            for a, b in pairwise(bounds)
+        ],
+        axis=-2,
+    )
+
+
+def _in_blocks(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None
+) -> Tensor:
+    """Return attention block by block; see `_Blocks`."""
+    blocks = _Blocks(query.shape[-2], key.shape[-2], first)
     with no_grad():
         out = blocks.forward(query.detach(), key.detach(), value.detach(), mask)
 
@@ -93,16 +113,16 @@ class _Blocks:
     Args:
         queries: how many there are.
         keys: how many there are.
-        is_causal: whether query i sees the keys up to i alone.
+        first: query i sees the keys up to first + i alone; all of them where None.
     """
 
-    def __init__(self, queries: int, keys: int, is_causal: bool) -> None:
+    def __init__(self, queries: int, keys: int, first: int | None) -> None:
         rows = max(_BLOCK // max(keys, 1), _LEAST_ROWS)
         self.count = -(-queries // rows)
         self.rows = -(-queries // self.count)
         self.queries = queries
         self.keys = keys
-        self.is_causal = is_causal
+        self.first = first
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         """Return what the queries take."""
@@ -174,8 +194,8 @@ class _Blocks:
 
     def _seen(self, mask: Tensor | None, at: Tensor) -> Tensor | None:
         """Return a block's part of the mask."""
-        if self.is_causal:
-            return leaf(np.arange(self.keys)) <= ops.expand_dims(at, axis=1)
+        if self.first is not None:
+            return leaf(np.arange(self.keys)) <= ops.expand_dims(at + self.first, axis=1)
         if mask is None or len(mask) == 1:
             return mask
         return look_up(mask, at)
