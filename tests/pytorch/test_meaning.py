@@ -61,6 +61,7 @@ SMOOTH: dict[str, Call] = {
         x.index_put((lib.tensor([0, 2]),), y[0]),
         x.index_put((lib.tensor([0, 0]), lib.tensor([1, 1])), y[0, :2], accumulate=True),
         x.index_put((y > 0,), lib.tensor(0.5)),
+        x.index_put((y[:, 0] > 0,), y[0], accumulate=True),
     ),
     "inner": lambda lib, x, y: lib.inner(x, y),
     "kron": lambda lib, x, y: lib.kron(x, y[:2, :2]),

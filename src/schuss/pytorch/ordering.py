@@ -287,7 +287,8 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
             "bincount: expected minlength in a compiled function, where the length of the result "
             "has to be known, got none."
         )
-    message = f"bincount: expected integers from 0 to {count - 1}, got others."
+    below = "" if TRACER.get() is None else ", below minlength in a compiled function"
+    message = f"bincount: expected integers from 0 to {count - 1}{below}, got others."
     require(Condition(ValueError, message, lambda i: (i >= 0) & (i < count)), x)
     found = summed(astype(w, int64 if weights is None else float64), x, count)
     return astype(found, float32) if w.dtype == float32 else found

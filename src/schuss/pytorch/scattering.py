@@ -239,10 +239,13 @@ def index_put(
     if not accumulate and TRACER.get() is None:
         plain = tuple([np.asarray(i.numpy()) if isinstance(i, Tensor) else i for i in index])
         return put(input, plain, value)
+    (first, *more) = index
+    if TRACER.get() is not None and isinstance(first, Tensor) and first.dtype == bool_ and not more:
+        if accumulate:
+            return input + masked(F.zeros_like(input), first, value)
+        return masked(input, first, value)
     if not accumulate:
-        (first, *more) = index
-        by_mask = isinstance(first, Tensor) and first.dtype == bool_ and not more
-        return masked(input, first, value) if by_mask else placed(input, index, value)
+        return placed(input, index, value)
     flat = F.reshape(F.arange(input.size), input.shape)[index]
     value = F.reshape(F.broadcast_to(value, flat.shape), (-1,))
     added = scatter_add(F.reshape(input, (-1,)), 0, F.reshape(flat, (-1,)), value)
