@@ -26,8 +26,9 @@ _PLACES = {
         optim pytorch random special training utils
     """,
     "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
+    "schuss.counts": "Size",
     "schuss.devices": "device",
-    "schuss.dtypes": "double float float32 float64 int int32 int64 long",
+    "schuss.dtypes": "double dtype float float32 float64 int int32 int64 long",
     "schuss.array_api": """
         astype bool broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
         from_dlpack iinfo inf isdtype matrix_transpose nan permute_dims pi repeat
@@ -50,7 +51,6 @@ _PLACES = {
     "schuss.pytorch": " ".join(FUNCTIONS),
     "schuss.func.vmap": "vmap",
     "schuss.pytorch.draws": "Generator",
-    "schuss.pytorch.tensors": "Size",
     "schuss.serialization": "save",
     "schuss.settings": """
         get_default_dtype inference_mode set_default_dtype set_grad_enabled set_printoptions
@@ -117,10 +117,11 @@ if TYPE_CHECKING:
         Tensor as Tensor, enable_grad as enable_grad, is_grad_enabled as is_grad_enabled,
         no_grad as no_grad,
     )  # fmt: skip
+    from schuss.counts import Size as Size
     from schuss.devices import device as device
     from schuss.dtypes import (
-        double as double, float as float, float32 as float32, float64 as float64, int as int,
-        int32 as int32, int64 as int64, long as long,
+        double as double, dtype as dtype, float as float, float32 as float32, float64 as float64,
+        int as int, int32 as int32, int64 as int64, long as long,
     )  # fmt: skip
     from schuss.func.vmap import vmap as vmap
     from schuss.functions import (
@@ -230,7 +231,6 @@ if TYPE_CHECKING:
         zeros_like as zeros_like,
     )  # fmt: skip
     from schuss.pytorch.draws import Generator as Generator
-    from schuss.pytorch.tensors import Size as Size
     from schuss.random import (
         get_rng_state as get_rng_state, initial_seed as initial_seed, manual_seed as manual_seed,
         seed as seed, set_rng_state as set_rng_state,

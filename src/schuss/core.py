@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.counts import Count, counted
+from schuss.counts import Count, Size, counted
 from schuss.devices import CPU, device
 from schuss.dtypes import (
     DEFAULTS,
@@ -160,9 +160,9 @@ class Tensor:
     # What it is.
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """Lengths of the axes."""
-        return self.array.shape
+        return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:

@@ -1,10 +1,35 @@
-"""The number of a tensor's elements, which PyTorch's users call for the lengths of its axes."""
+"""The lengths of a tensor's axes, and the number of its elements, which may be called for them."""
 
 from __future__ import annotations
 
-from typing import Any
+from math import prod
+from typing import Any, SupportsIndex, overload
 
-__all__ = ["Count", "counted"]
+__all__ = ["Count", "Size", "counted"]
+
+
+class Size(tuple[int, ...]):
+    """The lengths of axes: a tuple that knows how many elements that makes.
+
+    >>> Size([2, 3, 4]).numel(), Size([2, 3, 4])[1:].numel()
+    (24, 12)
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return prod(self)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(found, tuple) else found
 
 
 class Count(int):
@@ -16,7 +41,7 @@ class Count(int):
     (3, (1, 3), 3)
     """
 
-    shape: tuple[int, ...]
+    shape: Size
 
     def __call__(self, dim: int | None = None) -> Any:
         """Return the lengths of all axes, or of axis `dim`.
@@ -37,5 +62,5 @@ class Count(int):
 def counted(array: Any) -> Count:
     """Return the number of an array's elements."""
     found = Count(array.size)
-    found.shape = array.shape
+    found.shape = Size(array.shape)
     return found

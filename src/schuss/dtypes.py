@@ -17,7 +17,7 @@ __all__ = [
     "int64",
     "is_supported",
 ]
-__all__ += ["double", "float", "int", "long", "supported_dtype"]
+__all__ += ["double", "dtype", "float", "int", "long", "supported_dtype"]
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
@@ -36,6 +36,7 @@ DEFAULTS = _Defaults()
 
 # By the names that PyTorch has for them, too; what is defined below means these.
 double, long = float64, int64
+dtype = np.dtype
 
 _KEPT: dict[np.dtype[Any], np.dtype[Any]] = {
     float32: float32,

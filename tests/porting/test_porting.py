@@ -1,15 +1,16 @@
 """Scripts as PyTorch's users write them: with Schuss in PyTorch's place, the losses are the same.
 
-Each file in `scripts` has a function `train(torch, given, compiled)` that returns the losses of
-its steps, and leaves `compiled` out where what is repeated is no function. `given` has the same
-numbers for either library.
+Each file in `scripts` imports `torch` and its parts, and has a function `train(given, compiled)`
+that returns the losses of its steps, and leaves `compiled` out where what is repeated is no
+function. `given` has the same numbers for either library. With Schuss, nothing but the imports is
+another: `import schuss as torch`, `import schuss.nn as nn`, `from schuss.utils.data import ...`.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import math
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,16 +43,44 @@ class Given:
         """Fill a model with weights of a reasonable size."""
         model = model.double()
         weights = {
-            name: self.normal(*p.shape) / math.sqrt(max(p.shape[-1], 4))
+            name: self.normal(*p.shape) / math.sqrt(max([4, *p.shape[-1:]]))
             for name, p in model.named_parameters()
         }
         model.load_state_dict({**model.state_dict(), **weights})
         return model
 
 
+class FromSchuss(ast.NodeTransformer):
+    """Imports of Schuss in the place of PyTorch's."""
+
+    def visit_Import(self, node: ast.Import) -> ast.Import:  # ast's name
+        for alias in node.names:
+            if alias.name == "torch":
+                alias.name, alias.asname = "schuss", "torch"
+            elif alias.name.startswith("torch."):
+                alias.name = alias.name.replace("torch", "schuss", 1)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:  # the same
+        if node.module and node.module.split(".")[0] == "torch":
+            node.module = node.module.replace("torch", "schuss", 1)
+        return node
+
+
+def loaded(torch: Any, script: Path) -> Callable[..., Any]:
+    """Return a script's function, with a library."""
+    tree = ast.parse(script.read_text("utf-8"))
+    if torch is ss:
+        tree = FromSchuss().visit(tree)
+    names: dict[str, Any] = {"__name__": script.stem}
+    exec(compile(tree, str(script), "exec"), names)
+    train: Callable[..., Any] = names["train"]
+    return train
+
+
 def losses(torch: Any, script: Path, compiled: Callable[[Any], Any] = lambda f: f) -> list[float]:
-    train = runpy.run_path(str(script))["train"]
-    arguments = (torch, Given(torch), compiled)[: len(inspect.signature(train).parameters)]
+    train = loaded(torch, script)
+    arguments = (Given(torch), compiled)[: len(inspect.signature(train).parameters)]
     return [float(loss) for loss in train(*arguments)]
 
 
@@ -64,6 +93,6 @@ def test_losses_are_pytorch_s(script: Path) -> None:
     assert len(set(expected)) >= 3
     assert np.isfinite(expected).all()
     np.testing.assert_allclose(losses(ss, script), expected, rtol=1e-9, atol=1e-12)
-    if "compiled" in inspect.signature(runpy.run_path(str(script))["train"]).parameters:
+    if "compiled" in inspect.signature(loaded(ss, script)).parameters:
         found = losses(ss, script, ss.compile)
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)

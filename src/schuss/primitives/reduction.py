@@ -36,7 +36,7 @@ from schuss.primitives.fused import fused
 from schuss.primitives.logic import equal
 from schuss.primitives.movement import pad, reshape
 from schuss.primitives.views import as_view
-from schuss.values.along import mean_value, restored, share
+from schuss.values.along import count, mean_value, restored
 from schuss.values.extremes import max_value, min_value
 from schuss.values.numbers import as_operand
 from schuss.values.sums import LONG_SUM, reduced_shape, sum_rows, sum_value
@@ -83,13 +83,13 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any 
 
 
 def _mean_to_x(g: Array, y: Array, x: Array, axes: Axes, keepdims: bool) -> Array:
-    part = np.asarray(g * as_operand(share(x.shape, axes), x.dtype))
+    part = np.asarray(g / as_operand(count(x.shape, axes), x.dtype))
     return _broadcast_value(restored(part, x.shape, axes), shape=x.shape)
 
 
 @fused(value=mean_value, derivative=(_mean_to_x,))
 def _mean(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
-    return multiply(sum(x, axes, keepdims), share(x.shape, axes))
+    return divide(sum(x, axes, keepdims), count(x.shape, axes))
 
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
+from schuss.counts import Size
 from schuss.native.cpython import reference_count
 from schuss.primitives.base import REGISTRY, apply
 from schuss.primitives.deferred import DeferredArray, DeferredTensor, defer, materialize
@@ -43,9 +44,9 @@ class RowGradient(DeferredTensor):
         defer(self, value)
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """Lengths of the axes of the table."""
-        return self._shape
+        return Size(self._shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -15,11 +15,6 @@ from schuss.primitives.base import astype, promote
 from schuss.pytorch.arguments import whole
 from schuss.pytorch.creation import TYPES
 
-__all__ = ["Size"]
-
-# Shapes are tuples, which PyTorch's type of them is, too.
-Size: type = tuple
-
 
 def _cast(input: Tensor, dtype: Any) -> Tensor:
     return astype(input, dtype)

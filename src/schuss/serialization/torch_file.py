@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from schuss.core import Array, Tensor, leaf
+from schuss.counts import Size
 from schuss.errors import FileFormatError
 from schuss.nn.parameter import Parameter
 
@@ -169,7 +170,7 @@ class _Machine:
             "torch._utils._rebuild_tensor": archive.tensor,
             "torch._utils._rebuild_parameter": _parameter,
             "torch._utils._rebuild_parameter_with_state": _parameter,
-            "torch.Size": tuple,
+            "torch.Size": Size,
             "torch.device": lambda *_: "cpu",
             "torch.serialization._get_layout": lambda name: str(name),
             "builtins.set": list,

@@ -14,9 +14,15 @@ from schuss.values.indices import row_starts
 from schuss.values.numbers import as_operand
 from schuss.values.sums import MANY, reduced_shape, sum_value
 
-__all__ = ["largest_along", "mean_along", "mean_value", "restored", "share", "total_along"]
+__all__ = ["count", "largest_along", "mean_along", "mean_value", "restored", "share", "total_along"]
 
 Axes = tuple[int, ...]
+
+
+@lru_cache(256)
+def count(shape: tuple[int, ...], axes: Axes) -> float:
+    """Return the number of elements along `axes`."""
+    return float(math.prod([shape[a] for a in axes]))
 
 
 @lru_cache(256)
@@ -73,9 +79,9 @@ def total_along(x: Array, axes: Axes) -> Array:
 def mean_value(x: Array, axes: Axes, keepdims: bool) -> Any:
     """Return the mean over `axes`."""
     total = sum_value(x, axes, keepdims)
-    part = share(x.shape, axes)
-    # NumPy's own numbers are multiplied with Python's in no time.
-    return total * (as_operand(part, x.dtype) if type(total) is np.ndarray else part)
+    number = count(x.shape, axes)
+    # NumPy's own numbers are divided by Python's in no time.
+    return total / (as_operand(number, x.dtype) if type(total) is np.ndarray else number)
 
 
 def mean_along(x: Array, axes: Axes) -> Array:

@@ -1,7 +1,9 @@
 """A denoising autoencoder of small pictures, with weights penalised by their gradient."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.GELU(), nn.Linear(16, 4))
     decoder = nn.Sequential(

@@ -3,8 +3,10 @@
 import os
 import tempfile
 
+import torch
 
-def train(torch, given):
+
+def train(given):
     nn = torch.nn
 
     def make():

@@ -1,9 +1,10 @@
 """Two encoders whose pairs agree, with a learned temperature."""
 
 import numpy as np
+import torch
 
 
-def train(torch, given, compiled):
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class Pair(nn.Module):

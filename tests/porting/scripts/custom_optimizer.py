@@ -2,8 +2,10 @@
 
 import math
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Belief(torch.optim.Optimizer):

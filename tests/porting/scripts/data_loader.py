@@ -1,7 +1,9 @@
 """A data set of one's own, split and loaded in batches, with a line of progress."""
 
+import torch
 
-def train(torch, given):
+
+def train(given):
     Dataset, DataLoader = torch.utils.data.Dataset, torch.utils.data.DataLoader
 
     class Waves(Dataset):

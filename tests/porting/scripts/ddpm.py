@@ -1,7 +1,9 @@
 """A step of a denoising diffusion model, and of its sampling."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     steps = 20
     betas = torch.linspace(1e-4, 0.2, steps, dtype=torch.float64)

@@ -1,7 +1,9 @@
 """Sets of different sizes, summed by scatter_add and index_add."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class DeepSets(nn.Module):

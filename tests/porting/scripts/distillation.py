@@ -1,7 +1,9 @@
 """A student learns from the softened outputs of a teacher."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     teacher = given.fill(nn.Sequential(nn.Linear(5, 32), nn.ReLU(), nn.Linear(32, 4))).eval()
     student = given.fill(nn.Linear(5, 4))

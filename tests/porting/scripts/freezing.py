@@ -1,7 +1,9 @@
 """Train the head first, then let the body move, too."""
 
+import torch
 
-def train(torch, given):
+
+def train(given):
     nn = torch.nn
 
     class Net(nn.Module):

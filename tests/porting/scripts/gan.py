@@ -1,7 +1,9 @@
 """A step of a GAN: a discriminator and a generator, each with an optimiser of its own."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     generator = given.fill(nn.Sequential(nn.Linear(4, 16), nn.ReLU(True), nn.Linear(16, 2)))
     discriminator = given.fill(

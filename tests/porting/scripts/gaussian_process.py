@@ -2,8 +2,10 @@
 
 import math
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     x = torch.sort(given.uniform(15) * 4)[0]
     y = torch.sin(x) + 0.1 * given.normal(15)
     raw = {

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import torch
+
 
 @dataclass
 class Config:
@@ -12,7 +14,7 @@ class Config:
     width: int = 12
 
 
-def train(torch, given, compiled):
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class Attention(nn.Module):

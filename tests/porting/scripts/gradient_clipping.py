@@ -1,7 +1,9 @@
 """A recurrent network unrolled by hand, its gradients clipped by norm."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Recurrent(nn.Module):

@@ -1,7 +1,9 @@
 """Graph attention by hand: the softmax over each node's edges is a scatter."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class GAT(nn.Module):

@@ -1,7 +1,9 @@
 """A Hamiltonian network: dynamics are the derivatives of one learned energy."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Energy(nn.Module):

@@ -1,7 +1,9 @@
 """Newton's method with torch.func, Hessian products and a check of the Jacobian."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     x, y = given.normal(30, 3), (given.uniform(30) > 0.4).double()
 
     def nll(w):

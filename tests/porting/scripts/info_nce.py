@@ -1,7 +1,9 @@
 """Contrastive learning: two views of each example find each other in the batch."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     encoder = given.fill(nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 8)))
     optimizer = torch.optim.Adam(encoder.parameters(), lr=1e-2)

@@ -1,7 +1,9 @@
 """Cross-entropy with smoothed labels, by the library and by hand; a cosine schedule."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class Smooth(nn.Module):

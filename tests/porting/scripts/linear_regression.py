@@ -1,7 +1,9 @@
 """Linear regression, with weights that are plain tensors and a descent by hand."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     x = given.normal(50, 3)
     y = x @ torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64) + 0.1 * given.normal(50)
     w = given.normal(3).requires_grad_()

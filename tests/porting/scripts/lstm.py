@@ -1,7 +1,9 @@
 """An LSTM cell unrolled by hand over a sequence with a mask of lengths."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Cell(nn.Module):

@@ -1,7 +1,9 @@
 """Learn to learn: the outer step goes through inner steps of descent (MAML)."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     F = torch.nn.functional
     shapes = [(12, 1), (12,), (1, 12), (1,)]
     weights = [(0.5 * given.normal(*s)).requires_grad_() for s in shapes]

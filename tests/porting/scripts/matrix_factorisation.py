@@ -1,7 +1,9 @@
 """Ratings by embeddings of users and things, with biases and sums of squares."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Factors(nn.Module):

@@ -1,7 +1,9 @@
 """Examples and targets mixed with a permutation of the batch."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     model = given.fill(nn.Sequential(nn.Linear(6, 16), nn.Hardswish(), nn.Linear(16, 4)))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, dampening=0.1)

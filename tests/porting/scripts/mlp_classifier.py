@@ -1,7 +1,9 @@
 """A classifier with batch normalization and dropout, which is off while this one trains."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class Classifier(nn.Module):

@@ -1,7 +1,9 @@
 """A radiance field: positional encoding, and colours blended along rays."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     def encode(x, levels=4):

@@ -1,7 +1,9 @@
 """Gradients of each example by vmap(grad), clipped and summed, as for private learning."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     functional_call, grad, vmap = torch.func.functional_call, torch.func.grad, torch.func.vmap
     model = given.fill(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)))

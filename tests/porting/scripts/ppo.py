@@ -1,7 +1,9 @@
 """PPO: the clipped objective, a critic, an entropy bonus, advantages from GAE."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
 
     class ActorCritic(nn.Module):

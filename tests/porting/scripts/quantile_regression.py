@@ -1,7 +1,9 @@
 """Several quantiles at once by the pinball loss."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     quantiles = torch.tensor([0.1, 0.5, 0.9]).double()
     model = given.fill(nn.Sequential(nn.Linear(2, 12), nn.Mish(), nn.Linear(12, 3)))

@@ -1,7 +1,9 @@
 """REINFORCE: log-probabilities of actions, weighted by discounted returns."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     Categorical = torch.distributions.Categorical
     policy = given.fill(nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)))

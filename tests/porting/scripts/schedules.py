@@ -1,7 +1,9 @@
 """Many schedules one after the other, each read as users read it."""
 
+import torch
 
-def train(torch, given):
+
+def train(given):
     lr_scheduler = torch.optim.lr_scheduler
     model = given.fill(torch.nn.Linear(3, 1))
     x, y = given.normal(10, 3), given.normal(10, 1)

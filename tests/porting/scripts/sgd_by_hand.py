@@ -1,7 +1,9 @@
 """A plain subclass of Optimizer that writes to `p.data`."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     class SGD(torch.optim.Optimizer):
         def __init__(self, params, lr, momentum=0.0):
             defaults = {"lr": lr, "momentum": momentum}

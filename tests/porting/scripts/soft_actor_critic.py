@@ -3,8 +3,10 @@
 import itertools
 from copy import deepcopy
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     def mlp(sizes):

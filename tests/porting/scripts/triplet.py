@@ -1,7 +1,9 @@
 """Triplets with a margin, and the hardest negative of the batch."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
     model = given.fill(nn.Sequential(nn.Linear(5, 12), nn.PReLU(), nn.Linear(12, 4)))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)

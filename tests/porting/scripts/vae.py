@@ -1,7 +1,9 @@
 """A variational autoencoder; the noise of the reparametrisation is given."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class VAE(nn.Module):

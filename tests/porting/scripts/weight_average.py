@@ -2,8 +2,10 @@
 
 import copy
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     model = given.fill(
         nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 1))

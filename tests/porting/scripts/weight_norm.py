@@ -1,7 +1,9 @@
 """Layers whose weight is a direction and a length, and one whose norm is bounded."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     weight_norm = torch.nn.utils.parametrizations.weight_norm
     model = given.fill(

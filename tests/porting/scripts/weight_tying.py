@@ -1,7 +1,9 @@
 """An autoencoder whose decoder is the encoder's weight transposed, and tied twice."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class Tied(nn.Module):

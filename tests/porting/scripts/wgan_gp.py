@@ -1,7 +1,9 @@
 """The critic of a Wasserstein GAN with a penalty on its gradient between real and made."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn = torch.nn
     critic = given.fill(
         nn.Sequential(nn.Linear(3, 16), nn.LayerNorm(16), nn.LeakyReLU(0.2), nn.Linear(16, 1))

@@ -1,7 +1,9 @@
 """Skip-grams with negative samples."""
 
+import torch
 
-def train(torch, given, compiled):
+
+def train(given, compiled):
     nn, F = torch.nn, torch.nn.functional
 
     class SkipGram(nn.Module):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor, bool_
+from schuss.counts import Size
 from schuss.primitives.base import REGISTRY, Primitive
 from schuss.primitives.checks import ValueCheck
 from schuss.values.layouts import ANY_LAYOUT, Layout
@@ -92,7 +93,7 @@ def _spelled(value: Any) -> str:
     kind = type(value)
     if kind in _SPELLED:
         return repr(value)
-    if kind is tuple or kind is list:
+    if kind in (tuple, list, Size):
         return f"({','.join(map(_spelled, value))})"
     if kind is dict:
         return ",".join([f"{name}={_spelled(x)}" for name, x in value.items()])

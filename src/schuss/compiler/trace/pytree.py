@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Tensor
+from schuss.counts import Size
 
 __all__ = ["LEAF", "StaticArgument", "count_leaves", "flatten", "unflatten"]
 
@@ -82,6 +83,6 @@ def unflatten(structure: Any, leaves: Any) -> Any:
         (value,) = rest
         return value.value if isinstance(value, StaticArgument) else value
     items = [unflatten(v, leaves) for v in rest]
-    if kind in (tuple, list):
+    if kind in (tuple, list, Size):
         return kind(items)
     return kind(*items)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from schuss.counts import Size
 from schuss.native.cpython import cell_address, dict_version_address, word_at
 
 __all__ = ["MISSING", "PLAIN", "SHOWN", "Attribute", "Cell", "Entries", "Guard", "Items"]
@@ -27,7 +28,7 @@ def _is_same(now: Any, then: Any) -> bool:
     kind = type(then)
     if type(now) is not kind:
         return False
-    if kind is tuple:
+    if kind in (tuple, Size):
         return len(now) == len(then) and all(map(_is_same, now, then))
     if isinstance(then, np.generic) or kind in PLAIN:
         return bool(now == then) or bool(now != now and then != then)
