@@ -80,7 +80,7 @@ def _dlpack_device(self: Tensor, /) -> tuple[int, int]:
 # NumPy's functions: they get arrays, and give arrays, where no gradient is lost.
 
 _OF_NO_VALUES: dict[Any, Callable[[Any], Any]] = {
-    np.shape: lambda x: x.shape,
+    np.shape: lambda x: tuple(x.shape),
     np.ndim: lambda x: x.ndim,
     np.size: lambda x: int(x.size),
 }

@@ -73,7 +73,7 @@ def loaded(torch: Any, script: Path) -> Callable[..., Any]:
     if torch is ss:
         tree = FromSchuss().visit(tree)
     names: dict[str, Any] = {"__name__": script.stem}
-    exec(compile(tree, str(script), "exec"), names)
+    exec(compile(tree, str(script), "exec", dont_inherit=True), names)
     train: Callable[..., Any] = names["train"]
     return train
 

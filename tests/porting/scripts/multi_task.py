@@ -80,5 +80,5 @@ def train(given):
             loss = sum(terms.values())
         logs["loss"].append(loss.item())
         for k, v in terms.items():
-            logs[k].append(float(v))
+            logs[k].append(v.item())
     return [v for values in logs.values() for v in values]

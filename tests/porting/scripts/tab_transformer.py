@@ -102,6 +102,6 @@ def train(given, compiled):
     step = compiled(step)
     out = []
     for _ in range(6):
-        out += [float(v) for v in step(categ, cont, y)]
+        out += [v.item() for v in step(categ, cont, y)]
     probs = torch.sigmoid(model(categ, cont)).detach().cpu().numpy()
     return out + [float(probs.mean()), float(((probs > 0.5) == y.numpy().astype(bool)).mean())]

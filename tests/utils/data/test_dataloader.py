@@ -331,6 +331,31 @@ def test_random_split(lengths: tuple[float, ...]) -> None:
     assert [len(p) for p in parts] == [len(p) for p in expected]
 
 
+def drawn(generator: Any) -> list[Any]:
+    data = ss.utils.data.TensorDataset(ss.arange(12))
+    parts = random_split(data, [7, 5], generator=generator)
+    loader = DataLoader(data, batch_size=4, shuffle=True, generator=generator)
+    weighted = WeightedRandomSampler([1.0, 2.0, 3.0] * 4, 6, generator=generator)
+    some = SubsetRandomSampler(range(12), generator=generator)
+    batches = [batch[0].tolist() for batch in loader]
+    return [[part.indices for part in parts], batches, list(weighted), list(some)]
+
+
+def test_draws_come_from_a_generator_where_there_is_one() -> None:
+    ss.manual_seed(5)
+    first = drawn(ss.Generator().manual_seed(1))
+    ss.rand(3)
+    assert drawn(ss.Generator().manual_seed(1)) == first
+    assert drawn(ss.Generator().manual_seed(2)) != first
+    ss.manual_seed(5)
+    ss.rand(3)
+    after = ss.rand(2).tolist()
+    ss.manual_seed(5)
+    drawn(ss.Generator().manual_seed(1))
+    ss.rand(3)
+    assert ss.rand(2).tolist() == after
+
+
 def test_random_split_that_does_not_add_up() -> None:
     with pytest.raises(ValueError, match="add up to 10, got \\[7, 2\\]"):
         random_split(Squares(10), [7, 2])

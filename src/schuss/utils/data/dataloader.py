@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
-from schuss.random import randint
+from schuss.pytorch.draws import randint
 from schuss.utils.data.collate import default_collate, default_convert
-from schuss.utils.data.datasets import IterableDataset, drawn_from
+from schuss.utils.data.datasets import IterableDataset
 from schuss.utils.data.samplers import BatchSampler, RandomSampler, SequentialSampler
 from schuss.utils.data.workers import Fetcher, Workers
 
@@ -163,7 +163,7 @@ class DataLoader:
         workers = self._workers or Workers(fetcher, self.num_workers, self.multiprocessing_context)
         if self.persistent_workers:
             self._workers = workers
-        seed = int(randint(0, 2**53 - 1, (), **drawn_from(self.generator)).item())
+        seed = int(randint(0, 2**53 - 1, (), generator=self.generator).item())
         try:
             workers.start(seed, self.worker_init_fn)
             yield from workers.batches(self._keys, self.prefetch_factor or 2, self.timeout or None)

@@ -9,7 +9,7 @@ from itertools import accumulate, chain
 from typing import Any, Generic, TypeVar
 
 from schuss.core import Tensor
-from schuss.random import randperm
+from schuss.pytorch.draws import randperm
 
 __all__ = [
     "ChainDataset",
@@ -19,7 +19,6 @@ __all__ = [
     "StackDataset",
     "Subset",
     "TensorDataset",
-    "drawn_from",
     "random_split",
     "rows_at_once",
     "shuffled",
@@ -218,9 +217,4 @@ def random_split(
 
 def shuffled(n: int, generator: Any) -> list[int]:
     """Return the numbers below n in random order, drawn from `generator` where there is one."""
-    return randperm(n, **drawn_from(generator)).tolist()  # type: ignore[no-any-return]
-
-
-def drawn_from(generator: Any) -> dict[str, Any]:
-    """Return the option that has a function draw from `generator`, where there is one."""
-    return {} if generator is None else {"generator": generator}
+    return randperm(n, generator=generator).tolist()  # type: ignore[no-any-return]

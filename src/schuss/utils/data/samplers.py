@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from schuss.random import rand
-from schuss.utils.data.datasets import drawn_from, shuffled
+from schuss.pytorch.draws import rand
+from schuss.utils.data.datasets import shuffled
 
 __all__ = [
     "BatchSampler",
@@ -186,4 +186,4 @@ def _expect_count(owner: str, name: str, count: Any) -> None:
 
 def _uniform(n: int, generator: Any) -> Any:
     """Return n float64 numbers in [0, 1)."""
-    return rand(n, dtype="float64", **drawn_from(generator)).array
+    return rand(n, dtype="float64", generator=generator).array
