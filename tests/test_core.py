@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import schuss as ss
 import schuss.functions as F
 from schuss.core import (
     Tensor,
@@ -398,3 +399,32 @@ def test_numbers_met_again_count_as_before(dtype: str) -> None:
         assert np.isnan((x * float("nan")).numpy()).all()
     for n in range(2000):
         assert float((x + n / 7.0)[1]) == np.dtype(dtype).type(n / 7.0) + np.dtype(dtype).type(2)
+
+
+def test_shapes_know_how_many_elements_they_make() -> None:
+    torch = pytest.importorskip("torch")
+    for m in (ss, torch):
+        shape = m.zeros(2, 3, 4).shape
+        assert isinstance(shape, m.Size)
+        assert (shape.numel(), shape[1:].numel(), shape[2]) == (24, 12, 4)
+        assert m.zeros(2, 3).size().numel() == m.Size([2, 3]).numel() == 6
+        assert m.zeros(()).shape.numel() == 1
+        assert shape == (2, 3, 4)
+        assert isinstance(m.zeros(1).dtype, m.dtype)
+    assert f"{ss.zeros(2, 3).shape}" == "(2, 3)"
+
+
+def test_shapes_go_through_compiled_functions_and_files(tmp_path: Any) -> None:
+    x = ss.tensor([[1.0, 2.0, 3.0]])
+
+    @ss.compile
+    def scaled(x: ss.Tensor, shape: Any) -> Any:
+        return x.reshape(shape) / x.shape.numel(), x.shape
+
+    result, shape = scaled(x, ss.Size([3, 1]))
+    assert result.shape == (3, 1)
+    assert result[2].item() == 1.0
+    assert (shape, shape.numel()) == ((1, 3), 3)
+    ss.save({"shape": x.shape}, tmp_path / "shape.pt")
+    assert tuple(ss.load(tmp_path / "shape.pt")["shape"]) == (1, 3)
+    assert copy.deepcopy(x.shape) == (1, 3)

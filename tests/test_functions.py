@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import schuss as ss
 import schuss.functions as F
 from schuss.core import TRACER, Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
@@ -694,3 +695,15 @@ def test_broadcasting_as_numpy_and_undone(a: list[int], b: list[int], name: str)
     dx, dy = pull(np.ones(expected.shape))
     assert dx.shape == x.shape
     assert dy.shape == y.shape
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ss.compile], ids=["eager", "compiled"])
+def test_means_are_pytorchs_to_the_last_bit(wrap: Any) -> None:
+    torch = pytest.importorskip("torch")
+    whole, rows = wrap(lambda x: x.mean()), wrap(lambda x: x.mean(1))
+    for n in (3, 24, 41, 72):
+        for hits in range(n + 1):
+            x = (np.arange(n) < hits).astype(np.float32)
+            assert whole(ss.tensor(x)).item() == torch.tensor(x).mean().item()
+            both = np.stack([x, 1 - x])
+            assert rows(ss.tensor(both)).tolist() == torch.tensor(both).mean(1).tolist()

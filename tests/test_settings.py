@@ -72,6 +72,9 @@ def test_compiled_functions_follow_it() -> None:
 def test_what_is_no_float_is_refused() -> None:
     with pytest.raises(TypeError, match="expected float32 or float64, got int64"):
         ss.set_default_dtype(ss.int64)
+    with pytest.raises(TypeError, match="set_default_dtype: expected a dtype, got a tensor"):
+        ss.set_default_dtype(ss.zeros(2, dtype=ss.float64))
+    assert ss.get_default_dtype() == ss.float32
 
 
 def test_the_state_of_random_numbers() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from schuss.counts import Count, Size, counted
+from schuss.counts import Count, Size, counted, lengths_in
 from schuss.devices import CPU, device
 from schuss.dtypes import (
     DEFAULTS,
@@ -106,8 +106,8 @@ class Tensor:
     """An array with the operation that made it, so that errors can flow backward through it.
 
     Args:
-        data: numbers, nested sequences, a NumPy array or another tensor; it is copied. Or, as
-            PyTorch's constructor has it, lengths of axes: `Tensor(2, 3)`.
+        data: nested sequences of numbers, a NumPy array or another tensor; it is copied. Or, as
+            PyTorch's constructor has it, lengths of axes: `Tensor(2, 3)`, `Tensor(x.size())`.
         dtype: float32, float64, int64, int32 or bool; by default numbers of Python become float32
             here (`tensor()` keeps integers as int64), and arrays keep their dtype.
         requires_grad: whether `backward` accumulates a gradient in `.grad`.
@@ -137,8 +137,9 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __init__(self, *data: Any, dtype: npt.DTypeLike | None = None, requires_grad: bool = False):
-        if not data or (len(data) > 1 and all(isinstance(n, int) for n in data)):
-            values: Any = np.zeros(data or (0,), DEFAULTS.floating)
+        sizes = lengths_in(data) if dtype is None else None
+        if sizes is not None:
+            values: Any = np.zeros(sizes, DEFAULTS.floating)
         elif len(data) == 2:
             values, dtype = data
         else:

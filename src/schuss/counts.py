@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any, SupportsIndex, overload
 
-__all__ = ["Count", "Size", "counted"]
+__all__ = ["Count", "Size", "counted", "lengths_in"]
 
 
 class Size(tuple[int, ...]):
@@ -64,3 +64,15 @@ def counted(array: Any) -> Count:
     found = Count(array.size)
     found.shape = Size(array.shape)
     return found
+
+
+def lengths_in(data: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """Return the lengths of axes that a constructor was given in the place of data, if it was.
+
+    >>> lengths_in((2, 3)), lengths_in((Size([4]),)), lengths_in(([4],)), lengths_in(())
+    ((2, 3), (4,), None, (0,))
+    """
+    if len(data) == 1 and isinstance(data[0], Size):
+        return data[0]
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in data)
+    return (data or (0,)) if whole else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import RECORDING, supported_dtype
+from schuss.core import RECORDING, Tensor, supported_dtype
 from schuss.dtypes import DEFAULTS
 from schuss.hooks import CHANGES
 from schuss.modes import no_grad
@@ -66,6 +66,8 @@ def set_default_dtype(d: Any) -> None:
     Raises:
         TypeError: for another one.
     """
+    if isinstance(d, Tensor):
+        raise TypeError("set_default_dtype: expected a dtype, got a tensor; give its dtype.")
     wanted = supported_dtype(d)
     if wanted.kind != "f":
         raise TypeError(f"set_default_dtype: expected float32 or float64, got {wanted}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -472,3 +473,26 @@ def test_a_negative_probability_has_no_divergence() -> None:
     wanted = torch.nn.functional.kl_div(torch.tensor(x), torch.tensor(y), reduction="none")
     np.testing.assert_allclose(found, wanted.numpy(), 1e-6)
     assert np.isnan(found.numpy()[1])
+
+
+@pytest.mark.parametrize("averaged", [None, True, False])
+@pytest.mark.parametrize("reduce", [None, True, False])
+def test_size_average_and_reduce_mean_what_they_did(averaged: Any, reduce: Any) -> None:
+    torch = pytest.importorskip("torch")
+    given = {"size_average": averaged, "reduce": reduce}
+    found = []
+    for m in (ss, torch):
+        x, y = m.tensor(LOGITS), m.tensor(CLASSES)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            losses = [
+                m.nn.CrossEntropyLoss(**given)(x, y),
+                m.nn.functional.mse_loss(x, x * 2, **given),
+                m.nn.functional.binary_cross_entropy(m.sigmoid(x), m.ones_like(x), **given),
+                m.nn.SmoothL1Loss(**given)(x, x * 3),
+            ]
+        assert bool(caught) == (averaged is not None or reduce is not None)
+        found.append([loss.numpy() for loss in losses])
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)

@@ -55,6 +55,7 @@ from schuss.nn.dropout import (
     FeatureAlphaDropout,
 )
 from schuss.nn.embedding import Embedding, EmbeddingBag
+from schuss.nn.functional._size_average import take_size_average
 from schuss.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from schuss.nn.likelihoods import GaussianNLLLoss, PoissonNLLLoss
 from schuss.nn.linear import Bilinear, Flatten, Identity, Linear, Unflatten
@@ -65,6 +66,7 @@ from schuss.nn.losses import (
     HuberLoss,
     KLDivLoss,
     L1Loss,
+    Loss,
     MSELoss,
     NLLLoss,
     SmoothL1Loss,
@@ -312,3 +314,5 @@ for _name in __all__:
     if isinstance(_layer, type) and issubclass(_layer, Module) and _layer is not Module:
         _last = "inplace" if _layer in _IN_PLACE else None
         take_without_effect(_layer, "device", *[_last] if _last else [], last=_last)
+        if issubclass(_layer, Loss):
+            _layer.__init__ = take_size_average(_layer.__init__)  # type: ignore[method-assign]

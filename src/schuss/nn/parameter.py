@@ -21,4 +21,6 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
-        super().__init__(data, requires_grad=requires_grad)
+        # An integer is a number here, not the length of an axis.
+        given = float(data) if isinstance(data, int) else data
+        super().__init__(given, requires_grad=requires_grad)

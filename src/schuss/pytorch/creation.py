@@ -10,6 +10,7 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int32, int64, leaf
+from schuss.counts import lengths_in
 from schuss.dtypes import DEFAULTS, supported_dtype
 from schuss.primitives.base import as_tensor, asarray, astype
 from schuss.pytorch.arguments import whole
@@ -199,9 +200,8 @@ def clone(input: Tensor) -> Tensor:
 
 def _typed(name: str, dtype: Any) -> Callable[..., Tensor]:
     def typed(*data: Any) -> Tensor:
-        if not data or all(isinstance(n, int) for n in data):
-            return zeros(data or (0,), dtype)
-        return Tensor(data[0], dtype=dtype)
+        sizes = lengths_in(data)
+        return Tensor(data[0], dtype=dtype) if sizes is None else zeros(sizes, dtype)
 
     typed.__name__ = typed.__qualname__ = name
     typed.__doc__ = f"Return a {dtype} tensor of data, or of lengths of axes."

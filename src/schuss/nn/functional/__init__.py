@@ -1,5 +1,6 @@
 """What the layers, activations and losses compute, as functions."""
 
+from schuss.nn.functional._size_average import take_size_average
 from schuss.nn.functional.activations import (
     celu,
     elu,
@@ -220,3 +221,8 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
 ]
+
+for _name in __all__:
+    _call = globals()[_name]
+    if "reduction" in getattr(getattr(_call, "__code__", None), "co_varnames", ()):
+        globals()[_name] = take_size_average(_call)

@@ -18,7 +18,7 @@ _LOWEST = -1.7580993408473766
 def _kept(owner: str, x: Tensor, p: float, *, channels: bool) -> Tensor:
     """Return 1 for elements, or channels, that stay and 0 for others."""
     require_floating(owner, "input", x)
-    shape = x.shape
+    shape: tuple[int, ...] = x.shape
     if channels:
         if x.ndim < 2:
             raise ValueError(
