@@ -123,7 +123,8 @@ def build(sample: Sample, **more: Any) -> nn.Module:
 
 def test_every_public_loss_has_a_sample():
     public = {name for name in nn.__all__ if name.endswith("Loss")}
-    assert public - {sample.name for sample in SAMPLES} - {make.name for make in OF_THREE} == set()
+    tested = {sample.name for sample in SAMPLES} | {make.name for make in OF_THREE}
+    assert public - tested - {"CTCLoss"} == set()  # that one in test_alignment.py
 
 
 class OfThree:
