@@ -331,3 +331,15 @@ def test_errors() -> None:
         d.Uniform(1.0, 1.0)
     with pytest.raises(NotImplementedError, match="got Normal and Laplace; average"):
         d.kl_divergence(d.Normal(0.0, 1.0), d.Laplace(0.0, 1.0))
+
+
+def test_numbers_keep_their_digits_beside_float64_parameters() -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for m in (ss, torch):
+        x = m.tensor([0.3, 0.6], dtype=m.float64)
+        normal = m.distributions.Normal(m.zeros(2, dtype=m.float64), 0.0497870683)
+        gamma = m.distributions.Gamma(2.1, m.tensor([0.7, 1.3], dtype=m.float64))
+        found.append([*normal.log_prob(x).tolist(), *gamma.log_prob(x).tolist()])
+    np.testing.assert_allclose(*found, rtol=1e-12)
+    assert ss.distributions.Normal(0, 1).scale.dtype == ss.float32

@@ -11,6 +11,7 @@ import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Array, Tensor, TensorLike, leaf, no_grad
+from schuss.dtypes import DEFAULTS
 from schuss.functions import broadcast_to, exp, logical_not, sqrt, sum
 from schuss.functions.reductions import as_float
 from schuss.primitives.base import as_tensor, astype, result_dtype
@@ -172,12 +173,20 @@ class Distribution:
 
 def broadcast_parameters(*parameters: TensorLike) -> list[Tensor]:
     """Return float parameters of one shape and dtype; numbers take the tensors' dtype."""
-    tensors = [as_float(as_tensor(p)) for p in parameters]
-    weak = [isinstance(p, int | float) for p in parameters]
-    strong = [t.dtype for t, is_weak in zip(tensors, weak, strict=True) if not is_weak]
-    dtype = result_dtype(*(strong or [t.dtype for t in tensors]))
+    plain = [isinstance(p, int | float) for p in parameters]
+    tensors = [
+        as_tensor(p) if is_plain else as_float(as_tensor(p))
+        for p, is_plain in zip(parameters, plain, strict=True)
+    ]
+    strong = [t.dtype for t, is_plain in zip(tensors, plain, strict=True) if not is_plain]
+    dtype = result_dtype(*strong) if strong else DEFAULTS.floating
     shape = np.broadcast_shapes(*[t.shape for t in tensors])
-    return [broadcast_to(astype(t, dtype), shape) for t in tensors]
+    # Numbers get their dtype at once: on the way through another they would lose digits.
+    given = [
+        leaf(np.array(p, dtype)) if is_plain else astype(t, dtype)
+        for p, t, is_plain in zip(parameters, tensors, plain, strict=True)
+    ]
+    return [broadcast_to(t, shape) for t in given]
 
 
 def one_of_two(owner: str, **given: Any) -> tuple[str, Any]:
