@@ -70,9 +70,7 @@ def test_lengths_that_a_trace_has_to_know() -> None:
         repeated(ss.tensor(X), counts + 1)
     counted = ss.compile(lambda n: ss.bincount(n, minlength=4))
     assert counted(counts).tolist() == [1, 1, 1, 1]
-    with pytest.raises(
-        ValueError, match="from 0 to 3, below minlength in a compiled"
-    ):
+    with pytest.raises(ValueError, match="from 0 to 3, below minlength in a compiled"):
         counted(counts + 2)
     with pytest.raises(TraceError, match="bincount: expected minlength in a compiled function"):
         ss.compile(lambda n: ss.bincount(n))(counts)

@@ -239,8 +239,8 @@ def index_put(
     if not accumulate and TRACER.get() is None:
         plain = tuple([np.asarray(i.numpy()) if isinstance(i, Tensor) else i for i in index])
         return put(input, plain, value)
-    (first, *more) = index
-    if TRACER.get() is not None and isinstance(first, Tensor) and first.dtype == bool_ and not more:
+    first = index[0] if len(index) == 1 else None
+    if TRACER.get() is not None and isinstance(first, Tensor) and first.dtype == bool_:
         if accumulate:
             return input + masked(F.zeros_like(input), first, value)
         return masked(input, first, value)
