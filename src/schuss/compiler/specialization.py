@@ -6,7 +6,6 @@ import ctypes
 import weakref
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from functools import cached_property
 from itertools import repeat
 from typing import Any
 
@@ -100,6 +99,8 @@ class Specialization:
         self._copied = [(left, False) for left in made if left.is_copied]
         self._copied += [(left_gradient(t), True) for t in tracer.copied_again]
         self._counted: list[tuple[Any, ...]] | None = None
+        # How often this refers to tensors, but for the program, by their ids.
+        self.holds = Counter(map(id, self._held()))
         _ALIVE.add(weakref.ref(self, _ALIVE.discard))
         self._memory_guard = MemoryGuard()
         self._sources_seen: list[Any] | None = None
@@ -188,11 +189,6 @@ class Specialization:
         identity = wanted[0]
         known = _references_of_programs([identity])[identity]
         return reference_count(identity) == known
-
-    @cached_property
-    def holds(self) -> Counter[int]:
-        """How often this refers to tensors, but for the program, by their ids."""
-        return Counter(map(id, self._held()))
 
     def _held(self) -> Iterator[Tensor]:
         for pair in [*self.gradients, *self._exact]:

@@ -69,6 +69,7 @@ class Program:
         deferred = {i: self._parts(i) for i in artifact.deferred}
         self._states = BoundStates(graph, deferred, self._pointers, first)
         self._shared, self._take_states = self._states.shared, self._states.take
+        self._stamp = self._states.stamp
         outputs = enumerate(artifact.outputs)
         self._output_in_state = {i: place.at for i, place in outputs if place.kind == "state"}
         self.flops, self._has_checks = self.artifact.flops, self.artifact.has_checks
@@ -201,11 +202,12 @@ class Program:
             self._alone_step()
         else:
             self._run(self._step, self._alone_step)
-        if self._has_checks and self._is_refused():
+        if self._has_checks and self._status.value:
+            self._take_back()
             self._states.give_back(before)
             asked = (self.graph, arrays) if own is None else (own.graph, own.arrays)
             raise refusal(*asked, self._numbers)
-        self._states.stamp()
+        self._stamp()
         outputs = list(map(_COPY, self.results if own is None else own.results))
         if self._output_in_state:
             for i, place in self._output_in_state.items():
@@ -213,19 +215,18 @@ class Program:
                 outputs[i] = np.array(state).reshape(self.graph.outputs[i].shape)
         return outputs
 
-    def _is_refused(self) -> bool:
-        """Return whether the last run has changed nothing, as a check failed."""
-        if not self._status.value:
-            return False
+    def _take_back(self) -> None:
+        """Note that the last run has changed nothing, as a check failed."""
         self.has_run = False
         self._status.value = 0
-        return True
 
     def finish(self) -> bool:
         """Return whether a run ended that something interrupted later, and note what it wrote."""
-        if not self.has_run or (self._has_checks and self._is_refused()):
+        if self.has_run and self._has_checks and self._status.value:
+            self._take_back()
+        if not self.has_run:
             return False
-        self._states.stamp()
+        self._stamp()
         self.has_run = False
         return True
 
@@ -307,7 +308,8 @@ class Program:
         try:
             while self.steps_done < steps:
                 self._run_some(many, steps - self.steps_done)
-                if self._has_checks and self._is_refused():
+                if self._has_checks and self._status.value:
+                    self._take_back()
                     self.has_run = self.steps_done > 0
                     step = first + self.steps_done
                     raise refusal_in_scan(graph, many.staging, self._numbers, step)
@@ -317,7 +319,7 @@ class Program:
             raise
         finally:
             self._table[ON_DEMAND] = 1
-            self._states.stamp()
+            self._stamp()
         return [results[i] for i in kept]
 
     def _run_some(self, many: Scan, most: int) -> None:
