@@ -6,11 +6,13 @@ transposed, and a reshape of that is a copy, not a view. So it has to be in a co
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from schuss.compiler.graph.graph import Node
 from schuss.core import Array
-from schuss.lowering.kinds import Kernel
+from schuss.lowering.kinds import Elementwise, Kernel, Reduction
 from schuss.primitives.views import VIEWS
 from schuss.values.layouts import ANY_LAYOUT, Layout, layout_of
 
@@ -65,7 +67,14 @@ class MemoryOrders:
 
     def _array(self, node: Node) -> Array:
         known = self._known[node]
-        return np.zeros(node.shape, node.dtype) if known is None else known
+        return np.empty(node.shape, node.dtype) if known is None else known
+
+    def _corner(self, node: Node) -> Array:
+        """Return at most two elements along each axis, which lie as the value would."""
+        known = self._known[node]
+        if known is None:
+            return np.zeros([min(n, 2) for n in node.shape], node.dtype)
+        return known[(slice(0, 2),) * known.ndim]
 
     def _order(self, node: Node) -> Array | None:
         if node in self._written:
@@ -79,7 +88,12 @@ class MemoryOrders:
         is_view = node.op in VIEWS
         if not is_view and all(self._known[x] is None for x in node.inputs):
             return None
-        arrays = [self._array(x) for x in node.inputs]
+        # The order of the axes follows from their strides, however long they are.
+        by_corner = isinstance(node.primitive.lower, (Elementwise, Reduction))
+        arrays = [(self._corner if by_corner else self._array)(x) for x in node.inputs]
+        if not (by_corner or is_view):
+            # It is computed of numbers that are any index and any number.
+            arrays = [np.zeros_like(x) for x in arrays]
         try:
             with np.errstate(all="ignore"):
                 out = np.asarray(node.primitive.value(*arrays, **node.attributes))
@@ -88,7 +102,10 @@ class MemoryOrders:
             return None
         if out.flags.c_contiguous:
             return None
-        return out if is_view else np.zeros_like(out, node.dtype)
+        if by_corner:
+            return _in_order_of(out, node.shape, node.dtype)
+        # Nobody reads the numbers: memory that is not touched takes none.
+        return out if is_view else np.empty_like(out, node.dtype)
 
 
 def _is_row_major(node: Node) -> bool:
@@ -100,3 +117,10 @@ def _is_row_major(node: Node) -> bool:
 def _looked_at(node: Node) -> tuple[Node, ...]:
     """Return the inputs whose order decides that of a node."""
     return () if _is_row_major(node) else node.inputs
+
+
+def _in_order_of(short: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return an array whose axes follow each other in memory as those of another one do."""
+    order = sorted(range(short.ndim), key=lambda axis: -short.strides[axis])
+    found = np.empty([shape[axis] for axis in order], dtype)
+    return found.transpose([order.index(axis) for axis in range(short.ndim)])
