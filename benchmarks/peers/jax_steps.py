@@ -17,10 +17,26 @@ from peers.networks import (
     Embedding,
     Layer,
     Linear,
+    Lstm,
     Network,
     Norm,
     Residual,
 )
+
+
+def lstm(weights: Iterator[Any], x: Any, hidden: int) -> Any:
+    of_input, of_state, input_bias, state_bias = [next(weights) for _ in range(4)]
+
+    def step(state: Any, a: Any) -> Any:
+        h, c = state
+        i, f, g, o = jnp.split(a + h @ of_state.T + state_bias, 4, axis=1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    start = jnp.zeros((len(x), hidden), x.dtype)
+    # One product for all steps.
+    gates = jnp.swapaxes(x @ of_input.T + input_bias, 0, 1)
+    return jax.lax.scan(step, (start, start), gates)[0][0]
 
 
 def apply(layer: Layer, weights: Iterator[Any], keys: Iterator[Any], x: Any) -> Any:
@@ -30,6 +46,8 @@ def apply(layer: Layer, weights: Iterator[Any], keys: Iterator[Any], x: Any) -> 
         case Embedding(_, _, _, pooling):
             rows = next(weights)[x]
             return rows.mean(1) if pooling == "mean" else rows.reshape(len(rows), -1)
+        case Lstm(_, hidden):
+            return lstm(weights, x, hidden)
         case Norm():
             centred = x - x.mean(-1, keepdims=True)
             scale = jax.lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5)

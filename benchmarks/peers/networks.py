@@ -29,6 +29,15 @@ class Embedding:
 
 
 @dataclass(frozen=True)
+class Lstm:
+    """Long short-term memory over all steps of a sequence, of which the last state is returned."""
+
+    inputs: int
+    hidden: int
+    steps: int
+
+
+@dataclass(frozen=True)
 class Norm:
     width: int
 
@@ -50,7 +59,7 @@ class Residual:
     layers: tuple[Layer, ...]
 
 
-Layer: TypeAlias = Linear | Embedding | Norm | Activation | Dropout | Residual
+Layer: TypeAlias = Linear | Embedding | Lstm | Norm | Activation | Dropout | Residual
 
 
 @dataclass(frozen=True)
@@ -92,11 +101,19 @@ class Network:
     @property
     def flops(self) -> int:
         """The multiplications and additions of the matrix products, forward and backward."""
-        linear = [x for x in walk(self.layers) if isinstance(x, Linear)]
-        products = [2 * self.batch * x.inputs * x.outputs for x in linear]
+        products = [self._products(x) for x in walk(self.layers)]
         # Nothing asks for the gradient of the data.
-        first = products[0] if isinstance(self.layers[0], Linear) else 0
-        return 3 * sum(products) - first
+        return 3 * sum(map(sum, products)) - products[0][0]
+
+    def _products(self, layer: Layer) -> tuple[int, ...]:
+        """Those of the input, and others, forward."""
+        match layer:
+            case Linear(inputs, outputs):
+                return (2 * self.batch * inputs * outputs,)
+            case Lstm(inputs, hidden, steps):
+                rows = 2 * self.batch * steps * 4 * hidden
+                return rows * inputs, rows * hidden
+        return (0,)
 
     @property
     def shape(self) -> str:
@@ -128,6 +145,8 @@ def _describe(layer: Layer) -> str:
             return f"linear({inputs}, {outputs})"
         case Embedding(count, width, picked, pooling):
             return f"embedding({count}, {width}; {picked} a row, {pooling})"
+        case Lstm(inputs, hidden, steps):
+            return f"lstm({inputs}, {hidden}; {steps} steps)"
         case Norm():
             return "norm"
         case Activation(name):
@@ -177,6 +196,7 @@ NETWORKS = {
     # A text as the mean of its words, and a row of a table with eight columns of categories.
     "embedding": Network(embedding_mlp(10_000, 64, 8, "mean"), 256, 200),
     "columns": Network(embedding_mlp(10_000, 64, 8, "concat"), 256, 100),
+    "lstm": Network((Lstm(128, 128, 100), Linear(128, 10)), 32, 10),
 }
 
 
@@ -184,8 +204,8 @@ NETWORKS = {
 class Data:
     """What every peer starts from: rows, batches by index, and the first weights in order.
 
-    `x` has shape (rows, features), float32, or (rows, picked), int64, for an embedding; `y` has
-    shape (rows,); `index` has shape (steps, batch).
+    `x` has shape (rows, features), float32, or (rows, picked), int64, for an embedding, or (rows,
+    steps, features) for sequences; `y` has shape (rows,); `index` has shape (steps, batch).
     """
 
     x: np.ndarray
@@ -204,6 +224,9 @@ def initial_weights(layers: tuple[Layer, ...]) -> list[np.ndarray]:
                 found += [rng.normal(size=(outputs, inputs)) / np.sqrt(inputs), np.zeros(outputs)]
             case Embedding(count, width):
                 found.append(rng.normal(size=(count, width)))
+            case Lstm(inputs, hidden):
+                shapes = [(4 * hidden, inputs), (4 * hidden, hidden), (4 * hidden,), (4 * hidden,)]
+                found += [rng.uniform(-1, 1, size=s) / np.sqrt(hidden) for s in shapes]
             case Norm(width):
                 found += [np.ones(width), np.zeros(width)]
     return [w.astype(np.float32) for w in found]
@@ -216,6 +239,8 @@ def make_data(network: Network) -> Data:
     x: np.ndarray
     if isinstance(first, Embedding):
         x = rng.integers(0, first.count, (rows, first.picked))
+    elif isinstance(first, Lstm):
+        x = rng.normal(size=(rows, first.steps, first.inputs)).astype(np.float32)
     else:
         assert isinstance(first, Linear)
         x = rng.normal(size=(rows, first.inputs)).astype(np.float32)

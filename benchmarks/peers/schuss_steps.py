@@ -18,6 +18,7 @@ from peers.networks import (
     Embedding,
     Layer,
     Linear,
+    Lstm,
     Network,
     Norm,
     Residual,
@@ -41,6 +42,17 @@ class Pooled(nn.Module):
         return rows.mean(1) if self.pooling == "mean" else rows.reshape(len(rows), -1)
 
 
+class Last(nn.Module):
+    """The last state of a recurrent layer."""
+
+    def __init__(self, layer: Lstm) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(layer.inputs, layer.hidden, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)[0][:, -1]
+
+
 class Sum(nn.Module):
     """The input added to what the layers make of it."""
 
@@ -58,6 +70,8 @@ def module_of(layer: Layer, sparse: bool) -> nn.Module:
             return nn.Linear(inputs, outputs)
         case Embedding():
             return Pooled(layer, sparse)
+        case Lstm():
+            return Last(layer)
         case Norm(width):
             return nn.LayerNorm(width)
         case Activation(name):

@@ -19,6 +19,7 @@ from peers.networks import (
     Embedding,
     Layer,
     Linear,
+    Lstm,
     Network,
     Norm,
     Residual,
@@ -50,6 +51,8 @@ def apply(layer: Layer, weights: Any, x: Any) -> Any:
 def build(option: str, network: Network, data: Data) -> Steps:
     if not shutil.which(os.environ.get("CC", "clang")):
         raise LeftOut("tinygrad's processor backend needs clang")
+    if any(isinstance(layer, Lstm) for layer in network.layers):
+        raise LeftOut("no loops")
     tensor = partial(tinygrad.Tensor, device="CPU")
     weights = [tensor(w).contiguous().realize() for w in data.weights]
     rule = Adam(weights, lr=LR)

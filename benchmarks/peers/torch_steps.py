@@ -19,6 +19,7 @@ from peers.networks import (
     Embedding,
     Layer,
     Linear,
+    Lstm,
     Network,
     Norm,
     Residual,
@@ -35,6 +36,17 @@ class Concatenated(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.table(x).flatten(1)
+
+
+class Last(nn.Module):
+    """The last state of a recurrent layer."""
+
+    def __init__(self, layer: Lstm) -> None:
+        super().__init__()
+        self.layer = nn.LSTM(layer.inputs, layer.hidden, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.layer(x)[0][:, -1]
 
 
 class Sum(nn.Module):
@@ -54,6 +66,8 @@ def module_of(layer: Layer, sparse: bool) -> nn.Module:
             return nn.EmbeddingBag(count, width, mode="mean", sparse=sparse)
         case Embedding():
             return Concatenated(layer, sparse)
+        case Lstm():
+            return Last(layer)
         case Norm(width):
             return nn.LayerNorm(width)
         case Activation(name):
