@@ -216,9 +216,36 @@ ALONG: dict[str, Callable[[Any, int], Any]] = {
         x, ss.expand_dims(ss.argmax(x, axis=a), axis=a), axis=a
     ),
 }
+
+
+def _scan(name: str, reverse: bool) -> Callable[[Any, int], Any]:
+    """Return a recurrence along an axis, with an operation in its step and weights from outside."""
+
+    def run(x: Any, a: int) -> Any:
+        rows = x.permute((a, *[i for i in range(x.ndim) if i != a]))
+        weights = rows.sum(0)
+
+        def step(h: Any, row: Any) -> Any:
+            both = row + h * 0.3
+            made = BINARY[name](both, h) if name in BINARY else UNARY[name](both)
+            new = ss.tanh(h * 0.5 + ss.sin(_spread(h, made) + weights))
+            return new, (new * row, made)
+
+        last, (ys, found) = ss.scan(step, ss.tanh(rows[0]), rows, reverse=reverse)
+        return ys + last * ss.tanh(found).sum()
+
+    return run
+
+
+SCANS = (
+    *("tanh", "transposed", "gram", "total", "detached", "masked", "convolved", "channels last"),
+    *("by columns", "mixed product", "logaddexp"),
+)
+ALONG |= {f"scan of {name}": _scan(name, i % 2 == 1) for i, name in enumerate(SCANS)}
 # These have no value along an axis without elements.
 NOT_EMPTY = {"max", "min kept", "picked", "one dropped", "largest picked", "first", "mean kept"}
 NOT_EMPTY |= {"spectrum", "variance", "softmax", "log softmax", "logsumexp", "standardized"}
+NOT_EMPTY |= {name for name in ALONG if name.startswith("scan")}
 OPERATIONS: dict[str, Callable[..., Any]] = {**UNARY, **BINARY, **ALONG}
 # A trace looks through what a function reads in a dictionary, which takes a while for this one.
 _operation = OPERATIONS.__getitem__

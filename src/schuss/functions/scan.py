@@ -51,7 +51,7 @@ def scan(
     carry, xs = mapped(_as_tensor, carry), mapped(_as_tensor, xs)
     count = _count(present(xs), length)
     loop = getattr(TRACER.get(), "loop", None)
-    found = None if loop is None else loop(step, carry, xs, count, reverse=reverse)
+    found = None if loop is None else loop(step, carry, xs, count, reverse)
     return in_turn(step, carry, xs, count, reverse) if found is None else found
 
 

@@ -41,7 +41,7 @@ class TracesLoops:
         self.loops = OpenLoops()
 
     def loop(
-        self, step: Callable[..., Any], carry: Any, xs: Any, length: int, *, reverse: bool
+        self, step: Callable[..., Any], carry: Any, xs: Any, length: int, reverse: bool
     ) -> tuple[Any, Any] | None:
         """Record a scan as a loop; None where its step has to be traced again and again."""
         return trace_loop(self, step, carry, xs, length, reverse=reverse)
