@@ -231,8 +231,8 @@ class _ConvolutionWriter:
         """Write the rows of the tables, for some panels."""
         f, p, loops, taps = self.f, self.problem, self.loops, tables.phase.taps
         x = self.k.view(0)
-        source = loops.picture(x.root, x.offset, picture)
-        target = loops.picture(self.k.node, 0, picture)
+        source = loops.picture(x, picture)
+        target = loops.picture(self.k.out, picture)
         table, places = loops.scratch(tables.table), loops.scratch(tables.places)
         packed = self.packed[tables]
         if p.is_depthwise:

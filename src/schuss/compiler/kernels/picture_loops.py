@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from schuss.compiler.graph.graph import Node
+from schuss.compiler.graph.views import Strided
 from schuss.compiler.kernels.convolution_geometry import Phase
 from schuss.compiler.kernels.emitter import KernelEmitter
 from schuss.lowering.ir_builder import Function, Scalar
@@ -146,7 +146,10 @@ class PictureLoops:
         pictures = (self._together, self._sizes[0], self._sizes[1])
         tables.phase.write_table(self.f, *places, pictures, (low, high))
 
-    def picture(self, node: Node, offset: int, picture: Scalar) -> str:
-        """Return where a picture of an input, or of the result, begins."""
-        at = picture * math.prod(node.shape[1:]) + offset
-        return self.f.address(self._k.pointer(node), at, kind_of(node.dtype))
+    def picture(self, view: Strided, picture: Scalar) -> str:
+        """Return where a picture of an input, or of the result, begins.
+
+        What an input is a view of may have other axes.
+        """
+        at = picture * math.prod(view.shape[1:]) + view.offset
+        return self.f.address(self._k.pointer(view.root), at, kind_of(view.root.dtype))

@@ -115,11 +115,11 @@ class Windows(KernelDescriptor):
 
         def rows(tables: Tables, picture: Scalar, count: Scalar) -> None:
             views = [k.view(i) for i in range(len(k.node.inputs))]
-            starts = [loops.picture(v.root, v.offset, picture) for v in views]
+            starts = [loops.picture(v, picture) for v in views]
             call_library(
                 f, WINDOWS + self.name, kind, starts[0], outside, loops.scratch(tables.table),
                 tables.phase.taps, starts[-1], nowhere, numbers[tables],
-                loops.picture(k.node, 0, picture), loops.scratch(tables.places), count, channels,
+                loops.picture(k.out, picture), loops.scratch(tables.places), count, channels,
             )  # fmt: skip
 
         shared = bool(k.partitioning.kind)
