@@ -32,6 +32,8 @@ PRODUCTS: dict[str, tuple[dict[str, Any], tuple[np.ndarray, ...]]] = {
     "causal": ({"is_causal": True}, (Q, K, V)),
     "bool mask, a query that sees nothing": ({}, (Q, K, V, BOOLS)),
     "float mask": ({}, (Q, K, V, FLOATS)),
+    "no keys": ({}, (Q, K[:, :, :0], V[:, :, :0])),
+    "no queries": ({}, (Q[:, :, :0], K, V)),
     "padded keys": ({}, (Q, K, V, PADDED)),
     "heads that share keys": ({"enable_gqa": True}, (Q, FEW, FEW)),
 }

@@ -39,6 +39,8 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
             that are added; or None.
     """
     scores = ops.matmul(query, ops.matrix_transpose(key))
+    if not scores.shape[-1]:
+        return scores
     if mask is None:
         return ops.softmax(scores, -1)
     is_bool = mask.dtype.kind == "b"
