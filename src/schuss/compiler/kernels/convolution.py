@@ -284,7 +284,7 @@ class _ConvolutionWriter:
             width = (columns + (lanes - 1)).op("sdiv", lanes) * lanes
             start = f.address(packed, panel * (len(taps) * self.inner * self.nr), p.kind)
             origin = f.address(weights, group * (outputs * row) + first * across, p.kind)
-            with f.loop(0, len(taps)) as m, f.loop(0, self.inner) as i:
+            with f.loop(0, self.inner) as i, f.loop(0, len(taps)) as m:
                 line = f.address(start, (m * self.inner + i) * width, p.kind)
                 source = f.address(origin, i * along + number(m), p.kind)
                 with f.loop(0, columns) as j:
