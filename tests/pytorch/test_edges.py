@@ -38,6 +38,7 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "norm inf": lambda lib, x: lib.norm(x, INF),
     "norm -inf": lambda lib, x: lib.linalg.vector_norm(x, -INF),
     "norm -1": lambda lib, x: lib.norm(x, -1.0),
+    "prelu": lambda lib, x: lib.nn.functional.prelu(x, x[:1]),
     "smallest of all": lambda lib, x: lib.min(x),
     "to power 0": lambda lib, x: lib.pow(x, lib.zeros_like(x)),
     "variance": lambda lib, x: lib.var(x),

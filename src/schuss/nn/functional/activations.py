@@ -82,7 +82,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     elif input.ndim == 0:
         weight = weight.reshape(())
     above = input > 0
-    return ops.where(above, input, 0.0) + ops.where(above, 0.0, input) * weight
+    # Above 0 a weight that is no number is not seen.
+    return ops.where(above, input, ops.where(above, 0.0, input) * weight)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
