@@ -35,6 +35,17 @@ class Scaled(nn.Module):
         return x * self.scales[0] * self.scales[1]
 
 
+class ScaledByName(nn.Module):
+    """Uses the parameters of a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = nn.ParameterDict({"a": nn.Parameter(ss.tensor(UNIT[0]))})
+
+    def forward(self, x: Any) -> Any:
+        return x * self.scales["a"]
+
+
 class Attended(nn.Module):
     """Attention of a sequence to itself, without the weights."""
 
@@ -172,6 +183,20 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
         f"MaxUnpool{d}d": (lambda d=d: Unpooled(d), (np.repeat(PICTURES[d], 2, -1),))
         for d in (1, 2, 3)
     },
+    "Bilinear": (lambda: nn.Bilinear(8, 8, 3), (X, UNIT)),
+    "EmbeddingBag": (lambda: nn.EmbeddingBag(9, 4), (CLASSES.reshape(2, 3),)),
+    "ParameterDict": (lambda: ScaledByName(), (X,)),
+    "HingeEmbeddingLoss": (nn.HingeEmbeddingLoss, (X[:, 0], SIGNS)),
+    "SoftMarginLoss": (nn.SoftMarginLoss, (X[:, 0], SIGNS)),
+    "MultiMarginLoss": (nn.MultiMarginLoss, (X, CLASSES)),
+    "MultiLabelMarginLoss": (
+        nn.MultiLabelMarginLoss,
+        (X, np.array([[3, 1, -1, 0, 0, 0, 0, 0], [2, -1, 0, 0, 0, 0, 0, 0]] * 3)),
+    ),
+    "MultiLabelSoftMarginLoss": (nn.MultiLabelSoftMarginLoss, (X, np.round(UNIT))),
+    "TripletMarginWithDistanceLoss": (nn.TripletMarginWithDistanceLoss, (X, UNIT, X[::-1])),
+    "GaussianNLLLoss": (nn.GaussianNLLLoss, (X, UNIT, UNIT[::-1])),
+    "PoissonNLLLoss": (nn.PoissonNLLLoss, (X, UNIT)),
     "CTCLoss": (
         nn.CTCLoss,
         (
