@@ -3,8 +3,6 @@
 import numpy as np
 import torch
 
-torch.set_default_dtype(torch.float64)
-
 
 class Net(torch.nn.Module):
     def __init__(self, layers):
