@@ -49,14 +49,7 @@ from schuss.nn.functional.comparisons import (
     margin_ranking_loss,
     triplet_margin_loss,
 )
-from schuss.nn.functional.convolution import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from schuss.nn.functional.convolution import conv1d, conv2d, conv3d
 from schuss.nn.functional.embeddings import embedding, embedding_bag
 from schuss.nn.functional.feature_dropout import (
     alpha_dropout,
@@ -95,6 +88,11 @@ from schuss.nn.functional.rearranging import (
 )
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
 from schuss.nn.functional.resampling import interpolate
+from schuss.nn.functional.transposed_convolution import (
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from schuss.nn.functional.unpooling import (
     lp_pool1d,
     lp_pool2d,
