@@ -199,7 +199,7 @@ class Compiled:
                 belong to has changed anything: the steps before it are done.
 
         >>> import schuss as ss
-        >>> total = compile(lambda x: x.sum())
+        >>> total = ss.compile(lambda x: x.sum())
         >>> total.scan(ss.tensor([1.0, 2.0, 3.0]), [[0, 1], [1, 2]])
         tensor([3., 5.])
         """

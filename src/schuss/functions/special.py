@@ -45,7 +45,8 @@ def _lgamma_slope(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
 def lgamma(x: TensorLike) -> Tensor:
     """Return log|gamma(x)|, elementwise, by Stirling's series.
 
-    >>> f"{lgamma(5.0).item():.4f}"
+    >>> import schuss as ss
+    >>> f"{ss.lgamma(5.0).item():.4f}"
     '3.1781'
     """
     left, right, part = _reflected(as_float(x))

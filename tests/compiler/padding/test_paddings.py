@@ -14,10 +14,9 @@ import pytest
 
 import schuss as ss
 from schuss import nn, optim
-from schuss.compiler import compile
+from schuss.compiler import compile, specialization
 from schuss.compiler.compiled import Compiled
 from schuss.compiler.padding import paddings
-from schuss.compiler.specialization import Specialization
 from schuss.compiler.trace.pytree import flatten
 from schuss.nn import functional as F
 
@@ -367,7 +366,13 @@ def test_programs_are_bounded_and_freed(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_new_length_does_not_look_at_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[Any] = []
-    monkeypatch.setattr(Specialization, "held", lambda self: looked.append(self) or iter(()))
+    references = specialization._references_of_programs
+
+    def looking(identities: Any) -> Any:
+        looked.extend(identities)
+        return references(identities)
+
+    monkeypatch.setattr(specialization, "_references_of_programs", looking)
     run = as_eager(*SHARED["rows"], (3, 5, 6, 7, 8, 9))
     assert len(run._padded) == 4
     assert not looked

@@ -224,3 +224,5 @@ for _name in __all__:
     _call = globals()[_name]
     if "reduction" in getattr(getattr(_call, "__code__", None), "co_varnames", ()):
         globals()[_name] = take_size_average(_call)
+        # Pickle finds it here, and another one where it was defined.
+        globals()[_name].__module__ = __name__
