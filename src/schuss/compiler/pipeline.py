@@ -17,6 +17,7 @@ from schuss.compiler.passes.loops import prepare_loops
 from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.permutations import move_permutations
 from schuss.compiler.passes.simplify import simplify
+from schuss.compiler.passes.split_reductions import split_reductions
 from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.compiler.schedule.fusion import fuse
@@ -92,6 +93,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("simplify", simplify),
     ("permute", move_permutations),
     ("loops", prepare_loops),
+    ("split", split_reductions),
     ("orient", assign_layouts),
     ("legalise", legalize),
 ]
