@@ -50,3 +50,4 @@ def test_large_ones_alone_are_cut() -> None:
     assert stages(total, (8, 4, 3, 8)) == [(8,)]
     assert stages(lambda x: x.sum((0, 1)), (8, 1200, 8)) == [(8, 8), (8,)]
     assert stages(lambda x: x.sum(0), (9600, 8)) == [(8,)]
+    assert stages(lambda x: x.sum((0, 1)), (3000, 4, 8)) == [(8,)]

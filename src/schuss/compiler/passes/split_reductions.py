@@ -7,13 +7,15 @@ on the number of threads, and so the bits do not.
 
 from __future__ import annotations
 
+import math
+
 from schuss.compiler.graph.graph import Graph, Node, again, hand_on_scope, made
 from schuss.lowering.kinds import Reduction
 
 __all__ = ["split_reductions"]
 
-# Smaller ones are not worth a loop more.
-_LEAST = 65_536
+# Smaller ones are not worth a loop more, nor is a first step that takes fewer elements together.
+_LEAST, _LEAST_WITHIN = 65_536, 16
 
 
 def split_reductions(graph: Graph) -> None:
@@ -41,5 +43,7 @@ def _is_split(node: Node) -> bool:
         return False
     (x,), axes = node.inputs, node.attributes["axes"]
     last = len(x.shape) - 1
-    is_wide = len(axes) > 1 and 0 in axes and last not in axes
-    return is_wide and x.size >= _LEAST and x.shape[0] > 1 and x.shape[last] > 1
+    if 0 not in axes or last in axes or x.shape[0] < 2 or x.shape[last] < 2:
+        return False
+    within = math.prod(x.shape[a] for a in axes if a)
+    return x.size >= _LEAST and within >= _LEAST_WITHIN
