@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Network:
         """Return a batch and its targets."""
         rng = np.random.default_rng(0)
         if self.words:
-            return tuple(rng.integers(0, self.words, self.shape) for _ in range(2))  # type: ignore[return-value]
+            return tuple(rng.integers(0, self.words, self.shape) for _ in range(2))
         x = rng.normal(size=self.shape).astype(np.float32)
         return x, rng.integers(0, self.classes, self.shape[0])
 
@@ -73,7 +74,7 @@ def residual(lib: Any, stem: list[Any], widths: tuple[int, ...], blocks: int) ->
     """A residual network (He et al., 2015) behind a stem."""
     nn = lib.nn
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
+    class Block(nn.Module):
         def __init__(self, inputs: int, outputs: int, stride: int) -> None:
             super().__init__()
             self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
@@ -142,7 +143,7 @@ def recurrent(lib: Any, kind: str, **options: Any) -> Any:
     """A recurrent layer of 128, and a linear one on what comes last."""
     nn = lib.nn
 
-    class Sequences(nn.Module):  # type: ignore[misc, name-defined]
+    class Sequences(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.rnn = getattr(nn, kind)(64, 128, batch_first=True, **options)
@@ -158,7 +159,7 @@ def gpt(lib: Any, layers: int, width: int, heads: int, context: int, words: int)
     """A transformer that predicts the next word at every place."""
     nn = lib.nn
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]
+    class Block(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -175,7 +176,7 @@ def gpt(lib: Any, layers: int, width: int, heads: int, context: int, words: int)
             x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
             return x + self.mlp(self.norm2(x))
 
-    class Transformer(nn.Module):  # type: ignore[misc, name-defined]
+    class Transformer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.words = nn.Embedding(words, width)
@@ -194,7 +195,7 @@ def attention(lib: Any) -> Any:
     """Attention alone: 8 heads of 64."""
     nn = lib.nn
 
-    class Heads(nn.Module):  # type: ignore[misc, name-defined]
+    class Heads(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.scale = nn.Parameter(lib.ones(3, 1, 1, 1, 1))
@@ -306,7 +307,8 @@ def compare(name: str, threads: int) -> None:
 def memory(name: str, library: str) -> None:
     """Print the most memory of some steps above the level before the network was built, in MB."""
     if library == "torch":
-        import torch  # noqa: F401
+        # What it takes to load it does not count.
+        import_module("torch")
     before = resident()
     forget_peak()
     network = NETWORKS[name]

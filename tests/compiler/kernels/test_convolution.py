@@ -127,3 +127,21 @@ def test_narrower_vectors(cpu: str, features: str) -> None:
         [sys.executable, "-c", _OTHER], env=environment, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.strip() == "same", done.stderr
+
+
+@pytest.mark.parametrize("which", ["convolution", "gradient of the input", "of the weight"])
+def test_threads_wait_for_weights_that_others_compute(which: str) -> None:
+    """There are as many pictures as outputs, whose weights are computed by the same threads."""
+    values = np.random.default_rng(0)
+    x, w = (values.normal(size=s).astype("float32") for s in ((16, 64, 6, 6), (16, 64, 3, 3)))
+
+    def run(x: Any, w: Any) -> Any:
+        y = F.conv2d(ss.tanh(x), ss.exp(w) * 0.1, padding=1)
+        return y if which == "convolution" else (y * y).sum()
+
+    place = {"convolution": None, "gradient of the input": 0, "of the weight": 1}[which]
+    function = run if place is None else ss.grad(run, argnums=place)
+    given = ss.tensor(x), ss.tensor(w)
+    wanted = function(*given).numpy()
+    got = ss.compile(function)(*given).numpy()
+    np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4 * abs(wanted).max())
