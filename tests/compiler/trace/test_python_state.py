@@ -181,7 +181,7 @@ def test_attributes_that_no_code_reads_trace_nothing_again() -> None:
 
 def test_a_submodule_of_a_container() -> None:
     # Rectified, the outputs of all of them may be zero.
-    network = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    network = nn.Sequential(nn.Linear(2, 2), nn.LeakyReLU())
     agrees(lambda x: network(x), lambda: network.__setitem__(0, nn.Linear(2, 2)))
     agrees(lambda x: network(x), lambda: network.append(nn.Linear(2, 2)))
 
