@@ -237,7 +237,7 @@ class _ConvolutionWriter:
         packed = self.packed[tables]
         if p.is_depthwise:
             call_library(
-                f, DEPTHWISE, p.kind, source, self.zero, table, taps, taps, packed, self.written,
+                f, DEPTHWISE, p.kind, source, self.zero, table, taps, packed, self.written,
                 target, places, rows, self.written,
             )  # fmt: skip
             return
@@ -247,8 +247,8 @@ class _ConvolutionWriter:
             here = f.address(source, group * self.inner, p.kind)
             there = f.address(target, group * self.columns + first, p.kind)
             call_library(
-                f, TILES, p.kind, here, self.zero, table, taps, taps, self.inner, weights, there,
-                places, rows, columns, 0,
+                f, TILES, p.kind, here, self.zero, table, taps, self.inner, weights, there, places,
+                rows, columns,
             )  # fmt: skip
 
     def _panel(self, panel: Scalar) -> tuple[Scalar, Scalar, Scalar]:

@@ -19,7 +19,15 @@ from schuss.native.jit import Library, load
 from schuss.native.once import once
 from schuss.native.target import has_feature, vector_bytes
 
-__all__ = ["TILES", "TRANSPOSE", "WEIGHT_CHANNELS", "WEIGHT_TILES", "TileEmitter", "call_own"]
+__all__ = [
+    "TILES",
+    "TRANSPOSE",
+    "WEIGHT_CHANNELS",
+    "WEIGHT_TILES",
+    "ZERO",
+    "TileEmitter",
+    "call_own",
+]
 __all__ += ["convolution_function", "declarations", "tile_name"]
 
 TILES, TRANSPOSE = "schuss_convolution_tiles", "schuss_convolution_transpose_out"
@@ -30,6 +38,8 @@ WEIGHT_TILES, WEIGHT_CHANNELS = "schuss_convolution_weights", "schuss_convolutio
 _HEIGHTS_OF_32 = {1: (8, 4, 2), 2: (8, 4, 2), 3: (8, 4, 2), 4: (6, 3)}
 _HEIGHTS_OF_16 = {1: (8, 4, 2), 2: (6, 3)}
 _STEPS = 4
+# A vector of zeros, to begin a sum with.
+ZERO = "zeroinitializer"
 
 
 def _heights() -> dict[int, tuple[int, ...]]:
@@ -182,9 +192,8 @@ def tile_name(stem: str, vectors: int, height: int) -> str:
     return f"{stem}{height}x{vectors}"
 
 
-_TILE = ["ptr %x", "ptr %zero", "ptr %table", "i64 %table_row", "i64 %taps", "i64 %inner",
-         "ptr %b", "ptr %c", "ptr %places", "i64 %rows", "i64 %columns",
-         "i64 %accumulate"]  # fmt: skip
+_TILE = ["ptr %x", "ptr %zero", "ptr %table", "i64 %taps", "i64 %inner", "ptr %b", "ptr %c",
+         "ptr %places", "i64 %rows", "i64 %columns"]  # fmt: skip
 
 
 def _tile(shape: TileShape, vectors: int, height: int) -> str:
@@ -192,16 +201,12 @@ def _tile(shape: TileShape, vectors: int, height: int) -> str:
     f = TileEmitter(f"{tile_name('convolve', vectors, height)}_{SUFFIX[shape.kind]}", _TILE, shape)
     last = f.parameter("rows", I64) - 1
     rows = [f.number(0), *[last.minimum(r) for r in range(1, height)]]
-    tables = [f.address("%table", r * f.parameter("table_row", I64), I32) for r in rows]
+    tables = [f.address("%table", r * f.parameter("taps", I64), I32) for r in rows]
     targets = [f.at("%c", f.load("%places", r, I32).to(I64)) for r in rows]
     mask = f.last_mask(vectors, f.parameter("columns", I64))
     masks = [None] * (vectors - 1) + [mask]
-
-    def places() -> list[tuple[str, str | None]]:
-        return [(f.at(t, v * shape.lanes), masks[v]) for t in targets for v in range(vectors)]
-
-    sums = f.started(lambda: [f.read(place, m) for place, m in places()])
     width = vectors * shape.lanes
+    sums = [ZERO] * (height * vectors)
     with f.summing(0, f.parameter("taps", I64), 1, sums, "%b") as taps:
         sources = [f.found(table, taps.index, "%x") for table in tables]
         inner = f.parameter("inner", I64)
@@ -213,8 +218,9 @@ def _tile(shape: TileShape, vectors: int, height: int) -> str:
             _products(f, single, sources, 0, vectors)
             single.pointer = f.at(single.pointer, width)
         taps.sums, taps.pointer = single.sums, single.pointer
-    for (place, m), value in zip(places(), taps.sums, strict=True):
-        f.write(value, place, m)
+    for i, value in enumerate(taps.sums):
+        r, v = divmod(i, vectors)
+        f.write(value, f.at(targets[r], v * shape.lanes), masks[v])
     return f.text()
 
 
@@ -292,14 +298,12 @@ def _tiled(f: VectorEmitter, vectors: int) -> Iterator[tuple[Scalar, Scalar]]:
 def _all_tiles(shape: TileShape) -> str:
     """Write the tiles of all rows, for one panel."""
     f = VectorEmitter(f"{TILES}_{SUFFIX[shape.kind]}", _TILE, shape)
-    table_row = f.parameter("table_row", I64)
+    taps = f.parameter("taps", I64)
     for vectors, first, taken in _panel(f):
-        table = f.address("%table", first * table_row, I32)
+        table = f.address("%table", first * taps, I32)
         _chosen(
-            f, "convolve", vectors, taken, "%x", "%zero", table, table_row,
-            f.parameter("taps", I64), f.parameter("inner", I64), "%b", "%c",
-            f.address("%places", first, I32), taken, f.parameter("columns", I64),
-            f.parameter("accumulate", I64),
+            f, "convolve", vectors, taken, "%x", "%zero", table, taps, f.parameter("inner", I64),
+            "%b", "%c", f.address("%places", first, I32), taken, f.parameter("columns", I64),
         )  # fmt: skip
     return f.text("")
 

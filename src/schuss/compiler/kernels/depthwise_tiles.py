@@ -6,7 +6,13 @@ Vectors go along the channels, and a table says where each row's taps begin, as 
 
 from __future__ import annotations
 
-from schuss.compiler.kernels.convolution_tiles import TileEmitter, call_own, declarations, tile_name
+from schuss.compiler.kernels.convolution_tiles import (
+    ZERO,
+    TileEmitter,
+    call_own,
+    declarations,
+    tile_name,
+)
 from schuss.compiler.kernels.micro_kernel import TileShape, tile_shape
 from schuss.lowering.llvm_types import F32, F64, I32, I64
 from schuss.lowering.vectors import SUFFIX, VectorEmitter
@@ -22,8 +28,8 @@ _ROWS = {4: 2, 2: 4, 1: 6}
 _TAPS_OF_32: dict[int, tuple[int, ...]] = {2: (9, 5, 3), 1: (9, 5, 3)}
 _TAPS_OF_16: dict[int, tuple[int, ...]] = {2: (5, 3), 1: (9, 5, 3)}
 
-_DEPTH = ["ptr %x", "ptr %zero", "ptr %table", "i64 %table_row", "i64 %taps", "ptr %b",
-          "i64 %b_row", "ptr %c", "ptr %places", "i64 %rows", "i64 %columns"]  # fmt: skip
+_DEPTH = ["ptr %x", "ptr %zero", "ptr %table", "i64 %taps", "ptr %b", "i64 %b_row", "ptr %c",
+          "ptr %places", "i64 %rows", "i64 %columns"]  # fmt: skip
 
 
 def _depthwise_tile(shape: TileShape, vectors: int) -> str:
@@ -32,13 +38,10 @@ def _depthwise_tile(shape: TileShape, vectors: int) -> str:
     f = TileEmitter(f"{tile_name('deepen', vectors, height)}_{SUFFIX[shape.kind]}", _DEPTH, shape)
     last = f.parameter("rows", I64) - 1
     rows = [f.number(0), *[last.minimum(r) for r in range(1, height)]]
-    tables = [f.address("%table", r * f.parameter("table_row", I64), I32) for r in rows]
+    tables = [f.address("%table", r * f.parameter("taps", I64), I32) for r in rows]
     targets = [f.at("%c", f.load("%places", r, I32).to(I64)) for r in rows]
     masks = [None] * (vectors - 1) + [f.last_mask(vectors, f.parameter("columns", I64))]
-    zero = [f"{f.fresh('none')}" for _ in range(height * vectors)]
-    for name in zero:
-        f.emit(f"{name} = select i1 true, {shape.vector} zeroinitializer, {shape.vector} poison")
-    with f.summing(0, f.parameter("taps", I64), 1, zero, "%b") as loop:
+    with f.summing(0, f.parameter("taps", I64), 1, [ZERO] * (height * vectors), "%b") as loop:
         across = [f.read(f.at(loop.pointer, v * shape.lanes), masks[v]) for v in range(vectors)]
         for r, table in enumerate(tables):
             source = f.found(table, loop.index, "%x")
@@ -55,7 +58,7 @@ def _depthwise_tile(shape: TileShape, vectors: int) -> str:
 def _depthwise(shape: TileShape) -> str:
     """Write all rows of a depthwise convolution, a block of channels after the other."""
     f = VectorEmitter(f"{DEPTHWISE}_{SUFFIX[shape.kind]}", _DEPTH, shape)
-    columns, table_row = f.parameter("columns", I64), f.parameter("table_row", I64)
+    columns, taps = f.parameter("columns", I64), f.parameter("taps", I64)
     done = f.reserve(I64)
     f.store(f.number(0), done, 0)
     for vectors, height in _ROWS.items():
@@ -69,8 +72,8 @@ def _depthwise(shape: TileShape) -> str:
                 name = tile_name("deepen", vectors, height)
                 call_own(
                     f, name, f.at("%x", channel), f.at("%zero", channel),
-                    f.address("%table", row * table_row, I32), table_row, f.parameter("taps", I64),
-                    f.at("%b", channel), f.parameter("b_row", I64), f.at("%c", channel),
+                    f.address("%table", row * taps, I32), taps, f.at("%b", channel),
+                    f.parameter("b_row", I64), f.at("%c", channel),
                     f.address("%places", row, I32), left, count,
                 )  # fmt: skip
             f.store(channel + width, done, 0)
