@@ -65,10 +65,10 @@ def test_hopes_less_and_less() -> None:
 def test_pieces_of_many_steps_need_fewer_readings() -> None:
     def runs_until_back(steps: int) -> int:
         found = ThreadTuner(SMALL)
-        while found.threads() == 2:
-            found.record(2, 2.0, steps)
-            if found.threads() == 1:
-                found.record(1, 1.0, steps)
+        for _ in range(25 if steps == 1 else 14):
+            threads = found.threads()
+            found.record(threads, 1.0 if threads == 1 else 2.0, steps)
+        assert found.threads() == 1
         for count in range(1000):
             threads = found.threads()
             found.record(threads, 1.0 if threads == 1 else 0.6, steps)
@@ -77,6 +77,12 @@ def test_pieces_of_many_steps_need_fewer_readings() -> None:
         return 1000
 
     assert runs_until_back(300) < runs_until_back(1) / 2
+
+
+def test_a_disturbance_of_the_first_readings_is_soon_made_good() -> None:
+    found = ThreadTuner(LARGE)
+    assert run(found, 1.0, 1.8, 90)[-1] == 1
+    assert run(found, 1.0, 0.6, 20)[-1] == 2
 
 
 def test_one_slow_step_changes_nothing() -> None:

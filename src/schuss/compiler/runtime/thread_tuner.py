@@ -145,7 +145,9 @@ class ThreadTuner:
     def _end_trial(self, median: float) -> None:
         """Stay with what was tried if it was faster, else go back."""
         if median < self._before_trial:
-            self._trial_interval, self._early_interval = _TRIAL_INTERVAL, 1
+            # Something may have slowed down the block before: ask again soon.
+            self._trial_interval, self._early_interval = 0, 1
+            self._block = _TRIAL_BLOCK
             self._note_undisturbed(median)
         else:
             tried = self._current
@@ -155,7 +157,7 @@ class ThreadTuner:
                 self._trial_interval = min(longer, _LONGEST_TRIAL_INTERVAL)
             self._early_interval = min(2 * self._early_interval, _LONGEST_EARLY_INTERVAL)
             self._current = self._alternative()
+            self._block = _BLOCK
         self._best = min(median, self._before_trial)
         self._is_trial = False
         self._blocks = 0
-        self._block = _BLOCK
