@@ -278,6 +278,29 @@ def test_threads_share_the_batch_and_wait_for_nobody(kind, lengths):
         np.testing.assert_allclose(y, z.numpy(), rtol=2e-4, atol=2e-7)
 
 
+def test_threads_share_the_steps_where_nothing_is_carried():
+    """Each with temporaries of its own; verified in many orders of threads."""
+    x = ss.tensor(values(6, 40, 24))
+
+    def attention(x):
+        def step(_, rows):
+            shares = ss.softmax(rows @ rows.T, -1)
+            return None, scan(
+                lambda y, r: (ss.tanh(y + r @ rows.T @ rows), y), rows[0], shares @ rows
+            )
+
+        return scan(step, None, x)[1]
+
+    compiled = ss.compile(attention)
+    found = compiled(x)
+    stages = compilation_of(compiled).plan.stages
+    (plan,) = [s.kernel for s in stages if s.is_kernel and s.nodes[0].op == "loop"]
+    assert plan.by_steps
+    assert plan.partitionings[0].count == 6
+    for y, z in zip(found, attention(x), strict=True):
+        np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=1e-12)
+
+
 def test_products_are_outside_of_the_loop():
     """Those of the input come before it, those for weights and inputs after it."""
     w, u = (ss.tensor(values(N, N, seed=i), requires_grad=True) for i in (1, 2))

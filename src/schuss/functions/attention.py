@@ -96,6 +96,12 @@ def _in_blocks(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None
 ) -> Tensor:
     """Return attention block by block; see `_Blocks`."""
+    batch = query.shape[:-2]
+    if len(batch) > 1 and (mask is None or mask.size == math.prod(mask.shape[-2:])):
+        # One axis of all pairs of sequences and heads, so that threads share them.
+        flat = [ops.reshape(x, (-1, *x.shape[-2:])) for x in (query, key, value)]
+        mask = None if mask is None else ops.reshape(mask, (1, *mask.shape[-2:]))
+        return ops.reshape(_in_blocks(*flat, mask, first), (*batch, query.shape[-2], -1))
     blocks = _Blocks(query.shape[-2], key.shape[-2], first)
     with no_grad():
         out = blocks.forward(query.detach(), key.detach(), value.detach(), mask)

@@ -2,8 +2,9 @@
 
 What a step reads and writes lies behind pointers that move on with each step, so that all steps
 share the code. What is carried is never copied: a step reads it where the one before wrote it, in
-the rows of a result, or in one of two buffers in turn. Where every stage of a step keeps to rows of
-its own, each thread runs the whole loop on some of them, and waits for nobody.
+the rows of a result, or in one of two buffers in turn. Where nothing is carried, threads share the
+steps, each with temporaries of its own. Where every stage of a step keeps to rows of its own, each
+thread runs the whole loop on some of them, and waits for nobody.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from schuss.compiler.kernels.plan import KernelPlan
 from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.llvm_types import I64
 
-__all__ = ["Loop", "LoopPlan", "StageCall"]
+__all__ = ["Loop", "LoopPlan", "StageCall", "rounded"]
 
 _ALIGNMENT = 64
 
@@ -43,7 +44,8 @@ class LoopPlan(KernelPlan):
         program: plan, schedule and memory of a step.
         buffers: where a node lies: its kind, place, and bytes.
         arena: bytes of a step's temporaries.
-        rows: in how many parts each thread's rows may be; 1 where one thread runs it.
+        rows: in how many parts each thread's rows may be; 1 where a step is one thread's.
+        by_steps: whether threads share the steps; temporaries lie in their scratch memory then.
         flops: operations of all steps.
     """
 
@@ -51,21 +53,25 @@ class LoopPlan(KernelPlan):
     buffers: Callable[[Node], tuple[str, int, int]]
     arena: int
     rows: int
+    by_steps: bool
     flops: int
 
     def turn(self, body: Body, place: int, odd: int) -> int:
         """Return where one of the two buffers lies that something is carried in by turns."""
         at = self.arena
         for node in body.inputs[0][:place]:
-            at += 2 * _rounded(node.nbytes)
-        return at + odd * _rounded(body.inputs[0][place].nbytes)
+            at += 2 * rounded(node.nbytes)
+        return at + odd * rounded(body.inputs[0][place].nbytes)
 
     def workspace(self, body: Body) -> int:
-        """Return the bytes of temporaries, and of what is carried."""
-        return self.arena + sum(2 * _rounded(node.nbytes) for node in body.inputs[0])
+        """Return the bytes of temporaries that threads share, and of what is carried."""
+        if self.by_steps:
+            return 0
+        return self.arena + sum(2 * rounded(node.nbytes) for node in body.inputs[0])
 
 
-def _rounded(nbytes: int) -> int:
+def rounded(nbytes: int) -> int:
+    """Return so many bytes, and those up to the next cache line."""
     return max(-(-nbytes // _ALIGNMENT), 1) * _ALIGNMENT
 
 
@@ -101,7 +107,10 @@ class _LoopWriter:
         self.f = k.f
         self.plan = plan
         self.body: Body = k.node.attributes["body"]
-        self.workspace = k.pointer(k.node)
+        self.workspace, self.scratch = k.pointer(k.node), "%scratch"
+        if plan.by_steps:
+            self.workspace = "%scratch"
+            self.scratch = self._at("%scratch", rounded(plan.arena))
         results = {n.attributes["index"]: n for n in k.others}
         self.results: dict[Result, str] = {
             r: k.pointer(results[i]) for i, r in enumerate(self.body.results) if i in results
@@ -121,7 +130,8 @@ class _LoopWriter:
         """Write the loop, with the first values before it."""
         f, body = self.f, self.body
         self._keep_first()
-        with f.loop(0, body.length) as t:
+        steps = (self.k.low, self.k.high) if self.plan.by_steps else (0, body.length)
+        with f.loop(*steps) as t:
             row = f.number(body.length - 1) - t if body.reverse else t
             self._move(t, row)
             for call in self.k.stages(self.plan.program):
@@ -193,7 +203,7 @@ class _LoopWriter:
         """Call a stage for all of its steps, or those of a thread's share of the rows."""
         f = self.f
         arguments = [f"ptr {self._pointer(node)}" for node in call.nodes]
-        arguments += ["ptr %scratch", "ptr %status"]
+        arguments += [f"ptr {self.scratch}", "ptr %status"]
         if self.plan.rows == 1:
             bounds = [f.number(0), f.number(call.partition.extent)]
         else:

@@ -1,4 +1,4 @@
-"""Loops: stages, memory and partitions of a step, which threads may run on rows of their own."""
+"""Loops: stages, memory and partitions of a step, and whether threads share its rows or steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schuss.compiler.graph.body import Body
 from schuss.compiler.graph.graph import Graph, Node
 from schuss.compiler.graph.partition import Partition, Partitioning
 from schuss.compiler.kernels.cost import cost_of
-from schuss.compiler.kernels.loop import LoopPlan
+from schuss.compiler.kernels.loop import LoopPlan, rounded
 from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.compiler.schedule.fusion import fuse
 from schuss.compiler.schedule.loop_nest import Nest
@@ -67,7 +67,8 @@ def _plan(body: Body, *, verify: bool) -> LoopPlan:
     plan = plan_stages(fuser)
     assert not plan.copies, "the bodies of loops are made so that nothing has to be copied"
     nests = {s: Nest(s, plan) for s in plan.stages if not s.is_kernel}
-    shared = _by_rows(body, plan, nests)
+    by_steps = not body.carried and body.length > 1
+    shared = None if by_steps else _by_rows(body, plan, nests)
     rows = 1 if shared is None else next(iter(shared.values())).count
     alone = {s: Partition(partitionings_of(s, nests.get(s))[-1], 1) for s in plan.stages}
     schedule = Schedule(nests, shared or alone, {}, {})
@@ -76,19 +77,21 @@ def _plan(body: Body, *, verify: bool) -> LoopPlan:
     memory = plan_memory(graph, plan, schedule.times, segments, spared=sys.maxsize)
     if verify:
         verify_plan(graph, plan, segments or schedule.times, memory)
-    kernels = [s.kernel.scratch_bytes for s in plan.stages if s.kernel is not None]
+    scratch = max([s.kernel.scratch_bytes for s in plan.stages if s.kernel is not None], default=0)
+    parts = body.length if by_steps else rows
 
     def buffers(node: Node) -> tuple[str, int, int]:
         buffer = memory.of[node]
         return buffer.kind, buffer.place, buffer.nbytes
 
     return LoopPlan(
-        partitionings=(Partitioning(rows, count=rows), Partitioning(rows)),
-        scratch_bytes=max([*kernels, 0]),
+        partitionings=(Partitioning(parts, count=parts), Partitioning(parts)),
+        scratch_bytes=scratch + by_steps * rounded(memory.nbytes),
         program=StepProgram(graph, plan, schedule, memory),
         buffers=buffers,
         arena=memory.nbytes,
         rows=rows,
+        by_steps=by_steps,
         flops=body.length * sum(cost_of(n) for s in plan.stages for n in s.nodes),
     )
 
