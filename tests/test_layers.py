@@ -45,6 +45,7 @@ ORDER = [
         "linalg",
         "fft",
         "short_time",
+        "audio",
         "gradcheck",
         "random",
         "pytorch",
