@@ -216,7 +216,7 @@ def log_mel(
         Shape (..., n_mels, frames).
 
     >>> import numpy as np
-    >>> log_mel(np.zeros(512), 8000, n_fft=256, n_mels=3)[:, 0].tolist()
+    >>> log_mel(np.zeros(512), 8000, n_fft=256, n_mels=3)[:, 0].round().tolist()
     [-100.0, -100.0, -100.0]
     """
     if not floor > 0.0 or (top_db is not None and top_db < 0.0):
