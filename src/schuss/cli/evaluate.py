@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 
 from schuss.cli.options import add_reading, reading
 from schuss.cli.parser import CommandParser
@@ -30,25 +29,14 @@ def parser() -> CommandParser:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures."""
-    from schuss.data import Table, iter_table
     from schuss.training import load_run
 
     trained = load_run(arguments.run)
-    rows = all_rows = 0
-
-    def chunks() -> Iterator[Table]:
-        nonlocal rows, all_rows
-        for chunk in iter_table(arguments.file, **reading(arguments)):
-            table = trained.aligned(chunk)
-            all_rows += table.rows
-            rows += int(trained.target.present(table).sum())
-            yield table
-
-    figures = trained.figures(chunks())
-    without = all_rows - rows
+    figures, all_rows, without = trained.measured(arguments.file, **reading(arguments))
+    rows = all_rows - without
     if not (arguments.quiet and arguments.json):
         print_lines(figures_table({arguments.file: figures}))
-        left_out = f" of {all_rows:,} rows ({without:,} without {trained.target.name})"
+        left_out = f" of {all_rows:,} rows ({without:,} without {trained.target_name})"
         print_lines(f"{rows:,}{left_out if without else ' rows'}")
     if arguments.json:
         result = {"run": arguments.run, "task": trained.task, "data": arguments.file}

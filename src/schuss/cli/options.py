@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schuss.cli.parser import nearest
+from schuss.training.kinds.known import known_kinds
 
 __all__ = [
     "add_reading",
     "count",
     "duration",
+    "kind_of",
     "names",
     "number",
     "one_of",
@@ -152,3 +154,8 @@ def pairs(text: str) -> tuple[str, str]:
             f"expected COLUMN=KIND, such as postcode=category, got {text!r}"
         )
     return column, kind
+
+
+def kind_of(text: str) -> tuple[str, str]:
+    """Read `column=kind`, or the kind of the data as a whole, which belongs to no column."""
+    return ("", text) if text in known_kinds() else pairs(text)

@@ -63,27 +63,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"{arguments.out}: is the input itself; give another name.")
     if arguments.json and arguments.out == "-":
         raise UsageError("--json: the predictions go to standard output; give -o a file.")
-    from schuss.data import iter_table
     from schuss.training import load_run
 
     trained = load_run(arguments.run)
-    kinds = trained.preprocessor.kinds
-    numeric = [name for name, kind in kinds.items() if kind.kind == "numeric"]
-    if trained.task == "regression":
-        numeric.append(trained.target.name)
+    numeric = {trained.target_name} if trained.task == "regression" else set()
     names: list[str] = []
     rows = 0
     limits = Limits(trained)
     whole: dict[str, str] = {}
     with open_output(arguments.out, numeric=numeric, whole=whole) as write:
-        for chunk in iter_table(arguments.file, **reading(arguments)):
-            names = names or _new_names(trained, chunk.names)
-            whole |= {name: kind for name, kind in chunk.declared.items() if "int" in kind}
-            found = trained.predict_table(trained.aligned(chunk))
-            limits.count(found)
-            new = dict(zip(names, _columns(found), strict=True))
-            write(chunk.columns, new, originals=chunk.originals)
-            rows += chunk.rows
+        for part in trained.stream(arguments.file, **reading(arguments)):
+            names = names or _new_names(trained, part.columns)
+            numeric.update(part.numeric)
+            whole |= part.whole
+            limits.count(part.found)
+            new = dict(zip(names, _columns(part.found), strict=True)) | dict(part.more)
+            write(part.columns, new, originals=part.originals)
+            rows += len(part.found.labels)
     if not arguments.quiet and arguments.out != "-":
         say(f"{rows:,} predictions: {printable(arguments.out)}")
     if not arguments.quiet:
@@ -113,7 +109,7 @@ class Limits:
     def say(self) -> None:
         """Tell of them, where there are any."""
         low, high = self._trained.seen or (0.0, 0.0)
-        name = printable(repr(self._trained.target.name))
+        name = printable(repr(self._trained.target_name))
         where = f"{low:.6g} to {high:.6g}, the range of {name} in the training rows"
         cut, beyond = self.counts.get("cut", 0), self.counts.get("beyond", 0)
         if beyond:

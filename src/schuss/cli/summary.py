@@ -18,39 +18,23 @@ if TYPE_CHECKING:
 
 __all__ = ["figures_table", "print_json", "print_lines", "result_json", "show_result", "show_start"]
 
-_MOST_COLUMNS = 40
-_MOST_CLASSES = 6
+_MOST_LINES = 40
 
 
 def show_start(run: Run) -> None:
-    """Print what was inferred, on standard error: the columns, the target, the shares."""
-    shown = [(c["column"], c["kind"], c["note"]) for c in run.columns[:_MOST_COLUMNS]]
-    shown.append((run.target.name, "target", _target(run)))
+    """Print what was inferred, on standard error: what there is, the target, the shares."""
+    if run.taken_for:
+        say(printable(run.taken_for))
+    *lines, target = run.description()
+    shown = [*lines[:_MOST_LINES], target]
     say(_aligned([[printable(word) for word in row] for row in shown]))
-    if len(run.columns) > _MOST_COLUMNS:
-        say(f"  and {len(run.columns) - _MOST_COLUMNS:,} more columns")
-    said = {f"{c['column']}: {c['note']}" for c in run.columns[:_MOST_COLUMNS]}
+    if len(lines) > _MOST_LINES:
+        say(f"  and {len(lines) - _MOST_LINES:,} more columns")
+    said = {f"{first}: {last}" for first, _, last in shown}
     for note in run.notes:
         if note not in said:
             say(f"note: {printable(note)}")
-    shares = run.shares
-    parts = [f"rows: {shares['train']:,} to learn from"]
-    if run.members and not shares["validation"]:
-        parts.append(f"each left out by one of {run.members} networks, which validates it")
-    if shares["validation"]:
-        parts.append(f"{shares['validation']:,} to choose the best epoch by")
-    if shares["test"]:
-        parts.append(f"{shares['test']:,} to test")
-    say(", ".join(parts))
-
-
-def _target(run: Run) -> str:
-    if run.task == "regression":
-        scale = ", on a log scale" if run.target.scale == "log" else ""
-        return f"a number (regression{scale})"
-    labels = [str(label) for label in run.classes[:_MOST_CLASSES]]
-    more = ", ..." if len(run.classes) > _MOST_CLASSES else ""
-    return f"{len(run.classes):,} classes: {', '.join(labels)}{more}"
+    say(printable(run.shares_text()))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> str:
@@ -89,7 +73,7 @@ def result_json(run: Run) -> dict[str, Any]:
     return {
         "run": str(run.folder),
         "task": run.task,
-        "target": run.target.name,
+        "target": run.target_name,
         "seconds": round(run.seconds, 3),
         "epochs": run.epochs,
         "best_epoch": run.best_epoch,

@@ -1,21 +1,25 @@
-"""`schuss train`: a table in, a trained network out."""
+"""`schuss train`: a table or a folder in, a trained network out."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from schuss.cli.options import (
     add_reading,
     count,
     duration,
+    kind_of,
     names,
     number,
     one_of,
-    pairs,
     share,
     sizes,
 )
 from schuss.cli.parser import CommandParser
+from schuss.training.kinds.kind import Option
+from schuss.training.kinds.known import known_kinds
 
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
 LOSSES = ("mse", "mae", "huber", "quantile")
@@ -25,6 +29,7 @@ examples:
   schuss train people.csv --target income --exclude id,name
   schuss train people.csv --target income --class-weight balanced --seed 1
   schuss train sales.csv --target price --loss quantile --quantile 0.9
+  schuss train flowers --time-budget 10m
   schuss train sales.parquet --target price --time day --test-share 0.1
   schuss train train.csv --target price --test test.csv --out runs/price"""
 
@@ -34,19 +39,21 @@ def parser() -> CommandParser:
     read = CommandParser(
         "schuss train",
         "DATA [--target COLUMN] [options]",
-        "Train a network on a table and say how good it is.",
+        "Train a network on a table or a folder and say how good it is.",
         EXAMPLES,
     )
     read.add_argument(
         "data",
         metavar="DATA",
-        help="a bundled data set (iris); a .csv, .tsv, .jsonl, .json (each also .gz, .bz2, .xz or "
-        ".zip), .parquet or .xlsx file; or - for standard input",
+        help="a folder (or .zip or .tar) with one folder a class; a bundled data set (iris); a "
+        ".csv, .tsv, .jsonl, .json (each also .gz, .bz2, .xz or .zip), .parquet or .xlsx file; "
+        "or - for standard input",
     )
     _add_table(read)
     add_reading(read, missing=True)
     _add_shares(read)
     _add_descent(read)
+    _add_kinds(read)
     _add_output(read)
     return read
 
@@ -66,10 +73,11 @@ def _add_table(read: argparse.ArgumentParser) -> None:
         "--kind",
         dest="kinds",
         metavar="COLUMN=KIND",
-        type=pairs,
+        type=kind_of,
         action="append",
         default=[],
-        help="a column's kind: numeric, category, boolean, timestamp, text or identifier",
+        help="a column's kind: numeric, category, boolean, timestamp, text or identifier; or, "
+        f"without a column, what the data is: {', '.join(known_kinds())}",
     )
     add(
         "--task",
@@ -167,6 +175,27 @@ def _add_descent(read: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_kinds(read: argparse.ArgumentParser) -> None:
+    for found in known_kinds().values():
+        if found.options:
+            add = read.add_argument_group(found.name).add_argument
+            for option in found.options:
+                name = f"--{option.name.replace('_', '-')}"
+                add(name, type=_value(option), metavar=option.metavar, help=option.help)
+
+
+def _value(option: Option) -> Callable[[str], Any]:
+    """Return a reader of an option's values."""
+
+    def read(text: str) -> Any:
+        try:
+            return option.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"expected {error}, got {text!r}") from None
+
+    return read
+
+
 def _add_output(read: argparse.ArgumentParser) -> None:
     add = read.add_argument_group("output").add_argument
     add(
@@ -189,8 +218,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     given = vars(arguments)
     # Each option is called as the argument of `train` that it is; one that was not given is None.
-    options = {name: given[name] for name in signature(train).parameters if name in given}
-    options |= {"kinds": dict(arguments.kinds), "eager": arguments.eager or None}
+    names = set(signature(train).parameters)
+    names |= {option.name for kind in known_kinds().values() for option in kind.options}
+    options = {name: given[name] for name in sorted(names & given.keys())}
+    kinds = dict(arguments.kinds)
+    options |= {"kind": kinds.pop("", None), "kinds": kinds, "eager": arguments.eager or None}
     found = train(**options, on_start=None if arguments.quiet else show_start)
     show_result(found, quiet=arguments.quiet, as_json=arguments.json)
     return 0

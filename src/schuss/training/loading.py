@@ -8,8 +8,8 @@ from typing import IO, Any
 
 from schuss.errors import UsageError
 from schuss.serialization import load_object
+from schuss.training.kinds.load import load_run
 from schuss.training.runs.bundle import is_bundle
-from schuss.training.tables.load import load_run
 
 __all__ = ["load"]
 

@@ -182,7 +182,7 @@ class RunFolder:
         self._check_there()
         file = self.path / name
         remedy = f"go on later with: schuss resume {shlex.quote(str(self.path))}"
-        if self.config.get("kind") != "table":
+        if self.config.get("kind") == "trainer":
             remedy = "go on later with the Trainer's fit(..., resume=True)."
         try:
             yield file

@@ -1,4 +1,4 @@
-"""What a run says of a table's rows, and what figures on them are made of."""
+"""What figures on a table's rows are made of."""
 
 from __future__ import annotations
 
@@ -8,33 +8,10 @@ from dataclasses import dataclass
 from schuss.core import Array
 from schuss.data import Table
 
-__all__ = ["Measured", "Predictions", "chunks_of"]
+__all__ = ["Measured", "chunks_of"]
 
 # Figures are made of so many rows at a time.
 _CHUNK = 50_000
-
-
-@dataclass(frozen=True, repr=False)
-class Predictions:
-    """What a run says of some rows.
-
-    Args:
-        labels: classes in their original type, or values in the target's unit, shape (rows,).
-        probabilities: float64 of shape (rows, classes), or None for values.
-        cut: which values were cut to the range where predictions may lie, bool of shape (rows,);
-            or None for classes.
-        beyond: which values lie farther than a twentieth of their range outside of those of the
-            training rows, likewise.
-    """
-
-    labels: Array
-    probabilities: Array | None
-    cut: Array | None = None
-    beyond: Array | None = None
-
-    def __repr__(self) -> str:
-        classes = "" if self.probabilities is None else f" of {self.probabilities.shape[1]} classes"
-        return f"Predictions({len(self.labels):,} rows{classes})"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
-"""Run: a trained network with all that it takes to use it on new rows."""
+"""TableRun: a network trained on a table, with all that it takes to use it on new rows."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -31,23 +31,19 @@ from schuss.training.evaluation.evaluate import outputs, softmax
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import measure
 from schuss.training.evaluation.objective import Objective
-from schuss.training.runs.bundle import write_bundle
-from schuss.training.tables.predictions import Measured, Predictions, chunks_of
+from schuss.training.kinds.describing import classes_text, shares_text
+from schuss.training.kinds.run import Figures, Predicted, Predictions, Run
+from schuss.training.tables.predictions import Measured, chunks_of
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 
-__all__ = ["Predictions", "Run", "build_network", "network_inputs"]
-
-Figures: TypeAlias = "dict[str, float | None]"
-
+__all__ = ["TableRun", "build_network", "network_inputs"]
 
 # What lies no farther outside of the training rows' range, in parts of it, is nothing to tell of.
 _MARGIN = 0.05
 
 
-class Run:
-    """A trained network, its preprocessing, and how good it is.
-
-    Made by `train`, `resume` and `load`.
+class TableRun(Run):
+    """A network trained on a table, its preprocessing, and how good it is.
 
     Args:
         config: what the run's config.json holds.
@@ -57,6 +53,8 @@ class Run:
         history: an epoch's figures each.
     """
 
+    model: TabularMLP
+
     def __init__(
         self,
         config: Mapping[str, Any],
@@ -65,13 +63,9 @@ class Run:
         folder: Path | None = None,
         history: Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        self.config = dict(config)
-        self.model = model
-        self.folder = folder
-        self.history = [dict(record) for record in history]
+        super().__init__(config, model, result, folder, history)
         self.preprocessor = TablePreprocessor.from_config(config["preprocessing"])
         self.target = TargetEncoder.from_config(config["target_encoding"])
-        self.result = dict(result)
         self._forward: CompiledForward | None = None
         self._asked = 0
         self._lock = threading.Lock()
@@ -89,11 +83,6 @@ class Run:
         return self.target.class_array
 
     @property
-    def notes(self) -> list[str]:
-        """What was inferred and what the user should know, a sentence each."""
-        return [*self.config["notes"], *self.result.get("notes", [])]
-
-    @property
     def kinds(self) -> dict[str, ColumnKind]:
         """What each column is, by name."""
         return self.preprocessor.kinds
@@ -102,11 +91,6 @@ class Run:
     def columns(self) -> list[dict[str, str]]:
         """What became of each column: `column`, `kind` and `note`."""
         return self.preprocessor.describe()
-
-    @property
-    def shares(self) -> dict[str, int]:
-        """Number of rows to train, validate and test with."""
-        return dict(self.config["shares"])
 
     @property
     def goal(self) -> dict[str, Any]:
@@ -132,36 +116,6 @@ class Run:
         found: list[float] | None = self.config.get("seen") or self.config["range"]
         return found
 
-    @property
-    def finished(self) -> bool:
-        """Whether training came to its end; `resume` goes on where it did not."""
-        return bool(self.result.get("finished", False))
-
-    @property
-    def seconds(self) -> float:
-        """Time spent training, in seconds."""
-        return float(self.result.get("seconds", 0.0))
-
-    @property
-    def epochs(self) -> int:
-        """Epochs done."""
-        return int(self.result.get("epochs", 0))
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch whose weights these are, from 1; 0 before the first."""
-        return int(self.result.get("epoch", 0))
-
-    @property
-    def validation(self) -> Figures:
-        """Figures on the validation rows, by name; None where one is undefined."""
-        return dict(self.result.get("validation") or {})
-
-    @property
-    def test(self) -> Figures:
-        """Figures on the test rows, by name; None where one is undefined."""
-        return dict(self.result.get("test") or {})
-
     def __getstate__(self) -> dict[str, Any]:
         # Native code and locks belong to a process; both are made anew where they are needed.
         return {**vars(self), "_forward": None, "_asked": 0, "_lock": None}
@@ -169,13 +123,31 @@ class Run:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
 
-    def __repr__(self) -> str:
-        share = "test" if self.test else "validation"
-        name = "accuracy" if self.task == "classification" else "rmse"
-        value = (self.test or self.validation).get(name)
-        shown = "" if value is None else f", {share} {name} {value:.4g}"
-        where = f", folder={str(self.folder)!r}" if self.folder else ""
-        return f"Run({self.task} of {self.target.name!r}{shown}, epochs={self.epochs}{where})"
+    @property
+    def target_name(self) -> str:
+        """The target's column."""
+        return self.target.name
+
+    @property
+    def taken_for(self) -> str:
+        """What the data was taken for, where it was a file."""
+        source = self.config["sources"]["data"]
+        return f"took {source['path']} for a table of {source['rows']:,} rows" * bool(
+            source["path"]
+        )
+
+    def description(self) -> list[tuple[str, str, str]]:
+        """Return what became of each column, and the target."""
+        lines = [(c["column"], c["kind"], c["note"]) for c in self.columns]
+        if self.task == "regression":
+            scale = ", on a log scale" if self.target.scale == "log" else ""
+            return [*lines, (self.target.name, "target", f"a number (regression{scale})")]
+        return [*lines, (self.target.name, "target", classes_text(self.classes))]
+
+    def shares_text(self) -> str:
+        """Return how the rows are shared out."""
+        folds = self.members if self.members and not self.shares["validation"] else None
+        return shares_text("rows", self.shares, folds)
 
     # Using it.
 
@@ -287,21 +259,27 @@ class Run:
         names = ("label_smoothing", "value_loss", "quantile")
         return tabular_recipe(self.task, **{n: self.config["recipe"].get(n) for n in names})
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write network and preprocessing into one file, which `load` reads.
+    def stream(self, data: Any, **reading: Any) -> Iterator[Predicted]:
+        """Yield the rows of a table with predictions, a chunk at a time."""
+        numeric = [name for name, kind in self.kinds.items() if kind.kind == "numeric"]
+        for chunk in iter_table(data, **reading):
+            found = self.predict_table(self.aligned(chunk))
+            whole = {name: kind for name, kind in chunk.declared.items() if "int" in kind}
+            yield Predicted(chunk.columns, found, numeric, whole, chunk.originals)
 
-        Args:
-            path: where to, such as "iris.schuss"; an existing file is replaced.
+    def measured(self, data: Any, **reading: Any) -> tuple[Figures, int, int]:
+        """Return figures on a table, how many rows it has, and how many without the target."""
+        rows = without = 0
 
-        Raises:
-            DataError: if the file cannot be written.
-        """
-        target = Path(path)
-        if target.is_dir():
-            raise UsageError(f"save: expected a file, got the folder {target}; name a file in it.")
-        write_bundle(
-            target, self.model.state_dict(), "model", {"config": self.config, **self.result}
-        )
+        def chunks() -> Iterator[Table]:
+            nonlocal rows, without
+            for chunk in iter_table(data, **reading):
+                table = self.aligned(chunk)
+                rows += table.rows
+                without += int((~self.target.present(table)).sum())
+                yield table
+
+        return self.figures(chunks()), rows, without
 
     # How it does that.
 
