@@ -33,6 +33,7 @@ from schuss.primitives.random import random_uniform, uniform_value
 
 __all__ = [
     "bernoulli",
+    "copied_key",
     "drawing_from",
     "fork_rng",
     "get_rng_state",
@@ -137,6 +138,11 @@ def fork_rng(devices: Any = (), enabled: bool = True, device_type: str = "cpu") 
 def new_key(seed: int = 0) -> Tensor:
     """Return the state of a generator of its own, for `drawing_from`."""
     return leaf(_key_of(seed))
+
+
+def copied_key() -> Tensor:
+    """Return a copy of the generator's state, for `drawing_from`; also in a trace."""
+    return _KEY.get().clone()
 
 
 @contextmanager

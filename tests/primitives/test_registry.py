@@ -416,6 +416,11 @@ SAMPLES: dict[str, list[Sample]] = {
                torch=lambda T, x, a=a: T.permute(x, a), dtypes=EVERY)
         for a in ((2, 0, 1), (0, 2, 1), (-1, 1, 0))
     ],
+    "after": [
+        Sample(lambda x: apply(REGISTRY["after"], (x, leaf(X234)), {}), lambda x: x, (x,),
+               dtypes=EVERY)
+        for x in (X34, X234.T)
+    ],
     "diagonal": [
         Sample(lambda x, n=n: F.diagonal(x, n), lambda x, n=n: np.diagonal(x, n, -2, -1), (x,),
                torch=lambda T, x, n=n: T.diagonal(x, n, -2, -1), dtypes=EVERY)

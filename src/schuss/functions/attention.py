@@ -15,7 +15,8 @@ import numpy as np
 from schuss import functions as ops
 from schuss.core import Tensor, leaf, no_grad
 from schuss.functions.scan import scan
-from schuss.primitives.custom import custom
+from schuss.functions.softmaxes import softmax_slope
+from schuss.primitives.custom import custom, with_slope
 from schuss.primitives.indexing import look_up
 
 __all__ = ["attention", "attention_weights", "causal_mask"]
@@ -44,10 +45,15 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
     if mask is None:
         return ops.softmax(scores, -1)
     is_bool = mask.dtype.kind == "b"
-    scores = ops.where(mask, scores, -math.inf) if is_bool else scores + mask
-    largest = ops.max(scores.detach(), -1, keepdims=True)
+    return _shares(ops.where(mask, scores, -math.inf) if is_bool else scores + mask, (-1,))
+
+
+@with_slope(softmax_slope)
+def _shares(scores: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Return the softmax of scores, and zeros where all are -inf."""
+    largest = ops.max(scores.detach(), axes, keepdims=True)
     e = ops.exp(scores - ops.where(largest == -math.inf, 0.0, largest))
-    total = ops.sum(e, -1, keepdims=True)
+    total = ops.sum(e, axes, keepdims=True)
     return e / ops.where(total == 0.0, 1.0, total)
 
 
@@ -96,12 +102,12 @@ def _in_blocks(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, first: int | None
 ) -> Tensor:
     """Return attention block by block; see `_Blocks`."""
-    batch = query.shape[:-2]
+    batch, queries = query.shape[:-2], query.shape[-2]
     if len(batch) > 1 and (mask is None or mask.size == math.prod(mask.shape[-2:])):
         # One axis of all pairs of sequences and heads, so that threads share them.
-        flat = [ops.reshape(x, (-1, *x.shape[-2:])) for x in (query, key, value)]
+        q, k, v = (ops.reshape(x, (-1, *x.shape[-2:])) for x in (query, key, value))
         mask = None if mask is None else ops.reshape(mask, (1, *mask.shape[-2:]))
-        return ops.reshape(_in_blocks(*flat, mask, first), (*batch, query.shape[-2], -1))
+        return ops.reshape(_in_blocks(q, k, v, mask, first), (*batch, queries, value.shape[-1]))
     blocks = _Blocks(query.shape[-2], key.shape[-2], first)
     with no_grad():
         out = blocks.forward(query.detach(), key.detach(), value.detach(), mask)

@@ -8,6 +8,7 @@ Names, arguments and `state_dict` keys are PyTorch's.
 (2, 3)
 """
 
+from schuss.autograd.checkpoint import checkpoint
 from schuss.nn import functional, init, modules, utils
 from schuss.nn.activations import (
     CELU,
@@ -293,6 +294,7 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "checkpoint",
     "functional",
     "functional_call",
     "init",

@@ -130,3 +130,20 @@ def test_epilogues_are_fused_into_products() -> None:
     assert any("relu" in ops for ops in fused)
     assert any("sqrt" in ops for ops in fused)
     assert "epilogue of" in str(step.graph(x, y))
+
+
+def test_gradients_of_weights_do_not_wait_for_the_whole_way_back() -> None:
+    """Else the errors of all layers would be in memory at once."""
+    model = nn.Sequential(*[nn.Sequential(nn.Linear(64, 64), nn.Tanh()) for _ in range(24)])
+
+    @compile
+    def step(x: ss.Tensor) -> ss.Tensor:
+        model.zero_grad()
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        return loss
+
+    x = ss.randn(2048, 64)
+    step(x)
+    # What each layer gives, and a few errors.
+    assert design_of(step).memory.nbytes < 30 * x.size * 4

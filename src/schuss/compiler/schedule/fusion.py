@@ -32,6 +32,8 @@ class Fuser:
         self._awaited = 0
         # Values that are in memory anyway, for a kernel reads them.
         self._kept: set[Node] = set()
+        # For each view that may not be used before other values are there, these values.
+        self._awaiting: dict[Node, tuple[Node, ...]] = {}
 
     def run(self) -> None:
         """Put every node into a stage."""
@@ -40,7 +42,10 @@ class Fuser:
             if kernel_of(node) is not None:
                 self._kept.update(self.layouts.of(x).root for x in node.inputs)
         for node in nodes:
-            if node.primitive is None or isinstance(node.primitive.lower, View):
+            if node.primitive is None:
+                continue
+            if isinstance(node.primitive.lower, View):
+                self._note_awaited(node)
                 continue
             lowering, kernel = node.primitive.lower, kernel_of(node)
             if kernel is not None:
@@ -55,6 +60,11 @@ class Fuser:
             else:
                 assert isinstance(lowering, SegmentSum)  # a trace records no compositions
                 self._place(node, self._new(loop_shape(node.shape), node))
+
+    def _note_awaited(self, node: Node) -> None:
+        awaited = self._awaiting.get(node.inputs[0], ()) + node.inputs[1:]
+        if awaited:
+            self._awaiting[node] = awaited
 
     # Building stages.
 
@@ -87,11 +97,18 @@ class Fuser:
 
     def _needs(self, node: Node) -> int:
         needed = 0
-        for x in node.inputs:
+        for x in self._used(node):
             stage = self.stage_of.get(self.layouts.of(x).root)
             if stage is not None:
                 needed |= 1 << stage.number | self.before[stage.number]
         return needed
+
+    def _used(self, node: Node) -> list[Node]:
+        """Return a node's inputs, and what has to be there before they may be used."""
+        used = list(node.inputs)
+        if self._awaiting:
+            used += [x for y in node.inputs for x in self._awaiting.get(y, ())]
+        return used
 
     def _direct(self, x: Node) -> Stage | None:
         """Return the loop that has `x` in a register at the same place, if there is one."""
@@ -112,13 +129,13 @@ class Fuser:
         bit = 1 << stage.number
         if has_rows(stage) and not self._is_flat(node):
             return False
-        for x in node.inputs:
+        for x in self._used(node):
             root = self.layouts.of(x).root
             other = self.stage_of.get(root)
             if other is None:
                 continue
             if other is stage:
-                if x not in direct:
+                if x not in direct or x in self._awaiting:
                     return False
             elif self.before[other.number] & bit:
                 return False

@@ -2,7 +2,8 @@
 
 Where one stage after the other is shared by the same rows, and each part reads and writes rows of
 its own, no thread waits for another between them. So as many stages as possible run before the next
-barrier.
+barrier; but where others wait for that (the gradients of weights, while the error goes on from
+layer to layer), not so many that what those read would have left the caches.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["Schedule", "schedule"]
 
 # A stage of fewer operations is left to one thread: a barrier would take longer.
 _WORTH_SHARING = 20_000
+# Stages that wait for a barrier get one when others have written so many bytes in the meantime.
+_MOST_WRITTEN = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class _Scheduler:
         # How the stages since the last barrier use memory.
         self.uses: dict[Node, set[_Use]] = {}
         self.epilogues: dict[Stage, list[Stage]] = {}
+        # Bytes that were written since a stage waits for a barrier.
+        self.written = 0
         # The stages that have their place, as bits.
         self.done = 0
         self.position = {stage: i for i, stage in enumerate(plan.stages)}
@@ -98,10 +103,10 @@ class _Scheduler:
             # What is computed on demand has barriers of its own, and comes at one of the others.
             found = self._place(waiting, segment, on_demand=False)
             found = found or self._place(waiting, segment, on_demand=True)
-            if not found:
+            if not found or self.written > _MOST_WRITTEN:
                 self.uses.clear()
+                self.written = 0
                 segment += 1
-                continue
             order += found
             waiting = [s for s in waiting if s not in self.partitions]
         return order
@@ -109,13 +114,19 @@ class _Scheduler:
     def _place(self, waiting: list[Stage], segment: int, *, on_demand: bool) -> list[Stage]:
         """Place the stages that can run before the next barrier."""
         found: list[Stage] = []
+        postponed = False
         for stage in waiting:
+            if self.written > _MOST_WRITTEN:
+                break
             if stage.on_demand is not on_demand or not self._is_ready(stage, segment):
                 continue
             partition = self._partition(stage)
             if partition is None:
+                postponed = True
                 continue
             found.append(stage)
+            if postponed:
+                self.written += sum(n.nbytes for n in stage.nodes if n in self.stored)
             self.done |= 1 << stage.number
             self.partitions[stage], self.segments[stage] = partition, segment
             if partition.partitioning.allows_epilogue and partition.is_parallel:
