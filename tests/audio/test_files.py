@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import wave
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from schuss import audio
 from schuss.audio import files
-from schuss.errors import DataError
+from schuss.errors import DataError, UsageError
 
 WAVE = np.sin(np.arange(500) / 9.0) * np.linspace(0.1, 0.9, 500)
 BOTH = np.stack([WAVE, -0.5 * WAVE])
@@ -107,11 +108,31 @@ def test_other_formats(tmp_path: Path, suffix: str, least: float) -> None:
     assert audio.load(path, start=100, frames=50)[0].shape == (1, 50)
 
 
+def test_an_open_file(tmp_path: Path) -> None:
+    file = io.BytesIO(wav_bytes(BOTH))
+    file.seek(7)
+    assert audio.info(file).frames == 500
+    np.testing.assert_allclose(audio.load(file, start=3, frames=9)[0], BOTH[:, 3:12], atol=1e-4)
+    with pytest.raises(DataError, match="^an empty file$"):
+        audio.load(io.BytesIO(b""))
+
+
+def test_an_open_file_of_another_format(tmp_path: Path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "e.flac", BOTH.T, 16000)
+    file = io.BytesIO((tmp_path / "e.flac").read_bytes())
+    np.testing.assert_allclose(audio.load(file, start=3, frames=9)[0], BOTH[:, 3:12], atol=1e-4)
+    with pytest.raises(DataError, match="not a recording that can be read"):
+        audio.load(io.BytesIO(b"fLaC" + bytes(50)))
+
+
 def test_other_formats_without_soundfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_installed", lambda: None)
     path = written(tmp_path, b"fLaC" + bytes(40), "a.flac")
     with pytest.raises(DataError, match=r"needs soundfile; install it with: pip install 'schuss"):
         audio.load(path)
+    with pytest.raises(DataError, match="not a recording"):
+        audio.load(written(tmp_path, b"<html>...", "b.mp3"))
 
 
 def test_a_size_that_was_not_known(tmp_path: Path) -> None:
@@ -153,18 +174,18 @@ def damaged(kind: str) -> bytes:
         return content[: at + 2] + bytes(2) + content[at + 4 :]
     if kind == "13 bits":
         return content[: at + 14] + struct.pack("<H", 13) + content[at + 16 :]
-    return {"empty": b"", "text": b"this is a text\n", "not a number": bytes(0)}[kind]
+    return {"empty": b"", "text": b"this is a text\n"}[kind]
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("empty", "the file is empty"),
-        ("text", "expected a WAV file, which begins with RIFF and WAVE"),
-        ("no data", "damaged: it has no data"),
-        ("no format", "damaged: no format before its data"),
-        ("format cut off", "damaged: its format is cut off"),
-        ("no channels", "damaged, or unusual: 0 channels of 16 bits"),
+        ("empty", ": an empty file.$"),
+        ("text", ": not a recording"),
+        ("no data", "a damaged WAV file: it has no data"),
+        ("no format", "a damaged WAV file: no format before its data"),
+        ("format cut off", "a damaged WAV file: its format is cut off"),
+        ("no channels", "a damaged or unusual WAV file: 0 channels of 16 bits"),
         ("13 bits", "1 channels of 13 bits at 8000 Hz; expected PCM of 8, 16, 24 or 32 bits"),
     ],
 )
@@ -179,14 +200,16 @@ def test_damage_is_said_in_one_line(tmp_path: Path, kind: str, message: str) -> 
 def test_what_is_compressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_installed", lambda: None)
     path = written(tmp_path, damaged("compressed"))
-    with pytest.raises(DataError, match=r"compressed \(format 17\); write it anew as PCM"):
+    with pytest.raises(
+        DataError, match=r"a compressed WAV file \(format 17\); write it anew"
+    ):
         audio.load(path)
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         audio.info(tmp_path / "none.wav")
-    with pytest.raises(DataError, match="start and frames of at least 0"):
+    with pytest.raises(UsageError, match="start and frames of at least 0"):
         audio.load(tmp_path / "none.wav", start=-1)
 
 

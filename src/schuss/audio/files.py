@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
 from schuss.audio import wav
 from schuss.core import Array
-from schuss.errors import DataError
+from schuss.errors import DataError, UsageError
 
-__all__ = ["SUFFIXES", "AudioInfo", "info", "load"]
+__all__ = ["SUFFIXES", "AudioFile", "AudioInfo", "info", "load"]
+
+AudioFile: TypeAlias = "str | os.PathLike[str] | BinaryIO"
 
 # What a recording's file name ends with.
 SUFFIXES: tuple[str, ...] = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 SUFFIXES += (".aiff", ".aif", ".aifc", ".au", ".caf", ".w64")
-_INSTALL = "install it with: pip install 'schuss[audio]'"
+_INSTALL = "install it with: pip install 'schuss[audio]', or write WAV files"
 
 
 @dataclass(frozen=True)
@@ -41,25 +46,27 @@ class AudioInfo:
         return self.frames / self.sample_rate
 
 
-def info(path: str | os.PathLike[str]) -> AudioInfo:
+def info(file: AudioFile) -> AudioInfo:
     """Return what a file says of its recording, without decoding it.
+
+    Args:
+        file: a path; or a file opened to be read as bytes, at any place in it.
 
     Raises:
         DataError: if it cannot be read; the message says why in one line.
     """
-    return _Opened(Path(path)).info
+    with _opened(file) as recording:
+        return recording.info
 
 
-def load(
-    path: str | os.PathLike[str], *, start: int = 0, frames: int | None = None
-) -> tuple[Array, int]:
+def load(file: AudioFile, *, start: int = 0, frames: int | None = None) -> tuple[Array, int]:
     """Return a recording, or a part of it, and its rate.
 
     WAV files (PCM of 8 to 32 bits, floats) are read by Schuss itself; FLAC, OGG, MP3 and others
     need soundfile, which comes with `pip install 'schuss[audio]'`.
 
     Args:
-        path: of the file.
+        file: a path; or a file opened to be read as bytes, at any place in it.
         start: the frame to begin at.
         frames: how many to read, at most; None for all.
 
@@ -70,67 +77,78 @@ def load(
         DataError: if it cannot be read; the message says why in one line.
     """
     if start < 0 or (frames is not None and frames < 0):
-        raise DataError(f"load: expected start and frames of at least 0, got {start}, {frames}.")
-    opened = _Opened(Path(path))
-    count = opened.info.frames if frames is None else frames
-    samples = opened.read(start, count)
-    if not np.isfinite(samples).all():
-        raise DataError(f"{path}: the recording has samples that are infinite or not a number.")
-    return samples, opened.info.sample_rate
+        raise UsageError(f"load: expected start and frames of at least 0, got {start}, {frames}.")
+    with _opened(file) as recording:
+        samples = recording.read(start, recording.info.frames if frames is None else frames)
+        if not np.isfinite(samples).all():
+            raise DataError("some of its samples are infinite or not a number")
+        return samples, recording.info.sample_rate
 
 
-class _Opened:
-    """A recording whose header was read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._header: wav.WavHeader | None = None
+@contextmanager
+def _opened(file: AudioFile) -> Iterator[_Recording]:
+    """Open a recording, and say of which file an error is, where it has a name."""
+    if not isinstance(file, str | os.PathLike):
         try:
-            with path.open("rb") as file:
-                begin = file.read(12)
-            if not begin:
-                raise DataError(f"{path}: the file is empty.")
-            if wav.is_wav(begin) and not self._is_compressed():
-                header = self._header = wav.read_header(path)
+            yield _Recording(file)
+        except OSError as error:
+            raise DataError(_reason(error)) from None
+        return
+    try:
+        with Path(file).open("rb") as opened:
+            yield _Recording(opened)
+    except OSError as error:
+        raise DataError(f"{file}: {_reason(error)}.") from None
+    except DataError as error:
+        raise DataError(f"{file}: {error}.") from None
+
+
+class _Recording:
+    """An open file whose header was read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._header: wav.WavHeader | None = None
+        file.seek(0)
+        begin = file.read(12)
+        if not begin:
+            raise DataError("an empty file")
+        if wav.is_wav(begin):
+            try:
+                header = self._header = wav.read_header(file)
+            except wav.CompressedError:
+                if _installed() is None:
+                    raise
+            else:
                 self.info = AudioInfo(header.sample_rate, header.channels, header.frames)
                 return
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror or error}.") from None
-        if path.suffix.lower() in (".wav", ".wave") and not wav.is_wav(begin):
-            raise DataError(f"{path}: expected a WAV file, which begins with RIFF and WAVE.")
-        module = _soundfile(path)
+        module = _soundfile(begin)
+        file.seek(0)
         try:
-            found = module.info(str(path))
-        except (RuntimeError, OSError, TypeError) as error:
-            raise DataError(f"{path}: {_reason(error)}") from None
+            found = module.info(file)
+        except (RuntimeError, TypeError) as error:
+            raise DataError(_reason(error)) from None
         self.info = AudioInfo(int(found.samplerate), int(found.channels), int(found.frames))
 
-    def _is_compressed(self) -> bool:
-        """Whether soundfile, where it is installed, may read what a WAV file has in it."""
-        try:
-            wav.read_header(self._path)
-        except DataError as error:
-            if "compressed" not in str(error):
-                raise
-            return _installed() is not None
-        return False
-
     def read(self, start: int, count: int) -> Array:
+        if self._header is not None:
+            return wav.read_frames(self._file, self._header, start, count)
+        self._file.seek(0)
         try:
-            if self._header is not None:
-                return wav.read_frames(self._path, self._header, start, count)
-            found, _ = _soundfile(self._path).read(
-                str(self._path), count, min(start, self.info.frames), dtype="float32",
-                always_2d=True,
-            )  # fmt: skip
-        except (RuntimeError, OSError) as error:
-            raise DataError(f"{self._path}: {_reason(error)}") from None
+            found, _ = _installed().read(  # type: ignore[union-attr]  # its header was read by it
+                self._file, count, start, dtype="float32", always_2d=True
+            )
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise DataError(_reason(error)) from None
         return np.ascontiguousarray(found.T)
 
 
 def _reason(error: Exception) -> str:
-    text = str(getattr(error, "strerror", None) or getattr(error, "error_string", None) or error)
-    return f"the recording cannot be read: {text.strip().rstrip('.')}."
+    """Return why something cannot be read, as a phrase."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = str(getattr(error, "error_string", None) or error).strip().rstrip(".")
+    return f"not a recording that can be read ({text})"
 
 
 def _installed() -> ModuleType | None:
@@ -142,8 +160,15 @@ def _installed() -> ModuleType | None:
     return found
 
 
-def _soundfile(path: Path) -> ModuleType:
+# What the formats begin with that soundfile reads: without it, they are told from other files.
+_BEGINNINGS: tuple[bytes, ...] = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
+_BEGINNINGS += (b"FORM", b".snd", b"caff", b"riff", b"RIFF", b"RF64")
+
+
+def _soundfile(begin: bytes) -> ModuleType:
     module = _installed()
     if module is None:
-        raise DataError(f"{path}: this format needs soundfile; {_INSTALL}, or write WAV files.")
+        if begin.startswith(_BEGINNINGS):
+            raise DataError(f"a format that needs soundfile; {_INSTALL}")
+        raise DataError("not a recording")
     return module

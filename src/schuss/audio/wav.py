@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -12,11 +11,15 @@ import numpy as np
 from schuss.core import Array
 from schuss.errors import DataError
 
-__all__ = ["WavHeader", "is_wav", "read_frames", "read_header"]
+__all__ = ["CompressedError", "WavHeader", "is_wav", "read_frames", "read_header"]
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _UNKNOWN = (0, 0xFFFFFFFF)  # written by programs that stream, and did not know the size yet
 _WIDTHS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64)}
+
+
+class CompressedError(DataError):
+    """A WAV file holds what only its codec can decode."""
 
 
 @dataclass(frozen=True)
@@ -50,45 +53,43 @@ def is_wav(start: bytes) -> bool:
     return start[:4] in (b"RIFF", b"RF64") and start[8:12] == b"WAVE"
 
 
-def read_header(path: Path) -> WavHeader:
+def read_header(file: BinaryIO) -> WavHeader:
     """Read what a WAV file says of itself.
 
     Raises:
-        DataError: if it is none, is damaged, or is compressed.
+        DataError: if it is none, is damaged, or is compressed; a phrase says which.
         OSError: if it cannot be read.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
-        if not is_wav(file.read(12)):
-            raise DataError(f"{path}: expected a WAV file, which begins with RIFF and WAVE.")
-        form: tuple[int, int, int, int] | None = None
-        wide_size = None
-        while len(head := file.read(8)) == 8:
-            name, length = head[:4], int.from_bytes(head[4:], "little")
-            at = file.tell()
-            if name == b"data":
-                if form is None:
-                    raise DataError(f"{path}: the WAV file is damaged: no format before its data.")
-                said = length if wide_size is None or length != _UNKNOWN[1] else wide_size
-                held = size - at
-                found = held if said in _UNKNOWN or said > held else said
-                return _header(path, form, at, found)
-            if name == b"fmt ":
-                form = _format(path, file, length)
-            elif name == b"ds64":
-                body = file.read(16)
-                wide_size = int.from_bytes(body[8:16], "little")
-            file.seek(at + length + length % 2)
-    missing = "format" if form is None else "data"
-    raise DataError(f"{path}: the WAV file is damaged: it has no {missing}.")
+    size = file.seek(0, 2)
+    file.seek(0)
+    if not is_wav(file.read(12)):
+        raise DataError("not a WAV file, which begins with RIFF and WAVE")
+    form: tuple[int, int, int, int] | None = None
+    wide_size = None
+    while len(head := file.read(8)) == 8:
+        name, length = head[:4], int.from_bytes(head[4:], "little")
+        at = file.tell()
+        if name == b"data":
+            if form is None:
+                raise DataError("a damaged WAV file: no format before its data")
+            said = length if wide_size is None or length != _UNKNOWN[1] else wide_size
+            held = size - at
+            found = held if said in _UNKNOWN or said > held else said
+            return _header(form, at, found)
+        if name == b"fmt ":
+            form = _format(file, length)
+        elif name == b"ds64":
+            body = file.read(16)
+            wide_size = int.from_bytes(body[8:16], "little")
+        file.seek(at + length + length % 2)
+    raise DataError(f"a damaged WAV file: it has no {'format' if form is None else 'data'}")
 
 
-def _format(path: Path, file: BinaryIO, length: int) -> tuple[int, int, int, int]:
+def _format(file: BinaryIO, length: int) -> tuple[int, int, int, int]:
     """Return code, channels, rate and bits of the part "fmt "."""
     body = file.read(min(length, 40))
     if len(body) < 16:
-        raise DataError(f"{path}: the WAV file is damaged: its format is cut off.")
+        raise DataError("a damaged WAV file: its format is cut off")
     code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
     if code == _EXTENSIBLE and len(body) >= 26:
         # The code stands in the first bytes of a longer name.
@@ -96,34 +97,31 @@ def _format(path: Path, file: BinaryIO, length: int) -> tuple[int, int, int, int
     return code, channels, rate, bits
 
 
-def _header(path: Path, form: tuple[int, int, int, int], start: int, size: int) -> WavHeader:
+def _header(form: tuple[int, int, int, int], start: int, size: int) -> WavHeader:
     code, channels, rate, bits = form
     if code not in _WIDTHS:
-        raise DataError(
-            f"{path}: the WAV file is compressed (format {code}); write it anew as PCM."
-        )
+        raise CompressedError(f"a compressed WAV file (format {code}); write it anew as PCM")
     if bits not in _WIDTHS[code] or not channels or not rate:
         raise DataError(
-            f"{path}: the WAV file is damaged, or unusual: {channels} channels of {bits} bits at "
-            f"{rate} Hz; expected PCM of 8, 16, 24 or 32 bits, or floats of 32 or 64."
+            f"a damaged or unusual WAV file: {channels} channels of {bits} bits at {rate} Hz; "
+            "expected PCM of 8, 16, 24 or 32 bits, or floats of 32 or 64"
         )
     frames = size // (channels * bits // 8)
     return WavHeader(rate, channels, frames, bits, code == _FLOAT, start)
 
 
-def read_frames(path: Path, header: WavHeader, first: int, count: int) -> Array:
+def read_frames(file: BinaryIO, header: WavHeader, first: int, count: int) -> Array:
     """Return frames as float32 in [-1, 1], of shape (channels, frames); fewer at the end.
 
     Args:
-        path: the file.
+        file: opened to be read.
         header: from `read_header`.
         first: the number of the first frame.
         count: how many, at most.
     """
     count = max(0, min(count, header.frames - first))
-    with path.open("rb") as file:
-        file.seek(header.start + first * header.frame_bytes)
-        content = file.read(count * header.frame_bytes)
+    file.seek(header.start + first * header.frame_bytes)
+    content = file.read(count * header.frame_bytes)
     content = content[: len(content) // header.frame_bytes * header.frame_bytes]
     return np.ascontiguousarray(_decoded(content, header).reshape(-1, header.channels).T)
 
