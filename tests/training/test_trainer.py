@@ -39,7 +39,14 @@ def _same(a: nn.Module, b: nn.Module) -> bool:
 
 
 def _fit(model: nn.Module, data: Any, validation: Any = 0.25, **options: Any) -> Any:
-    given = {"loss": "mse", "lr": 0.05, "epochs": 5, "batch_size": 8, "progress": False} | options
+    given = {
+        "loss": "mse",
+        "optimizer": "adam",
+        "lr": 0.05,
+        "epochs": 5,
+        "batch_size": 8,
+        "progress": False,
+    } | options
     return Trainer(model, given.pop("loss"), **given).fit(data, validation)
 
 
@@ -212,7 +219,7 @@ def test_given_validation_rows_are_used_in_batches_without_learning_from_them() 
     held = _line(5000, seed=1)
     model = _linear()
     trainer = Trainer(model, "mse", epochs=1, progress=False)
-    shown = "Trainer(Linear of 4 parameters, Adam, lr=0.001, batch_size=32, epochs=1)"
+    shown = "Trainer(Linear of 4 parameters, NAdam, lr=auto, batch_size=auto, epochs=1)"
     assert repr(trainer) == shown
     fit = trainer.fit((x, y), validation=held)
     expected = F.mse_loss(model(Tensor(held[0])), Tensor(held[1][:, None])).item()

@@ -55,14 +55,18 @@ class Trainer:
         model: called with a batch's inputs.
         loss: "cross_entropy", "binary_cross_entropy", "mse", "l1", "huber"; a loss of
             `schuss.nn`; or a function of (output, target).
-        optimizer: "sgd", "adagrad", "rmsprop", "adam", "adamw"; an optimizer; or a function that
-            makes one from the parameters (and lr and weight_decay where it takes them).
-        lr: learning rate, above 0; "auto" or None for the rule's usual one.
-        schedule: None; a function of the progress in [0, 1) that multiplies the learning rate, or
-            its name ("constant", "linear", "cosine", "warm_cosine", "one_cycle"); such by
+        optimizer: "auto", NAdam with decoupled weight decay of matrices; "sgd", "adagrad",
+            "rmsprop", "adam", "adamw"; an optimizer; or a function that makes one from the
+            parameters (and lr and weight_decay where it takes them).
+        lr: learning rate, above 0; "auto" finds it before the first step, by a range test and
+            short races, which take at most about an eighth of the steps and leave no trace. None
+            is "auto", but where an optimizer is given, or a function that takes no lr, these say.
+        schedule: "auto", which is "warm_cosine" where the learning rate is found and None where
+            it is given; None; a function of the progress in [0, 1) that multiplies the learning
+            rate, or its name ("constant", "linear", "cosine", "warm_cosine", "one_cycle"); such by
             hyperparameter ("lr", "weight_decay", "dropout"); or a scheduler of `schuss.optim`.
         schedule_every: "epoch" or "step": when such a scheduler steps.
-        batch_size: rows in a step, at least 1.
+        batch_size: rows in a step, at least 1; None for about the root of the number of rows.
         epochs: passes over the training rows, at most; at least 1.
         time_budget: time to train in, at most: seconds, or text such as "90s", "10m", "1h30m". The
             schedule ends with it. Clocks decide then how many steps there are; see `Fit.stopped`.
@@ -109,11 +113,11 @@ class Trainer:
         model: Module,
         loss: str | Loss,
         *,
-        optimizer: OptimizerLike = "adam",
+        optimizer: OptimizerLike = "auto",
         lr: float | str | None = None,
-        schedule: Any = None,
+        schedule: Any = "auto",
         schedule_every: str = "epoch",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         epochs: int = 100,
         time_budget: float | str | None = None,
         patience: int | None = None,
@@ -170,10 +174,11 @@ class Trainer:
 
     def __repr__(self) -> str:
         parameters = sum(p.size for p in self.model.parameters())
+        rate = "auto" if self._learner.finds_rate else f"{self._learner.schedule.lr:.4g}"
         return (
             f"Trainer({type(self.model).__name__} of {parameters:,} parameters, "
-            f"{type(self.optimizer).__name__}, lr={self._learner.schedule.lr:.4g}, "
-            f"batch_size={self.plan.batch_size}, epochs={self.plan.epochs})"
+            f"{type(self.optimizer).__name__}, lr={rate}, "
+            f"batch_size={self.plan.batch_size or 'auto'}, epochs={self.plan.epochs})"
         )
 
     def fit(
@@ -277,7 +282,7 @@ class Trainer:
     def _runs_eagerly(self, training: Examples) -> bool:
         if self.plan.eager is not None:
             return self.plan.eager
-        rows = min(self.plan.batch_size, len(training))
+        rows = min(self.plan.batch(len(training)), len(training))
         steps = self.plan.epochs * -(-len(training) // rows)
         return not cost.steps_are_worth_compiling(self.model, rows, steps)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from schuss import optim
@@ -13,6 +14,7 @@ from schuss.errors import UsageError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 from schuss.training.arguments import LIMIT, look_up, problems
+from schuss.training.descent.defaults import SCHEDULE, default_optimizer
 from schuss.training.descent.schedule import HyperparameterSchedule
 from schuss.training.descent.train_step import Step, make_step
 from schuss.training.evaluation.objective import Objective
@@ -46,6 +48,35 @@ class DescentOptions:
         """Say what is out of range."""
         return problems(vars(self), {"clip_norm": LIMIT, "clip_value": LIMIT})
 
+    @property
+    def finds_rate(self) -> bool:
+        """Whether the learning rate is found: where it is "auto", or nobody has given one."""
+        if self.lr is not None:
+            return self.lr == "auto"
+        given = self.optimizer
+        return isinstance(given, str) or (
+            not isinstance(given, Optimizer)
+            and callable(given)
+            and "lr" in inspect.signature(given).parameters
+        )
+
+    def make_schedule(self, optimizer: Optimizer, model: Module) -> HyperparameterSchedule:
+        """Make what changes the hyperparameters while training.
+
+        Raises:
+            UsageError: if it cannot be made of these options.
+        """
+        given = self.schedule
+        if isinstance(given, str) and given == "auto":
+            given = SCHEDULE if self.finds_rate else None
+        schedule = HyperparameterSchedule(given, optimizer, model, every=self.schedule_every)
+        if self.finds_rate and schedule.scheduler is not None:
+            raise UsageError(
+                "Trainer: expected a number for lr beside a scheduler, which has learning rates "
+                "of its own; give one, or a function of the progress as the schedule."
+            )
+        return schedule
+
     def make_optimizer(self, model: Module) -> Optimizer:
         """Make the optimizer of a model's parameters, or return the one given.
 
@@ -53,6 +84,9 @@ class DescentOptions:
             UsageError: if it cannot be made of these options.
         """
         given = self.optimizer
+        if isinstance(given, str) and given == "auto":
+            given = partial(default_optimizer, model)
+            return self._called(given, "lr", "weight_decay")
         if isinstance(given, Optimizer):
             if self.lr not in (None, "auto") or self.weight_decay is not None:
                 raise UsageError(
@@ -67,18 +101,22 @@ class DescentOptions:
                 f"Trainer: expected optimizer to be a name, an optimizer or a function that makes "
                 f"one, got {type(given).__name__}."
             )
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        return self._called(partial(given, parameters), *inspect.signature(given).parameters)
+
+    def _called(self, make: Callable[..., Optimizer], *taken: str) -> Optimizer:
+        """Return what a function makes of the options, which takes those of these names."""
         if isinstance(self.lr, str) and self.lr != "auto":
             raise UsageError(f"Trainer: expected lr to be a number or 'auto', got {self.lr!r}.")
         wanted = {"lr": None if self.lr == "auto" else self.lr, "weight_decay": self.weight_decay}
         options = {name: value for name, value in wanted.items() if value is not None}
-        taken = inspect.signature(given).parameters
         for name in options:
             if name not in taken:
                 raise UsageError(
                     f"Trainer: the optimizer's function takes no {name}; leave it out."
                 )
         try:
-            return given([p for p in model.parameters() if p.requires_grad], **options)
+            return make(**options)
         except ValueError as error:
             raise UsageError(f"Trainer: {error}") from None
 
@@ -93,6 +131,9 @@ class Learner:
         optimizer: over the model's parameters.
         schedule: changes the optimizer's hyperparameters.
         step: takes one training step.
+        finds_rate: whether the learning rate is found before the first step.
+        usual_rate: whether the one that the search begins with is usual for such a network.
+        sets_decay: whether the weight decay is set before the first step, too.
     """
 
     model: Module
@@ -100,18 +141,29 @@ class Learner:
     optimizer: Optimizer
     schedule: HyperparameterSchedule
     step: Step
+    finds_rate: bool = False
+    usual_rate: bool = False
+    sets_decay: bool = False
 
     @classmethod
     def make(cls, model: Module, objective: Objective, options: DescentOptions) -> Learner:
         """Make the optimizer, the schedule and the step that the options ask for."""
         optimizer = options.make_optimizer(model)
-        schedule = HyperparameterSchedule(
-            options.schedule, optimizer, model, every=options.schedule_every
-        )
+        schedule = options.make_schedule(optimizer, model)
         step = make_step(
             model, objective, optimizer, clip_norm=options.clip_norm, clip_value=options.clip_value
         )
-        return cls(model, objective, optimizer, schedule, step)
+        usual = isinstance(options.optimizer, str) and options.optimizer == "auto"
+        return cls(
+            model,
+            objective,
+            optimizer,
+            schedule,
+            step,
+            finds_rate=options.finds_rate,
+            usual_rate=usual,
+            sets_decay=usual and options.weight_decay is None,
+        )
 
     @property
     def parameters(self) -> list[Tensor]:

@@ -26,6 +26,7 @@ from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
 from schuss.training.loop.progress import Display, clock
 from schuss.training.loop.state import LoopState
+from schuss.training.loop.step_size import find_step_size
 from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import StopRequest
@@ -99,7 +100,8 @@ class TrainingLoop:
         self._begun = perf_counter()
         self._average = WeightAverage(self.model, plan.average_epochs)
         self._forward = self._native_validation()
-        self._bounds = batch_bounds(len(data.training), plan.batch_size, plan.drop_last)
+        rows = len(data.training)
+        self._bounds = batch_bounds(rows, plan.batch(rows), plan.drop_last)
         self._checkpoints = Checkpoints(
             context.folder, learner, self._average, self._layout(), plan.checkpoint_seconds
         )
@@ -119,7 +121,7 @@ class TrainingLoop:
             "validation_rows": 0 if rows is None else len(rows),
             "epochs": int(self.plan.epochs),
             "time_budget": self.plan.time_budget,
-            "batch_size": int(self.plan.batch_size),
+            "batch_size": int(self.plan.batch(len(self._data.training))),
             "seed": self.plan.step_seed,
             "eager": self.plan.eager,
         }
@@ -177,9 +179,19 @@ class TrainingLoop:
         self.model.train()
         # What is not finite is noticed in the loss, and said once.
         with enable_grad(), quietly():
+            if not self.step:
+                self._find_step_size()
             while not self._is_over():
                 self._run_epoch()
         return self._finish()
+
+    def _find_step_size(self) -> None:
+        """Find the learning rate where none is given, and say what it is and why."""
+        steps = self.plan.epochs * len(self._bounds)
+        found = find_step_size(self._learner, self._stepper, self._data.training, self.plan, steps)
+        if found is not None:
+            rule = type(self.optimizer).__name__
+            self._note(f"learning rate {self._schedule.lr:.2g} with {rule} ({found.why})")
 
     def _read_history(self, folder: RunFolder) -> list[dict[str, Any]]:
         """Return the epochs' figures; those of the best one are in the checkpoint, too."""

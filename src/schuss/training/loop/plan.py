@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schuss.training.arguments import BUDGET, COUNT, one_of, problems
+from schuss.training.descent.defaults import default_batch_size
 from schuss.training.evaluation.metrics import HIGHER_IS_BETTER, Metric
 
 __all__ = ["TrainingPlan", "seed_for"]
@@ -26,12 +27,12 @@ def seed_for(seed: int, purpose: str) -> int:
 class TrainingPlan:
     """What a training does, as `Trainer` takes it; see there.
 
-    `eager` is None until the number of rows decides it.
+    `eager` and `batch_size` may be None until the number of rows decides them.
     """
 
     epochs: int
     time_budget: float | None
-    batch_size: int
+    batch_size: int | None
     drop_last: bool
     seed: int
     metrics: Mapping[str, Metric]
@@ -47,6 +48,10 @@ class TrainingPlan:
     def higher(self) -> bool:
         """Whether more of the monitored figure is better."""
         return self.mode == "max" if self.mode else self.monitor in HIGHER_IS_BETTER
+
+    def batch(self, rows: int) -> int:
+        """Return how many of so many rows a step takes."""
+        return self.batch_size or default_batch_size(rows)
 
     @property
     def step_seed(self) -> int:

@@ -1,0 +1,107 @@
+"""Snapshot: all that a training step changes, kept in memory to go back to."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from schuss import random
+from schuss.core import Array, Tensor, leaf
+from schuss.nn.module import Module
+from schuss.optim import Optimizer
+
+__all__ = ["Snapshot"]
+
+
+class Snapshot:
+    """A copy of parameters, buffers, the optimizer's state and hyperparameters, and the random key.
+
+    Going back writes into the memory that is there, so that compiled steps stay what they are.
+
+    Args:
+        model: what is trained.
+        optimizer: over its parameters.
+
+    >>> from schuss import nn, optim
+    >>> layer = nn.Linear(1, 1)
+    >>> snapshot = Snapshot(layer, optim.SGD(layer.parameters(), lr=0.1))
+    >>> before = layer.weight.item()
+    >>> _ = layer.weight.assign(leaf(np.array([[7.0]], np.float32)))
+    >>> snapshot.restore()
+    >>> layer.weight.item() == before
+    True
+    """
+
+    def __init__(self, model: Module, optimizer: Optimizer) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._arrays: dict[int, Array] = {}
+        self.take()
+
+    def _tensors(self) -> list[Tensor]:
+        """Return all tensors that a step may change, each once."""
+        trained = (p for group in self._optimizer.param_groups for p in group["params"])
+        state = (
+            value
+            for held in self._optimizer.state.values()
+            for value in held.values()
+            if isinstance(value, Tensor)
+        )
+        found = [*self._model.parameters(), *self._model.buffers(), *trained, *state]
+        return list({id(tensor): tensor for tensor in found}.values())
+
+    def take(self) -> None:
+        """Copy everything as it is now."""
+        held, self._arrays = self._arrays, {}
+        for tensor in self._tensors():
+            array = held.get(id(tensor))
+            if array is None or array.shape != tensor.shape or array.dtype != tensor.dtype:
+                array = np.empty(tensor.shape, tensor.dtype)
+            np.copyto(array, tensor.array)
+            self._arrays[id(tensor)] = array
+        optimizer = self._optimizer
+        self._others = {
+            parameter: {
+                k: v if isinstance(v, Tensor) else copy.deepcopy(v) for k, v in held.items()
+            }
+            for parameter, held in optimizer.state.items()
+        }
+        self._groups = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in optimizer.param_groups
+        ]
+        self._key = np.array(random.get_state())
+
+    def restore(self) -> None:
+        """Put everything back; states that were begun since then become those of a first step."""
+        optimizer = self._optimizer
+        for group, held in zip(optimizer.param_groups, self._groups, strict=True):
+            group.update(held)
+        for parameter in list(optimizer.state):
+            known = self._others.get(parameter)
+            if known is None:
+                self._begin_anew(parameter)
+            else:
+                optimizer.state[parameter].update(
+                    {k: v if isinstance(v, Tensor) else copy.deepcopy(v) for k, v in known.items()}
+                )
+        for tensor in self._tensors():
+            array = self._arrays.get(id(tensor))
+            if array is not None:
+                tensor.assign(leaf(array))
+        random.set_state(self._key)
+
+    def _begin_anew(self, parameter: Tensor) -> None:
+        """Make a state what it is before a parameter's first step."""
+        optimizer = self._optimizer
+        if type(optimizer).update is Optimizer.update:
+            # A rule with a step of its own begins by itself.
+            del optimizer.state[parameter]
+            return
+        group = next(g for g in optimizer.param_groups if any(p is parameter for p in g["params"]))
+        held = optimizer.state[parameter]
+        first: dict[str, Any] = {"step": leaf(np.array(0.0)), **optimizer.init(parameter, group)}
+        for name, value in first.items():
+            held[name].assign(value)

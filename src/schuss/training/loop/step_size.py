@@ -1,0 +1,96 @@
+"""Finds the learning rate before a training's first step, within a share of its time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from schuss.nn.module import Module
+from schuss.optim.schedules import BY_PROGRESS
+from schuss.training.descent.defaults import SCHEDULE, set_decay
+from schuss.training.descent.learner import Learner
+from schuss.training.descent.step_size.search import Budget, Choice, find
+from schuss.training.descent.step_size.trials import Trials
+from schuss.training.descent.steppers import Stepper
+from schuss.training.evaluation.examples import Examples
+from schuss.training.loop.plan import TrainingPlan, seed_for
+
+__all__ = ["find_step_size", "trials_of"]
+
+# The share of a training's steps that the search may cost.
+_SHARE = 0.14
+# Where steps are so cheap that compiling them took longer, it may cost more of them: so many
+# seconds, by what a step is taken to cost, and up to this share.
+_UNNOTICED_SECONDS = 0.05
+_LARGEST_SHARE = 0.35
+_STEP_SECONDS = 1e-5
+_STEP_RATE = 3e10
+# Steps whose time is taken, after as many that may compile.
+_TIMED_STEPS = 16
+
+
+def trials_of(learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan) -> Trials:
+    """Return what takes steps on the training rows and leaves no trace."""
+    return Trials(
+        learner,
+        stepper,
+        rows=len(training),
+        batch=plan.batch(len(training)),
+        seed=seed_for(plan.step_seed, "step size"),
+    )
+
+
+def find_step_size(
+    learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan, steps: int
+) -> Choice | None:
+    """Set the learning rate and the weight decay where they are to be found.
+
+    Args:
+        learner: what is trained.
+        stepper: takes its steps.
+        training: the rows.
+        plan: of the training.
+        steps: of all epochs.
+
+    Returns:
+        What was chosen; None where the learning rate was given.
+    """
+    choice = None
+    if learner.finds_rate:
+        trials = trials_of(learner, stepper, training, plan)
+        with trials.without_trace():
+            if plan.time_budget is not None:
+                trials.run(lambda share: 1e-3, 2 * _TIMED_STEPS)
+                steps = min(steps, max(int(plan.time_budget / trials.seconds_per_step), 1))
+                trials.steps = 0
+            budget = search_budget(learner.model, training, plan, steps)
+            shape = learner.schedule.functions.get("lr", BY_PROGRESS[SCHEDULE])
+            choice = find(trials, budget, shape, usual=learner.usual_rate)
+        for group in learner.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] = group["lr"] * choice.factor
+    if learner.sets_decay:
+        set_decay(learner.optimizer, int(np.size(training.y)), steps)
+    return choice
+
+
+def search_budget(model: Module, training: Examples, plan: TrainingPlan, steps: int) -> Budget:
+    """Return what the search for a training of so many steps may cost."""
+    work = step_work(model, training, plan.batch(len(training)))
+    unnoticed = 0 if plan.eager else _UNNOTICED_SECONDS / (_STEP_SECONDS + work / _STEP_RATE)
+    return Budget(int(max(_SHARE * steps, min(unnoticed, _LARGEST_SHARE * steps))), steps)
+
+
+def step_work(model: Module, training: Examples, batch: int) -> float:
+    """Return about how many operations a step takes: each weight is used at each place of a row."""
+    places = max(map(_places, training.inputs))
+    return 6.0 * batch * places * sum(p.size for p in model.parameters())
+
+
+def _places(x: Any) -> int:
+    """Return how many places a row has at which weights are used: pixels, letters, times."""
+    shape: tuple[int, ...] = np.shape(x[:1])[1:]
+    if getattr(x, "dtype", np.dtype(float)).kind in "iu":
+        return max(math.prod(shape), 1)
+    return max(math.prod(shape[1:]) if len(shape) > 2 else math.prod(shape[:-1]), 1)
