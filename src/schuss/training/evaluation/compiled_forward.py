@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import numpy as np
 
 from schuss.compiler.compiled import Compiled
-from schuss.core import Array, Tensor, no_grad
+from schuss.core import Array, Tensor, leaf, no_grad
 from schuss.errors import TraceError
 from schuss.nn.module import Module
 from schuss.training.evaluation import cost
@@ -45,12 +46,15 @@ class CompiledForward:
     Args:
         model: called with a batch's inputs; it must be in evaluation mode.
         needed: whether a model that cannot be traced is an error; else there are no outputs of it.
+        batch: rows at a time, however many there are, so that a row's output never depends on how
+            many are asked for with it; None for what suits those of the first call.
     """
 
-    def __init__(self, model: Module, *, needed: bool = True) -> None:
+    def __init__(self, model: Module, *, needed: bool = True, batch: int | None = None) -> None:
         self._needed = needed
         self._compiled = Compiled(lambda *inputs: model(*inputs))
-        self._batch = 0
+        self._fixed = batch is not None
+        self._batch = batch or 0
         self._fits = True
         self._lock = threading.Lock()
 
@@ -58,8 +62,8 @@ class CompiledForward:
         """Return the outputs, rows along axis 0.
 
         Returns:
-            None where the inputs are no arrays in memory, the output is not a single tensor with
-            a row for each of the batch's, or the model cannot be traced.
+            None where the output is not a single tensor with a row for each of the batch's, or the
+            model cannot be traced.
 
         Raises:
             TraceError: if the model cannot be traced, and that is needed.
@@ -69,19 +73,22 @@ class CompiledForward:
             return self._outputs(examples)
 
     def _outputs(self, examples: Examples) -> Array | None:
-        inputs = in_memory(examples.inputs) if self._fits else None
-        if inputs is None:
+        if not self._fits:
             return None
-        rows = len(examples)
-        if not self._batch:
+        inputs, rows = in_memory(examples.inputs), len(examples)
+        most = cost.rows_at_a_time(examples)
+        if not self._fixed and (not self._batch or self._batch < min(rows, most)):
             # Equal batches: of another size, they would need another program.
-            self._batch = -(-rows // -(-rows // cost.BATCH_ROWS))
+            self._batch = -(-rows // -(-rows // most))
         places = np.arange(-(-rows // self._batch) * self._batch)
         # What is left of the last batch is the last row again.
         index = np.minimum(places, rows - 1).reshape(-1, self._batch)
         try:
             with no_grad():
-                found = self._compiled.scan(inputs, index)
+                if inputs is None:
+                    found = self._one_by_one(examples, index)
+                else:
+                    found = self._compiled.scan(inputs, index)
         except TraceError as error:
             if not self._needed:
                 self._fits = False
@@ -92,3 +99,14 @@ class CompiledForward:
             return None
         array: Array = found.array
         return array.reshape(-1, *array.shape[2:])[:rows]
+
+    def _one_by_one(self, examples: Examples, index: Array) -> Any:
+        """Return the outputs of batches whose inputs are made when they are asked for."""
+        parts = []
+        for rows in index:
+            inputs, _, _ = examples.batch(rows)
+            output = self._compiled(*inputs)
+            if not isinstance(output, Tensor):
+                return None
+            parts.append(output.array)
+        return leaf(np.stack(parts))

@@ -101,11 +101,14 @@ def evaluate(
     parts = []
     with evaluating(model):
         found = None if forward is None else forward(examples)
-        for number, (inputs, y, weight) in enumerate(examples.batches(batch_rows)):
+        for start in range(0, len(examples), batch_rows):
+            part = slice(start, start + batch_rows)
             if found is None:
+                inputs, y, weight = examples.batch(part)
                 output = model(*inputs)
             else:
-                output = leaf(found[number * batch_rows :][:batch_rows])
+                y, weight = examples.targets(part)
+                output = leaf(found[part])
             rows = y.shape[0]
             total += objective(output, y, weight).item() * rows
             counted += rows if weight is None else float(weight.array.sum(dtype=np.float64))

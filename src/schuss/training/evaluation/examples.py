@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -130,9 +130,23 @@ class Examples:
 
     def batch(self, rows: Any) -> Batch:
         """Return inputs, targets and weights of these rows (numbers, or a slice) as tensors."""
-        inputs = tuple(leaf(np.asarray(x[rows])) for x in self.inputs)
-        weight = None if self.weight is None else leaf(self.weight[rows])
-        return inputs, leaf(self.y[rows]), weight
+        return (tuple(leaf(np.asarray(x[rows])) for x in self.inputs), *self.targets(rows))
+
+    def targets(self, rows: Any) -> tuple[Tensor, Tensor | None]:
+        """Return targets and weights of these rows as tensors."""
+        return leaf(self.y[rows]), None if self.weight is None else leaf(self.weight[rows])
+
+    def begin_epoch(self, epoch: int, batches: Sequence[tuple[int, Array]]) -> None:
+        """Tell inputs that make their batches when they are asked which ones will be.
+
+        Args:
+            epoch: its number, from 0.
+            batches: where each starts in the epoch's order, and its rows.
+        """
+        for x in self.inputs:
+            begin = getattr(x, "begin_epoch", None)
+            if begin is not None:
+                begin(epoch, batches)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """Yield all rows in order, `size` at a time."""

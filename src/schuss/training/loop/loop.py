@@ -217,6 +217,8 @@ class TrainingLoop:
     def _run_epoch(self) -> None:
         state = self.state
         order = epoch_order(len(self._data.training), self.plan.step_seed, self.epoch)
+        left = self._bounds[state.batch :]
+        self._data.training.begin_epoch(self.epoch, [(a, order[a:b]) for a, b in left])
         while state.batch < len(self._bounds) and not (state.batch and self._pace.is_up):
             index = self._next_rows(order)
             rates = [self._schedule.lr] * len(index)

@@ -14,21 +14,15 @@ from schuss.data.tables.preparing.quantity import spans_powers_of_ten
 from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular.baseline import MOST_COLUMNS, ridge
+from schuss.training.evaluation.calibrated import class_weights
 from schuss.training.evaluation.calibration import fit_temperature
-from schuss.training.evaluation.evaluate import outputs, probabilities
+from schuss.training.evaluation.evaluate import outputs
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import Metric
 from schuss.training.tables.options import TableOptions
 from schuss.training.tables.recipe import tabular_recipe
 
-__all__ = [
-    "calibrate",
-    "calibrated_metrics",
-    "check_task",
-    "choose_scale",
-    "is_robust",
-    "value_metrics",
-]
+__all__ = ["calibrate", "check_task", "choose_scale", "is_robust", "value_metrics"]
 
 # So many rows tell which scale fits better.
 _ROWS = 10_000
@@ -126,40 +120,9 @@ def value_metrics(
     return {name: in_unit(metric) for name, metric in metrics.items()}
 
 
-def calibrated_metrics(
-    metrics: dict[str, Metric], class_factors: Sequence[float] | None
-) -> dict[str, Metric]:
-    """Return metrics of a network's logits, as if it were calibrated on the very same rows.
-
-    So an epoch is chosen by how well it tells the classes apart, and not by how sure it is, which
-    one number sets right in the end (Berta et al., "Rethinking Early Stopping: Refine, Then
-    Calibrate", arXiv 2501.19195).
-    """
-    last: tuple[Array, Array] | None = None
-
-    def of_logits(metric: Metric) -> Metric:
-        def measured(y: Array, output: Array, weight: Array | None) -> float | None:
-            nonlocal last
-            if last is None or last[0] is not output:
-                temperature = fit_temperature(output, y, _weights(y, weight, class_factors))
-                last = output, probabilities(output / temperature)
-            return metric(y, last[1], weight)
-
-        return measured
-
-    return {name: of_logits(metric) for name, metric in metrics.items()}
-
-
 def calibrate(
     model: TabularMLP, validation: Examples, class_factors: Sequence[float] | None
 ) -> None:
     """Give a network the temperature that fits its logits on the validation rows."""
-    weight = _weights(validation.y, validation.weight, class_factors)
+    weight = class_weights(validation.y, validation.weight, class_factors)
     model.calibrate(fit_temperature(outputs(model, validation), validation.y, weight))
-
-
-def _weights(y: Array, weight: Array | None, class_factors: Sequence[float] | None) -> Array | None:
-    if class_factors is None:
-        return weight
-    factors: Array = np.asarray(class_factors)[y]
-    return factors if weight is None else factors * weight

@@ -17,12 +17,12 @@ from schuss.errors import UsageError
 from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
 from schuss.training.descent.learner import OPTIMIZERS
+from schuss.training.evaluation.calibrated import calibrated_metrics
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.evaluation.metrics import Metric
 from schuss.training.loop.plan import seed_for
 from schuss.training.tables.goal import (
     calibrate,
-    calibrated_metrics,
     check_task,
     choose_scale,
     is_robust,

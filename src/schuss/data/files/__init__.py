@@ -1,0 +1,1 @@
+"""Files as examples: found in folders, archives and tables of paths, with a label each."""

@@ -1,0 +1,1 @@
+"""Pictures: folders of them, and what they are trained with."""
