@@ -24,7 +24,7 @@ from schuss.optim import SGD, Optimizer
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.items.inputs import ItemInputs
-from schuss.training.items.item_kind import ItemKind
+from schuss.training.items.interface import Items
 from schuss.training.items.options import ItemOptions
 from schuss.training.items.preparation import Preparation, Recipe
 from schuss.training.items.scan import scan, told
@@ -52,7 +52,7 @@ class ItemJob:
         quiet: whether nothing is to be shown meanwhile.
     """
 
-    kind: ItemKind
+    kind: Items
     options: ItemOptions
     classes: list[str]
     store: ItemStore
@@ -66,7 +66,7 @@ class ItemJob:
     @classmethod
     def prepare(
         cls,
-        kind: ItemKind,
+        kind: Items,
         options: ItemOptions,
         data: Mapping[str, Any],
         target: str | None,
@@ -124,7 +124,7 @@ class ItemJob:
 
     @classmethod
     def again(
-        cls, kind: ItemKind, folder: Path, config: Mapping[str, Any], sources: Sequence[Source]
+        cls, kind: Items, folder: Path, config: Mapping[str, Any], sources: Sequence[Source]
     ) -> ItemJob:
         """Make the job of a run as it was when it began."""
         options = ItemOptions.of_config(config["options"])
@@ -278,7 +278,7 @@ class ItemJob:
             say(printable(text))
 
 
-def _labelled(kind: ItemKind, data: Any, target: str | None) -> LabelledFiles | None:
+def _labelled(kind: Items, data: Any, target: str | None) -> LabelledFiles | None:
     if data is None:
         return None
     if target is not None and not isinstance(target, str):

@@ -22,7 +22,7 @@ from schuss.training.arguments import (
 )
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.metrics import CLASS_METRICS
-from schuss.training.items.item_kind import ItemKind
+from schuss.training.items.interface import Items
 
 __all__ = ["ItemOptions"]
 
@@ -61,7 +61,7 @@ class ItemOptions:
     own: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of_call(cls, kind: ItemKind, given: Mapping[str, Any]) -> ItemOptions:
+    def of_call(cls, kind: Items, given: Mapping[str, Any]) -> ItemOptions:
         """Take the options out of the arguments of `train`.
 
         Raises:

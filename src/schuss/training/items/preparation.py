@@ -67,7 +67,7 @@ class Recipe:
     """A network and how it is trained.
 
     Args:
-        network: what `ItemKind.network` makes it from, as JSON can hold it.
+        network: what `Items.network` makes it from, as JSON can hold it.
         epochs: passes over the training examples.
         batch_size: examples in a step.
         optimizer: "sgd" (with Nesterov's momentum), "adam", "adamw", ...

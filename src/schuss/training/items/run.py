@@ -21,7 +21,7 @@ from schuss.training.evaluation.evaluate import outputs, probabilities
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import CLASS_METRICS, measure
 from schuss.training.items.description import check_run
-from schuss.training.items.item_kind import ItemKind
+from schuss.training.items.interface import Items
 from schuss.training.items.scan import parallel
 from schuss.training.kinds.describing import shares_text
 from schuss.training.kinds.kind import Stored
@@ -51,7 +51,7 @@ class ItemRun(Run):
 
     def __init__(
         self,
-        kind: ItemKind,
+        kind: Items,
         config: Mapping[str, Any],
         model: Module,
         result: Mapping[str, Any],
@@ -65,7 +65,7 @@ class ItemRun(Run):
         self._lock = threading.Lock()
 
     @classmethod
-    def of_stored(cls, kind: ItemKind, stored: Stored) -> ItemRun:
+    def of_stored(cls, kind: Items, stored: Stored) -> ItemRun:
         """Make the run of what its files hold.
 
         Raises:

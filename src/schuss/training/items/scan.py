@@ -20,7 +20,7 @@ from schuss.data.files.source import LeftOut
 from schuss.errors import DataError
 from schuss.messages import is_terminal, say
 from schuss.threads import usable_cores
-from schuss.training.items.item_kind import ItemKind
+from schuss.training.items.interface import Items
 
 __all__ = ["Scan", "parallel", "progress", "scan", "told"]
 
@@ -86,7 +86,7 @@ def progress(what: str, total: int, *, quiet: bool) -> Iterator[Callable[[], Non
     yield count
 
 
-def scan(kind: ItemKind, files: LabelledFiles, *, quiet: bool) -> Scan:
+def scan(kind: Items, files: LabelledFiles, *, quiet: bool) -> Scan:
     """Read and examine all files."""
 
     def look(name: str) -> tuple[tuple[int, ...], str] | str:

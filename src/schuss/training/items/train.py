@@ -22,7 +22,7 @@ from schuss.training.evaluation.calibration import fit_temperature
 from schuss.training.evaluation.evaluate import probabilities
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import CLASS_METRICS
-from schuss.training.items.item_kind import ItemKind
+from schuss.training.items.interface import Items
 from schuss.training.items.job import TEST, TRAIN, VALIDATION, ItemJob
 from schuss.training.items.mistakes import Mistakes
 from schuss.training.items.options import ItemOptions
@@ -40,7 +40,7 @@ _SOURCES = ("data", "validation", "test")
 
 
 def train_items(
-    kind: ItemKind, data: Any, target: Any, given: Mapping[str, Any], output: OutputOptions
+    kind: Items, data: Any, target: Any, given: Mapping[str, Any], output: OutputOptions
 ) -> ItemRun:
     """Train a network on files.
 
@@ -92,7 +92,7 @@ def train_items(
 
 
 def resume_items(
-    kind: ItemKind, folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions
+    kind: Items, folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions
 ) -> ItemRun:
     """Go on with a run on files, whose folder is locked.
 
@@ -120,7 +120,7 @@ def resume_items(
 class _Lazy(Source):
     """A source that is opened when it is first read."""
 
-    def __init__(self, place: str, kind: ItemKind) -> None:
+    def __init__(self, place: str, kind: Items) -> None:
         super().__init__(Path(place))
         self._kind = kind
         self._opened: Source | None = None
