@@ -200,9 +200,7 @@ def test_damage_is_said_in_one_line(tmp_path: Path, kind: str, message: str) -> 
 def test_what_is_compressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_installed", lambda: None)
     path = written(tmp_path, damaged("compressed"))
-    with pytest.raises(
-        DataError, match=r"a compressed WAV file \(format 17\); write it anew"
-    ):
+    with pytest.raises(DataError, match=r"a compressed WAV file \(format 17\); write it anew"):
         audio.load(path)
 
 

@@ -161,17 +161,18 @@ def _own_options(kind: Kind, more: Mapping[str, Any]) -> dict[str, Any]:
     known = {option.name: option for option in kind.options}
     values: dict[str, Any] = dict.fromkeys(known)
     for name, value in more.items():
+        if value is None:
+            continue
         if name not in known:
             owners = [k.name for k in known_kinds().values() if name in {o.name for o in k.options}]
             near = difflib.get_close_matches(name, known, n=1)
             why = f"it is one of {', '.join(owners)}" if owners else "there is none of that name"
             hint = f"; did you mean {near[0]}?" if near else f", and this data is {kind.name}."
             raise UsageError(f"train: expected no option {name}: {why}{hint}")
-        if value is not None:
-            try:
-                values[name] = known[name].read(value)
-            except (ValueError, TypeError) as error:
-                raise UsageError(f"train: expected {name} to be {error}, got {value!r}.") from None
+        try:
+            values[name] = known[name].read(value)
+        except (ValueError, TypeError) as error:
+            raise UsageError(f"train: expected {name} to be {error}, got {value!r}.") from None
     return values
 
 

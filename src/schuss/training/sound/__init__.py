@@ -1,0 +1,1 @@
+"""Recordings: from a folder of sound files to a trained network."""
