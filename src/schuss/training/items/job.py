@@ -35,6 +35,8 @@ from schuss.version import __version__
 __all__ = ["TEST", "TRAIN", "VALIDATION", "ItemJob"]
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
+# A group is given up to choose the best epoch by if it is at most so much more than what is asked.
+_WORTH_A_GROUP = 0.7
 _SHARES = ("train", "validation", "test")
 
 
@@ -144,7 +146,7 @@ class ItemJob:
             if own:
                 continue
             rows = np.array([k for k, item in enumerate(items) if item.share == TRAIN])
-            held = self._held_out(rows, part, seed_for(options.seed, _SHARES[share]))
+            held = self._held_out(rows, part, share)
             for k in held:
                 items[int(k)].share = share
         copies = Counter(item.digest for item in items)
@@ -162,15 +164,22 @@ class ItemJob:
             self.notes.append(f"{len(both):,} held-out {self.kind.noun[1]} are not learned from")
             self.store.items = [item for item in items if item.share >= 0]
 
-    def _held_out(self, rows: Array, part: float, seed: int) -> Array:
+    def _held_out(self, rows: Array, part: float, share: int) -> Array:
         items = [self.store.items[int(k)] for k in rows]
         groups = self.kind.groups([item.name for item in items], self.options.own)
         labels = np.array([item.label for item in items])
-        if groups is not None:
-            _, held = split_rows(
-                len(rows), part, seed=seed, groups=np.array(groups), stratify=labels
+        seed = seed_for(self.options.seed, _SHARES[share])
+        if groups is not None and part > 0.0:
+            names = np.array(groups)
+            count, name = len(set(groups)), _SHARES[share]
+            if share == TEST or count * part >= _WORTH_A_GROUP:
+                _, held = split_rows(len(rows), part, seed=seed, groups=names, stratify=labels)
+                self.notes.append(f"groups held out ({name}): {_first(sorted(set(names[held])))}")
+                return np.asarray(rows[held])
+            self.notes.append(
+                f"{name} on {self.kind.noun[1]} of groups that are learned from: of {count} groups "
+                "none is to spare"
             )
-            return np.asarray(rows[held])
         _, first, copy = np.unique(
             [item.digest for item in items], return_index=True, return_inverse=True
         )

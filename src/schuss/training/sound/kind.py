@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from schuss.errors import UsageError
 from schuss.training.items.item_kind import ItemKind
 from schuss.training.kinds.kind import Option
 
@@ -96,6 +97,11 @@ class SoundKind(ItemKind):
             return None
         pattern = re.compile(options["group_pattern"])
         found = [pattern.match(PurePosixPath(name).name) or pattern.search(name) for name in names]
+        if not any(found):
+            raise UsageError(
+                f"train: group_pattern {options['group_pattern']!r} is in no file's name, such as "
+                f"{names[0]!r}."
+            )
         return [
             name if match is None or match["group"] is None else match["group"]
             for name, match in zip(names, found, strict=True)

@@ -147,7 +147,7 @@ class SoundInput(Module):
 def _mask(draws: list[Tensor], length: int, share: float, axis: int) -> Tensor:
     """Return 0 where a part of an axis is left out, else 1."""
     width = ops.floor(draws[0] * (share * length + 1.0))
-    start = ops.floor(draws[1] * (float(length) - width))
+    start = ops.floor(draws[1] * (length + 1.0 - width))
     place = leaf(np.arange(length, dtype=np.float32))
     kept = ops.logical_or(place < start, place >= start + width).astype(np.float32)
     return ops.expand_dims(kept, 3 - axis)

@@ -1,0 +1,123 @@
+"""From folders of recordings to predictions; what cannot be read; killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss.errors import DataError, UsageError
+from schuss.training import load_run
+
+QUICK: dict[str, Any] = {"epochs": 8, "batch_size": 12, "quiet": True}
+
+
+@pytest.mark.slow
+def test_a_folder_from_training_to_predictions(recorded_folder: Any, tmp_path: Path) -> None:
+    folder = recorded_folder()
+    run = ss.train(folder, out=tmp_path / "run", **QUICK)
+    assert run.classes.tolist() == ["falling", "rising"]
+    assert sum(run.shares.values()) == 60
+    figures = run.evaluate(recorded_folder("others", seed=1, rate=16000))
+    assert (figures["accuracy"] or 0.0) >= 0.9
+    again = load_run(tmp_path / "run")
+    files = sorted((folder / "rising").iterdir())[:3]
+    chances = again.predict_proba(files)
+    assert np.array_equal(run.predict_proba(files), chances)
+    samples = [ss.audio.load(file) for file in files]
+    np.testing.assert_allclose(again.predict_proba(samples), chances, atol=1e-6)
+    np.testing.assert_allclose(again.predict_proba([x for x, _ in samples]), chances, atol=1e-6)
+    run.save(tmp_path / "sweeps.schuss")
+    assert np.array_equal(load_run(tmp_path / "sweeps.schuss").predict_proba(files), chances)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_is_named_and_left_out(
+    recorded_folder: Any, tmp_path: Path, write: Any
+) -> None:
+    folder = recorded_folder(count=12)
+    bad = folder / "rising"
+    (bad / "empty.wav").write_bytes(b"")
+    (bad / "text.wav").write_text("not a recording")
+    (bad / ".hidden.wav").write_bytes(b"hidden")
+    write(bad / "none.wav", np.zeros(0))
+    write(bad / "one.wav", np.ones(1))
+    write(bad / "long.wav", np.zeros(90 * 8000))
+    run = ss.train(folder, out=tmp_path / "run", **{**QUICK, "epochs": 1})
+    told = "; ".join(run.notes)
+    assert "3 recordings left out" in told
+    for part in ("rising/empty.wav", "rising/text.wav", "rising/none.wav (a recording without"):
+        assert part in told
+    assert ".hidden" not in told
+    done = subprocess.run(
+        [sys.executable, "-m", "schuss", "predict", tmp_path / "run", bad, "-o", tmp_path / "p.csv"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "p.csv").read_text().splitlines()
+    assert len(rows) == 1 + 12 + 5
+    (empty,) = (row for row in rows if row.startswith("empty.wav"))
+    assert empty == "empty.wav,,,,an empty file"
+    with pytest.raises(DataError, match=r"text\.wav: not a recording"):
+        run.predict(bad / "text.wav")
+
+
+def test_what_cannot_be_learned_from(recorded_folder: Any, tmp_path: Path) -> None:
+    folder = recorded_folder(count=3)
+    for pattern in ("(", "[a-z]+", 3):
+        with pytest.raises(UsageError, match="group_pattern to be a regular expression with"):
+            ss.train(folder, group_pattern=pattern, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="is in no file's name, such as 'falling/ann_000.wav'"):
+        ss.train(folder, group_pattern="(?P<group>[0-9]+)x", out=tmp_path / "run", **QUICK)
+    for file in (folder / "rising").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="are of one class"):
+        ss.train(folder, out=tmp_path / "run", **QUICK)
+    for file in (folder / "falling").iterdir():
+        file.write_bytes(b"")
+    with pytest.raises(DataError, match="no recording can be read: .*empty"):
+        ss.train(folder, out=tmp_path / "run", **QUICK)
+
+
+@pytest.mark.slow
+def test_whole_groups_are_held_out(recorded_folder: Any, tmp_path: Path) -> None:
+    options = {**QUICK, "epochs": 1, "group_pattern": "(?P<group>[a-z]+)_.*"}
+    run = ss.train(recorded_folder(), out=tmp_path / "run", **options)
+    # One speaker of five; of the other four none is to spare, so that all are learned from.
+    assert run.shares == {"train": 43, "validation": 5, "test": 12}
+    told = "; ".join(run.notes)
+    assert "groups held out (test): " in told
+    assert "validation on recordings of groups that are learned from: of 4 groups none" in told
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_like_one_that_was_not(recorded_folder: Any, tmp_path: Path) -> None:
+    folder = recorded_folder()
+    code = (
+        "import schuss as ss, sys\n"
+        "ss.train(sys.argv[1], out=sys.argv[2], epochs=12, batch_size=12, quiet=True, "
+        "checkpoint_seconds=0.05)"
+    )
+    words = [sys.executable, "-c", code, str(folder)]
+    subprocess.run([*words, str(tmp_path / "whole")], check=True)
+    process = subprocess.Popen([*words, str(tmp_path / "killed")])
+    for _ in range(1200):
+        time.sleep(0.05)
+        if list((tmp_path / "killed").glob("checkpoints/step-*")):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not load_run(tmp_path / "killed").finished
+    run = ss.resume(tmp_path / "killed", quiet=True)
+    whole = load_run(tmp_path / "whole")
+    assert run.finished
+    for name, value in whole.model.state_dict().items():
+        assert np.array_equal(value.array, run.model.state_dict()[name].array), name
