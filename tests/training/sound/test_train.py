@@ -57,12 +57,13 @@ def test_what_cannot_be_read_is_named_and_left_out(
     for part in ("rising/empty.wav", "rising/text.wav", "rising/none.wav (a recording without"):
         assert part in told
     assert ".hidden" not in told
+    out = tmp_path / "p.csv"
     done = subprocess.run(
-        [sys.executable, "-m", "schuss", "predict", tmp_path / "run", bad, "-o", tmp_path / "p.csv"],
+        [sys.executable, "-m", "schuss", "predict", tmp_path / "run", bad, "-o", out],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows = (tmp_path / "p.csv").read_text().splitlines()
+    rows = out.read_text().splitlines()
     assert len(rows) == 1 + 12 + 5
     (empty,) = (row for row in rows if row.startswith("empty.wav"))
     assert empty == "empty.wav,,,,an empty file"

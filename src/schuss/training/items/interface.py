@@ -74,7 +74,8 @@ class Items(Kind):
     def network(self, description: Mapping[str, Any]) -> Module:
         """Make the network that `Recipe.network` describes; its weights come from elsewhere.
 
-        It is called with a batch of `Preparation.evaluation_batch`, and returns logits. Its
+        It is called with a batch of `Preparation.evaluation_batch`, and returns logits; while
+        training also with what `mixed` returns, where it mixes its examples. Its
         `calibrate(temperature)` sets what divides them in evaluation.
         """
 

@@ -18,13 +18,13 @@ from schuss.data.files.source import LeftOut, Source
 from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
 from schuss.messages import printable, say
-from schuss.nn.losses import CrossEntropyLoss
 from schuss.nn.module import Module
 from schuss.optim import SGD, Optimizer
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.items.inputs import ItemInputs
 from schuss.training.items.interface import Items
+from schuss.training.items.mixing import MixedCrossEntropyLoss
 from schuss.training.items.options import ItemOptions
 from schuss.training.items.preparation import Preparation, Recipe
 from schuss.training.items.scan import scan, told
@@ -242,9 +242,9 @@ class ItemJob:
             random.manual_seed(seed_for(self.options.seed, "weights"))
             return self.kind.network(self.recipe.network)
 
-    def loss(self) -> CrossEntropyLoss:
+    def loss(self) -> MixedCrossEntropyLoss:
         """Return what is minimised."""
-        return CrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
+        return MixedCrossEntropyLoss(label_smoothing=self.recipe.label_smoothing)
 
     def optimizer(self, model: Module) -> Optimizer:
         """Make the optimizer; vectors (biases, what normalisations learn) do not decay."""

@@ -18,8 +18,9 @@ from schuss.nn.linear import Linear
 from schuss.nn.module import Module
 from schuss.nn.normalization import BatchNorm2d
 from schuss.nn.vision.residual import ResidualBlock
+from schuss.training.items.mixing import mixed
 from schuss.training.sound.features import TOP_DB
-from schuss.training.sound.warping import SoundChanges, SoundInput
+from schuss.training.sound.warping import DRAWS, SoundChanges, SoundInput
 
 __all__ = ["SoundNetwork"]
 
@@ -27,7 +28,7 @@ __all__ = ["SoundNetwork"]
 class SoundNetwork(Module):
     """Spectrograms to logits: a convolution, three stages of residual blocks, a mean.
 
-    While training, spectrograms come with the random numbers by which they are changed. In
+    While training, spectrograms come with the random numbers by which they are changed and mixed. In
     evaluation the probabilities are the means over voices of several vocal tracts (Jaitly and
     Hinton, 2013), and logits are divided by a temperature.
 
@@ -81,16 +82,20 @@ class SoundNetwork(Module):
         spectrograms = F.reshape(x[:, :size], (x.shape[0], mels, frames))
         if x.shape[1] == size:
             return self.input.view(spectrograms)
-        return self.input.changed(spectrograms, x[:, size:])
+        return self.input.changed(spectrograms, x[:, size : size + DRAWS])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits, (batch, classes).
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Return logits, (batch, classes); of a mixed batch, also the share of each example.
 
         Args:
-            x: (batch, mels * frames), or with the draws of their changes behind each.
+            x: (batch, mels * frames); or, while training, with the draws of each behind it.
         """
         if self.training:
-            return self._logits(self.pictures(x))
+            pictures, size = self.pictures(x), self._size[0] * self._size[1]
+            if x.shape[1] == size:
+                return self._logits(pictures)
+            pictures, share = mixed(pictures, x[:, size + DRAWS])
+            return self._logits(pictures), share
         mels, frames = self._size
         spectrograms = F.reshape(x, (x.shape[0], mels, frames))
         found = [

@@ -85,8 +85,8 @@ class SoundPreparation:
 
     @property
     def draws(self) -> int:
-        """Random numbers for each recording."""
-        return DRAWS
+        """Random numbers for each recording: those of its changes, and of how it is mixed."""
+        return DRAWS + 1
 
     def describe(self) -> list[tuple[str, str, str]]:
         """Return what was chosen."""
