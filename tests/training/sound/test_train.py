@@ -100,6 +100,16 @@ def test_whole_groups_are_held_out(recorded_folder: Any, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+def test_files_to_test_with_are_never_learned_from(recorded_folder: Any, tmp_path: Path) -> None:
+    folder, test = recorded_folder(), recorded_folder("others", count=5, seed=1)
+    copied = test / "rising" / "copy.wav"
+    copied.write_bytes((folder / "rising" / "ann_000.wav").read_bytes())
+    run = ss.train(folder, test=test, out=tmp_path / "run", **{**QUICK, "epochs": 1})
+    assert run.shares == {"train": 53, "validation": 6, "test": 11}
+    assert "1 held-out recordings are not learned from" in run.notes
+
+
+@pytest.mark.slow
 def test_a_killed_run_ends_like_one_that_was_not(recorded_folder: Any, tmp_path: Path) -> None:
     folder = recorded_folder()
     code = (

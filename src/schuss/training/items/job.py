@@ -97,8 +97,10 @@ class ItemJob:
         items: list[Item] = []
         facts: list[Array] = []
         left_out: list[LeftOut] = []
+        sources: list[Source] = []
         for number, files in enumerate(found):
             if files is not None:
+                sources.append(files.source)
                 left_out += files.left_out
                 scanned = scan(kind, files, quiet=quiet)
                 left_out += scanned.left_out
@@ -107,13 +109,14 @@ class ItemJob:
                 _check_labels(files, labels, classes)
                 for k, label, digest in zip(scanned.kept, labels, scanned.digests, strict=True):
                     place = classes.index(str(label))
-                    items.append(Item(files.names[k], number, place, digest, number))
+                    own = Item(files.names[k], len(sources) - 1, place, digest, number)
+                    items.append(own)
         if not items:
             why = "; ".join(told(left_out, kind.noun)) or "there are none"
             raise DataError(f"{main.source.path}: no {kind.noun[0]} can be read: {why}")
         every = np.concatenate(facts)
         preparation = kind.plan(every, options.own)
-        store = ItemStore(items, [f.source for f in found if f is not None], preparation, folder)
+        store = ItemStore(items, sources, preparation, folder)
         left_out += store.fill(f"decoding {kind.noun[1]}", quiet=quiet)
         job = cls(kind, options, classes, store, quiet=quiet)
         job.overview.append((kind.noun[1], "found", kind.describe(every)))

@@ -28,8 +28,8 @@ __all__ = ["SoundNetwork"]
 class SoundNetwork(Module):
     """Spectrograms to logits: a convolution, three stages of residual blocks, a mean.
 
-    While training, spectrograms come with the random numbers by which they are changed and mixed. In
-    evaluation the probabilities are the means over voices of several vocal tracts (Jaitly and
+    While training, spectrograms come with the random numbers by which they are changed and mixed.
+    In evaluation the probabilities are the means over voices of several vocal tracts (Jaitly and
     Hinton, 2013), and logits are divided by a temperature.
 
     Args:
