@@ -16,9 +16,19 @@ from schuss.messages import is_terminal, printable, say
 if TYPE_CHECKING:
     from schuss.training import Run
 
-__all__ = ["figures_table", "print_json", "print_lines", "result_json", "show_result", "show_start"]
+__all__ = [
+    "confusion_table",
+    "figures_table",
+    "print_json",
+    "print_lines",
+    "result_json",
+    "show_result",
+    "show_start",
+]
 
 _MOST_LINES = 40
+# So many classes are shown beside each other, by so many letters of their names.
+_MOST_CLASSES, _FEW_CLASSES, _SHORT, _LONGEST = 20, 10, 4, 16
 
 
 def show_start(run: Run) -> None:
@@ -58,6 +68,7 @@ def show_result(run: Run, *, quiet: bool = False, as_json: bool = False) -> None
     lines = []
     if not (quiet and as_json):
         lines.append(figures_table({name: figures for name, figures in shares.items() if figures}))
+        lines += confusion_table([str(c) for c in run.classes], run.confusion)
         lines.append(f"\nrun: {printable(str(run.folder))}")
     if not quiet and not as_json:
         schuss, folder = command_name(), shlex.quote(printable(str(run.folder)))
@@ -104,6 +115,41 @@ def figures_table(shares: Mapping[str, Mapping[str, float | None]]) -> str:
         values = "".join(f"  {cells[title][row]:>{width}}" for title, width in widths.items())
         lines.append(f"{name.replace('_', ' '):<{first}}{values}")
     return "\n".join(lines)
+
+
+def confusion_table(classes: Sequence[str], counts: Sequence[Sequence[int]] | None) -> list[str]:
+    r"""Return lines that show which class was taken for which; none where there are too many.
+
+    Args:
+        classes: their names.
+        counts: how many examples of each class (a row) were taken for each (a column); or None.
+
+    >>> print(*confusion_table(["cat", "dog"], [[8, 1], [0, 9]]), sep="\n")
+    <BLANKLINE>
+    taken for  cat  dog
+    cat          8    1
+    dog          .    9
+    """
+    if counts is None or not 2 <= len(classes) <= _MOST_CLASSES:
+        return []
+    names = [_shortened(printable(name)) for name in classes]
+    first = max(map(len, ["taken for", *names]))
+    # Many columns have short names.
+    heads = [name[:_SHORT] if len(names) > _FEW_CLASSES else name for name in names]
+    widths = [
+        max(len(head), *(len(f"{row[k]:,}") for row in counts)) for k, head in enumerate(heads)
+    ]
+    top = "".join(f"  {head:>{width}}" for head, width in zip(heads, widths, strict=True))
+    lines = ["", f"{'taken for':<{first}}{top}"]
+    for name, row in zip(names, counts, strict=True):
+        cells = [f"{n:,}" if n else "." for n in row]
+        shown = "".join(f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        lines.append(f"{name:<{first}}{shown}")
+    return lines
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 def _figure(value: float | None) -> str:

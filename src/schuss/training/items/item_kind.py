@@ -16,7 +16,7 @@ __all__ = ["ItemKind"]
 
 
 class ItemKind(Items):
-    """A kind of data whose examples are files: what all of these have; `Items` says what is left."""
+    """A kind of data whose examples are files: what all of these have in common."""
 
     def recognise(self, data: Any) -> Recognised | None:
         """Say what data is taken for, where it holds such files."""

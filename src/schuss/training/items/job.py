@@ -52,6 +52,7 @@ class ItemJob:
         notes: sentences to show.
         overview: lines of three words to show.
         quiet: whether nothing is to be shown meanwhile.
+        hardness: what the kind's `decide` measured, for its `recipe`.
     """
 
     kind: Items
@@ -61,6 +62,7 @@ class ItemJob:
     notes: list[str] = field(default_factory=list)
     overview: list[tuple[str, str, str]] = field(default_factory=list)
     quiet: bool = False
+    hardness: Any = None
     recipe: Recipe = field(init=False)
 
     # What it is made of.

@@ -20,7 +20,9 @@ DRAWS = 12
 _LEAST_AREA = 0.35
 _SHAPES = (3 / 4, 4 / 3)
 # Shifts in parts of the side, turns in radians, and sizes.
-_SHIFT, _TURN, _SIZE, _SHEAR = 0.125, 0.2, 0.12, 0.12
+_SHIFT, _TURN, _SIZE, _SLANT = 0.125, 0.2, 0.12, 0.12
+# Pictures that are turned and scaled are shifted less, since that moves their edges, too.
+_WARPED_SHIFT = 0.08
 _COLOUR = 0.3
 _PATCH = 0.4
 
@@ -80,12 +82,12 @@ def _warped(pictures: Array, draws: Array, mirror: bool) -> Array:
     count, height, width, channels = pictures.shape
     angle = _TURN * (2.0 * draws[:, 3] - 1.0)
     size = np.exp(_SIZE * (2.0 * draws[:, 4] - 1.0))
-    slant = _SHEAR * (2.0 * draws[:, 5] - 1.0)
+    slant = _SLANT * (2.0 * draws[:, 5] - 1.0)
     flip = np.where(mirror & (draws[:, 0] < 0.5), -1.0, 1.0)
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
     a, b, d, e = flip * cos, cos * slant - sin, flip * sin, sin * slant + cos
-    shift_x = 2.0 * _SHIFT * width * (draws[:, 1] - 0.5)
-    shift_y = 2.0 * _SHIFT * height * (draws[:, 2] - 0.5)
+    shift_x = 2.0 * _WARPED_SHIFT * width * (draws[:, 1] - 0.5)
+    shift_y = 2.0 * _WARPED_SHIFT * height * (draws[:, 2] - 0.5)
     middle_x, middle_y = width / 2, height / 2
     c = middle_x + shift_x - a * middle_x - b * middle_y
     f = middle_y + shift_y - d * middle_x - e * middle_y
