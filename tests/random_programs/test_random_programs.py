@@ -78,11 +78,11 @@ def _short_buffers(patch: pytest.MonkeyPatch) -> None:
 
 
 def _memory_used_again_too_early(patch: pytest.MonkeyPatch) -> None:
-    lives = memory._lives
+    lives = memory.lives_of
     patch.setattr(pipeline, "verify_plan", lambda *_: None)
     patch.setattr(
         memory,
-        "_lives",
+        "lives_of",
         lambda *a: {n: (first, max(first, last - 1)) for n, (first, last) in lives(*a).items()},
     )
 

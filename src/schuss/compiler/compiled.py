@@ -62,11 +62,14 @@ class Compiled:
         on_demand: whether the function returns a pair whose second half is only computed where it
             is requested: `scan` can leave it out, and the first half and the states stay the same,
             bit for bit.
+        memory: the most bytes that temporaries may take.
     """
 
-    def __init__(self, function: Callable[..., Any], *, on_demand: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], *, on_demand: bool = False, memory: int | None = None
+    ) -> None:
         self.function = function
-        self._on_demand = on_demand
+        self._options: dict[str, Any] = {"on_demand": on_demand, "memory": memory}
         self._specializations = KeptSpecializations(MOST_SIGNATURES)
         # Those that are served by programs for larger arguments.
         self._padded = KeptSpecializations(_MOST_PADDED)
@@ -97,7 +100,7 @@ class Compiled:
                 return name
             # The name means this object; under the new one pickle finds the function in it.
             self.function.__qualname__ = f"{name}.function"
-        return functools.partial(Compiled, on_demand=self._on_demand), (self.function,)
+        return functools.partial(Compiled, **self._options), (self.function,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else CompiledMethod(self, instance)
@@ -286,7 +289,7 @@ class Compiled:
             if specialization.fits():
                 return specialization, arrays
         # What has a program of its own stays with it.
-        padded = padded and not self._on_demand and not known
+        padded = padded and not self._options["on_demand"] and not known
         with no_fork_inside:
             call = _Call(structure, leaves, arrays, numbers)
             specialization = self._trace(call, key if padded else None)
@@ -336,12 +339,7 @@ class Compiled:
 
     def _traced(self, call: _Call, arrays: list[Array]) -> TracedCall:
         return trace_call(
-            self.function,
-            call.structure,
-            call.leaves,
-            arrays,
-            call.numbers,
-            on_demand=self._on_demand,
+            self.function, call.structure, call.leaves, arrays, call.numbers, **self._options
         )
 
     def _built(self, graph: Graph) -> Build:

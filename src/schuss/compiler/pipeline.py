@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from schuss.compiler.schedule.aliasing import plan_stages
 from schuss.compiler.schedule.fusion import fuse
 from schuss.compiler.schedule.loops import plan_loops
 from schuss.compiler.schedule.memory import Memory, plan_memory, verify_plan
+from schuss.compiler.schedule.recompute import candidates
 from schuss.compiler.schedule.rematerialize import rematerialize
 from schuss.compiler.schedule.schedule import Schedule, schedule
 from schuss.compiler.schedule.stages import Plan
@@ -113,12 +116,46 @@ def run_pipeline(graph: Graph) -> Compilation:
         if verify:
             graph.verify(name)
     plan_loops(graph, verify=verify)
-    fuser = fuse(graph, split_on_demand(graph))
-    rematerialize(fuser)
-    plan = plan_stages(fuser)
-    scheduled = schedule(graph, plan)
-    memory = plan_memory(graph, plan, scheduled.times, scheduled.segments)
+    graph, plan, scheduled, memory = _within_limit(graph)
     if verify:
         verify_plan(graph, plan, scheduled.times, memory)
     module = emit_program(graph, plan, scheduled, memory, in_segments=verify)
     return Compilation(graph, traced, plan, scheduled, memory, module)
+
+
+# After so many graphs in a row that take no less memory no others are tried.
+_MOST_WORSE = 3
+
+_Planned: TypeAlias = tuple[Graph, Plan, Schedule, Memory]
+
+
+def _planned(graph: Graph) -> _Planned:
+    fuser = fuse(graph, split_on_demand(graph))
+    rematerialize(fuser)
+    plan = plan_stages(fuser)
+    scheduled = schedule(graph, plan)
+    return graph, plan, scheduled, plan_memory(graph, plan, scheduled.times, scheduled.segments)
+
+
+def _within_limit(graph: Graph) -> _Planned:
+    """Return a graph with its plan, computing as little again as its limit of memory asks for."""
+    best = first = _planned(graph)
+    limit = graph.memory
+    if limit is None or first[-1].nbytes <= limit:
+        return first
+    worse = 0
+    for candidate in candidates(*first[:-1]):
+        found = _planned(candidate)
+        worse += 1
+        if found[-1].nbytes < best[-1].nbytes:
+            best, worse = found, 0
+        if worse == _MOST_WORSE:
+            break
+        if best[-1].nbytes <= limit:
+            return best
+    warnings.warn(
+        f"compile: expected temporaries of at most {limit:,} bytes, got {best[-1].nbytes:,} with "
+        "all that pays computed again; smaller batches take less.",
+        stacklevel=2,
+    )
+    return best

@@ -9,7 +9,7 @@ from schuss.core import TRACER, Array, Tensor
 from schuss.lowering.kinds import VIEW
 from schuss.primitives.base import Primitive, apply
 
-__all__ = ["after"]
+__all__ = ["AFTER", "after"]
 
 
 def _value(x: Array, *_: Array) -> Array:
@@ -23,7 +23,7 @@ def _batch(
     return apply(primitive, (x, other), attributes) if batched[0] else x
 
 
-_after = Primitive(
+AFTER = Primitive(
     "after",
     value=_value,
     shape=lambda x, other: x,
@@ -43,4 +43,4 @@ def after(x: Tensor, other: Tensor) -> Tensor:
         x: any shape.
         other: any shape.
     """
-    return x if TRACER.get() is None else apply(_after, (x, other), {})
+    return x if TRACER.get() is None else apply(AFTER, (x, other), {})

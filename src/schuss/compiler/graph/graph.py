@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -202,6 +202,7 @@ class Graph:
         on_demand: how many of the last outputs are only computed when they are requested.
         checks: what is asked of values, in the order in which they were met.
         refused: whether one of the checks fails, a boolean without axes; None without checks.
+        memory: the most bytes that temporaries may take, if there is a limit.
     """
 
     inputs: list[Node] = field(default_factory=list)
@@ -211,6 +212,7 @@ class Graph:
     on_demand: int = 0
     checks: list[Check] = field(default_factory=list)
     refused: Node | None = None
+    memory: int | None = None
 
     def roots(self) -> Iterator[Node]:
         """Yield every node that has to be computed for its own sake."""
@@ -239,6 +241,15 @@ class Graph:
             if state.updated is not None:
                 state.updated = mapping.get(state.updated, state.updated)
 
+    def mapped(self, image: Callable[[Node], Node]) -> Graph:
+        """Return another graph of the same inputs, with other nodes in the place of its roots."""
+        states = [
+            replace(state, updated=None if state.updated is None else image(state.updated))
+            for state in self.states
+        ]
+        refused = None if self.refused is None else image(self.refused)
+        return replace(self, states=states, outputs=list(map(image, self.outputs)), refused=refused)
+
     def fingerprint(self) -> str:
         """Return a hash of all that decides the program, but for the values of the states."""
         digest = hashlib.sha256()
@@ -258,7 +269,7 @@ class Graph:
             lines.append(f"{updated}|{type(state.tensor).__name__}")
         lines.append(f"{[numbers[n] for n in self.outputs]}|{self.on_demand}")
         lines += [f"{c.asked}|{[numbers.get(x) for x in c.nodes]}" for c in self.checks]
-        lines.append(f"{None if self.refused is None else numbers[self.refused]}")
+        lines.append(f"{None if self.refused is None else numbers[self.refused]}|{self.memory}")
         primitives = dict.fromkeys([n.primitive for n in numbers])
         lines += [_origin_of(primitive) for primitive in primitives if primitive is not None]
         digest.update("\n".join(lines).encode())

@@ -55,16 +55,9 @@ class _Masking:
             for need in needs:
                 inputs[need.place] = self._meet(inputs[need.place], need, node.scope)
             new[node] = again(node, tuple(inputs))
-        states = [
-            replace(s, updated=None if s.updated is None else new[s.updated]) for s in graph.states
-        ]
-        outputs = [new[x] for x in graph.outputs]
-        return Graph(
-            list(graph.inputs),
-            states,
-            self._numbers,
-            outputs,
-            refused=None if graph.refused is None else new[graph.refused],
+        found = graph.mapped(new.__getitem__)
+        return replace(
+            found, inputs=list(graph.inputs), numbers=self._numbers, checks=[], on_demand=0
         )
 
     def _number(self, dtype: np.dtype[np.generic]) -> Node:

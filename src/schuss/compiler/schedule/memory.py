@@ -12,7 +12,7 @@ from schuss.compiler.graph.abi import ALIGNMENT, REFUSED
 from schuss.compiler.graph.graph import Graph, GraphError, Node
 from schuss.compiler.schedule.stages import Plan, Stage
 
-__all__ = ["Buffer", "Memory", "plan_memory", "verify_plan"]
+__all__ = ["Buffer", "Memory", "lives_of", "plan_memory", "verify_plan"]
 
 # Where all temporaries together have no more bytes, memory is used again only after a barrier: to
 # use it sooner would take more of them.
@@ -122,9 +122,9 @@ def plan_memory(
         of[node] = Buffer("arena", top, node.nbytes)
         top += _rounded(node.nbytes)
     fixed = top
-    lives = _lives(graph, plan, times)
+    lives = lives_of(graph, plan, times)
     if segments and sum(_rounded(n.nbytes) for n in lives if n not in plan.in_place) <= spared:
-        lives = _lives(graph, plan, segments)
+        lives = lives_of(graph, plan, segments)
     arena = _Arena(fixed)
     temporary = 0
     # The largest first: they are the hardest to place.
@@ -141,7 +141,7 @@ def plan_memory(
     return Memory(of, arena.top, fixed, temporary)
 
 
-def _lives(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, _Life]:
+def lives_of(graph: Graph, plan: Plan, order: Mapping[Stage, int]) -> dict[Node, _Life]:
     """Return when each stored value is needed.
 
     What a deferred gradient is computed of is needed by the next run, too, until it is known that
@@ -188,7 +188,7 @@ def verify_plan(graph: Graph, plan: Plan, times: Mapping[Stage, int], memory: Me
                 if root not in stored or order[plan.stage_of[root]] >= order[stage]:
                     raise GraphError(f"fuse: {node} reads {root} before it is there.")
     _verify_overwriting(graph, plan, order)
-    lives = [(n, x) for n, x in _lives(graph, plan, times).items() if n not in plan.in_place]
+    lives = [(n, x) for n, x in lives_of(graph, plan, times).items() if n not in plan.in_place]
     for i, (a, life) in enumerate(lives):
         for b, other in lives[:i]:
             apart = all(p[1] < q[0] or q[1] < p[0] for p in life for q in other)

@@ -47,6 +47,7 @@ def trace_call(
     numbers: list[float],
     *,
     on_demand: bool,
+    memory: int | None,
 ) -> TracedCall:
     """Run a function on stand-ins for its arguments.
 
@@ -57,11 +58,13 @@ def trace_call(
         arrays: those of the tensors and arrays; only their shapes and dtypes count.
         numbers: the floats.
         on_demand: whether the second half of what it returns is only computed on demand.
+        memory: the most bytes that the program's temporaries may take.
 
     Raises:
         SideEffectError: if it changes what a program could not; all is as it was before then.
     """
     tracer = Tracer()
+    tracer.graph.memory = memory
     held = list(numbers)
     stand_ins = _stand_ins(tracer, leaves, arrays, held)
     args, options = unflatten(structure, iter(stand_ins))
