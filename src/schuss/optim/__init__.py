@@ -17,36 +17,58 @@ from importlib import import_module
 
 from schuss.optim import lr_scheduler, schedules
 from schuss.optim.adadelta import Adadelta
+from schuss.optim.adafactor import Adafactor
 from schuss.optim.adagrad import Adagrad
 from schuss.optim.adam import Adam
 from schuss.optim.adamax import Adamax
 from schuss.optim.adamw import AdamW
 from schuss.optim.asgd import ASGD
 from schuss.optim.clip import clip_grad_norm_, clip_grad_value_
+from schuss.optim.d_adaptation import DAdaptAdam, DAdaptSGD
+from schuss.optim.lamb import LAMB
 from schuss.optim.lbfgs import LBFGS
+from schuss.optim.lion import Lion
+from schuss.optim.muon import Muon
+from schuss.optim.muon_adamw import MuonAdamW
 from schuss.optim.nadam import NAdam
 from schuss.optim.optimizer import Optimizer
+from schuss.optim.prodigy import Prodigy
 from schuss.optim.radam import RAdam
 from schuss.optim.rmsprop import RMSprop
 from schuss.optim.rprop import Rprop
+from schuss.optim.schedule_free import AdamWScheduleFree, SGDScheduleFree
 from schuss.optim.sgd import SGD
+from schuss.optim.shampoo import Shampoo
+from schuss.optim.soap import SOAP
 from schuss.optim.sparse_adam import SparseAdam
 from schuss.spelling.constructors import take_without_effect
 
 __all__ = [
     "ASGD",
+    "LAMB",
     "LBFGS",
     "SGD",
+    "SOAP",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdamWScheduleFree",
     "Adamax",
+    "DAdaptAdam",
+    "DAdaptSGD",
+    "Lion",
+    "Muon",
+    "MuonAdamW",
     "NAdam",
     "Optimizer",
+    "Prodigy",
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SGDScheduleFree",
+    "Shampoo",
     "SparseAdam",
     "clip_grad_norm_",
     "clip_grad_value_",

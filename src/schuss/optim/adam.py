@@ -8,7 +8,7 @@ from schuss.optim.optimizer import Factors, Optimizer, State, zeros
 from schuss.optim.param_groups import Group, Params, hyperparameters
 from schuss.optim.updates import decayed, follow
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "corrected", "first_moments", "step_of"]
 
 
 class Adam(Optimizer):
@@ -61,31 +61,53 @@ class Adam(Optimizer):
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the running mean and mean square, zero."""
-        state = {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
-        if group["amsgrad"]:
-            state["max_exp_avg_sq"] = zeros(parameter)
-        return state
+        return first_moments(parameter, amsgrad=group["amsgrad"])
 
     def coefficients(self, step: Tensor, group: Group) -> Factors:
-        """Return step size and eps, both times the root of the second correction.
-
-        lr * m / c1 / (sqrt(v / c2) + eps) = (lr * sqrt(c2) / c1) * m / (sqrt(v) + eps * sqrt(c2))
-        saves a division of the whole mean square.
-        """
-        beta1, beta2 = group["betas"]
-        root = ops.sqrt(1.0 - beta2**step)
-        return root / (1.0 - beta1**step) * group["lr"], root * group["eps"]
+        """Return step size and eps, both times the root of the second correction."""
+        return corrected(step, group, group["eps"])
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
     ) -> tuple[Tensor, State]:
         """Return the parameter and the averages after one step."""
-        beta1, beta2 = group["betas"]
-        step_size, eps = coefficients
         parameter, gradient = decayed(parameter, gradient, group)
-        mean = follow(state["exp_avg"], gradient, beta1)
-        square = state["exp_avg_sq"] * beta2 + gradient * gradient * (1.0 - beta2)
-        changed = {"exp_avg": mean, "exp_avg_sq": square}
-        if group["amsgrad"]:
-            square = changed["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], square)
-        return parameter - mean / (ops.sqrt(square) + eps) * step_size, changed
+        step, changed = step_of(gradient, state, group["betas"], coefficients, group["amsgrad"])
+        return parameter - step, changed
+
+
+def first_moments(parameter: Tensor, *, amsgrad: bool = False) -> State:
+    """Return a parameter's running mean and mean square, zero."""
+    state = {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+    if amsgrad:
+        state["max_exp_avg_sq"] = zeros(parameter)
+    return state
+
+
+def corrected(step: Tensor, group: Group, eps: float) -> Factors:
+    """Return step size and eps, both times the root of the second correction.
+
+    lr * m / c1 / (sqrt(v / c2) + eps) = (lr * sqrt(c2) / c1) * m / (sqrt(v) + eps * sqrt(c2))
+    saves a division of the whole mean square.
+    """
+    beta1, beta2 = group["betas"]
+    root = ops.sqrt(1.0 - beta2**step)
+    return root / (1.0 - beta1**step) * group["lr"], root * eps
+
+
+def step_of(
+    gradient: Tensor,
+    state: State,
+    betas: tuple[float, float],
+    coefficients: Factors,
+    amsgrad: bool = False,
+) -> tuple[Tensor, State]:
+    """Return what is taken off the parameter, and the averages."""
+    beta1, beta2 = betas
+    step_size, eps = coefficients
+    mean = follow(state["exp_avg"], gradient, beta1)
+    square = state["exp_avg_sq"] * beta2 + gradient * gradient * (1.0 - beta2)
+    changed = {"exp_avg": mean, "exp_avg_sq": square}
+    if amsgrad:
+        square = changed["max_exp_avg_sq"] = ops.maximum(state["max_exp_avg_sq"], square)
+    return mean / (ops.sqrt(square) + eps) * step_size, changed

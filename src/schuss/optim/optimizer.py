@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -22,13 +22,23 @@ from schuss.optim.param_groups import (
     make_group,
     require_fit,
 )
-from schuss.optim.saved import saved_options, taken
+from schuss.optim.saved import load_saved_state, saved_state
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
-__all__ = ["Factors", "Optimizer", "State", "zeros"]
+__all__ = ["Factors", "Move", "Optimizer", "State", "cast", "zeros"]
 
 State: TypeAlias = dict[str, Tensor]
 Factors: TypeAlias = tuple[Any, ...]  # tensors or floats
+
+
+class Move(NamedTuple):
+    """What `Optimizer.update` is called with; see there."""
+
+    parameter: Tensor
+    gradient: Tensor
+    state: State
+    group: Group
+    coefficients: Factors
 
 
 class Optimizer:
@@ -61,6 +71,8 @@ class Optimizer:
         self._fitting: dict[int, Group] = {}
         # A subclass with a `step` of its own finds an empty state for each parameter.
         self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        # Of each group, the numbers that its parameters have in common: float64, no axes.
+        self.common: list[State] = []
         if isinstance(params, (Tensor, Mapping)) or not isinstance(params, Iterable):
             raise TypeError(
                 f"{self._owner}: expected an iterable of parameters or groups, got "
@@ -80,10 +92,19 @@ class Optimizer:
     def _owner(self) -> str:
         return type(self).__name__
 
+    @property
+    def is_own_rule(self) -> bool:
+        """Whether it has a `step` of its own, and keeps whatever it likes as its state."""
+        return type(self).update is Optimizer.update
+
     # The rule: what a subclass defines.
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return a parameter's first state (besides "step", the count of steps)."""
+        return {}
+
+    def begin(self, group: Group) -> dict[str, float]:
+        """Return the first values of the numbers that a group's parameters have in common."""
         return {}
 
     def coefficients(self, step: Tensor, group: Group) -> tuple[Tensor | float, ...]:
@@ -158,8 +179,7 @@ class Optimizer:
                     tracer.sees(parameter)
         scope = nullcontext() if tracer is None else tracer.within(self._owner)
         with no_grad(), scope:
-            for group in self.param_groups:
-                self._step_group(group)
+            self._descend()
         if tracer is not None:
             tracer.dictionaries += [self.state, *self.state.values()]
         return loss
@@ -170,7 +190,14 @@ class Optimizer:
             require_fit(self._owner, group, self.ranges)
             self._fitting[id(group)] = dict(group)
 
-    def _step_group(self, group: Group) -> None:
+    def _descend(self) -> None:
+        """Change the parameters of all groups, and their state."""
+        for group in self.param_groups:
+            for move in self._moves(group):
+                self._change(*move)
+
+    def _moves(self, group: Group) -> Iterator[Move]:
+        """Yield what `update` is called with for each parameter that has a gradient."""
         self._require_fit(group)
         # Parameters that always step together share one count, so that what depends on the count
         # is computed once; one that is left out keeps its count, and the others get a new one.
@@ -179,17 +206,15 @@ class Optimizer:
         for parameter in group["params"]:
             if parameter.grad is not None:
                 moving.append(parameter)
-                if parameter not in self.state:
+                if "step" not in self.state.get(parameter, ()):
                     # Not a part of the step that a tracer follows: it happens once.
                     with eagerly():
-                        self.state[parameter] = {"step": begun, **self.init(parameter, group)}
-            elif parameter in self.state:
+                        self.state[parameter] |= {"step": begun, **self.init(parameter, group)}
+            elif "step" in self.state.get(parameter, ()):
                 kept.add(id(self.state[parameter]["step"]))
-        tracer = TRACER.get()
-        if tracer is not None:
-            group = tracer.options(group, partial(self._require_fit, group))
+        group = self._traced(group)
         counts: dict[int, Tensor] = {}
-        cast: dict[tuple[int, Any], tuple[Any, ...]] = {}
+        found: dict[tuple[int, Any], Factors] = {}
         for parameter in moving:
             state = self.state[parameter]
             key = id(state["step"])
@@ -198,16 +223,20 @@ class Optimizer:
                 step = counts[key] = _advanced(state["step"], key in kept)
             state["step"] = step
             place = (id(step), parameter.dtype)
-            found = cast.get(place)
-            if found is None:
-                found = cast[place] = tuple(
-                    c.astype(parameter.dtype) if isinstance(c, Tensor) else c
-                    for c in self.coefficients(step, group)
-                )
+            if place not in found:
+                found[place] = cast(self.coefficients(step, group), parameter)
             gradient = parameter.grad
             if group["maximize"]:
                 gradient = -gradient
-            self._change(parameter, gradient, state, group, found)
+            yield Move(parameter, gradient, state, group, found[place])
+
+    def _traced(self, group: Group) -> Group:
+        """Return a group's hyperparameters, as a program reads them where one is being made."""
+        tracer = TRACER.get()
+        if tracer is None:
+            return group
+        traced: Group = tracer.options(group, partial(self._require_fit, group))
+        return traced
 
     def _change(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors
@@ -285,31 +314,18 @@ class Optimizer:
         check_ranges(self._owner, group, self.ranges)
         self.check(group)
         self.param_groups.append(group)
+        begun = self.begin(group)
+        self.common.append({name: leaf(np.array(float(v))) for name, v in begun.items()})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides the coming steps, beside the parameters themselves.
 
         Returns:
-            {"state": {number of the parameter: {name: tensor}}, "param_groups": [hyperparameters
-            and "params", the parameters' numbers]}. The tensors share memory with the state, and
-            go on with it.
+            {"state": {number of the parameter: {name: tensor}}, "param_groups": [hyperparameters,
+            numbers that a group's parameters have in common, and "params", the parameters'
+            numbers]}. The tensors share memory with the state, and go on with it.
         """
-        numbers: dict[int, int] = {}
-        groups = []
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                numbers[id(parameter)] = len(numbers)
-            packed = {name: value for name, value in group.items() if name != "params"}
-            packed["params"] = [numbers[id(p)] for p in group["params"]]
-            groups.append(packed)
-        state = {
-            numbers[id(parameter)]: {
-                name: value.detach() if isinstance(value, Tensor) else value
-                for name, value in held.items()
-            }
-            for parameter, held in self.state.items()
-        }
-        return {"state": state, "param_groups": groups}
+        return saved_state(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned; later steps are then the same, bit for bit.
@@ -318,63 +334,7 @@ class Optimizer:
             ValueError: if groups, numbers or shapes differ, or hyperparameters are out of range;
                 nothing has been changed then.
         """
-        owner = self._owner
-        groups = state_dict["param_groups"]
-        sizes = [len(group["params"]) for group in self.param_groups]
-        given = [len(group["params"]) for group in groups]
-        if sizes != given:
-            raise ValueError(
-                f"{owner}: expected groups of {sizes} parameters, got {given}; "
-                "build the optimizer as it was saved."
-            )
-        by_number = {
-            number: parameter
-            for mine, group in zip(self.param_groups, groups, strict=True)
-            for number, parameter in zip(group["params"], mine["params"], strict=True)
-        }
-        state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
-        counts: dict[tuple[int, float], Tensor] = {}
-        group_of = {id(p): i for i, g in enumerate(self.param_groups) for p in g["params"]}
-        for number, held in state_dict["state"].items():
-            if int(number) not in by_number:
-                raise ValueError(
-                    f"{owner}: expected state of {len(by_number)} parameters, got one of number "
-                    f"{number}; build the optimizer as it was saved."
-                )
-            parameter = by_number[int(number)]
-            state[parameter] = self._loaded(parameter, group_of[id(parameter)], held, counts)
-        options = list(map(saved_options, groups))
-        for mine, held in zip(self.param_groups, options, strict=True):
-            require_fit(owner, {**mine, **held}, self.ranges)
-        self.state = state
-        for mine, held in zip(self.param_groups, options, strict=True):
-            mine.update(held)
-
-    def _loaded(
-        self,
-        parameter: Tensor,
-        number: int,
-        held: Mapping[str, Any],
-        counts: dict[tuple[int, float], Tensor],
-    ) -> dict[str, Any]:
-        if type(self).update is Optimizer.update:
-            # Of a rule with a step of its own, whatever it has kept.
-            return {name: taken(value) for name, value in held.items()}
-        # PyTorch's SGD counts no steps; with a state, at least one was done.
-        count = float(held.get("step", 1.0))
-        state: State = {"step": counts.setdefault((number, count), leaf(np.array(count)))}
-        begun = self.init(parameter, self.param_groups[number])
-        for name, value in held.items():
-            if name == "step" or value is None:
-                continue
-            array = value.array if isinstance(value, Tensor) else np.asarray(value)
-            if array.shape not in (parameter.shape, ()):
-                raise ValueError(
-                    f"{self._owner}: expected state {name!r} of shape {parameter.shape}, got "
-                    f"{array.shape}; build the optimizer as it was saved."
-                )
-            state[name] = leaf(np.array(array, begun.get(name, parameter).dtype))
-        return state
+        load_saved_state(self, state_dict)
 
     def __repr__(self) -> str:
         lines = [self._owner]
@@ -395,6 +355,12 @@ def _advanced(step: Tensor, kept: bool) -> Tensor:
     if kept:
         step = leaf(np.array(step.array))
     return step.assign(step + 1.0)
+
+
+def cast(factors: Factors, parameter: Tensor) -> Factors:
+    """Return factors of which those that are tensors have a parameter's dtype."""
+    dtype = parameter.dtype
+    return tuple([f.astype(dtype) if isinstance(f, Tensor) else f for f in factors])
 
 
 def zeros(parameter: Tensor) -> Tensor:

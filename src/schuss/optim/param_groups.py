@@ -10,25 +10,25 @@ import numpy as np
 
 from schuss.core import Tensor
 
-__all__ = ["RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
+__all__ = ["NOT_NEGATIVE", "RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
 __all__ += ["hyperparameters", "make_group", "require_fit"]
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
 Range: TypeAlias = tuple[float, float, bool]  # lowest, highest, whether the highest is allowed
 
-_NOT_NEGATIVE: Range = (0.0, math.inf, False)
+NOT_NEGATIVE: Range = (0.0, math.inf, False)
 # Where the numbers must be that rules have in common.
 RANGES: Mapping[str, Range] = {
-    "lr": _NOT_NEGATIVE,
-    "lr_decay": _NOT_NEGATIVE,
-    "momentum": _NOT_NEGATIVE,
-    "alpha": _NOT_NEGATIVE,
+    "lr": NOT_NEGATIVE,
+    "lr_decay": NOT_NEGATIVE,
+    "momentum": NOT_NEGATIVE,
+    "alpha": NOT_NEGATIVE,
     "rho": (0.0, 1.0, True),
     "betas": (0.0, 1.0, False),
-    "eps": _NOT_NEGATIVE,
-    "weight_decay": _NOT_NEGATIVE,
-    "initial_accumulator_value": _NOT_NEGATIVE,
+    "eps": NOT_NEGATIVE,
+    "weight_decay": NOT_NEGATIVE,
+    "initial_accumulator_value": NOT_NEGATIVE,
 }
 
 

@@ -23,12 +23,33 @@ __all__ = ["OPTIMIZERS", "DescentOptions", "Learner", "OptimizerLike"]
 
 OptimizerLike: TypeAlias = "str | Optimizer | Callable[..., Optimizer]"
 
+# "muon" has AdamW's rule for what are no matrices, as networks have such parameters.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": optim.SGD,
-    "adagrad": optim.Adagrad,
-    "rmsprop": optim.RMSprop,
-    "adam": optim.Adam,
-    "adamw": optim.AdamW,
+    **{
+        rule.__name__.lower(): rule
+        for rule in (
+            optim.ASGD,
+            optim.SGD,
+            optim.Adadelta,
+            optim.Adafactor,
+            optim.Adagrad,
+            optim.Adam,
+            optim.AdamW,
+            optim.Adamax,
+            optim.DAdaptAdam,
+            optim.DAdaptSGD,
+            optim.LAMB,
+            optim.Lion,
+            optim.NAdam,
+            optim.Prodigy,
+            optim.RAdam,
+            optim.RMSprop,
+            optim.Rprop,
+            optim.SOAP,
+            optim.Shampoo,
+        )
+    },
+    "muon": optim.MuonAdamW,
 }
 
 
