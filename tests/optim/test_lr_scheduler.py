@@ -94,8 +94,8 @@ def sequence(optimizer, scheduler, step=lambda scheduler, number: scheduler.step
 
 
 def test_every_public_scheduler_is_in_a_test():
-    bases = {"LRScheduler", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"}
-    tested = {name for name, _ in SCHEDULERS} | bases
+    others = {"LRScheduler", "SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"}
+    tested = {name for name, _ in SCHEDULERS} | others | {"WarmupStableDecayLR"}
     assert set(lr_scheduler.__all__) - tested == set()
 
 
@@ -436,3 +436,70 @@ def test_a_scheduler_is_shown_on_a_line() -> None:
     assert shown.startswith("SequentialLR([StepLR, ExponentialLR], milestones=[3]): lr ")
     plateau = repr(lr_scheduler.ReduceLROnPlateau(optimizer))
     assert plateau.startswith("ReduceLROnPlateau(mode='min', factor=0.1, patience=10")
+
+
+class Halving:
+    """A function with a state, which a saved schedule takes along."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, step):
+        return self.factor**step
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [*SCHEDULERS, ("LambdaLR", {"lr_lambda": Halving(0.5)}), ("ReduceLROnPlateau", {})],
+)
+def test_a_saved_state_goes_on_in_pytorch_and_back(name, options):
+    torch = pytest.importorskip("torch")
+    found = []
+    for first, second in (("ss", "torch"), ("torch", "ss"), ("ss", "ss"), ("torch", "torch")):
+        steps = []
+        state = groups = None
+        for library, count in ((first, 7), (second, 9)):
+            module, make = (optim, ss.tensor) if library == "ss" else (torch.optim, torch.tensor)
+            optimizer = optimizer_of(module, make)
+            given = {
+                k: Halving(0.5 if state is None else 0.9) if isinstance(v, Halving) else v
+                for k, v in options.items()
+            }
+            scheduler = getattr(module.lr_scheduler, name)(optimizer, **given)
+            if state is not None:
+                for group, saved in zip(optimizer.param_groups, groups, strict=True):
+                    group.update({k: v for k, v in saved.items() if k != "params"})
+                scheduler.load_state_dict(state)
+            for _ in range(count):
+                optimizer.step()
+                scheduler.step(*[1.0] * (name == "ReduceLROnPlateau"))
+                steps.append([g["lr"] for g in optimizer.param_groups])
+            state, groups = scheduler.state_dict(), optimizer.param_groups
+        found.append(steps)
+    for other in found[1:]:
+        np.testing.assert_allclose(found[0], other, rtol=1e-10, atol=1e-15)
+
+
+def test_warm_up_stable_decay_rises_stays_and_falls():
+    optimizer = ours()
+    scheduler = lr_scheduler.WarmupStableDecayLR(
+        optimizer, 10, warmup_iters=3, decay_iters=4, decay="linear", eta_min=0.02
+    )
+    rates = [row[0] for row in sequence(optimizer, scheduler, steps=12)]
+    assert rates == pytest.approx(
+        [0.025, 0.05, 0.075, 0.1, 0.1, 0.1, 0.1, 0.08, 0.06, 0.04, 0.02, 0.02]
+    )
+    for shape, middle in (("sqrt", 1 - math.sqrt(0.5)), ("cosine", 0.5), ("linear", 0.5)):
+        value = schedules.warmup_stable_decay(8, 1.0, total=10, falling=4, shape=shape)
+        assert value == pytest.approx(middle)
+    by_progress = schedules.BY_PROGRESS["warmup_stable_decay"]
+    assert [round(by_progress(t), 3) for t in (0, 0.025, 0.05, 0.8, 0.85, 1)] == [
+        0, 0.5, 1, 1, 0.5, 0,
+    ]  # fmt: skip
+
+
+def test_mistakes_of_warm_up_stable_decay():
+    with pytest.raises(ValueError, match="expected a rise and a fall of at most 5 steps, got 3 an"):
+        lr_scheduler.WarmupStableDecayLR(ours(), 5, 3, 3)
+    with pytest.raises(ValueError, match="decay to be one of linear, sqrt, cosine, got 'steep'"):
+        lr_scheduler.WarmupStableDecayLR(ours(), 5, decay="steep")

@@ -146,26 +146,63 @@ def test_state_has_pytorchs_layout():
     [
         ("SGD", {}),
         ("SGD", {"momentum": 0.9, "dampening": 0.5}),
+        ("Adadelta", {}),
+        ("Adafactor", {}),
         ("Adagrad", {}),
-        ("RMSprop", {"centered": True}),
         ("Adam", {"amsgrad": True}),
+        ("AdamW", {}),
+        ("Adamax", {}),
+        ("ASGD", {"t0": 2}),
+        ("Muon", {}),
+        ("NAdam", {}),
+        ("RAdam", {}),
+        ("RMSprop", {"centered": True}),
+        ("Rprop", {}),
     ],
 )
-def test_pytorchs_state_can_be_loaded(name, options):
+def test_states_cross_to_pytorch_and_back(name, options, monkeypatch):
     torch = pytest.importorskip("torch")
-    p, q = parameter(1.0, 2.0), torch.tensor([1.0, 2.0], requires_grad=True)
-    ours = getattr(optim, name)([p], lr=0.1, **options)
-    theirs = getattr(torch.optim, name)([q], lr=0.01, **options)
-    for _ in range(3):
-        q.grad = torch.tensor([0.5, -0.5])
-        theirs.step()
-    p.assign(q.detach().numpy())
-    ours.load_state_dict(theirs.state_dict())
-    assert ours.param_groups[0]["lr"] == 0.01
-    p.grad, q.grad = ss.tensor([0.5, 0.25]), torch.tensor([0.5, 0.25])
-    ours.step()
-    theirs.step()
-    np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-6)
+    # PyTorch's Muon computes in it, Schuss's in the parameters' dtype.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda x: x.clone())
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 2))
+    gradients = rng.normal(size=(8, 3, 2))
+
+    def made(library):
+        p = (ss if library == "ss" else torch).tensor(start, requires_grad=True)
+        rules = optim if library == "ss" else torch.optim
+        return p, getattr(rules, name)([p], lr=0.01, **options)
+
+    def after(first, second):
+        p, optimizer = made(first)
+        for number, gradient in enumerate(gradients):
+            if number == 5 and second != first:
+                q, other = made(second)
+                values = p.detach().numpy().copy()
+                (q.assign if second == "ss" else q.data.copy_)(
+                    values if second == "ss" else torch.tensor(values)
+                )
+                state = optimizer.state_dict()
+                if second == "torch":
+                    state = for_torch(torch, state)
+                other.load_state_dict(state)
+                p, optimizer = q, other
+            p.grad = (ss if isinstance(p, ss.Tensor) else torch).tensor(gradient)
+            optimizer.step()
+        return p.detach().numpy()
+
+    expected = after("torch", "torch")
+    for way in (("torch", "ss"), ("ss", "torch")):
+        np.testing.assert_allclose(after(*way), expected, rtol=1e-10)
+
+
+def for_torch(torch, state):
+    """What PyTorch reads of a state that was saved: its tensors."""
+    tensors = {
+        number: {name: torch.tensor(value.numpy()) for name, value in held.items()}
+        for number, held in state["state"].items()
+    }
+    return {"state": tensors, "param_groups": state["param_groups"]}
 
 
 def test_state_of_another_optimizer_is_refused():

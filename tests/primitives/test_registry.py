@@ -191,6 +191,22 @@ def pairs(z: np.ndarray) -> np.ndarray:
     return np.stack([z.real, z.imag], -1)
 
 
+def refreshed(todo: float, x: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """The basis, its eigenvectors by falling eigenvalues, or a step of power iteration and QR."""
+    order = np.arange(len(x))
+    if todo == 1:
+        basis = np.linalg.eigh(x)[1][:, ::-1]
+    elif todo == 2:
+        order = np.argsort(-np.diagonal(basis.T @ x @ basis))
+        basis = np.linalg.qr(x @ basis[:, order])[0]
+    return np.concatenate([basis.reshape(-1), order]).astype(x.dtype)
+
+
+def inverse_fourth_root(x: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(x)
+    return vectors @ np.diag(values**-0.25) @ vectors.T
+
+
 def cofactors(x: np.ndarray) -> np.ndarray:
     found = np.empty_like(x)
     for at in np.ndindex(x.shape):
@@ -568,6 +584,18 @@ SAMPLES: dict[str, list[Sample]] = {
     ],
     "eigh": [
         Sample(raw("eigh"), lambda x: parts(*np.linalg.eigh(x)), (symmetric(SQUARE),))
+    ],
+    "eigenbasis": [
+        Sample(lambda x, q, t=todo: raw("eigenbasis")(leaf(np.array(t)), x, q),
+               lambda x, q, t=todo: refreshed(t, x, q),
+               (positive_definite(SQUARE[0]), np.linalg.qr(SQUARE[1])[0]), cast=2)
+        for todo in (0.0, 1.0, 2.0)
+    ],
+    "inverse_root": [
+        Sample(lambda x, y, w=wanted: raw("inverse_root", root=4.0)(leaf(np.array(w)), x, y),
+               lambda x, y, w=wanted: inverse_fourth_root(x) if w else y,
+               (positive_definite(SQUARE[0]), SQUARE[1]), cast=2)
+        for wanted in (0.0, 1.0)
     ],
     "eigvalsh": [
         Sample(lambda x: raw("eigvalsh")(symmetric(x)), lambda x: np.linalg.eigvalsh(symmetric(x)),

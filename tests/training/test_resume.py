@@ -375,6 +375,30 @@ def test_a_trainers_run_without_a_checkpoint_begins_with_its_own_weights(tmp_pat
     assert np.array_equal(resumed.model.weight.array, whole.model.weight.array)
 
 
+@pytest.mark.parametrize("rule", ["prodigy", "dadaptsgd", "adamwschedulefree", "soap", "muon"])
+def test_what_rules_have_beside_averages_is_saved_too(tmp_path: Path, rule: str) -> None:
+    x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+
+    def trainer(seed: int, place: Path, *callbacks: Callback) -> Trainer:
+        manual_seed(seed)
+        options: dict[str, Any] = {"epochs": 3, "batch_size": 8, "checkpoint_seconds": 0.0}
+        return Trainer(
+            nn.Linear(3, 2), "mse", optimizer=rule, folder=place, callbacks=callbacks,
+            progress=False, **options,
+        )  # fmt: skip
+
+    whole = trainer(0, tmp_path / "whole")
+    whole.fit((x, x[:, :2]))
+    for step in (1, 3, 5):
+        place = tmp_path / f"run-{step}"
+        with pytest.raises(KilledError):
+            trainer(0, place, KillAt(step)).fit((x, x[:, :2]))
+        resumed = trainer(1, place)
+        resumed.fit((x, x[:, :2]), resume=True)
+        for mine, theirs in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+            assert np.array_equal(mine.array, theirs.array)
+
+
 def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
     place = tmp_path / "run"
     process = _started(place, "0")

@@ -10,6 +10,7 @@ from schuss import Tensor, float64, manual_seed, nn, optim, random
 from schuss.errors import DataError, UsageError
 from schuss.nn import functional as F
 from schuss.training import Callback, DivergenceError, Trainer
+from schuss.training.descent.learner import OPTIMIZERS
 
 
 def _line(rows: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -398,3 +399,35 @@ def test_a_folder_of_ones_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is a run already"):
         _fit(_linear(), _line(), folder=place)
     _fit(_linear(), _line(), folder=place, overwrite=True)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_rule_by_its_name(name: str) -> None:
+    model = _linear()
+    x, y = _line(64)
+    trainer = Trainer(
+        model, "mse", optimizer=name, epochs=30, batch_size=16, progress=False, eager=False
+    )
+    history = trainer.fit((x, y), None).history
+    # Adadelta and the rules that find their step size begin with steps of almost nothing.
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_the_average_of_a_schedule_free_rule_is_validated_and_kept(eager: bool) -> None:
+    x, y = _line(32)
+    model, by_hand = _linear(), _linear()
+    options = {"optimizer": "sgdschedulefree", "batch_size": 32, "schedule": "constant"}
+    run = _fit(model, (x, y), (x, y), epochs=3, eager=eager, patience=9, **options)
+    optimizer = optim.SGDScheduleFree(by_hand.parameters(), lr=0.05)
+    losses = []
+    for _ in range(3):
+        optimizer.train()
+        optimizer.zero_grad()
+        F.mse_loss(by_hand(Tensor(x)), Tensor(y[:, None])).backward()
+        optimizer.step()
+        optimizer.eval()
+        losses.append(F.mse_loss(by_hand(Tensor(x)), Tensor(y[:, None])).item())
+    assert [r["validation_loss"] for r in run.history] == pytest.approx(losses, rel=1e-5)
+    for name, value in _weights(by_hand).items():
+        np.testing.assert_allclose(_weights(model)[name], value, rtol=1e-5)

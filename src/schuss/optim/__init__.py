@@ -28,6 +28,7 @@ from schuss.optim.d_adaptation import DAdaptAdam, DAdaptSGD
 from schuss.optim.lamb import LAMB
 from schuss.optim.lbfgs import LBFGS
 from schuss.optim.lion import Lion
+from schuss.optim.lookahead import Lookahead
 from schuss.optim.muon import Muon
 from schuss.optim.muon_adamw import MuonAdamW
 from schuss.optim.nadam import NAdam
@@ -36,6 +37,7 @@ from schuss.optim.prodigy import Prodigy
 from schuss.optim.radam import RAdam
 from schuss.optim.rmsprop import RMSprop
 from schuss.optim.rprop import Rprop
+from schuss.optim.sam import SAM
 from schuss.optim.schedule_free import AdamWScheduleFree, SGDScheduleFree
 from schuss.optim.sgd import SGD
 from schuss.optim.shampoo import Shampoo
@@ -47,6 +49,7 @@ __all__ = [
     "ASGD",
     "LAMB",
     "LBFGS",
+    "SAM",
     "SGD",
     "SOAP",
     "Adadelta",
@@ -59,6 +62,7 @@ __all__ = [
     "DAdaptAdam",
     "DAdaptSGD",
     "Lion",
+    "Lookahead",
     "Muon",
     "MuonAdamW",
     "NAdam",

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from schuss.core import Tensor, leaf
 from schuss.optim.param_groups import Group, require_fit
 
-if TYPE_CHECKING:
-    from schuss.optim.optimizer import Optimizer, State
-
 __all__ = ["load_saved_state", "saved_state"]
 
 
-def saved_state(optimizer: Optimizer) -> dict[str, Any]:
+def saved_state(optimizer: Any) -> dict[str, Any]:
     """Return what `Optimizer.state_dict` does."""
     numbers: dict[int, int] = {}
     groups = []
@@ -38,7 +35,7 @@ def saved_state(optimizer: Optimizer) -> dict[str, Any]:
     return {"state": state, "param_groups": groups}
 
 
-def load_saved_state(optimizer: Optimizer, state_dict: Mapping[str, Any]) -> None:
+def load_saved_state(optimizer: Any, state_dict: Mapping[str, Any]) -> None:
     """Do what `Optimizer.load_state_dict` does."""
     owner = type(optimizer).__name__
     groups = state_dict["param_groups"]
@@ -75,7 +72,7 @@ def load_saved_state(optimizer: Optimizer, state_dict: Mapping[str, Any]) -> Non
 
 
 def _loaded(
-    optimizer: Optimizer,
+    optimizer: Any,
     parameter: Tensor,
     group: Group,
     held: Mapping[str, Any],
@@ -85,7 +82,9 @@ def _loaded(
         return {name: _taken(value) for name, value in held.items()}
     # PyTorch's SGD counts no steps; with a state, at least one was done.
     count = float(held.get("step", 1.0))
-    state: State = {"step": counts.setdefault((id(group["params"]), count), leaf(np.array(count)))}
+    state: dict[str, Tensor] = {
+        "step": counts.setdefault((id(group["params"]), count), leaf(np.array(count)))
+    }
     begun = optimizer.init(parameter, group)
     for name, value in held.items():
         if name == "step" or value is None:

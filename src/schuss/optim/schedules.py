@@ -35,6 +35,7 @@ __all__ = [
     "since_restart",
     "step_decay",
     "warm_up",
+    "warmup_stable_decay",
 ]
 
 Schedule = Callable[[float], float]
@@ -217,6 +218,51 @@ def warm_up(schedule: Schedule, *, steps: float, start: float | None = None) -> 
     return delayed
 
 
+def warmup_stable_decay(
+    step: float,
+    base: float,
+    *,
+    total: float,
+    rising: float = 0.0,
+    falling: float = 0.0,
+    minimum: float = 0.0,
+    shape: str = "sqrt",
+) -> float:
+    """Return a straight rise to base, base for most of the steps, and a fall to `minimum`.
+
+    In the fall base - (base - minimum) * f(t) at its share t, f(t) being t ("linear"), sqrt(t)
+    ("sqrt") or (1 - cos(pi * t)) / 2 ("cosine"). Hu et al., 2024, arXiv 2404.06395; the root:
+    Haegele et al., 2024, arXiv 2405.18392.
+
+    Args:
+        step: from 0.
+        base: the value between rise and fall.
+        total: number of steps; after it, the value stays `minimum`.
+        rising: number of steps of the rise, which starts at 1 / (rising + 1) of base.
+        falling: number of steps of the fall.
+        minimum: the last value.
+        shape: "linear", "sqrt" or "cosine".
+
+    >>> values = [warmup_stable_decay(s, 8.0, total=8, rising=3, falling=4) for s in range(9)]
+    >>> [round(value, 3) for value in values]
+    [2.0, 4.0, 6.0, 8.0, 8.0, 4.0, 2.343, 1.072, 0.0]
+    """
+    if step < rising:
+        return linear(step, base, start=1.0 / (rising + 1.0), total=rising)
+    left = total - step
+    if left >= falling and left > 0:
+        return base
+    share = min(1.0, 1.0 - left / falling) if falling else 1.0
+    return base - (base - minimum) * FALLS[shape](share)
+
+
+FALLS: dict[str, Schedule] = {
+    "linear": lambda share: share,
+    "sqrt": math.sqrt,
+    "cosine": lambda share: (1.0 - math.cos(math.pi * share)) / 2.0,
+}
+
+
 def cosine_log_cycles(progress: float, *, cycles: int = 4) -> float:
     r"""Return RealMLP's learning rate factor: waves from 0 to 1 and back, each twice as long.
 
@@ -248,6 +294,12 @@ BY_PROGRESS: dict[str, Schedule] = {
     "cosine": lambda progress: cosine(progress, 1.0, total=1.0),
     # A straight rise in the first 5 %.
     "warm_cosine": warm_up(lambda t: cosine(t, 1.0, total=0.95), steps=0.05, start=0.0),
+    # A straight rise in the first 5 %, a fall by the root in the last 20 %.
+    "warmup_stable_decay": lambda progress: (
+        progress / 0.05
+        if progress < 0.05
+        else warmup_stable_decay(progress, 1.0, total=1.0, falling=0.2)
+    ),
     # From 1/25 to 1 in the first 30 %, then to almost 0 (Smith, arXiv 1708.07120).
     "one_cycle": lambda progress: _piecewise(
         progress, 1.0 / 25.0, [(0.3, 1.0), (1.0, 1e-4 / 25.0)]

@@ -4,19 +4,19 @@ The values come from the functions of `schuss.optim.schedules`.
 """
 
 from schuss.optim.lr_scheduler.base import LRScheduler
+from schuss.optim.lr_scheduler.by_function import LambdaLR, MultiplicativeLR
 from schuss.optim.lr_scheduler.closed_form import (
     ConstantLR,
     CosineAnnealingLR,
     CosineAnnealingWarmRestarts,
     ExponentialLR,
-    LambdaLR,
     LinearLR,
     MultiStepLR,
     PolynomialLR,
     StepLR,
+    WarmupStableDecayLR,
 )
 from schuss.optim.lr_scheduler.cyclic import CyclicLR
-from schuss.optim.lr_scheduler.multiplicative import MultiplicativeLR
 from schuss.optim.lr_scheduler.one_cycle import OneCycleLR
 from schuss.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from schuss.optim.lr_scheduler.sequential import ChainedScheduler, SequentialLR
@@ -40,4 +40,5 @@ __all__ = [
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
+    "WarmupStableDecayLR",
 ]

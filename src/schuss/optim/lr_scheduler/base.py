@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, ClassVar
 
 from schuss.modes import changes_python
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group, as_numbers
 
-__all__ = ["FormulaLR", "LRScheduler", "Scheduler", "per_group"]
-__all__ += ["require_momentum", "set_momentum"]
+__all__ = ["FormulaLR", "LRScheduler", "Scheduler", "function_state", "per_group"]
+__all__ += ["load_function_state", "require_momentum", "set_momentum"]
 
 
 class Scheduler:
@@ -81,6 +82,18 @@ def set_momentum(group: Group, momentum: float) -> None:
         group["betas"] = (momentum, *group["betas"][1:])
     else:
         group["momentum"] = momentum
+
+
+def function_state(function: object) -> dict[str, Any] | None:
+    """Return what a callable object of a class of one's own holds; plain functions hold nothing."""
+    held = None if isinstance(function, FunctionType) else getattr(function, "__dict__", None)
+    return None if held is None else dict(held)
+
+
+def load_function_state(function: object, state: Mapping[str, Any] | None) -> None:
+    """Give a callable object back what it held."""
+    if state:
+        vars(function).update(state)
 
 
 def _holds_functions(value: object) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from schuss.optim import schedules
-from schuss.optim.lr_scheduler.base import FormulaLR, per_group
+from schuss.optim.lr_scheduler.base import FormulaLR
 from schuss.optim.optimizer import Optimizer
 
 __all__ = [
@@ -19,45 +19,17 @@ __all__ = [
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
     "ExponentialLR",
-    "LambdaLR",
     "LinearLR",
     "MultiStepLR",
     "PolynomialLR",
     "StepLR",
+    "WarmupStableDecayLR",
 ]
 
 
 def _at_least(owner: str, name: str, value: float, least: float) -> None:
     if not value >= least:
         raise ValueError(f"{owner}: expected {name} >= {least:g}, got {value}.")
-
-
-class LambdaLR(FormulaLR):
-    """lr = base * f(step), with a function of your own, or one a group.
-
-    >>> import schuss as ss
-    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
-    >>> scheduler = LambdaLR(optimizer, lambda step: 1 / (step + 1))
-    >>> scheduler.step(); scheduler.get_last_lr()
-    [0.5]
-    """
-
-    chains: ClassVar[bool] = False
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        self.lr_lambdas: list[Callable[[int], float]] = per_group(
-            "LambdaLR", lr_lambda, optimizer.param_groups, "functions"
-        )
-        super().__init__(optimizer, last_epoch)
-
-    def lr_at(self, step: int, base: float, group: int) -> float:
-        """Return base * f(step)."""
-        return base * self.lr_lambdas[group](step)
 
 
 class StepLR(FormulaLR):
@@ -104,11 +76,16 @@ class MultiStepLR(FormulaLR):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return numbers and texts, and how often each milestone counts, as PyTorch has it."""
+        return {**super().state_dict(), "milestones": Counter(self.milestones)}
+
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned, here or in PyTorch, which counts milestones."""
+        """Take over what `state_dict` returned, here or in PyTorch."""
         milestones = state_dict["milestones"]
-        if isinstance(milestones, Counter):
-            milestones = sorted(milestones.elements())
+        if isinstance(milestones, Mapping):  # whose keys JSON makes texts of
+            counts = Counter({int(step): count for step, count in milestones.items()})
+            milestones = sorted(counts.elements())
         super().load_state_dict({**state_dict, "milestones": milestones})
 
     def lr_at(self, step: int, base: float, group: int) -> float:
@@ -299,3 +276,75 @@ class CosineAnnealingWarmRestarts(FormulaLR):
     def lr_at(self, step: int, base: float, group: int) -> float:
         """Return the cosine's value."""
         return schedules.cosine(self.T_cur, base, total=self.T_i, minimum=self.eta_min)
+
+
+class WarmupStableDecayLR(FormulaLR):
+    """A straight rise to the base learning rate, which stays for long, and a fall at the end.
+
+    In contrast to a cosine the number of steps need not be known until the fall begins. The
+    formula is that of `schedules.warmup_stable_decay`. Hu et al., 2024, arXiv 2404.06395.
+
+    Args:
+        optimizer: whose groups to set.
+        total_iters: number of steps, at least 1.
+        warmup_iters: number of steps of the rise, at least 0.
+        decay_iters: number of steps of the fall, at least 0; with the rise at most all.
+        decay: "sqrt", "linear" or "cosine": the fall's shape.
+        eta_min: the last learning rate.
+        last_epoch: number of the last step done; -1 to start.
+
+    Raises:
+        ValueError: on another shape, and on numbers of steps out of range.
+
+    >>> import schuss as ss
+    >>> optimizer = ss.optim.SGD([ss.tensor([1.0])], lr=1.0)
+    >>> scheduler = WarmupStableDecayLR(optimizer, 10, warmup_iters=1, decay_iters=2)
+    >>> scheduler.get_last_lr()
+    [0.5]
+    >>> scheduler.step(); scheduler.get_last_lr()
+    [1.0]
+    """
+
+    chains: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_iters: int,
+        warmup_iters: int = 0,
+        decay_iters: int = 0,
+        decay: str = "sqrt",
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+    ) -> None:
+        owner = "WarmupStableDecayLR"
+        _at_least(owner, "total_iters", total_iters, 1)
+        _at_least(owner, "warmup_iters", warmup_iters, 0)
+        _at_least(owner, "decay_iters", decay_iters, 0)
+        if warmup_iters + decay_iters > total_iters:
+            raise ValueError(
+                f"{owner}: expected a rise and a fall of at most {total_iters} steps, got "
+                f"{warmup_iters} and {decay_iters}."
+            )
+        if decay not in schedules.FALLS:
+            raise ValueError(
+                f"{owner}: expected decay to be one of {', '.join(schedules.FALLS)}, got {decay!r}."
+            )
+        self.total_iters = total_iters
+        self.warmup_iters = warmup_iters
+        self.decay_iters = decay_iters
+        self.decay = decay
+        self.eta_min = eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def lr_at(self, step: int, base: float, group: int) -> float:
+        """Return the rise's, the plateau's or the fall's value."""
+        return schedules.warmup_stable_decay(
+            step,
+            base,
+            total=self.total_iters,
+            rising=self.warmup_iters,
+            falling=self.decay_iters,
+            minimum=self.eta_min,
+            shape=self.decay,
+        )

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
-from schuss.optim.lr_scheduler.base import FormulaLR, per_group, require_momentum, set_momentum
+from schuss.optim.lr_scheduler.base import (
+    FormulaLR,
+    function_state,
+    load_function_state,
+    per_group,
+    require_momentum,
+    set_momentum,
+)
 from schuss.optim.optimizer import Optimizer
 from schuss.optim.param_groups import Group
 
@@ -78,14 +85,14 @@ class CyclicLR(FormulaLR):
         lowest = values(base_lr, "base_lr")
         self._lowest = lowest
         self.max_lrs = values(max_lr, "max_lr")
-        self.base_momenta = values(base_momentum, "base_momentum")
-        self.max_momenta = values(max_momentum, "max_momentum")
+        self.base_momentums = values(base_momentum, "base_momentum")
+        self.max_momentums = values(max_momentum, "max_momentum")
         down = step_size_up if step_size_down is None else step_size_down
         self.total_size = float(step_size_up + down)
         self.step_ratio = step_size_up / self.total_size
         self.mode = mode
         self.gamma = gamma
-        self.scale_fn = scale_fn
+        self._scale_fn_custom = scale_fn
         if scale_fn is None:
             scale_mode = "iterations" if mode == "exp_range" else "cycle"
         self.scale_mode = scale_mode
@@ -97,12 +104,12 @@ class CyclicLR(FormulaLR):
         group["lr"] = self._lowest[number]
         super()._begin(number, group)
         if self.cycle_momentum:
-            group["max_momentum"] = self.max_momenta[number]
-            group["base_momentum"] = self.base_momenta[number]
+            group["max_momentum"] = self.max_momentums[number]
+            group["base_momentum"] = self.base_momentums[number]
 
     def _scale(self, cycle: int, step: int) -> float:
-        if self.scale_fn is not None:
-            return self.scale_fn(cycle if self.scale_mode == "cycle" else step)
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(cycle if self.scale_mode == "cycle" else step)
         if self.mode == "triangular":
             return 1.0
         return 0.5 ** (cycle - 1) if self.mode == "triangular2" else self.gamma**step
@@ -126,6 +133,19 @@ class CyclicLR(FormulaLR):
         if self.cycle_momentum:
             height = self._height(self.last_epoch)
             for number, group in enumerate(self.optimizer.param_groups):
-                most, least = self.max_momenta[number], self.base_momenta[number]
+                most, least = self.max_momentums[number], self.base_momentums[number]
                 set_momentum(group, most - (most - least) * height)
         return super()._get_closed_form_lr()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return numbers, texts and lists, and what a callable object holds; no functions."""
+        return {
+            **super().state_dict(),
+            "_scale_fn_custom": self._scale_fn_custom and function_state(self._scale_fn_custom),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned, here or in PyTorch."""
+        rest = dict(state_dict)
+        load_function_state(self._scale_fn_custom, rest.pop("_scale_fn_custom", None))
+        super().load_state_dict(rest)

@@ -34,6 +34,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
             optim.Adafactor,
             optim.Adagrad,
             optim.Adam,
+            optim.AdamWScheduleFree,
             optim.AdamW,
             optim.Adamax,
             optim.DAdaptAdam,
@@ -45,6 +46,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
             optim.RAdam,
             optim.RMSprop,
             optim.Rprop,
+            optim.SGDScheduleFree,
             optim.SOAP,
             optim.Shampoo,
         )
@@ -185,6 +187,15 @@ class Learner:
             usual_rate=usual,
             sets_decay=usual and options.weight_decay is None,
         )
+
+    def put_weights(self, *, training: bool) -> None:
+        """Put the weights where gradients are taken, or where the network is to be used.
+
+        They differ for rules that say so by `train()` and `eval()`, as the Schedule-Free ones.
+        """
+        move = getattr(self.optimizer, "train" if training else "eval", None)
+        if move is not None:
+            move()
 
     @property
     def parameters(self) -> list[Tensor]:

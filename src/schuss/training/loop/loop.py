@@ -216,6 +216,7 @@ class TrainingLoop:
 
     def _run_epoch(self) -> None:
         state = self.state
+        self._learner.put_weights(training=True)
         order = epoch_order(len(self._data.training), self.plan.step_seed, self.epoch)
         left = self._bounds[state.batch :]
         self._data.training.begin_epoch(self.epoch, [(a, order[a:b]) for a, b in left])
@@ -283,6 +284,7 @@ class TrainingLoop:
             **health.summary(self.state.health),
         }
         self._warn(record)
+        self._learner.put_weights(training=False)
         self._average.update(self.epoch + 1)
         monitored = self._validate(record)
         self.history.append(record)

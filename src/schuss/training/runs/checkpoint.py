@@ -138,6 +138,6 @@ def _is_alike(given: Any, own: Any) -> bool:
             and all(_is_alike(a, b) for a, b in zip(given, own, strict=True))
         )
     if isinstance(own, (int, float)) and not isinstance(own, bool):
-        return type(given) in (int, float) and isfinite(given)
+        return type(given) in (int, float) and (isfinite(given) or given == own)
     # Flags and names decide what the state holds.
     return type(given) is type(own) and given == own

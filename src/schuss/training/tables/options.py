@@ -26,11 +26,13 @@ from schuss.training.arguments import (
     refuse,
     seconds_of,
 )
-from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.metrics import METRICS
 from schuss.training.tables.recipe import VALUE_LOSSES
 
-__all__ = ["ADDED", "RowOptions", "TableOptions", "TrainingOptions"]
+__all__ = ["ADDED", "OPTIMIZERS", "RowOptions", "TableOptions", "TrainingOptions"]
+
+# The rules that learning rates of the recipe's size, and its groups with rates of their own, suit.
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
 
 #: Options that runs of earlier versions do not have.
 _NEWER = ("eager", "target_scale", "loss", "quantile", "metric", "time_budget")
@@ -86,7 +88,7 @@ _REQUIRED: dict[str, Requirement] = {
     "time_budget": BUDGET,
     "lr": POSITIVE,
     "weight_decay": NOT_NEGATIVE,
-    "optimizer": one_of(tuple(OPTIMIZERS)),
+    "optimizer": one_of(OPTIMIZERS),
     "hidden": WIDTHS,
     "seed": SEED,
     "target_scale": one_of(("linear", "log"), "one of auto, linear, log"),
