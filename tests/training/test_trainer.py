@@ -409,7 +409,7 @@ def test_every_rule_by_its_name(name: str) -> None:
         model, "mse", optimizer=name, epochs=30, batch_size=16, progress=False, eager=False
     )
     history = trainer.fit((x, y), None).history
-    # Adadelta and the rules that find their step size begin with steps of almost nothing.
+    # The rules that find their step size begin with steps of almost nothing.
     assert history[-1]["train_loss"] < history[0]["train_loss"]
 
 
@@ -431,3 +431,13 @@ def test_the_average_of_a_schedule_free_rule_is_validated_and_kept(eager: bool) 
     assert [r["validation_loss"] for r in run.history] == pytest.approx(losses, rel=1e-5)
     for name, value in _weights(by_hand).items():
         np.testing.assert_allclose(_weights(model)[name], value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["prodigy", "dadaptadam", "adamwschedulefree"])
+@pytest.mark.parametrize("lr", [None, "auto"])
+def test_rules_with_a_pace_of_their_own_keep_their_rate(name: str, lr: str | None) -> None:
+    x, y = _line(32)
+    trainer = Trainer(_linear(), "mse", optimizer=name, lr=lr, epochs=3, progress=False)
+    run = trainer.fit((x, y), None)
+    usual = OPTIMIZERS[name](_linear().parameters()).param_groups[0]["lr"]
+    assert [record["lr"] for record in run.history] == [usual] * 3

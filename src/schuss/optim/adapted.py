@@ -21,6 +21,7 @@ class DistanceAdapted(JointOptimizer):
     all of them; a group with lr 0 stays where it is.
     """
 
+    has_own_pace = True
     ranges: ClassVar[Mapping[str, Range]] = {
         **RANGES,
         "d0": NOT_NEGATIVE,

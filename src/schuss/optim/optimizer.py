@@ -63,6 +63,8 @@ class Optimizer:
     ranges: ClassVar[Mapping[str, Range]] = RANGES
     # Whether gradients have to be sparse.
     needs_rows: ClassVar[bool] = False
+    # Whether it finds its step size, or does without a schedule: both are best left alone then.
+    has_own_pace: ClassVar[bool] = False
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults

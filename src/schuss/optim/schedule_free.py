@@ -34,6 +34,7 @@ class ScheduleFree(JointOptimizer):
     z = z - l * d
     """
 
+    has_own_pace = True
     ranges: ClassVar[Mapping[str, Range]] = _RANGES
 
     def begin(self, group: Group) -> dict[str, float]:

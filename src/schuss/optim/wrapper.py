@@ -49,6 +49,15 @@ class Wrapper(Optimizer):
         """The defaults of the optimizer inside."""
         return self.optimizer.defaults
 
+    @property
+    def is_own_rule(self) -> bool:
+        """Whether the optimizer inside has a `step` of its own."""
+        return self.optimizer.is_own_rule
+
+    def init(self, parameter: Tensor, group: Group) -> State:
+        """Return a parameter's first state in the optimizer inside."""
+        return self.optimizer.init(parameter, group)
+
     def add_param_group(self, param_group: Group) -> None:
         """Add parameters with hyperparameters of their own; see the optimizer inside."""
         self.optimizer.add_param_group(param_group)

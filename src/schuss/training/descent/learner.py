@@ -73,10 +73,18 @@ class DescentOptions:
 
     @property
     def finds_rate(self) -> bool:
-        """Whether the learning rate is found: where it is "auto", or nobody has given one."""
-        if self.lr is not None:
-            return self.lr == "auto"
+        """Whether the learning rate is found: where it is "auto", or nobody has given one.
+
+        Rules that have a pace of their own keep the rate that they are made with.
+        """
+        if self.lr is not None and self.lr != "auto":
+            return False
         given = self.optimizer
+        rule = OPTIMIZERS.get(given.lower()) if isinstance(given, str) else given
+        if getattr(rule, "has_own_pace", False):
+            return False
+        if self.lr is not None:
+            return True
         return isinstance(given, str) or (
             not isinstance(given, Optimizer)
             and callable(given)

@@ -49,7 +49,8 @@ class Snapshot:
             for value in held.values()
             if isinstance(value, Tensor)
         )
-        found = [*self._model.parameters(), *self._model.buffers(), *trained, *state]
+        common = (value for numbers in self._optimizer.common for value in numbers.values())
+        found = [*self._model.parameters(), *self._model.buffers(), *trained, *state, *common]
         return list({id(tensor): tensor for tensor in found}.values())
 
     def take(self) -> None:
@@ -79,24 +80,26 @@ class Snapshot:
         optimizer = self._optimizer
         for group, held in zip(optimizer.param_groups, self._groups, strict=True):
             group.update(held)
-        for parameter in list(optimizer.state):
-            known = self._others.get(parameter)
-            if known is None:
-                self._begin_anew(parameter)
-            else:
-                optimizer.state[parameter].update(
-                    {k: v if isinstance(v, Tensor) else copy.deepcopy(v) for k, v in known.items()}
-                )
+        begun = []
+        for parameter, held in list(optimizer.state.items()):
+            known = self._others.get(parameter, {})
+            if not held.keys() <= known.keys():
+                begun.append(parameter)
+            held.update(
+                {k: v if isinstance(v, Tensor) else copy.deepcopy(v) for k, v in known.items()}
+            )
         for tensor in self._tensors():
             array = self._arrays.get(id(tensor))
             if array is not None:
                 tensor.assign(leaf(array))
+        for parameter in begun:  # whose first state may be made from where it is
+            self._begin_anew(parameter)
         random.set_state(self._key)
 
     def _begin_anew(self, parameter: Tensor) -> None:
         """Make a state what it is before a parameter's first step."""
         optimizer = self._optimizer
-        if type(optimizer).update is Optimizer.update:
+        if optimizer.is_own_rule:
             # A rule with a step of its own begins by itself.
             del optimizer.state[parameter]
             return
@@ -104,4 +107,5 @@ class Snapshot:
         held = optimizer.state[parameter]
         first: dict[str, Any] = {"step": leaf(np.array(0.0)), **optimizer.init(parameter, group)}
         for name, value in first.items():
-            held[name].assign(value)
+            if name in held:
+                held[name].assign(value)
