@@ -58,6 +58,16 @@ def test_of_a_long_recording_the_loudest_part() -> None:
     assert (bands == bands[-20]).sum() >= 45
 
 
+def test_nothing_is_between_the_frames_of_long_recordings() -> None:
+    long = SpectrogramFormat.choose(np.full(9, 16000), np.full(9, 20.0))
+    sound = 1e-3 * tone(20.0, 16000, 300.0)
+    plain = long.spectrogram(sound, 16000)
+    for second in (10.0, 10.04, 10.08, 10.12):
+        click = sound.copy()
+        click[int(second * 16000) :][:64] = 0.9
+        assert np.abs(long.spectrogram(click, 16000) - plain).max() > 5.0
+
+
 @pytest.mark.parametrize("samples", [np.ones(1), np.zeros(400), np.full(3, -0.2)], ids=repr)
 def test_next_to_nothing(samples: np.ndarray) -> None:
     found = FORMAT.spectrogram(samples.astype("f4"), 8000)

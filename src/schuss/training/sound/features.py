@@ -103,7 +103,8 @@ class SpectrogramFormat:
         sound = _without_silence(samples - samples.mean(), rate)
         sound = audio.resample(sound, rate, self.sample_rate).astype(np.float32, copy=False)
         bright = np.append(sound[:1], sound[1:] - _EMPHASIS * sound[:-1])
-        length = round(_FRAME_SECONDS * self.sample_rate)
+        # Frames that are far apart are long, so that each sample is in one.
+        length = max(round(_FRAME_SECONDS * self.sample_rate), 2 * self.hop_length)
         with no_grad():
             levels: Array = audio.log_mel(
                 bright,
