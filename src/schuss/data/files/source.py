@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
+import shutil
 import tarfile
 import tempfile
 import threading
 import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +25,7 @@ __all__ = ["ARCHIVES", "ArchiveSource", "FolderSource", "LeftOut", "Source", "is
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 # A file larger than this is no single example.
 _MOST_BYTES = 1 << 30
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class ArchiveSource(Source):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._opened: zipfile.ZipFile | tarfile.TarFile | None = None
+        self._file: IO[bytes] | None = None
         self._members: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -149,10 +156,12 @@ class ArchiveSource(Source):
                 listed = {i.filename: i for i in zipped.infolist() if not i.is_dir()}
                 found._opened = zipped
             else:
-                tarred = tarfile.open(fileobj=_plain(path), mode="r:")  # noqa: SIM115
+                found._file = _plain(path)
+                tarred = tarfile.open(fileobj=found._file, mode="r:")  # noqa: SIM115
                 listed = {m.name: m for m in tarred.getmembers() if m.isfile()}
                 found._opened = tarred
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
+        except (OSError, EOFError, ValueError, zlib.error, *_DAMAGED) as error:
+            found.close()
             raise DataError(f"{path}: cannot be read as an archive ({error}).") from None
         for name in sorted(listed):
             parts = PurePosixPath(name).parts
@@ -188,13 +197,14 @@ class ArchiveSource(Source):
                     return _limited(opened)
         except (OSError, EOFError, ValueError, RuntimeError) as error:
             raise DataError(f"{error}") from None
-        except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError) as error:
+        except (*_DAMAGED, zlib.error, NotImplementedError) as error:
             raise DataError(f"damaged in the archive ({error})") from None
 
     def close(self) -> None:
         """Close the archive."""
-        if self._opened is not None:
-            self._opened.close()
+        for opened in (self._opened, self._file):
+            if opened is not None:
+                opened.close()
 
 
 def _plain(path: Path) -> IO[bytes]:
@@ -202,11 +212,6 @@ def _plain(path: Path) -> IO[bytes]:
     file = path.open("rb")
     if path.suffix.lower() == ".tar":
         return file
-    import bz2
-    import gzip
-    import lzma
-    import shutil
-
     start = file.read(6)
     file.seek(0)
     reader: Any = gzip.GzipFile(fileobj=file)
@@ -215,7 +220,11 @@ def _plain(path: Path) -> IO[bytes]:
     elif start.startswith(b"\xfd7zXZ"):
         reader = lzma.LZMAFile(file)  # noqa: SIM115
     whole = tempfile.TemporaryFile()  # noqa: SIM115
-    with file, reader:
-        shutil.copyfileobj(reader, whole, 1 << 20)
-    whole.seek(0)
+    try:
+        with file, reader:
+            shutil.copyfileobj(reader, whole, 1 << 20)
+        whole.seek(0)
+    except BaseException:
+        whole.close()
+        raise
     return whole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -53,7 +54,11 @@ def parallel(function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
     rest = iter(values)
     with ThreadPoolExecutor(usable_cores()) as pool:
         while block := list(islice(rest, _BLOCK)):
-            yield from pool.map(function, block)
+            # Decoders warn of odd files; whether one can be used is said in another way.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                done = list(pool.map(function, block))
+            yield from done
 
 
 @contextmanager
