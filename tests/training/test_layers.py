@@ -16,9 +16,12 @@ ROOMS = (
     {"arguments"},
     {"evaluation", "runs"},
     {"descent"},
+    {"escape"},
     {"loop"},
     {"trainer"},
-    {"tables"},
+    {"kinds"},
+    {"items", "tables"},
+    {"pictures", "sound"},
     {"loading"},
     {"__init__"},
 )

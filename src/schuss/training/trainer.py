@@ -20,6 +20,7 @@ from schuss.threads import limit_threads
 from schuss.training.arguments import grouped, refuse, seconds_of
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
+from schuss.training.escape.stage import LEAST_EPOCHS, EscapeOptions
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
 from schuss.training.evaluation.evaluate import evaluate, outputs
@@ -27,8 +28,9 @@ from schuss.training.evaluation.examples import Examples, class_factors, hold_ou
 from schuss.training.evaluation.metrics import Metric, by_name
 from schuss.training.evaluation.objective import Loss, Objective
 from schuss.training.loop.callbacks import as_callbacks, watches_steps
+from schuss.training.loop.context import RunContext, TrainingData
 from schuss.training.loop.fit import Fit
-from schuss.training.loop.loop import RunContext, TrainingData, TrainingLoop
+from schuss.training.loop.loop import TrainingLoop
 from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
 from schuss.training.runs.folder import RunFolder
@@ -95,6 +97,13 @@ class Trainer:
             False compiles them into native code (see `schuss.compile`); None compiles them
             where there are enough to gain more time than compiling takes, and the model and the
             loss can be traced.
+        escape: whether a small network is raced from many starts, side by side in one program, and
+            takes the weights that win: without validation rows instead of the descent, with them
+            after one that has not learned its rows, if they are clearly better on the validation
+            rows. It is for up to 512 parameters, losses that are means over rows, and modules
+            that take each row for itself. "auto" does so where nothing about the descent is given
+            (optimizer, lr, schedule, weight_decay, clipping, average_epochs, and fewer than 50
+            epochs); True always, and says why where it cannot; False never.
 
     Raises:
         UsageError: on options out of range.
@@ -139,12 +148,16 @@ class Trainer:
         average_epochs: int | None = None,
         progress: bool | Display = True,
         eager: bool | None = None,
+        escape: bool | str = "auto",
     ) -> None:
         metrics = by_name(metrics)
         given = locals()
         self.plan = grouped(TrainingPlan, given)
         descent = grouped(DescentOptions, given)
-        refuse("Trainer", self.plan.problems() + descent.problems())
+        untouched = descent.is_untouched and average_epochs is None and epochs >= LEAST_EPOCHS
+        self._escape = EscapeOptions(escape, seed_for(seed, "escape"), untouched)
+        problems = self.plan.problems() + descent.problems() + self._escape.problems()
+        refuse("Trainer", problems)
         self.plan = replace(self.plan, time_budget=seconds_of(time_budget))
         self._learner = Learner.make(model, Objective(loss), descent)
         self._output = grouped(OutputOptions, given)
@@ -183,7 +196,12 @@ class Trainer:
         )
 
     def fit(
-        self, train: Any, validation: Any = 0.2, *, sample_weight: Any = None, resume: bool = False
+        self,
+        train: Any,
+        validation: Any = "auto",
+        *,
+        sample_weight: Any = None,
+        resume: bool = False,
     ) -> Fit:
         """Train, and leave the model with the best weights.
 
@@ -191,7 +209,9 @@ class Trainer:
             train: (X, y), ((X1, X2), y) for several inputs, or (X, y, weight): arrays or tensors
                 of shape (rows, ...); or an object whose `train[i]` is the pair (x, y) of a row.
             validation: rows to choose the best epoch by, in the same form; or the share of the
-                training rows, in proportion to the classes; or None, for the last epoch.
+                training rows, in proportion to the classes; or None, for the last epoch. "auto"
+                is 0.2; and where a race finds weights that are clearly better on these rows, or no
+                network says more of them than a constant, it goes on to learn them as well.
             sample_weight: weight of each training row, of shape (rows,).
             resume: go on from the newest checkpoint in the folder.
 
@@ -219,7 +239,10 @@ class Trainer:
         with lock, random.separate_draws(), catch_interrupts() as stop:
             context = RunContext(folder, display, self._callbacks, stop)
             stepper = self._stepper(data.training, eager=bool(plan.eager))
-            loop = TrainingLoop(plan, self._learner, stepper, data, context)
+            escape = self._escape.make(
+                self._learner, data.training, data.validation, is_final=data.is_final
+            )
+            loop = TrainingLoop(plan, self._learner, stepper, data, context, escape)
             try:
                 fit = loop.run(resume=resume)
                 # One that was handed over gets its last model from whoever made it.
@@ -264,6 +287,8 @@ class Trainer:
         dtype = _dtype(self.model)
         training = Examples.of(train, weight=sample_weight, dtype=dtype)
         held: Examples | None = None
+        is_final = isinstance(validation, str) and validation == "auto"
+        validation = 0.2 if is_final else validation
         if isinstance(validation, (int, float)) and not isinstance(validation, bool):
             seed = seed_for(self.plan.seed, "validation")
             training, held = hold_out(training, float(validation), seed)
@@ -278,7 +303,7 @@ class Trainer:
             training = training.weighted_by(class_factors(self._class_weight, training.y))
         if training.weight is not None and not self._learner.objective.weighs:
             self._learner.objective.refuse_weights()
-        return TrainingData(training.without_zero_weights(), held)
+        return TrainingData(training.without_zero_weights(), held, is_final)
 
     def _runs_eagerly(self, training: Examples) -> bool:
         if self.plan.eager is not None:

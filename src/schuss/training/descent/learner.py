@@ -91,6 +91,13 @@ class DescentOptions:
             and "lr" in inspect.signature(given).parameters
         )
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing of it is given."""
+        given = (self.optimizer, self.schedule, self.lr or "auto")
+        rest = (self.weight_decay, self.clip_norm, self.clip_value)
+        return all(isinstance(x, str) and x == "auto" for x in given) and rest == (None,) * 3
+
     def make_schedule(self, optimizer: Optimizer, model: Module) -> HyperparameterSchedule:
         """Make what changes the hyperparameters while training.
 

@@ -15,6 +15,7 @@ from schuss.data.splits import split_rows
 from schuss.errors import DataError, UsageError
 
 __all__ = ["Examples", "batch_bounds", "class_factors", "epoch_order", "hold_out", "in_memory"]
+__all__ += ["joined"]
 
 Batch: TypeAlias = "tuple[tuple[Tensor, ...], Tensor, Tensor | None]"
 
@@ -300,3 +301,21 @@ def hold_out(
     if not len(held):
         return examples, None
     return examples.take(learn), examples.take(held)
+
+
+def joined(one: Examples, other: Examples) -> Examples:
+    """Return the rows of both, which are alike; rows without weights count 1 beside others.
+
+    >>> rows = Examples((np.zeros((2, 1)),), np.zeros(2))
+    >>> len(joined(rows, rows))
+    4
+    """
+    weight: Array | None = None
+    if one.weight is not None or other.weight is not None:
+        both = (np.ones(len(x)) if x.weight is None else x.weight for x in (one, other))
+        weight = np.concatenate(list(both))
+    inputs = tuple(
+        np.concatenate([np.asarray(a), np.asarray(b)])
+        for a, b in zip(one.inputs, other.inputs, strict=True)
+    )
+    return Examples(inputs, np.concatenate([one.y, other.y]), weight)

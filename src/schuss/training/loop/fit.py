@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schuss.errors import SchussError
+from schuss.training.escape.stage import EscapeReport
 from schuss.training.loop.progress import clock
 
 __all__ = ["DivergenceError", "Fit"]
@@ -27,8 +28,10 @@ class Fit:
             sixteenth after it, None where they are not finite: gradient_norm and dead_units
             (means), largest_gradient_norm, largest_update, nonfinite_gradients (a count).
         seconds: time spent, over all parts of a resumed run.
-        stopped: why it ended: "epochs", "time", "patience", "diverged" or "callback".
+        stopped: why it ended: "epochs", "time", "patience", "diverged", "callback", or
+            "escaped": its weights are those of a race from many starts.
         notes: what the user should know.
+        escape: what a race from many starts found, or None where there was none.
 
     >>> Fit(2, 1, [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.7}], 3.2, "epochs")
     Fit(2 epochs in 3.2 s, stopped by 'epochs'; best epoch 1: train_loss 0.5)
@@ -40,6 +43,7 @@ class Fit:
     seconds: float
     stopped: str
     notes: list[str] = field(default_factory=list)
+    escape: EscapeReport | None = None
 
     @property
     def best(self) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -16,55 +15,26 @@ from schuss.training.descent import health
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.steppers import Stepper
 from schuss.training.descent.weight_average import WeightAverage
+from schuss.training.escape.stage import Escape, EscapeReport
 from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
 from schuss.training.evaluation.evaluate import evaluate
-from schuss.training.evaluation.examples import Examples, batch_bounds, epoch_order
-from schuss.training.loop.callbacks import Callback
+from schuss.training.evaluation.examples import batch_bounds, epoch_order
+from schuss.training.loop.adopted import ESCAPED, adopt
 from schuss.training.loop.checkpoints import Checkpoints
+from schuss.training.loop.context import RunContext, TrainingData
 from schuss.training.loop.fit import DivergenceError, Fit
 from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
-from schuss.training.loop.progress import Display, clock
+from schuss.training.loop.progress import clock
 from schuss.training.loop.state import LoopState
 from schuss.training.loop.step_size import find_step_size
 from schuss.training.runs import checkpoint
 from schuss.training.runs.folder import RunFolder
-from schuss.training.runs.interrupt import StopRequest
 
-__all__ = ["RunContext", "TrainingData", "TrainingLoop"]
+__all__ = ["TrainingLoop"]
 
 
 _REMEDY = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """The rows of a training.
-
-    Args:
-        training: rows to learn from.
-        validation: rows to choose the best epoch by, or None for the last.
-    """
-
-    training: Examples
-    validation: Examples | None
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What is around a training: where it is saved, who sees it, and who may stop it.
-
-    Args:
-        folder: the run's folder, or None.
-        display: shows the progress.
-        callbacks: of the user's own.
-        stop_request: tells of Ctrl-C and its kin.
-    """
-
-    folder: RunFolder | None
-    display: Display
-    callbacks: Sequence[Callback]
-    stop_request: StopRequest
 
 
 class TrainingLoop:
@@ -76,6 +46,7 @@ class TrainingLoop:
         stepper: takes steps on the training rows.
         data: the rows.
         context: folder, display, callbacks and Ctrl-C.
+        escape: races the network from many starts, or None.
     """
 
     def __init__(
@@ -85,6 +56,7 @@ class TrainingLoop:
         stepper: Stepper,
         data: TrainingData,
         context: RunContext,
+        escape: Escape | None = None,
     ) -> None:
         self.plan = plan
         self.model = learner.model
@@ -97,6 +69,8 @@ class TrainingLoop:
         self._stepper = stepper
         self._data = data
         self._context = context
+        self._escape = escape
+        self._report: EscapeReport | None = None
         self._begun = perf_counter()
         self._average = WeightAverage(self.model, plan.average_epochs)
         self._forward = self._native_validation()
@@ -179,11 +153,38 @@ class TrainingLoop:
         self.model.train()
         # What is not finite is noticed in the loss, and said once.
         with enable_grad(), quietly():
-            if not self.step:
-                self._find_step_size()
-            while not self._is_over():
-                self._run_epoch()
+            self._descend()
         return self._finish()
+
+    def _descend(self) -> None:
+        if self.state.stopped == ESCAPED:
+            return
+        if not self.step:
+            if self._escape is not None and self._escape.instead(self):
+                return
+            self._find_step_size()
+        while not self._is_over():
+            self._run_epoch()
+        if self._escape is not None:
+            if self.best:
+                self.model.load_state_dict(self.best)
+            self._report = self._escape.after(self)
+            if self._report is not None and not self._report.taken:
+                self._note(str(self._report))
+
+    def adopt(self, losses: Sequence[float], report: EscapeReport) -> None:
+        """Take the model's weights as the best: reached by as many passes as there are losses."""
+        self._report = report
+        self.best = adopt(self, losses, self._schedule.lr)
+        self._note(str(report))
+
+    def tell(self, record: dict[str, Any]) -> None:
+        """Show and keep the figures of an epoch that is done."""
+        if self._context.folder is not None:
+            self._context.folder.append_metrics(record)
+        for callback in self._context.callbacks:
+            callback.on_epoch(self)
+        self._context.display.epoch(record)
 
     def _find_step_size(self) -> None:
         """Find the learning rate where none is given, and say what it is and why."""
@@ -286,20 +287,16 @@ class TrainingLoop:
         self._warn(record)
         self._learner.put_weights(training=False)
         self._average.update(self.epoch + 1)
-        monitored = self._validate(record)
+        monitored = self.validate(record)
         self.history.append(record)
         self.state.begin_epoch()
         self._keep_if_best(monitored)
         self._schedule.after_epoch(monitored)
-        if self._context.folder is not None:
-            self._context.folder.append_metrics(record)
-        for callback in self._context.callbacks:
-            callback.on_epoch(self)
-        self._context.display.epoch(record)
+        self.tell(record)
         if self.epoch == 1:
             self._save()
 
-    def _validate(self, record: dict[str, Any]) -> float | None:
+    def validate(self, record: dict[str, Any]) -> float | None:
         """Add the figures on the validation rows, and return the one that chooses the epoch."""
         if self._data.validation is None:
             return None
@@ -367,7 +364,13 @@ class TrainingLoop:
             callback.on_end(self)
         state = self.state
         return Fit(
-            state.epoch, state.best_epoch, self.history, self.seconds, state.stopped, state.notes
+            state.epoch,
+            state.best_epoch,
+            self.history,
+            self.seconds,
+            state.stopped,
+            state.notes,
+            self._report,
         )
 
     def _save(self) -> None:
