@@ -122,6 +122,7 @@ class ItemJob:
         left_out += store.fill(f"decoding {kind.noun[1]}", quiet=quiet)
         job = cls(kind, options, classes, store, quiet=quiet)
         job.overview.append((kind.noun[1], "found", kind.describe(every)))
+        job.overview.append(store.described())
         job.notes += told(left_out, kind.noun)
         job._split(validation=found[1] is not None, test=found[2] is not None)
         job._check_classes(main)

@@ -168,6 +168,14 @@ class ItemStore:
         """Bytes of the cache on disk."""
         return 0 if self._cached is None else int(self._cached.nbytes)
 
+    def described(self) -> tuple[str, str, str]:
+        """Return how large the cache is, as a line of three words for a person."""
+        size = f"{self.cached_bytes / 2**20:,.1f} MB"
+        said = "decoded, in the run's folder until it ends"
+        if self.uncached:
+            said += f"; {self.uncached:,} more do not fit and are decoded each time"
+        return ("cache", size, said)
+
     @property
     def uncached(self) -> int:
         """How many examples are decoded anew each time."""
