@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -123,7 +124,7 @@ class HyperparameterSchedule:
 
     def state_dict(self) -> dict[str, Any]:
         """Return a scheduler's state, as JSON can hold it; functions of the progress have none."""
-        return {} if self.scheduler is None else dict(self.scheduler.state_dict())
+        return {} if self.scheduler is None else copy.deepcopy(dict(self.scheduler.state_dict()))
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned."""

@@ -75,6 +75,10 @@ class Snapshot:
         ]
         self._key = np.array(random.get_state())
 
+    def norm(self, tensor: Tensor) -> float:
+        """Return the Euclidean norm that a tensor had."""
+        return float(np.linalg.norm(self._arrays[id(tensor)]))
+
     def restore(self) -> None:
         """Put everything back; states that were begun since then become those of a first step."""
         optimizer = self._optimizer

@@ -69,11 +69,15 @@ class Examples:
             array of row numbers in brackets.
         y: targets, of shape (rows, ...).
         weight: of shape (rows,), or None where all rows count the same.
+        numbers: what people call the rows by, integers of shape (rows,); None for 1, 2, ...
+        word: what these number: "row", or "line" of a file.
     """
 
     inputs: tuple[Any, ...]
     y: Array
     weight: Array | None = None
+    numbers: Array | None = None
+    word: str = "row"
 
     def __len__(self) -> int:
         return len(self.y)
@@ -127,7 +131,22 @@ class Examples:
     def take(self, rows: Array) -> Examples:
         """Return the examples of these rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Examples(tuple(x[rows] for x in self.inputs), self.y[rows], weight)
+        numbers = np.arange(1, len(self) + 1) if self.numbers is None else self.numbers
+        inputs = tuple(x[rows] for x in self.inputs)
+        return Examples(inputs, self.y[rows], weight, numbers[rows], self.word)
+
+    def named(self, rows: Any, most: int = 8) -> str:
+        """Return what people call rows by, in order: "rows 3, 17 and 2 more".
+
+        Args:
+            rows: their positions, at least one.
+            most: how many to name.
+        """
+        positions = np.unique(rows)
+        numbers = np.sort(positions + 1 if self.numbers is None else self.numbers[positions])
+        shown = ", ".join(str(int(k)) for k in numbers[:most])
+        more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+        return f"{self.word}{'s' if len(numbers) > 1 else ''} {shown}{more}"
 
     def batch(self, rows: Any) -> Batch:
         """Return inputs, targets and weights of these rows (numbers, or a slice) as tensors."""

@@ -18,7 +18,7 @@ from schuss.training.runs import checkpoint
 from schuss.training.runs.bundle import well_formed
 from schuss.training.runs.folder import RunFolder
 
-__all__ = ["Checkpoints"]
+__all__ = ["Checkpoints", "read_history"]
 
 # Saving takes at most one part in so many of the time.
 _COST_SHARE = 20.0
@@ -118,3 +118,14 @@ class Checkpoints:
             arrays, header = self._folder.read_model()
             if header.get("epoch") == 0:
                 self._learner.model.load_state_dict(arrays)
+
+
+def read_history(folder: RunFolder, state: LoopState) -> list[dict[str, Any]]:
+    """Return the epochs' figures; those of the best one are in the checkpoint, too."""
+    history = folder.read_metrics(state.history, state.notes)
+    best = state.best_figures
+    if best.get("epoch") == state.best_epoch and best["epoch"] not in [
+        record["epoch"] for record in history
+    ]:
+        history = sorted([*history, best], key=lambda record: record["epoch"])
+    return history

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from schuss import random
 from schuss.core import Array, Tensor, enable_grad
 from schuss.modes import quietly
@@ -18,23 +20,21 @@ from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.escape.stage import Escape, EscapeReport
 from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
 from schuss.training.evaluation.evaluate import evaluate
-from schuss.training.evaluation.examples import batch_bounds, epoch_order
+from schuss.training.evaluation.examples import batch_bounds
 from schuss.training.loop.adopted import ESCAPED, adopt
-from schuss.training.loop.checkpoints import Checkpoints
+from schuss.training.loop.checkpoints import Checkpoints, read_history
 from schuss.training.loop.context import RunContext, TrainingData
-from schuss.training.loop.fit import DivergenceError, Fit
+from schuss.training.loop.fit import Fit
 from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
 from schuss.training.loop.progress import clock
+from schuss.training.loop.rollback import Rollback, steps_between
+from schuss.training.loop.setbacks import REMEDY, Setbacks
 from schuss.training.loop.state import LoopState
-from schuss.training.loop.step_size import find_step_size
+from schuss.training.loop.step_size import find_step_size, step_seconds
 from schuss.training.runs import checkpoint
-from schuss.training.runs.folder import RunFolder
 
 __all__ = ["TrainingLoop"]
-
-
-_REMEDY = "lower lr, scale the inputs, or clip the gradients (a Trainer's clip_norm=1.0)"
 
 
 class TrainingLoop:
@@ -76,6 +76,12 @@ class TrainingLoop:
         self._forward = self._native_validation()
         rows = len(data.training)
         self._bounds = batch_bounds(rows, plan.batch(rows), plan.drop_last)
+        seconds = step_seconds(self.model, data.training, plan)
+        interval = steps_between(seconds, plan.epochs * len(self._bounds))
+        self._rollback = Rollback(learner, data.training, self._average, interval)
+        self._setbacks = Setbacks(
+            self, self._rollback, data.training, plan.step_seed, len(self._bounds)
+        )
         self._checkpoints = Checkpoints(
             context.folder, learner, self._average, self._layout(), plan.checkpoint_seconds
         )
@@ -134,7 +140,7 @@ class TrainingLoop:
             self.state, self.best = self._checkpoints.restore()
         if folder is not None:
             if resume:
-                self.history = self._read_history(folder)
+                self.history = read_history(folder, self.state)
             folder.begin_metrics(self.history)
         self._pace = Pace(
             self.plan.epochs * len(self._bounds),
@@ -170,13 +176,13 @@ class TrainingLoop:
                 self.model.load_state_dict(self.best)
             self._report = self._escape.after(self)
             if self._report is not None and not self._report.taken:
-                self._note(str(self._report))
+                self.note(str(self._report))
 
     def adopt(self, losses: Sequence[float], report: EscapeReport) -> None:
         """Take the model's weights as the best: reached by as many passes as there are losses."""
         self._report = report
         self.best = adopt(self, losses, self._schedule.lr)
-        self._note(str(report))
+        self.note(str(report))
 
     def tell(self, record: dict[str, Any]) -> None:
         """Show and keep the figures of an epoch that is done."""
@@ -189,21 +195,9 @@ class TrainingLoop:
     def _find_step_size(self) -> None:
         """Find the learning rate where none is given, and say what it is and why."""
         steps = self.plan.epochs * len(self._bounds)
-        found = find_step_size(self._learner, self._stepper, self._data.training, self.plan, steps)
-        if found is not None:
-            rule = type(self.optimizer).__name__
-            self._note(f"learning rate {self._schedule.lr:.2g} with {rule} ({found.why})")
-
-    def _read_history(self, folder: RunFolder) -> list[dict[str, Any]]:
-        """Return the epochs' figures; those of the best one are in the checkpoint, too."""
-        state = self.state
-        history = folder.read_metrics(state.history, state.notes)
-        best = state.best_figures
-        if best.get("epoch") == state.best_epoch and best["epoch"] not in [
-            record["epoch"] for record in history
-        ]:
-            history = sorted([*history, best], key=lambda record: record["epoch"])
-        return history
+        said = find_step_size(self._learner, self._stepper, self._data.training, self.plan, steps)
+        if said:
+            self.note(said)
 
     def _is_over(self) -> bool:
         state, plan = self.state, self.plan
@@ -218,10 +212,15 @@ class TrainingLoop:
     def _run_epoch(self) -> None:
         state = self.state
         self._learner.put_weights(training=True)
-        order = epoch_order(len(self._data.training), self.plan.step_seed, self.epoch)
+        order = self._setbacks.order(self.epoch)
         left = self._bounds[state.batch :]
         self._data.training.begin_epoch(self.epoch, [(a, order[a:b]) for a, b in left])
         while state.batch < len(self._bounds) and not (state.batch and self._pace.is_up):
+            if self._rollback.is_due(state):
+                if self._rollback.has_exploded(state):
+                    self._setbacks.take_back_rise()
+                    return
+                self._rollback.keep(state, self.best)
             index = self._next_rows(order)
             rates = [self._schedule.lr] * len(index)
             before = self._before_each(rates) if self._schedule.changes else None
@@ -233,10 +232,11 @@ class TrainingLoop:
                 total += loss * size
             if not math.isfinite(total):
                 first = next((i for i, x in enumerate(losses) if not math.isfinite(x)), 0)
-                state.step += first + 1
-                state.batch += first + 1
-                self._diverged(losses[first], rates[first])
+                self._setbacks.take_back(
+                    losses[first], rates[first], self.step + first, index[first]
+                )
                 return
+            self._rollback.note(state, losses, index)
             state.step += len(losses)
             state.batch += len(losses)
             state.loss_sum = total
@@ -258,7 +258,7 @@ class TrainingLoop:
         size = left[0][1] - left[0][0]
         # All batches have the same size but for the last one of the epoch.
         alike = len(left) - (left[-1][1] - left[-1][0] != size)
-        alike = min(alike, max(self._pace.steps_left, 1))
+        alike = min(alike, max(self._pace.steps_left, 1), self._rollback.steps_left(self.state))
         count = min(alike, self._stepper.steps_per_call(alike))
         start = left[0][0]
         return order[start : start + count * size].reshape(count, size)
@@ -319,9 +319,10 @@ class TrainingLoop:
             return
         self.state.warned = True
         what = f"the gradients became infinite or not a number in epoch {self.epoch + 1}"
-        self._note(f"{what}, at a learning rate of {self._schedule.lr:.3g}; {_REMEDY}.")
+        self.note(f"{what}, at a learning rate of {self._schedule.lr:.3g}; {REMEDY}.")
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Say something, and keep it with the run."""
         self.state.notes.append(text)
         self._context.display.note(text)
 
@@ -338,16 +339,23 @@ class TrainingLoop:
         with self._average.in_place():
             self.best = checkpoint.copy_state(self.model)
 
-    def _diverged(self, loss: float, rate: float) -> None:
-        what = (
-            f"the loss became {loss} in epoch {self.epoch + 1}, step {self.step}, at a learning "
-            f"rate of {rate:.3g}"
-        )
-        kept = self.state.best_epoch
-        if not self.best or not kept:
-            raise DivergenceError(f"Trainer: {what}; {_REMEDY}.")
-        self._note(f"{what}; the weights of epoch {kept} are kept. To avoid it, {_REMEDY}.")
-        self.state.stopped = "diverged"
+    def go_back(self) -> None:
+        """Put everything to the last good state."""
+        self.best = dict(self._rollback.go_back(self.state))
+        kept = [record for record in self.history if record["epoch"] <= self.epoch]
+        if len(kept) < len(self.history):
+            self.history = kept
+            if self._context.folder is not None:
+                self._context.folder.end_metrics()
+                self._context.folder.begin_metrics(kept)
+
+    def replay(self, first: int, last: int) -> None:
+        """Take steps that were taken before once more, from one number in all to another."""
+        for step in range(first, last):
+            epoch, batch = divmod(step, len(self._bounds))
+            index = self._setbacks.order(epoch)[slice(*self._bounds[batch])].reshape(1, -1)
+            self._schedule.before_step(self._pace.progress(step))
+            self._stepper.take(index, None, np.zeros(1, bool))
 
     def _finish(self) -> Fit:
         self._save()

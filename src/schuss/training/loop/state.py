@@ -31,6 +31,14 @@ class LoopState:
         best_value: the monitored figure there.
         best_figures: all figures there, as the history has them.
         waited: epochs since then that were no better.
+        first_loss: loss of the first step.
+        lowest_loss: lowest mean loss between two good states; see `Rollback`.
+        window_loss: sum of the losses since the last good state.
+        window_steps: how many those are.
+        tries: how often it went back without getting further.
+        failed_step: furthest step that has gone wrong.
+        damping: what the learning rates were multiplied with on that account.
+        left_out: positions of the training rows that are left out.
         stopped: why training ended, or empty.
         seconds: time spent.
         pace_step: step at which it was last counted how many more the time allows; 0 for never.
@@ -53,6 +61,14 @@ class LoopState:
     best_value: float | None = None
     best_figures: dict[str, Any] = field(default_factory=dict)
     waited: int = 0
+    first_loss: float = 0.0
+    lowest_loss: float = 0.0
+    window_loss: float = 0.0
+    window_steps: int = 0
+    tries: int = 0
+    failed_step: int = 0
+    damping: float = 1.0
+    left_out: list[int] = field(default_factory=list)
     stopped: str = ""
     seconds: float = 0.0
     pace_step: int = 0
@@ -88,6 +104,8 @@ class LoopState:
                 raise FileFormatError(f"the checkpoint's {name} is damaged: {given!r:.40}.")
         if not all(isinstance(note, str) for note in found.notes):
             raise FileFormatError("the checkpoint's notes are damaged.")
+        if not all(type(row) is int and row >= 0 for row in found.left_out):
+            raise FileFormatError("the checkpoint's rows that are left out are damaged.")
         # The first step of an epoch is measured, unless the loss was not finite there.
         goes_on = bool(found.batch) and not found.stopped
         if not is_tally(found.health) or (goes_on and not (found.health and found.loss_rows)):

@@ -11,13 +11,13 @@ from schuss.nn.module import Module
 from schuss.optim.schedules import BY_PROGRESS
 from schuss.training.descent.defaults import SCHEDULE, set_decay
 from schuss.training.descent.learner import Learner
-from schuss.training.descent.step_size.search import Budget, Choice, find
+from schuss.training.descent.step_size.search import Budget, find
 from schuss.training.descent.step_size.trials import Trials
 from schuss.training.descent.steppers import Stepper
 from schuss.training.evaluation.examples import Examples
 from schuss.training.loop.plan import TrainingPlan, seed_for
 
-__all__ = ["find_step_size", "trials_of"]
+__all__ = ["find_step_size", "step_seconds", "trials_of"]
 
 # The share of a training's steps that the search may cost.
 _SHARE = 0.14
@@ -25,7 +25,7 @@ _SHARE = 0.14
 # seconds, by what a step is taken to cost, and up to this share.
 _UNNOTICED_SECONDS = 0.05
 _LARGEST_SHARE = 0.35
-_STEP_SECONDS = 1e-5
+_STEP_SECONDS, _EAGER_STEP_SECONDS = 1e-5, 2e-3
 _STEP_RATE = 3e10
 # Steps whose time is taken, after as many that may compile.
 _TIMED_STEPS = 16
@@ -44,7 +44,7 @@ def trials_of(learner: Learner, stepper: Stepper, training: Examples, plan: Trai
 
 def find_step_size(
     learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan, steps: int
-) -> Choice | None:
+) -> str:
     """Set the learning rate and the weight decay where they are to be found.
 
     Args:
@@ -55,10 +55,11 @@ def find_step_size(
         steps: of all epochs.
 
     Returns:
-        What was chosen; None where the learning rate was given.
+        What was chosen and why, to be said; nothing where the learning rate was given.
     """
-    choice = None
+    said = ""
     if learner.finds_rate:
+        learner.put_weights(training=True)
         trials = trials_of(learner, stepper, training, plan)
         with trials.without_trace():
             if plan.time_budget is not None:
@@ -70,22 +71,25 @@ def find_step_size(
             choice = find(trials, budget, shape, usual=learner.usual_rate)
         for group in learner.optimizer.param_groups:
             group["lr"] = group["initial_lr"] = group["lr"] * choice.factor
+        rule = type(learner.optimizer).__name__
+        said = f"learning rate {learner.schedule.lr:.2g} with {rule} ({choice.why})"
     if learner.sets_decay:
         set_decay(learner.optimizer, int(np.size(training.y)), steps)
-    return choice
+    return said
 
 
 def search_budget(model: Module, training: Examples, plan: TrainingPlan, steps: int) -> Budget:
     """Return what the search for a training of so many steps may cost."""
-    work = step_work(model, training, plan.batch(len(training)))
-    unnoticed = 0 if plan.eager else _UNNOTICED_SECONDS / (_STEP_SECONDS + work / _STEP_RATE)
+    unnoticed = 0.0 if plan.eager else _UNNOTICED_SECONDS / step_seconds(model, training, plan)
     return Budget(int(max(_SHARE * steps, min(unnoticed, _LARGEST_SHARE * steps))), steps)
 
 
-def step_work(model: Module, training: Examples, batch: int) -> float:
-    """Return about how many operations a step takes: each weight is used at each place of a row."""
+def step_seconds(model: Module, training: Examples, plan: TrainingPlan) -> float:
+    """Return what a step is taken to cost, by its size alone, on the safe side."""
     places = max(map(_places, training.inputs))
-    return 6.0 * batch * places * sum(p.size for p in model.parameters())
+    batch = min(plan.batch(len(training)), len(training))
+    work = 6.0 * batch * places * sum(p.size for p in model.parameters())
+    return (_EAGER_STEP_SECONDS if plan.eager else _STEP_SECONDS) + work / _STEP_RATE
 
 
 def _places(x: Any) -> int:

@@ -6,7 +6,7 @@ import math
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,9 @@ class TableJob:
                 _, first, copy = np.unique(train.copies, return_index=True, return_inverse=True)
                 folds = folds[first][copy]
             inputs = (train.numeric, train.categories, folds)
-        learned_from = Examples.of((inputs, train.y), weight=train.weight, owner="train")
+        learned_from = _named(
+            Examples.of((inputs, train.y), weight=train.weight, owner="train"), train
+        )
         factors = _class_factors(class_weight, prepared)
         if factors is not None:
             prepared.notes.append(WEIGHTED)
@@ -241,6 +243,14 @@ class TableJob:
             return ["probabilities are not calibrated, since no rows were held out to validate"]
         calibrate(model, self.validation, self.class_factors)
         return []
+
+
+def _named(examples: Examples, share: Share) -> Examples:
+    """Have rows called by their lines in the file, where there is one."""
+    lines = share.table.lines
+    if lines is None:
+        return replace(examples, numbers=share.rows + 1)
+    return replace(examples, numbers=lines, word="line")
 
 
 def _examples(share: Share | None) -> Examples | None:
