@@ -23,6 +23,7 @@ __all__ = [
     "auc",
     "balanced_accuracy",
     "by_name",
+    "confusion_matrix",
     "coverage",
     "log_loss",
     "mae",
@@ -100,6 +101,20 @@ def balanced_accuracy(y: Array, probabilities: Array, weight: Weight = None) -> 
     right = np.bincount(y, weights * (probabilities.argmax(axis=1) == y), minlength=classes)
     met = totals > 0
     return float((right[met] / totals[met]).mean()) if met.any() else None
+
+
+def confusion_matrix(y: Array, probabilities: Array) -> Array:
+    """Return how many rows of each class (a row) were taken for each class (a column), int64.
+
+    >>> chances = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    >>> confusion_matrix(np.array([0, 1, 1]), chances).tolist()
+    [[1, 0], [1, 1]]
+    """
+    _check_classes("confusion_matrix", y, probabilities)
+    classes = probabilities.shape[1]
+    found = np.zeros((classes, classes), np.int64)
+    np.add.at(found, (y, probabilities.argmax(axis=1)), 1)
+    return found
 
 
 def log_loss(y: Array, probabilities: Array, weight: Weight = None) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schuss.core import Array
+from schuss.training.evaluation.metrics import confusion_matrix
 
 __all__ = ["Mistakes"]
 
@@ -33,10 +34,8 @@ class Mistakes:
     @classmethod
     def of(cls, chances: Array, y: Array, numbers: Array) -> Mistakes:
         """Find the mistakes in probabilities (examples, classes), whose classes are y."""
-        classes = chances.shape[1]
         given = chances.argmax(axis=1)
-        confusion = np.zeros((classes, classes), np.int64)
-        np.add.at(confusion, (y, given), 1)
+        confusion = confusion_matrix(y, chances)
         wrong = np.flatnonzero(given != y)
         sure = chances[wrong, given[wrong]]
         wrong, sure = wrong[np.argsort(-sure, kind="stable")], np.sort(sure)[::-1]

@@ -36,6 +36,7 @@ _RESULT: dict[str, Any] = {
     "notes": list[str],
     "validation": dict[str, float | None] | None,
     "test": dict[str, float | None] | None,
+    "confusion": list[list[int]] | None,
 }
 _CONFIG: dict[str, Any] = {
     "notes": list[str],

@@ -11,6 +11,7 @@ from schuss.data.tables.reading.options import read_options
 from schuss.errors import DataError
 from schuss.messages import printable, say
 from schuss.nn.tabular import TabularMLP
+from schuss.training.evaluation.metrics import confusion_matrix
 from schuss.training.kinds.kind import OutputOptions
 from schuss.training.kinds.repeatable import repeatable
 from schuss.training.loop.fit import Fit
@@ -202,4 +203,15 @@ def _result(run: TableRun, job: TableJob, fit: Fit, notes: Sequence[str]) -> dic
         "finished": True,
         "notes": notes,
         **figures,
+        "confusion": _confusion(run, job),
     }
+
+
+def _confusion(run: TableRun, job: TableJob) -> list[list[int]] | None:
+    """Return which held-out rows were taken for which class; None where nothing is held out."""
+    share = job.prepared.validation if job.prepared.test is None else job.prepared.test
+    chances = None if share is None else run.predict_table(share.table).probabilities
+    if share is None or chances is None:
+        return None
+    found: list[list[int]] = confusion_matrix(share.y, chances).tolist()
+    return found
