@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -135,15 +136,27 @@ def mel_filterbank(
             "mel_filterbank: expected 0 <= f_min < f_max and at least one filter and sample, got "
             f"f_min={f_min}, f_max={top}, n_mels={n_mels}, n_fft={n_fft}."
         )
-    ends = _hz_to_mel(np.array([f_min, top]), mel_scale)
+    filters = _filters(sample_rate, n_fft, n_mels, f_min, top, mel_scale, norm)
+    return leaf(filters.astype(supported_dtype(dtype)))
+
+
+@lru_cache(16)
+def _filters(
+    sample_rate: float,
+    n_fft: int,
+    n_mels: int,
+    f_min: float,
+    f_max: float,
+    mel_scale: str,
+    norm: str | None,
+) -> Array:
+    ends = _hz_to_mel(np.array([f_min, f_max]), mel_scale)
     edges = _mel_to_hz(np.linspace(ends[0], ends[1], n_mels + 2), mel_scale)[:, None]
     bins = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (bins - low) / (middle - low), (high - bins) / (high - middle)
     filters = np.maximum(0.0, np.minimum(rising, falling))
-    if norm == "slaney":
-        filters = filters * (2.0 / (high - low))
-    return leaf(filters.astype(supported_dtype(dtype)))
+    return np.asarray(filters * (2.0 / (high - low)) if norm == "slaney" else filters)
 
 
 def mel_spectrogram(
@@ -185,7 +198,7 @@ def mel_spectrogram(
     x = reals("mel_spectrogram", x)
     hop = n_fft // 4 if hop_length is None else hop_length
     z = stft(x, n_fft, hop, win_length, None, center, pad_mode)
-    energy = ops.sum(ops.square(z), axis=-1)
+    energy = ops.square(z[..., 0]) + ops.square(z[..., 1])
     if power != 2.0:
         energy = energy ** (power / 2.0)
     filters = mel_filterbank(

@@ -22,6 +22,7 @@ QUICK: dict[str, Any] = {"epochs": 8, "batch_size": 12, "quiet": True}
 
 @pytest.mark.slow
 def test_a_folder_from_training_to_predictions(recorded_folder: Any, tmp_path: Path) -> None:
+    pytest.importorskip("PIL")
     folder = recorded_folder()
     run = ss.train(folder, out=tmp_path / "run", **QUICK)
     assert run.classes.tolist() == ["falling", "rising"]
@@ -35,6 +36,9 @@ def test_a_folder_from_training_to_predictions(recorded_folder: Any, tmp_path: P
     samples = [ss.audio.load(file) for file in files]
     np.testing.assert_allclose(again.predict_proba(samples), chances, atol=1e-6)
     np.testing.assert_allclose(again.predict_proba([x for x, _ in samples]), chances, atol=1e-6)
+    for sheet in ("examples.png", "mistakes.png"):
+        assert (tmp_path / "run" / sheet).read_bytes().startswith(b"\x89PNG")
+    assert np.sum(run.confusion) == run.shares["test"]
     run.save(tmp_path / "sweeps.schuss")
     assert np.array_equal(load_run(tmp_path / "sweeps.schuss").predict_proba(files), chances)
 
@@ -69,6 +73,20 @@ def test_what_cannot_be_read_is_named_and_left_out(
     assert empty == "empty.wav,,,,an empty file"
     with pytest.raises(DataError, match=r"text\.wav: not a recording"):
         run.predict(bad / "text.wav")
+
+
+@pytest.mark.slow
+def test_without_pillow_there_are_no_sheets(
+    recorded_folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    options = {**QUICK, "epochs": 1, "quiet": False}
+    run = ss.train(recorded_folder(count=12), out=tmp_path / "run", **options)
+    assert run.finished
+    assert not list((tmp_path / "run").glob("*.png"))
+    assert "no examples.png, which needs Pillow: pip install 'schuss[images]'" in (
+        capsys.readouterr().err
+    )
 
 
 def test_what_cannot_be_learned_from(recorded_folder: Any, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from schuss.training.kinds.kind import Kind
@@ -88,8 +87,14 @@ class Items(Kind):
         """
         return None
 
-    def show_examples(self, job: Any, folder: Path) -> None:
-        """Write what shows examples as the network sees them into the run's folder."""
+    @abstractmethod
+    def show(self, job: Any, inputs: Array) -> Sequence[Array]:
+        """Return what inputs look like to the network: pictures for the sheets of a run.
 
-    def show_mistakes(self, job: Any, mistakes: Any, folder: Path) -> None:
-        """Write what shows the worst mistakes on held-out examples into the run's folder."""
+        Args:
+            job: an `ItemJob`.
+            inputs: a batch of the preparation.
+
+        Returns:
+            For each of the batch, uint8 of shape (height, width, channels).
+        """

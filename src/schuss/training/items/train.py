@@ -27,6 +27,7 @@ from schuss.training.items.job import TEST, TRAIN, VALIDATION, ItemJob
 from schuss.training.items.mistakes import Mistakes
 from schuss.training.items.options import ItemOptions
 from schuss.training.items.run import ItemRun
+from schuss.training.items.sheets import write_examples, write_mistakes
 from schuss.training.kinds.kind import OutputOptions
 from schuss.training.kinds.repeatable import repeatable
 from schuss.training.runs.bundle import well_formed
@@ -85,7 +86,7 @@ def train_items(
             )
             with folder.locked():
                 job.store.move(folder.path)
-                kind.show_examples(job, folder.path)
+                write_examples(job, folder.path)
                 return _train_and_measure(job, model, folder, output, resume=False)
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -235,5 +236,5 @@ def _result(
         found = Mistakes.of(chances, held.y, job.numbers(share))
         result["confusion"] = found.confusion.tolist()
         if run.folder is not None:
-            job.kind.show_mistakes(job, found, run.folder)
+            write_mistakes(job, found, run.folder)
     return result

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schuss.training.items.item_kind import ItemKind
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from schuss.core import Array
     from schuss.nn.module import Module
     from schuss.training.items.job import ItemJob
-    from schuss.training.items.mistakes import Mistakes
     from schuss.training.items.preparation import Recipe
     from schuss.training.pictures.preparation import PicturePreparation
 
@@ -116,17 +114,12 @@ class PictureKind(ItemKind):
 
         return ResidualNetwork(**description)
 
-    def show_examples(self, job: ItemJob, folder: Path) -> None:
-        """Write examples.png."""
-        from schuss.training.pictures.sheets import write_examples
+    def show(self, job: ItemJob, inputs: Array) -> Sequence[Array]:
+        """Return pictures as they are."""
+        import numpy as np
 
-        write_examples(job, folder / "examples.png")
-
-    def show_mistakes(self, job: ItemJob, mistakes: Mistakes, folder: Path) -> None:
-        """Write mistakes.png."""
-        from schuss.training.pictures.sheets import write_mistakes
-
-        write_mistakes(job, mistakes, folder / "mistakes.png")
+        found: list[Array] = list(np.clip(inputs, 0, 255).astype(np.uint8))
+        return found
 
 
 KIND = PictureKind()

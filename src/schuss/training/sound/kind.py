@@ -107,5 +107,11 @@ class SoundKind(ItemKind):
             for name, match in zip(names, found, strict=True)
         ]
 
+    def show(self, job: ItemJob, inputs: Array) -> Sequence[Array]:
+        """Return spectrograms as the convolutions see them, low frequencies below."""
+        from schuss.training.sound.sheets import shown
+
+        return shown(self.network(job.recipe.network), inputs)
+
 
 KIND = SoundKind()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
+from typing import Any
 
 from schuss.core import Array
 from schuss.nn.serialization import write_atomically
@@ -16,7 +14,6 @@ from schuss.training.items.inputs import ItemInputs
 from schuss.training.items.job import TRAIN, ItemJob
 from schuss.training.items.mistakes import Mistakes
 from schuss.training.loop.plan import seed_for
-from schuss.training.pictures.preparation import PicturePreparation
 
 __all__ = ["write_examples", "write_mistakes"]
 
@@ -26,24 +23,23 @@ _COLUMNS = 8
 _CELL, _MARGIN, _LINE, _LETTER = 104, 8, 13, 6.2
 
 
-def write_examples(job: ItemJob, path: Path) -> None:
-    """Write training examples as the network sees them in the first epoch, with their classes."""
+def write_examples(job: ItemJob, folder: Path) -> None:
+    """Write examples.png: training examples as the network sees them in the first epoch."""
     numbers, labels = job.numbers(TRAIN), job.labels(TRAIN)
     seed = job.options.seed
     rows = epoch_order(len(numbers), seed_for(seed, "steps"), 0)[:_EXAMPLES]
     inputs = ItemInputs(job.store, numbers, seed_for(seed, "augmentation"))
     seen = inputs.augmented(0, 0, rows)
     texts = [[job.classes[k]] for k in labels[rows]]
-    what = f"{len(rows)} of {len(numbers):,} pictures to learn from, as the network sees them"
-    _write(path, what, [np.clip(x, 0, 255).astype(np.uint8) for x in seen], texts)
+    what = f"{len(rows)} of {len(numbers):,} {job.kind.noun[1]} to learn from"
+    _write(job, folder / "examples.png", f"{what}, as the network sees them", seen, texts)
 
 
-def write_mistakes(job: ItemJob, mistakes: Mistakes, path: Path) -> None:
-    """Write the mistakes of which the network was surest, with the right and the given class."""
-    preparation = cast(PicturePreparation, job.preparation)
+def write_mistakes(job: ItemJob, mistakes: Mistakes, folder: Path) -> None:
+    """Write mistakes.png: those of which the network was surest, and what would be right."""
     chosen = range(min(_MISTAKES, len(mistakes.numbers)))
     items = [job.store[int(mistakes.numbers[k])] for k in chosen]
-    seen = [x.astype(np.uint8) for x in preparation.evaluation_batch(items)] if items else []
+    seen = job.preparation.evaluation_batch(items) if items else None
     texts = [
         [
             f"is {job.classes[mistakes.true[k]]}",
@@ -53,17 +49,20 @@ def write_mistakes(job: ItemJob, mistakes: Mistakes, path: Path) -> None:
         for k in chosen
     ]
     total = int(mistakes.confusion.sum())
-    count = f"{len(mistakes.numbers):,} of {total:,} held-out pictures"
-    what = f"{count} were mistaken; the surest first"
-    _write(path, what, seen, texts)
+    count = f"{len(mistakes.numbers):,} of {total:,} held-out {job.kind.noun[1]}"
+    _write(job, folder / "mistakes.png", f"{count} were mistaken; the surest first", seen, texts)
 
 
 def _write(
-    path: Path, title: str, pictures: Sequence[Array], texts: Sequence[Sequence[str]]
+    job: ItemJob, path: Path, title: str, inputs: Array | None, texts: Sequence[Sequence[str]]
 ) -> None:
-    """Write a sheet of pictures, uint8 of shape (height, width, channels), with their lines."""
-    from PIL import Image, ImageDraw, ImageFont
-
+    """Write a sheet of what inputs look like, with the lines of each."""
+    try:
+        from PIL import Image, ImageDraw, ImageFont
+    except ImportError:
+        job.say(f"no {path.name}, which needs Pillow: pip install 'schuss[images]'")
+        return
+    pictures = [] if inputs is None else job.kind.show(job, inputs)
     font = _font(ImageFont)
     lines = max((len(text) for text in texts), default=0)
     columns = min(max(len(pictures), 4), _COLUMNS)
