@@ -67,7 +67,8 @@ def _write(
     lines = max((len(text) for text in texts), default=0)
     columns = min(max(len(pictures), 4), _COLUMNS)
     rows = -(-len(pictures) // columns)
-    tall = _CELL + lines * _LINE + _MARGIN
+    high = max((round(_CELL * min(1.0, p.shape[0] / p.shape[1])) for p in pictures), default=0)
+    tall = high + lines * _LINE + _MARGIN
     size = (columns * (_CELL + _MARGIN) + _MARGIN, rows * tall + 2 * _MARGIN + _LINE)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
@@ -81,7 +82,7 @@ def _write(
         how = Image.Resampling.NEAREST if scale > 2.0 else Image.Resampling.BICUBIC
         sheet.paste(made.convert("RGB").resize((shown[0], shown[1]), how), (left, top))
         for line, words in enumerate(text):
-            draw.text((left, top + _CELL + line * _LINE), _fitting(words, _CELL), "black", font)
+            draw.text((left, top + high + line * _LINE), _fitting(words, _CELL), "black", font)
     content = io.BytesIO()
     sheet.save(content, "PNG")
     write_atomically(path, content.getvalue())
