@@ -16,7 +16,14 @@ class Bowl:
         self.best = best
         self.steps = 0
 
-    def run(self, factor: Callable[[float], float], steps: int, *, fails: bool = True) -> list[Any]:
+    def run(
+        self,
+        factor: Callable[[float], float],
+        steps: int,
+        *,
+        cycle: int | None = None,
+        fails: bool = True,
+    ) -> list[Any]:
         losses = []
         for k in range(steps):
             rate = max(factor(k / steps), 1e-30)

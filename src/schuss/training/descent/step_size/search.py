@@ -21,6 +21,9 @@ _HORIZON_POWER = 0.2
 # A rate that rises while it is tried does best a little above where a constant one does.
 _PAST_THE_BEST = 2.5
 _BELOW_THE_EDGE = 10.0
+# It takes so few batches in turn that each mean is over all of them, and falls by so much.
+CYCLE = 4
+_CREDIBLE = 0.02
 # Fewer steps show nothing.
 _SHORTEST_TEST, _LONGEST_TEST = 20, 48
 _SHORTEST_RACE = 16
@@ -62,16 +65,16 @@ class RangeTest:
 
     @property
     def smooth(self) -> list[float]:
-        """The losses, each averaged with its neighbours."""
-        losses = self.losses
-        return [float(np.mean(losses[max(k - 2, 0) : k + 3])) for k in range(len(losses))]
+        """The losses, each averaged with its neighbours: over all batches, each once."""
+        losses, half = self.losses, CYCLE // 2
+        return [float(np.mean(losses[max(k - half, 0) : k + half])) for k in range(1, len(losses))]
 
     @property
     def edge(self) -> int:
         """How many steps were taken before the smoothed loss rose far above where it began."""
         smooth = self.smooth
-        quiet = smooth[: max(len(smooth) // 4, 1)]
-        highest = max(quiet) + 0.5 * abs(max(quiet))
+        highest = max(smooth[: max(len(smooth) // 4, 1)], default=0.0)
+        highest += 0.5 * abs(highest)
         return next((k for k, loss in enumerate(smooth) if not loss <= highest), len(smooth))
 
     @property
@@ -85,7 +88,8 @@ class RangeTest:
         if edge < 3:
             return None
         k = int(np.argmin(smooth[:edge]))
-        if k >= len(smooth) // 4:
+        quiet = float(np.mean(smooth[CYCLE // 2 : max(len(smooth) // 4, CYCLE)]))
+        if k >= len(smooth) // 4 and smooth[k] < quiet - _CREDIBLE * abs(quiet):
             return self.factors[k] / _PAST_THE_BEST
         return self.factors[edge] / _BELOW_THE_EDGE if edge < len(smooth) else None
 
@@ -117,7 +121,7 @@ def range_test(trials: Trials, steps: int, *, low: float, high: float) -> RangeT
     def factor(share: float) -> float:
         return float(low * (high / low) ** share)
 
-    losses = trials.run(factor, steps)
+    losses = trials.run(factor, steps, cycle=CYCLE)
     factors = [factor(k / steps) for k in range(len(losses))]
     return RangeTest(factors, losses)
 
@@ -154,7 +158,7 @@ def find(trials: Trials, budget: Budget, shape: Callable[[float], float], *, usu
     horizon = min(horizon, max(int(_LONGEST_SHARE * budget.training), _SHORTEST_RACE))
     if horizon < _SHORTEST_RACE:
         return Choice(begin, "by a range test", test, steps=trials.steps)
-    races = _race(trials, begin, horizon, budget.steps + horizon, shape)
+    races = _race(trials, begin, horizon, budget.steps + 2 * horizon, shape)
     choice = _decided(races, horizon, budget)
     choice.test, choice.steps = test, trials.steps
     return choice
@@ -174,10 +178,9 @@ def _few(trials: Trials, budget: Budget, begin: float, shape: Callable[[float], 
 
 def _decided(races: dict[float, float], horizon: int, budget: Budget) -> Choice:
     """Return what the races say of the whole training."""
-    finite = {factor: score for factor, score in races.items() if math.isfinite(score)}
-    if not finite:
+    if not any(map(math.isfinite, races.values())):
         return Choice(min(races), "every rate that was tried failed", None, races, horizon)
-    best = _between(finite)
+    best = _between(races)
     correction = (horizon / max(budget.training, horizon)) ** _HORIZON_POWER
     why = f"best of {len(races)} rates in races of {horizon} steps"
     return Choice(best * correction, why, None, races, horizon)
@@ -223,7 +226,10 @@ def tail(losses: Sequence[float], steps: int) -> float:
 
 
 def _between(scores: dict[float, float]) -> float:
-    """Return where a parabola through the best score and its neighbours is least."""
+    """Return where a parabola through the best score and its neighbours is least.
+
+    Beside one that failed, as far away from it as a parabola could say.
+    """
     factors = sorted(scores)
     k = min(range(len(factors)), key=lambda i: scores[factors[i]])
     if not 0 < k < len(factors) - 1:
@@ -231,4 +237,6 @@ def _between(scores: dict[float, float]) -> float:
     left, middle, right = (scores[factors[i]] for i in (k - 1, k, k + 1))
     bend = left - 2.0 * middle + right
     shift = 0.5 * (left - right) / bend if bend > 0.0 else 0.0
+    if not math.isfinite(bend):
+        shift = -0.5 if math.isfinite(left) else 0.5
     return float(factors[k] * _RUNG ** min(max(shift, -0.5), 0.5))

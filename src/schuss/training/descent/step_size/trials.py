@@ -66,7 +66,12 @@ class Trials:
         return max(self._rows // self._batch, 1)
 
     def run(
-        self, factor: Callable[[float], float], steps: int, *, fails: bool = True
+        self,
+        factor: Callable[[float], float],
+        steps: int,
+        *,
+        cycle: int | None = None,
+        fails: bool = True,
     ) -> list[float]:
         """Take steps from the start, and return their losses.
 
@@ -74,6 +79,7 @@ class Trials:
             factor: what each group's learning rate is multiplied with, by the share of the steps
                 that is done, in [0, 1).
             steps: how many.
+            cycle: after so many batches they come again; None for an epoch's.
             fails: whether to end early where the loss is not finite, or far above the first.
 
         Returns:
@@ -85,13 +91,15 @@ class Trials:
             # No clock decides where that is looked at.
             left = min(_STEPS_PER_LOOK - len(losses) % _STEPS_PER_LOOK, steps - len(losses))
             count = min(left, self._stepper.steps_per_call(left))
-            losses += self._take(factor, len(losses), count, steps)
+            numbers = np.arange(len(losses), len(losses) + count)
+            index = self._batches(numbers if cycle is None else numbers % cycle)
+            losses += self._take(factor, index, len(losses), steps)
             if fails and count == left and has_failed(losses):
                 break
         return losses
 
     def _take(
-        self, factor: Callable[[float], float], first: int, count: int, steps: int
+        self, factor: Callable[[float], float], index: Array, first: int, steps: int
     ) -> list[float]:
         def before(number: int) -> None:
             share = (first + number) / steps
@@ -100,22 +108,23 @@ class Trials:
                 group["lr"] = base * factor(share)
 
         began = perf_counter()
-        index = self._batches(first, count)
+        count = len(index)
         losses, _ = self._stepper.take(index, before, np.zeros(count, bool))
         # A first call may compile.
         self.seconds_per_step = min(self.seconds_per_step, (perf_counter() - began) / count)
         self.steps += count
         return losses
 
-    def _batches(self, first: int, count: int) -> Array:
-        """Return the rows of steps of a trial: (count, batch)."""
-        size, end = self._batch, (first + count) * self._batch
+    def _batches(self, numbers: Array) -> Array:
+        """Return the rows of batches by their numbers from 0: (batches, rows)."""
+        size, end = self._batch, (int(numbers.max()) + 1) * self._batch
         while len(self._order) < end:
             order = epoch_order(self._rows, self._seed, self._epochs)
             kept = order[: self.batches_per_epoch * size]
             self._order = np.concatenate([self._order, kept])
             self._epochs += 1
-        return self._order[first * size : end].reshape(count, size)
+        rows: Array = self._order[:end].reshape(-1, size)[numbers]
+        return rows
 
 
 def has_failed(losses: Sequence[float]) -> bool:
