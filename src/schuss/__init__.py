@@ -59,7 +59,7 @@ _PLACES = {
     "schuss.gradcheck": "check_gradients",
     "schuss.compiler.decorator": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
-    "schuss.training": "Run Trainer load resume train",
+    "schuss.training": "Run Trainer find_lr load resume train",
 }
 _SOURCES = {name: module for module, names in _PLACES.items() for name in names.split()}
 
@@ -245,7 +245,8 @@ if TYPE_CHECKING:
     from schuss.threads import get_num_threads as get_num_threads
     from schuss.threads import set_num_threads as set_num_threads
     from schuss.training import (
-        Run as Run, Trainer as Trainer, load as load, resume as resume, train as train,
+        Run as Run, Trainer as Trainer, find_lr as find_lr, load as load, resume as resume,
+        train as train,
     )  # fmt: skip
     from schuss.transforms import (
         grad as grad, hvp as hvp, jvp as jvp, value_and_grad as value_and_grad, vjp as vjp,

@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "write a run's predictions beside the columns of a table",
     "evaluate": "measure a run on rows with the answer",
     "resume": "go on with a run that was stopped",
+    "find-lr": "show which learning rates are too small, right and too big",
     "doctor": "show versions, processor and threads, and test that all is well",
 }
 
@@ -38,6 +39,7 @@ examples:
   schuss predict runs/people-1 new.csv -o out.csv   classes and probabilities for new rows
   schuss evaluate runs/people-1 test.csv            how good it is on rows with the answer
   schuss resume runs/people-1                       go on with a run that was stopped
+  schuss find-lr people.csv --target income         which learning rates are right
 
 `schuss COMMAND --help` shows a command's options and examples."""
 
@@ -108,7 +110,7 @@ def parse(words: Sequence[str]) -> tuple[Command, argparse.Namespace]:
     """Return a command's function and the arguments to call it with."""
     command = words[0] if words else ""
     if command in COMMANDS:
-        module = import_module(f"schuss.cli.{command}")
+        module = import_module(f"schuss.cli.{command.replace('-', '_')}")
         return module.run, module.parser().parse(words[1:])
     one_of = f"expected one of {', '.join(COMMANDS)}."
     if command and not command.startswith("-"):

@@ -42,6 +42,13 @@ def parser() -> CommandParser:
         "Train a network on a table or a folder and say how good it is.",
         EXAMPLES,
     )
+    add_training(read)
+    _add_output(read)
+    return read
+
+
+def add_training(read: argparse.ArgumentParser) -> None:
+    """Add the data, and all options of what is trained on it and how."""
     read.add_argument(
         "data",
         metavar="DATA",
@@ -54,8 +61,6 @@ def parser() -> CommandParser:
     _add_shares(read)
     _add_descent(read)
     _add_kinds(read)
-    _add_output(read)
-    return read
 
 
 def _add_table(read: argparse.ArgumentParser) -> None:
@@ -209,20 +214,27 @@ def _add_output(read: argparse.ArgumentParser) -> None:
     add("--json", action="store_true", help="end with the result as one JSON object")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train, and print what came of it."""
+def training_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was given as arguments of `train`; what was not is None."""
     from inspect import signature
 
-    from schuss.cli.summary import show_result, show_start
     from schuss.training import train
 
     given = vars(arguments)
-    # Each option is called as the argument of `train` that it is; one that was not given is None.
     names = set(signature(train).parameters)
     names |= {option.name for kind in known_kinds().values() for option in kind.options}
     options = {name: given[name] for name in sorted(names & given.keys())}
     kinds = dict(arguments.kinds)
-    options |= {"kind": kinds.pop("", None), "kinds": kinds, "eager": arguments.eager or None}
+    kind = kinds.pop("", None)
+    return options | {"kind": kind, "kinds": kinds, "eager": arguments.eager or None}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and print what came of it."""
+    from schuss.cli.summary import show_result, show_start
+    from schuss.training import train
+
+    options = training_options(arguments)
     found = train(**options, on_start=None if arguments.quiet else show_start)
     show_result(found, quiet=arguments.quiet, as_json=arguments.json)
     return 0

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from schuss.training.finding import find_lr as find_lr
     from schuss.training.kinds.load import load_run as load_run
     from schuss.training.kinds.run import Predictions as Predictions
     from schuss.training.kinds.run import Run as Run
@@ -30,6 +31,7 @@ _PLACES = {
     "Predictions": "kinds.run",
     "Run": "kinds.run",
     "Trainer": "trainer",
+    "find_lr": "finding",
     "load": "loading",
     "load_run": "kinds.load",
     "resume": "kinds.train",
@@ -44,6 +46,7 @@ __all__ = [
     "Predictions",
     "Run",
     "Trainer",
+    "find_lr",
     "load",
     "load_run",
     "resume",

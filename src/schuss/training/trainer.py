@@ -19,12 +19,13 @@ from schuss.optim import Optimizer
 from schuss.threads import limit_threads
 from schuss.training.arguments import grouped, refuse, seconds_of
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
+from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
 from schuss.training.escape.stage import LEAST_EPOCHS, EscapeOptions
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
 from schuss.training.evaluation.evaluate import evaluate, outputs
-from schuss.training.evaluation.examples import Examples, class_factors, hold_out
+from schuss.training.evaluation.examples import Examples, batch_bounds, class_factors, hold_out
 from schuss.training.evaluation.metrics import Metric, by_name
 from schuss.training.evaluation.objective import Loss, Objective
 from schuss.training.loop.callbacks import as_callbacks, watches_steps
@@ -33,6 +34,7 @@ from schuss.training.loop.fit import Fit
 from schuss.training.loop.loop import TrainingLoop
 from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
+from schuss.training.loop.step_size import find_rate_curve
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import catch_interrupts
 from schuss.version import __version__
@@ -257,6 +259,42 @@ class Trainer:
                     folder.end_metrics()
         display.end(fit.summary(plan.patience))
         return fit
+
+    def find_lr(
+        self, train: Any, validation: Any = "auto", *, sample_weight: Any = None
+    ) -> RateCurve:
+        """Return how short trainings end, by their learning rate; nothing changes.
+
+        From far too small to too big, each rate is tried for some steps of its own, from the same
+        weights on the same rows, with the schedule to its end. `print(curve)` draws it with its
+        zones, `curve.save("curve.svg")` as a picture, and `curve.best` is a rate for the whole
+        training.
+
+        Args:
+            train: as for `fit`.
+            validation: likewise; these rows are left out.
+            sample_weight: likewise.
+
+        Raises:
+            DataError: if rows do not fit together or are not finite.
+            UsageError: if options contradict each other.
+
+        >>> import numpy as np
+        >>> from schuss import manual_seed, nn
+        >>> manual_seed(0)
+        >>> x = np.linspace(-1.0, 1.0, 64)[:, None]
+        >>> trainer = Trainer(nn.Linear(1, 1), "mse", epochs=50)
+        >>> curve = trainer.find_lr((x, 3.0 * x[:, 0] + 1.0))
+        >>> curve.low <= curve.best <= curve.high
+        True
+        """
+        with limit_threads(1), quietly(), random.separate_draws():
+            training = self._rows(train, validation, sample_weight).training
+            plan = replace(self.plan, eager=self._runs_eagerly(training))
+            stepper = self._stepper(training, eager=bool(plan.eager))
+            bounds = batch_bounds(len(training), plan.batch(len(training)), plan.drop_last)
+            steps = plan.epochs * len(bounds)
+            return find_rate_curve(self._learner, stepper, training, plan, steps)
 
     def evaluate(self, data: Any) -> dict[str, float | None]:
         """Return the loss and the metrics on rows given like those of `fit`."""

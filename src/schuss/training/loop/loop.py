@@ -15,6 +15,7 @@ from schuss.core import Array, Tensor, enable_grad
 from schuss.modes import quietly
 from schuss.training.descent import health
 from schuss.training.descent.learner import Learner
+from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.steppers import Stepper
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.escape.stage import Escape, EscapeReport
@@ -31,7 +32,7 @@ from schuss.training.loop.progress import clock
 from schuss.training.loop.rollback import Rollback, steps_between
 from schuss.training.loop.setbacks import REMEDY, Setbacks
 from schuss.training.loop.state import LoopState
-from schuss.training.loop.step_size import find_step_size, step_seconds
+from schuss.training.loop.step_size import find_rate_curve, find_step_size, step_seconds
 from schuss.training.runs import checkpoint
 
 __all__ = ["TrainingLoop"]
@@ -191,6 +192,11 @@ class TrainingLoop:
         for callback in self._context.callbacks:
             callback.on_epoch(self)
         self._context.display.epoch(record)
+
+    def rate_curve(self) -> RateCurve:
+        """Return how short trainings would end, by their learning rate."""
+        steps = self.plan.epochs * len(self._bounds)
+        return find_rate_curve(self._learner, self._stepper, self._data.training, self.plan, steps)
 
     def _find_step_size(self) -> None:
         """Find the learning rate where none is given, and say what it is and why."""

@@ -7,17 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from schuss import random
+from schuss.core import enable_grad
+from schuss.modes import quietly
 from schuss.nn.module import Module
 from schuss.optim.schedules import BY_PROGRESS
 from schuss.training.descent.defaults import SCHEDULE, set_decay
 from schuss.training.descent.learner import Learner
+from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.step_size.search import Budget, find
+from schuss.training.descent.step_size.survey import rate_curve
 from schuss.training.descent.step_size.trials import Trials
 from schuss.training.descent.steppers import Stepper
 from schuss.training.evaluation.examples import Examples
 from schuss.training.loop.plan import TrainingPlan, seed_for
 
-__all__ = ["find_step_size", "step_seconds", "trials_of"]
+__all__ = ["find_rate_curve", "find_step_size", "step_seconds", "trials_of"]
 
 # The share of a training's steps that the search may cost.
 _SHARE = 0.14
@@ -76,6 +81,28 @@ def find_step_size(
     if learner.sets_decay:
         set_decay(learner.optimizer, int(np.size(training.y)), steps)
     return said
+
+
+def find_rate_curve(
+    learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan, steps: int
+) -> RateCurve:
+    """Return how short trainings end, by their learning rate; nothing changes.
+
+    Args:
+        learner: what would be trained.
+        stepper: takes its steps.
+        training: the rows.
+        plan: of the training.
+        steps: of all epochs.
+    """
+    random.manual_seed(plan.step_seed)
+    learner.model.train()
+    learner.put_weights(training=True)
+    shape = learner.schedule.functions.get("lr", BY_PROGRESS[SCHEDULE])
+    rate, rule = learner.schedule.lr, type(learner.optimizer).__name__
+    trials = trials_of(learner, stepper, training, plan)
+    with enable_grad(), quietly(), trials.without_trace():
+        return rate_curve(trials, steps, shape, rate=rate, rule=rule)
 
 
 def search_budget(model: Module, training: Examples, plan: TrainingPlan, steps: int) -> Budget:

@@ -10,10 +10,11 @@ import numpy as np
 
 from schuss.training.descent.step_size.trials import Trials, has_failed
 
-__all__ = ["Budget", "Choice", "RangeTest", "find", "range_test"]
+__all__ = ["RUNG", "Budget", "Choice", "RangeTest", "corrected", "find", "least_between"]
+__all__ += ["race", "range_test", "tail"]
 
 # Rates that are raced lie so far apart: two a power of ten.
-_RUNG = math.sqrt(10.0)
+RUNG = math.sqrt(10.0)
 # The best rate for t steps with a decayed end falls about as t to minus this power, whatever
 # else is the same. (0.25 to 0.3 for large language models, in Bjorck et al., "Scaling Optimal LR
 # Across Token Horizons", arXiv 2409.19913.)
@@ -142,7 +143,7 @@ def find(trials: Trials, budget: Budget, shape: Callable[[float], float], *, usu
     """
     # What is usual is so for about a thousand steps.
     begin = (_USUAL_STEPS / budget.training) ** _HORIZON_POWER if usual else 1.0
-    begin = min(max(begin, 1.0 / _RUNG), _RUNG)
+    begin = min(max(begin, 1.0 / RUNG), RUNG)
     if usual and budget.steps < _RACES * _SHORTEST_TEST:
         return _few(trials, budget, begin, shape)
     if budget.steps < _SHORTEST_TEST:
@@ -153,7 +154,7 @@ def find(trials: Trials, budget: Budget, shape: Callable[[float], float], *, usu
     usually = begin
     begin = test.best or begin
     if usual:
-        begin = usually * min(max(begin / usually, _RUNG**-_TRUST), _RUNG**_TRUST)
+        begin = usually * min(max(begin / usually, RUNG**-_TRUST), RUNG**_TRUST)
     horizon = (budget.steps - trials.steps) // _RACES
     horizon = min(horizon, max(int(_LONGEST_SHARE * budget.training), _SHORTEST_RACE))
     if horizon < _SHORTEST_RACE:
@@ -180,10 +181,9 @@ def _decided(races: dict[float, float], horizon: int, budget: Budget) -> Choice:
     """Return what the races say of the whole training."""
     if not any(map(math.isfinite, races.values())):
         return Choice(min(races), "every rate that was tried failed", None, races, horizon)
-    best = _between(races)
-    correction = (horizon / max(budget.training, horizon)) ** _HORIZON_POWER
+    best = least_between(races)
     why = f"best of {len(races)} rates in races of {horizon} steps"
-    return Choice(best * correction, why, None, races, horizon)
+    return Choice(best * corrected(horizon, budget.training), why, None, races, horizon)
 
 
 def _race(
@@ -194,9 +194,7 @@ def _race(
 
     def score(rung: int) -> float:
         if rung not in scores:
-            factor = begin * _RUNG**rung
-            losses = trials.run(lambda share: factor * shape(share), horizon)
-            scores[rung] = tail(losses, horizon)
+            scores[rung] = race(trials, begin * RUNG**rung, horizon, shape)
         return scores[rung]
 
     rung = 0
@@ -207,11 +205,25 @@ def _race(
         if score(rung - 1) >= score(rung) and math.isfinite(score(rung)):
             break
         rung -= 1
-    return {begin * _RUNG**rung: scores[rung] for rung in sorted(scores)}
+    return {begin * RUNG**rung: scores[rung] for rung in sorted(scores)}
+
+
+def race(trials: Trials, factor: float, horizon: int, shape: Callable[[float], float]) -> float:
+    """Return what a training of so many steps ends with, its schedule and all."""
+    return tail(trials.run(lambda share: factor * shape(share), horizon), horizon)
 
 
 def _affords(trials: Trials, horizon: int, most: int) -> bool:
     return trials.steps + horizon <= most
+
+
+def corrected(horizon: int, training: int) -> float:
+    """Return by what the best rate of a race is multiplied for the whole training.
+
+    >>> corrected(100, 100), round(corrected(100, 3200), 6)
+    (1.0, 0.5)
+    """
+    return float((horizon / max(training, horizon)) ** _HORIZON_POWER)
 
 
 def tail(losses: Sequence[float], steps: int) -> float:
@@ -225,7 +237,7 @@ def tail(losses: Sequence[float], steps: int) -> float:
     return float(np.mean(losses[-max(steps // 4, 1) :]))
 
 
-def _between(scores: dict[float, float]) -> float:
+def least_between(scores: dict[float, float]) -> float:
     """Return where a parabola through the best score and its neighbours is least.
 
     Beside one that failed, as far away from it as a parabola could say.
@@ -239,4 +251,4 @@ def _between(scores: dict[float, float]) -> float:
     shift = 0.5 * (left - right) / bend if bend > 0.0 else 0.0
     if not math.isfinite(bend):
         shift = -0.5 if math.isfinite(left) else 0.5
-    return float(factors[k] * _RUNG ** min(max(shift, -0.5), 0.5))
+    return float(factors[k] * RUNG ** min(max(shift, -0.5), 0.5))
