@@ -36,3 +36,16 @@ def test_parameters_that_no_layer_draws_are_drawn_like_themselves():
     drawn = Starts(Own()).draw(1)[0]
     assert 9.0 < drawn.mean() < 11.0
     assert 2.5 < drawn.std() < 3.5
+
+
+def test_changed_starts_have_whole_units_of_others():
+    starts = Starts(nn.Linear(3, 50))
+    drawn = starts.draw(4)
+    vector = np.full(200, 7.0, drawn.dtype)
+    for found, other, share in zip(
+        starts.change(vector, drawn), drawn, (0.05, 0.1, 0.2, 0.3), strict=True
+    ):
+        assert ((found == 7.0) | (found == other)).all()
+        units = (found[:150].reshape(50, 3) != 7.0).all(axis=1)
+        assert ((found[:150].reshape(50, 3) != 7.0).any(axis=1) == units).all()
+        assert abs(units.mean() - share) < 0.2

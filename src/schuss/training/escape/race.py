@@ -139,7 +139,7 @@ class Race:
         result: RaceResult | None = None
         again = 0
         while True:
-            found = self._wave(first if result is None else None)
+            found = self._wave(first, result)
             before = result
             result = found if before is None else _better(before, found)
             if before is not None and found.loss <= before.loss * (1.0 + _SAME):
@@ -160,10 +160,14 @@ class Race:
         self._descend(descents, _FIRST_STEPS)
         return self._result(descents, np.zeros((0, count)), 0)
 
-    def _wave(self, first: Array | None) -> RaceResult:
+    def _wave(self, first: Array, best: RaceResult | None) -> RaceResult:
         vectors = self._starts.draw(self._many.count)
-        if first is not None:
+        if best is None:
             vectors[0] = first
+        else:
+            # The other half goes on from the best basin so far (basin hopping).
+            half = self._many.count // 2
+            vectors[:half] = self._starts.change(best.vector, vectors[:half])
         descents = self._begin(self._many, vectors)
         self._descend(descents, _FIRST_STEPS)
         before = np.zeros((0, self._many.count))

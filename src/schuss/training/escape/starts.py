@@ -18,6 +18,8 @@ __all__ = ["Starts"]
 
 # What keeps the size of a signal through rectifiers (He et al., arXiv 1502.01852).
 _GAIN = math.sqrt(2.0)
+# Shares of the units that are drawn anew, by turns.
+_CHANGED = (0.05, 0.1, 0.2, 0.3)
 
 
 class Starts:
@@ -65,3 +67,24 @@ class Starts:
             for matrix in self._matrices:
                 init.orthogonal_(matrix, gain=_GAIN)
         return weights_of(self._copy)
+
+    def change(self, vector: Array, drawn: Array) -> Array:
+        """Return copies of weights, some of whose units have drawn ones instead: (count, size).
+
+        Args:
+            vector: the weights, (size,); a unit's are those along a tensor's first axis.
+            drawn: of `draw`, (count, size).
+        """
+        shares = np.resize(_CHANGED, len(drawn))[:, None]
+        found = np.repeat(vector[None], len(drawn), axis=0)
+        begun = 0
+        for parameter in self._copy.parameters():
+            if not parameter.requires_grad:
+                continue
+            units = parameter.shape[0] if parameter.ndim else 1
+            changed = random.rand((len(drawn), units)).array < shares
+            part = slice(begun, begun + parameter.size)
+            is_drawn = np.repeat(changed, parameter.size // units, axis=1)
+            found[:, part] = np.where(is_drawn, drawn[:, part], found[:, part])
+            begun += parameter.size
+        return found
