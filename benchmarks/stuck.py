@@ -7,7 +7,8 @@ Run from the repository's root:
 Each problem is tried from so many seeds, which draw the first weights. Schuss has all its defaults,
 `Trainer(model, loss).fit((x, y), None)`; with `--validation` it holds rows out, too, as it does by
 itself. PyTorch takes 5,000 full-batch steps of Adam at its default rate of 0.001, and at four
-others, of which the best is shown. A seed counts where every row is classified right, or a squared error
+others, of which the best is shown. A seed counts where every row is classified right, or a squared
+error
 is below a thousandth of the targets' variance. Seconds are medians of one training, with compiling:
 on the wall, and in brackets of the processor. `--cold` gives every training an empty cache.
 """
