@@ -22,13 +22,16 @@ Batch: TypeAlias = "tuple[tuple[Tensor, ...], Tensor, Tensor | None]"
 _MASK = 2**64 - 1
 
 
-def epoch_order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+def epoch_order(
+    rows: int, seed: int, epoch: int, left_out: Sequence[int] = ()
+) -> npt.NDArray[np.int64]:
     """Return the order in which an epoch takes the rows, a pure function of its arguments.
 
     Args:
         rows: how many there are.
         seed: any integer.
         epoch: number of the epoch, from 0.
+        left_out: rows in whose places others come.
 
     >>> sorted(epoch_order(4, seed=0, epoch=0).tolist())
     [0, 1, 2, 3]
@@ -37,7 +40,11 @@ def epoch_order(rows: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     key = np.array([seed & _MASK, epoch + 1], dtype=np.uint64)
     bits = np.asarray(np.random.Philox(key=key).random_raw(rows))
     # (No two are the same, so that every way of sorting finds the same order.)
-    return np.argsort(bits).astype(np.int64, copy=False)
+    order = np.argsort(bits).astype(np.int64, copy=False)
+    if len(left_out):
+        bad = np.isin(order, left_out)
+        order[bad] = np.resize(order[~bad], int(bad.sum()))
+    return order
 
 
 def batch_bounds(rows: int, batch_size: int, drop_last: bool) -> list[tuple[int, int]]:

@@ -195,13 +195,15 @@ class TrainingLoop:
 
     def rate_curve(self) -> RateCurve:
         """Return how short trainings would end, by their learning rate."""
-        steps = self.plan.epochs * len(self._bounds)
-        return find_rate_curve(self._learner, self._stepper, self._data.training, self.plan, steps)
+        rows, steps = self._data.training, self.plan.epochs * len(self._bounds)
+        return find_rate_curve(self._learner, self._stepper, rows, self.plan, steps)
 
     def _find_step_size(self) -> None:
         """Find the learning rate where none is given, and say what it is and why."""
-        steps = self.plan.epochs * len(self._bounds)
-        said = find_step_size(self._learner, self._stepper, self._data.training, self.plan, steps)
+        if self._learner.finds_rate:
+            self._setbacks.look_at_rows()
+        steps, rows, left_out = self._pace.total, self._data.training, self.state.left_out
+        said = find_step_size(self._learner, self._stepper, rows, self.plan, steps, left_out)
         if said:
             self.note(said)
 

@@ -30,19 +30,19 @@ class Pace:
     def __init__(
         self, total: int, budget: float | None, state: LoopState, seconds: Callable[[], float]
     ) -> None:
-        self._total = total
+        self.total = total
         self._budget = budget
         self._state = state
         self._seconds = seconds
 
     @property
     def _planned(self) -> int:
-        return self._state.planned_steps or self._total
+        return self._state.planned_steps or self.total
 
     def progress(self, step: int) -> float:
         """Return the progress before a step, counted from 0: in [0, 1)."""
         if self._budget is None:
-            return step / self._total
+            return step / self.total
         state = self._state
         left = max(self._planned - state.pace_step, 1)
         share = min((step - state.pace_step) / left, 1.0)
@@ -76,7 +76,7 @@ class Pace:
         left = self._budget - state.validation_seconds - now
         self._begin_anew(now)
         more = max(int(left * steps / since), 0)
-        state.planned_steps = min(state.step + more, self._total)
+        state.planned_steps = min(state.step + more, self.total)
 
     def _begin_anew(self, now: float) -> None:
         state = self._state

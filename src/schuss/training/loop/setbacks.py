@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from schuss.core import Array, Tensor
 from schuss.optim import Optimizer
 from schuss.training.evaluation.examples import Examples, epoch_order
+from schuss.training.evaluation.scrutiny import far_out, remarks
 from schuss.training.loop.fit import DivergenceError
 from schuss.training.loop.rollback import TRIES, Rollback
 from schuss.training.loop.state import LoopState
@@ -57,11 +56,20 @@ class Setbacks:
 
     def order(self, epoch: int) -> Array:
         """Return the order of an epoch's rows; others come in the place of those left out."""
-        order = epoch_order(len(self._training), self._seed, epoch)
-        if self._loop.state.left_out:
-            bad = np.isin(order, self._loop.state.left_out)
-            order[bad] = np.resize(order[~bad], int(bad.sum()))
-        return order
+        left_out = self._loop.state.left_out
+        return epoch_order(len(self._training), self._seed, epoch, left_out)
+
+    def look_at_rows(self) -> None:
+        """Leave out rows that are beyond all measure, and say what is remarkable."""
+        far = far_out(self._training)
+        if len(far):
+            self._loop.state.left_out = [int(row) for row in far]
+            self._loop.note(
+                f"left out {self._training.named(far)}: a number there is more than a million "
+                "times as large as others"
+            )
+        for text in remarks(self._training):
+            self._loop.note(text)
 
     @property
     def _rate(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,13 @@ _STEP_RATE = 3e10
 _TIMED_STEPS = 16
 
 
-def trials_of(learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan) -> Trials:
+def trials_of(
+    learner: Learner,
+    stepper: Stepper,
+    training: Examples,
+    plan: TrainingPlan,
+    left_out: Sequence[int] = (),
+) -> Trials:
     """Return what takes steps on the training rows and leaves no trace."""
     return Trials(
         learner,
@@ -44,11 +51,17 @@ def trials_of(learner: Learner, stepper: Stepper, training: Examples, plan: Trai
         rows=len(training),
         batch=plan.batch(len(training)),
         seed=seed_for(plan.step_seed, "step size"),
+        left_out=left_out,
     )
 
 
 def find_step_size(
-    learner: Learner, stepper: Stepper, training: Examples, plan: TrainingPlan, steps: int
+    learner: Learner,
+    stepper: Stepper,
+    training: Examples,
+    plan: TrainingPlan,
+    steps: int,
+    left_out: Sequence[int] = (),
 ) -> str:
     """Set the learning rate and the weight decay where they are to be found.
 
@@ -58,6 +71,7 @@ def find_step_size(
         training: the rows.
         plan: of the training.
         steps: of all epochs.
+        left_out: rows that are not learned.
 
     Returns:
         What was chosen and why, to be said; nothing where the learning rate was given.
@@ -65,7 +79,7 @@ def find_step_size(
     said = ""
     if learner.finds_rate:
         learner.put_weights(training=True)
-        trials = trials_of(learner, stepper, training, plan)
+        trials = trials_of(learner, stepper, training, plan, left_out)
         with trials.without_trace():
             if plan.time_budget is not None:
                 trials.run(lambda share: 1e-3, 2 * _TIMED_STEPS)

@@ -35,16 +35,25 @@ class Trials:
         rows: number of training rows.
         batch: rows of a step.
         seed: decides the order of the rows.
+        left_out: rows that are not learned.
     """
 
     def __init__(
-        self, learner: Learner, stepper: Stepper, *, rows: int, batch: int, seed: int
+        self,
+        learner: Learner,
+        stepper: Stepper,
+        *,
+        rows: int,
+        batch: int,
+        seed: int,
+        left_out: Sequence[int] = (),
     ) -> None:
         self._learner = learner
         self._stepper = stepper
         self._rows = rows
         self._batch = min(batch, rows)
         self._seed = seed
+        self._left_out = left_out
         self._order = np.empty(0, np.int64)
         self._epochs = 0
         self._base = [float(group["lr"]) for group in learner.optimizer.param_groups]
@@ -119,7 +128,7 @@ class Trials:
         """Return the rows of batches by their numbers from 0: (batches, rows)."""
         size, end = self._batch, (int(numbers.max()) + 1) * self._batch
         while len(self._order) < end:
-            order = epoch_order(self._rows, self._seed, self._epochs)
+            order = epoch_order(self._rows, self._seed, self._epochs, self._left_out)
             kept = order[: self.batches_per_epoch * size]
             self._order = np.concatenate([self._order, kept])
             self._epochs += 1
