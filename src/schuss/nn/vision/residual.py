@@ -111,16 +111,21 @@ class ResidualNetwork(Module):
         """Return logits, (batch, classes).
 
         Args:
-            pictures: (batch, height, width, channels), as they lie in files.
+            pictures: (batch, height, width, channels), as they lie in files; or, in evaluation,
+                (batch, views, height, width, channels), whose logits are averaged.
         """
+        if pictures.ndim == 5:
+            views = pictures.shape[1]
+            found: Tensor = self.forward(pictures.reshape((-1, *pictures.shape[2:])))
+            return F.mean(found.reshape((-1, views, found.shape[1])), axis=1)
         x = (permute_dims(pictures, (0, 3, 1, 2)) - self.mean) * self.scale
         if self.training:
             return self.logits(x)
         y: Tensor = self.logits(x)
         if self.mirror:
             y = (y + self.logits(flip(x, 3))) * 0.5
-        found: Tensor = y / self.temperature
-        return found
+        answer: Tensor = y / self.temperature
+        return answer
 
     def logits(self, x: Tensor) -> Tensor:
         """Return logits of normalised pictures, (batch, channels, height, width)."""

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from schuss.core import Array
+from schuss.training.items.preparation import Preparation
 from schuss.training.items.store import ItemStore
 
 __all__ = ["ItemInputs"]
@@ -28,9 +29,17 @@ class ItemInputs:
         store: all examples.
         numbers: which of them these are.
         seed: of the augmentation; None for none.
+        preparation: makes the inputs; None for the store's.
     """
 
-    def __init__(self, store: ItemStore, numbers: Array, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        store: ItemStore,
+        numbers: Array,
+        seed: int | None = None,
+        preparation: Preparation | None = None,
+    ) -> None:
+        self._preparation = preparation or store.preparation
         self._store = store
         self._numbers = numbers
         self._seed = seed
@@ -79,14 +88,14 @@ class ItemInputs:
             self._look_ahead()
             found = made.result()
         else:
-            preparation = self._store.preparation
-            found = preparation.evaluation_batch([self._store[int(k)] for k in self._numbers[rows]])
+            items = [self._store[int(k)] for k in self._numbers[rows]]
+            found = self._preparation.evaluation_batch(items)
         self.waited += perf_counter() - begun
         return found
 
     def augmented(self, epoch: int, start: int, rows: Array) -> Array:
         """Return a batch as an epoch has it at a place of its order."""
-        preparation = self._store.preparation
+        preparation = self._preparation
         items = [self._store[int(k)] for k in self._numbers[rows]]
         if self._seed is None:
             return preparation.evaluation_batch(items)

@@ -231,13 +231,23 @@ class ItemJob:
         """Return the classes of a share's examples, int64 of shape (examples,)."""
         return np.array([i.label for i in self.store.items if i.share == share], np.int64)
 
-    def examples(self, share: int, *, augmented: bool = False) -> Examples | None:
-        """Return the examples of a share, whose inputs are made when they are asked for."""
+    def examples(
+        self, share: int, *, augmented: bool = False, quick: bool = False
+    ) -> Examples | None:
+        """Return the examples of a share, whose inputs are made when they are asked for.
+
+        Args:
+            share: TRAIN, VALIDATION or TEST.
+            augmented: whether they are changed at random.
+            quick: whether inputs are those that are validated after each epoch.
+        """
         numbers = self.numbers(share)
         if not len(numbers):
             return None
         seed = seed_for(self.options.seed, "augmentation") if augmented else None
-        found = Examples((ItemInputs(self.store, numbers, seed),), self.labels(share))
+        preparation = self.kind.quick(self.preparation) if quick else self.preparation
+        inputs = ItemInputs(self.store, numbers, seed, preparation)
+        found = Examples((inputs,), self.labels(share))
         if augmented and self.options.class_weight is not None:
             found = found.weighted_by(class_factors("balanced", found.y, "train"))
         return found

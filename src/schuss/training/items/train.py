@@ -189,7 +189,8 @@ def _train_and_measure(
     )
     inputs = training.inputs[0]
     try:
-        fit = trainer.fit(training, validation, resume=resume)
+        quick = job.examples(VALIDATION, quick=True)
+        fit = trainer.fit(training, quick, resume=resume)
     finally:
         inputs.close()
     waited = inputs.waited / max(fit.seconds, 1e-9)

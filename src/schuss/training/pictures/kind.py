@@ -114,11 +114,17 @@ class PictureKind(ItemKind):
 
         return ResidualNetwork(**description)
 
+    def quick(self, preparation: PicturePreparation) -> PicturePreparation:
+        """Return the preparation that shows each picture once."""
+        return preparation.changed(views=1)
+
     def show(self, job: ItemJob, inputs: Array) -> Sequence[Array]:
         """Return pictures as they are."""
         import numpy as np
 
-        found: list[Array] = list(np.clip(inputs, 0, 255).astype(np.uint8))
+        # Of several views of each picture, the first is the largest.
+        shown = inputs[:, 0] if inputs.ndim == 5 else inputs
+        found: list[Array] = list(np.clip(shown, 0, 255).astype(np.uint8))
         return found
 
 

@@ -147,7 +147,7 @@ def _probe(job: ItemJob) -> _Probe:
     rate = done / seconds if seconds > 0.0 else 0.0
     y = labels[held]
     items = [job.store[int(k)] for k in held]
-    shown = preparation.evaluation_batch(items)
+    shown = preparation.changed(views=1).evaluation_batch(items)
     forward = CompiledForward(model)
     answers = [
         outputs(model, Examples((x,), y), forward=forward).argmax(axis=1) == y

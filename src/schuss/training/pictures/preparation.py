@@ -17,9 +17,8 @@ __all__ = ["PicturePreparation", "describe"]
 # Pictures up to this size go in as they are; larger ones are photographs, of which parts are shown.
 _SMALL = 40
 _PHOTO = 80
-# Parts show things larger than the whole does; a larger whole makes up for it (Touvron et al.,
-# "Fixing the train-test resolution discrepancy", arXiv 1906.06423).
-_LARGER = 1.2
+# Shares of a photograph's middle whose answers are averaged: of things near and far.
+_VIEWS = (1.0, 0.85, 0.7)
 # A photograph is kept a little larger than the network sees it, so that parts can be taken.
 _KEPT = 1.5
 
@@ -48,6 +47,7 @@ class PicturePreparation:
             while training, and the middle in evaluation.
         augment: whether they are changed at random while training.
         mirror: whether mirror images are of the same class.
+        views: parts of a photograph's middle that are shown in evaluation.
         mean: of each channel over the training pictures, from 0 to 255.
         std: standard deviation, likewise.
     """
@@ -58,6 +58,7 @@ class PicturePreparation:
     photos: bool
     augment: bool = True
     mirror: bool = False
+    views: int = 1
     mean: tuple[float, ...] = field(default=(127.5,))
     std: tuple[float, ...] = field(default=(64.0,))
 
@@ -73,7 +74,8 @@ class PicturePreparation:
         square = asked is not None or not (small and alike)
         shape = (side, side) if square else (height, width)
         augment = options["augment"] is not False
-        return cls(*shape, channels, photos=not small, augment=augment)
+        views = 1 if small else len(_VIEWS)
+        return cls(*shape, channels, photos=not small, augment=augment, views=views)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> PicturePreparation:
@@ -103,7 +105,7 @@ class PicturePreparation:
         """Return what was chosen."""
         what = "the whole picture"
         if self.photos:
-            what = "parts of a picture while training, else its middle"
+            what = f"parts of a picture while training, else {self.views} views of its middle"
         colours = "grey" if self.channels == 1 else "in colour"
         lines = [("input", f"{self.width} by {self.height}", f"{what}, {colours}")]
         if not self.augment:
@@ -144,7 +146,7 @@ class PicturePreparation:
     def training_batch(self, items: Sequence[Array], draws: Array) -> Array:
         """Change pictures at random."""
         if not self.augment:
-            return self.evaluation_batch(items)
+            return self.changed(views=1).evaluation_batch(items)
         shape = (self.height, self.width)
         if self.photos:
             both = zip(items, draws, strict=True)
@@ -158,24 +160,24 @@ class PicturePreparation:
         return recoloured(found, draws, fill, colour=self.channels == 3)
 
     def evaluation_batch(self, items: Sequence[Array]) -> Array:
-        """Show the middle of photographs, other pictures as they are."""
+        """Show the middle of photographs, other pictures as they are.
+
+        Several views of each are one more axis: (pictures, views, height, width, channels).
+        """
         if not self.photos:
             return np.stack(items).astype(np.float32)
-        shape = (_seen(self.height), _seen(self.width))
-        return np.stack([_middle(x, shape) for x in items]).astype(np.float32)
+        shape = (self.height, self.width)
+        shown = [[_middle(x, share, shape) for share in _VIEWS[: self.views]] for x in items]
+        found = np.array(shown, np.float32)
+        return found if self.views > 1 else found[:, 0]
 
 
-def _seen(side: int) -> int:
-    """Return the side of the whole picture for a network that learns from parts of this one."""
-    return 8 * round(_LARGER * side / 8)
-
-
-def _middle(item: Array, shape: tuple[int, int]) -> Array:
-    """Return the middle of a picture, as much as fits in, at the network's size."""
+def _middle(item: Array, share: float, shape: tuple[int, int]) -> Array:
+    """Return a share of a picture's middle, as much as fits in, at the network's size."""
     from PIL import Image
 
     height, width = item.shape[:2]
-    scale = min(height / shape[0], width / shape[1])
+    scale = share * min(height / shape[0], width / shape[1])
     part = (shape[1] * scale, shape[0] * scale)
     left, top = (width - part[0]) / 2, (height - part[1]) / 2
     image = Image.fromarray(item[:, :, 0] if item.shape[2] == 1 else item)
