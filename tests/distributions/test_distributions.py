@@ -227,6 +227,53 @@ def test_independent() -> None:
         ss.distributions.Independent(ss.distributions.Normal(ss.zeros(4, 3), 1.0), 3)
 
 
+def mixtures(m: Any) -> Any:
+    rng = np.random.default_rng(0)
+
+    def given(*shape: int) -> Any:
+        return m.tensor(rng.normal(size=shape), requires_grad=True)
+
+    d = m.distributions
+    logits, means, scales = given(4, 3), given(4, 3), given(4, 3)
+    yield d.MixtureSameFamily(d.Categorical(logits=logits), d.Normal(means, m.exp(scales)))
+    parts = d.Independent(d.Normal(given(4, 3, 2), m.exp(given(4, 3, 2))), 1)
+    yield d.MixtureSameFamily(d.Categorical(probs=m.softmax(given(4, 3), -1)), parts)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_mixtures_are_pytorchs(number: int) -> None:
+    found = []
+    for m in (ss, torch):
+        mixture = list(mixtures(m))[number]
+        x = m.tensor(np.random.default_rng(1).normal(size=(5, *mixture.mean.shape)))
+        value = mixture.log_prob(x)
+        value.sum().backward()
+        (leaf,) = [
+            t
+            for t in (mixture.component_distribution,)
+            for t in [getattr(t, "loc", None) if number == 0 else t.base_dist.loc]
+        ]
+        parts = [value, mixture.mean, mixture.variance, leaf.grad]
+        if number == 0:
+            parts.append(mixture.cdf(x))
+        found.append([np.asarray(p.detach().numpy()) for p in parts])
+        assert tuple(mixture.sample((6,)).shape) == (6, *mixture.mean.shape)
+        assert tuple(mixture.batch_shape) == (4,)
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_draws_of_a_mixture_come_from_its_components() -> None:
+    ss.manual_seed(0)
+    d = ss.distributions
+    parts = d.Normal(ss.tensor([-5.0, 5.0]), ss.tensor([0.1, 0.1]))
+    drawn = d.MixtureSameFamily(d.Categorical(ss.tensor([0.25, 0.75])), parts).sample((4000,))
+    assert (drawn > 0).float().mean().item() == pytest.approx(0.75, abs=0.03)
+    assert (drawn.abs() - 5.0).abs().max().item() < 1.0
+    with pytest.raises(ValueError, match=r"components of batch shape \(..., 3\), got \(2,\)"):
+        d.MixtureSameFamily(d.Categorical(ss.ones(3)), parts)
+
+
 @pytest.mark.parametrize(("name", "parameters", "value"), CASES, ids=IDS)
 def test_expanding(name: str, parameters: Any, value: Any) -> None:
     distribution = made(ss, name, parameters)[0]

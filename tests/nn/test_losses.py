@@ -124,7 +124,8 @@ def build(sample: Sample, **more: Any) -> nn.Module:
 def test_every_public_loss_has_a_sample():
     public = {name for name in nn.__all__ if name.endswith("Loss")}
     tested = {sample.name for sample in SAMPLES} | {make.name for make in OF_THREE}
-    assert public - tested - {"CTCLoss"} == set()  # that one in test_alignment.py
+    # In test_alignment.py, and below.
+    assert public - tested - {"CTCLoss", "AdaptiveLogSoftmaxWithLoss"} == set()
 
 
 class OfThree:
@@ -397,10 +398,9 @@ MISTAKES = [
         "nll_loss: expected target of dtype int64 or int32, got bool",
     ),
     (
-        lambda: F.mse_loss(ss.ones((4, 1)), ss.ones((4,))),
+        lambda: F.mse_loss(ss.ones((4, 2)), ss.ones((4,))),
         ValueError,
-        "mse_loss: expected target of shape (4, 1) like the input, got (4,); use "
-        "target.reshape(4, 1).",
+        "mse_loss: expected target of shape (4, 2) like the input, got (4,); give both the same",
     ),
     (
         lambda: F.mse_loss(ss.ones((4,)), ss.ones((4,), dtype=ss.float64)),
@@ -497,3 +497,52 @@ def test_size_average_and_reduce_mean_what_they_did(averaged: Any, reduce: Any) 
     for ours, theirs in zip(*found, strict=True):
         assert ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
+def test_other_shapes_are_broadcast_with_pytorchs_warning(name: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    x, y = np.random.default_rng(0).normal(size=(4, 1)), np.random.default_rng(1).normal(size=4)
+    loss = getattr(F, name)
+    run = ss.compile(lambda x, y: loss(x, y)) if compiled else loss
+    with pytest.warns(UserWarning, match="target size") as caught:
+        found = run(ss.tensor(x), ss.tensor(y))
+    with pytest.warns(UserWarning, match="target size") as expected:
+        wanted = getattr(torch.nn.functional, name)(torch.tensor(x), torch.tensor(y))
+    assert [str(w.message) for w in caught] == [str(w.message) for w in expected]
+    assert compiled or caught[0].filename == __file__
+    np.testing.assert_allclose(found.item(), wanted.item(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch", [(), (7,)])
+def test_adaptive_log_softmax_equals_pytorchs(batch: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    options = {"cutoffs": [3, 6, 10], "div_value": 2.0, "head_bias": True}
+    theirs = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 12, **options).double()
+    ours = nn.AdaptiveLogSoftmaxWithLoss(16, 12, **options).double()
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    rng = np.random.default_rng(0)
+    x, target = rng.normal(size=(*batch, 16)), rng.integers(0, 12, batch)
+    given = ss.tensor(x, requires_grad=True)
+    other = torch.tensor(x, requires_grad=True)
+    found, expected = ours(given, ss.tensor(target)), theirs(other, torch.tensor(target))
+    np.testing.assert_allclose(found.output.detach(), expected.output.detach(), rtol=1e-10)
+    np.testing.assert_allclose(found.loss.item(), expected.loss.item(), rtol=1e-10)
+    found.loss.backward()
+    expected.loss.backward()
+    np.testing.assert_allclose(given.grad, other.grad, rtol=1e-9, atol=1e-14)
+    rows = given.detach().reshape(-1, 16)
+    same = theirs.log_prob(torch.tensor(rows.numpy()))
+    np.testing.assert_allclose(ours.log_prob(rows).detach(), same.detach(), rtol=1e-10)
+    assert ours.predict(rows).tolist() == theirs.predict(torch.tensor(rows.numpy())).tolist()
+
+
+def test_mistakes_of_adaptive_log_softmax() -> None:
+    with pytest.raises(ValueError, match=r"expected rising cutoffs above 0 and below 10, got"):
+        nn.AdaptiveLogSoftmaxWithLoss(4, 10, [5, 5])
+    layer = nn.AdaptiveLogSoftmaxWithLoss(8, 10, [2, 5], div_value=2.0)
+    with pytest.raises(IndexError, match="expected target from 0 to 9, got 10"):
+        layer(ss.ones((2, 8)), ss.tensor([0, 10]))
+    with pytest.raises(ValueError, match=r"got \(2, 8\) and \(3,\)"):
+        layer(ss.ones((2, 8)), ss.tensor([0, 1, 2]))

@@ -51,6 +51,35 @@ def test_interpolation_is_pytorchs(d, mode, same_as_pytorch):
     same_as_pytorch(call, x)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_interpolation_against_aliasing_is_pytorchs(mode, same_as_pytorch):
+    def call(lib: Any, x: Any) -> Any:
+        ways = [*WAYS, {"size": (2, 11)}, {"size": (5, 3)}, {"scale_factor": (0.4, 1.3)}]
+        return [
+            lib.nn.functional.interpolate(
+                x, mode=mode, align_corners=aligned, antialias=True, **way
+            )
+            for way in ways
+            for aligned in (None, True, False)
+        ]
+
+    same_as_pytorch(call, normal(2, 3, 5, 6))
+
+
+def test_older_names_of_interpolation_warn_as_pytorchs(same_as_pytorch):
+    def call(lib: Any, x: Any) -> Any:
+        with pytest.warns(UserWarning, match="is deprecated. Use `nn.functional.interpolate`"):
+            return [
+                lib.nn.functional.upsample(x, scale_factor=2),
+                lib.nn.functional.upsample(x, 4, mode="bilinear", align_corners=True),
+                lib.nn.functional.upsample_nearest(x, scale_factor=2),
+                lib.nn.functional.upsample_bilinear(x, scale_factor=2),
+            ]
+
+    same_as_pytorch(call, normal(1, 2, 3, 3))
+
+
 def test_places_of_float32_pictures_are_pytorchs():
     torch = pytest.importorskip("torch")
     x = np.arange(37.0, dtype=np.float32).reshape(1, 1, 37)
@@ -166,7 +195,7 @@ def test_the_spelling_of_channels_at_the_top(same_as_pytorch):
         (lambda x: F.interpolate(x), "expected size or scale_factor"),
         (lambda x: F.interpolate(x, 3, mode="linear"), "expected mode for input of shape"),
         (lambda x: F.interpolate(x, 3, align_corners=True), "expected no align_corners"),
-        (lambda x: F.interpolate(x, 3, antialias=True, mode="bilinear"), "antialias=False"),
+        (lambda x: F.interpolate(x, 3, antialias=True), "mode 'bilinear' or 'bicubic' with antial"),
         (lambda x: F.pixel_shuffle(x, 2), "expected a multiple of 4 channels"),
         (lambda x: F.pixel_unshuffle(x, 3), "expected height and width of a multiple of 3"),
         (lambda x: F.channel_shuffle(x, 2), "a multiple of 2 channels"),

@@ -13,6 +13,7 @@ from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategori
 from schuss.distributions.distribution import Distribution, Independent
 from schuss.distributions.gamma import Beta, Chi2, Dirichlet, Gamma
 from schuss.distributions.kl import kl_divergence, register_kl
+from schuss.distributions.mixture import MixtureSameFamily
 from schuss.distributions.multivariate_normal import MultivariateNormal
 from schuss.distributions.student_t import StudentT
 
@@ -28,6 +29,7 @@ __all__ = [
     "Independent",
     "Laplace",
     "LogNormal",
+    "MixtureSameFamily",
     "MultivariateNormal",
     "Normal",
     "OneHotCategorical",

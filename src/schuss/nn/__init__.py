@@ -25,6 +25,7 @@ from schuss.nn.activations import (
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
     Softmax,
@@ -33,6 +34,7 @@ from schuss.nn.activations import (
     Softsign,
     Tanh,
 )
+from schuss.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from schuss.nn.alignment import CTCLoss
 from schuss.nn.attention import MultiheadAttention
 from schuss.nn.call import functional_call
@@ -58,6 +60,21 @@ from schuss.nn.dropout import (
 from schuss.nn.embedding import Embedding, EmbeddingBag
 from schuss.nn.functional._size_average import take_size_average
 from schuss.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from schuss.nn.lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
 from schuss.nn.likelihoods import GaussianNLLLoss, PoissonNLLLoss
 from schuss.nn.linear import Bilinear, Flatten, Identity, Linear, Unflatten
 from schuss.nn.losses import (
@@ -106,6 +123,7 @@ from schuss.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from schuss.nn.parameter import UninitializedParameter
 from schuss.nn.parameter_dict import ParameterDict
 from schuss.nn.parameter_list import ParameterList
 from schuss.nn.pooling import (
@@ -163,6 +181,7 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
@@ -223,6 +242,19 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -257,6 +289,7 @@ __all__ = [
     "RNNBase",
     "RNNCell",
     "RNNCellBase",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -288,6 +321,7 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
@@ -308,7 +342,7 @@ __all__ = [
 # As PyTorch has them. Nothing is changed in place here, and all is on the CPU.
 _IN_PLACE = (
     *(CELU, ELU, SELU, AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout),
-    *(Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, ReLU, ReLU6),
+    *(Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, RReLU, ReLU, ReLU6),
     *(SiLU, Threshold),
 )
 for _name in __all__:

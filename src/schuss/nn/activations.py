@@ -27,6 +27,7 @@ __all__ = [
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -194,6 +195,30 @@ class LeakyReLU(Module):
     _shown = "negative_slope={0.negative_slope!r}"
     forward = forward_of(functional.leaky_relu, "negative_slope")
     negative_slope: float = 0.01
+
+
+@dataclass(eq=False, repr=False)
+class RReLU(Module):
+    """Return x where x > 0, and elsewhere a slope times x that is drawn anew for each element.
+
+    In evaluation the slope is the mean of both bounds. Xu et al., 2015, arXiv 1505.00853.
+
+    Args:
+        lower: lowest slope.
+        upper: highest slope.
+
+    >>> from schuss import nn, tensor
+    >>> nn.RReLU(0.25, 0.75).eval()(tensor([-1.0, 2.0])).tolist()
+    [-0.5, 2.0]
+    """
+
+    _shown = "lower={0.lower!r}, upper={0.upper!r}"
+    lower: float = 1.0 / 8.0
+    upper: float = 1.0 / 3.0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return x of any shape, rectified with random slopes."""
+        return functional.rrelu(input, self.lower, self.upper, self.training)
 
 
 @dataclass(eq=False, repr=False)

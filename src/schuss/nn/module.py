@@ -266,6 +266,9 @@ class Module(Hookable):
                 if persistent and value is not None:
                     yield dot + name, value
 
+    def become_like(self, state: Mapping[str, Any], prefix: str) -> None:
+        """Take the shapes that a state has, where they are not known yet: a lazy layer's."""
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True
     ) -> IncompatibleKeys:
@@ -295,6 +298,8 @@ class Module(Hookable):
                 f"load_state_dict: expected a dictionary, got {type(state_dict).__name__}; "
                 "give what state_dict() or load_safetensors() returned."
             )
+        for path, module in self.named_modules():
+            module.become_like(state_dict, f"{path}." if path else "")
         own = dict(self._named_state())
         return load_state(type(self).__name__, own, state_dict, strict=strict)
 

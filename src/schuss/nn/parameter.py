@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from schuss.core import Tensor, TensorLike
+from typing import Any
 
-__all__ = ["Parameter"]
+import numpy as np
+import numpy.typing as npt
+
+from schuss.core import Tensor, TensorLike
+from schuss.devices import require_cpu
+from schuss.dtypes import supported_dtype
+
+__all__ = ["Parameter", "UninitializedParameter", "is_lazy"]
 
 
 class Parameter(Tensor):
@@ -24,3 +31,38 @@ class Parameter(Tensor):
         # An integer is a number here, not the length of an axis.
         given = float(data) if isinstance(data, int) else data
         super().__init__(given, requires_grad=requires_grad)
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape and values come later; optimizers can be given it before.
+
+    Args:
+        requires_grad: False for a parameter that will stay as it is.
+        device: "cpu" or None.
+        dtype: float32 (default) or float64.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, requires_grad: bool = True, device: object = None, dtype: npt.DTypeLike | None = None
+    ) -> None:
+        require_cpu("UninitializedParameter", device)
+        super().__init__(np.zeros((0,), supported_dtype(dtype)), requires_grad)
+
+    def materialize(
+        self, shape: Any, device: object = None, dtype: npt.DTypeLike | None = None
+    ) -> None:
+        """Become a parameter of a shape, with zeros; or of another tensor, with its values."""
+        require_cpu("UninitializedParameter", device)
+        if isinstance(shape, Tensor):
+            self.array = shape.array
+        else:
+            kept = self.dtype if dtype is None else supported_dtype(dtype)
+            self.array = np.zeros(tuple(shape), kept)
+        self.__class__ = Parameter  # type: ignore[assignment]  # that is what is meant
+
+
+def is_lazy(param: object) -> bool:
+    """Return whether a parameter has no values yet."""
+    return isinstance(param, UninitializedParameter)

@@ -16,6 +16,7 @@ from schuss.nn.functional.activations import (
     prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     sigmoid,
     silu,
@@ -87,7 +88,12 @@ from schuss.nn.functional.rearranging import (
     unfold,
 )
 from schuss.nn.functional.regression import huber_loss, kl_div, l1_loss, mse_loss, smooth_l1_loss
-from schuss.nn.functional.resampling import interpolate
+from schuss.nn.functional.resampling import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 from schuss.nn.functional.transposed_convolution import (
     conv_transpose1d,
     conv_transpose2d,
@@ -201,6 +207,7 @@ __all__ = [
     "relu",
     "relu6",
     "rms_norm",
+    "rrelu",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
@@ -218,6 +225,9 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 for _name in __all__:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -174,6 +175,29 @@ def check_pair(owner: str, x: Tensor, target: Tensor, *, floats: bool = True) ->
     if target.dtype.kind == "f":
         require_same_dtype(owner, "target", target, x)
     return ops.astype(target, x.dtype)
+
+
+def check_regression(owner: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Check prediction and target; broadcast them with a warning where only that makes a pair."""
+    require_tensors(owner, input=x, target=target)
+    if x.shape != target.shape:
+        try:
+            shape = np.broadcast_shapes(x.shape, target.shape)
+        except ValueError:
+            require_same_shape(owner, x, target)
+            raise
+        warnings.warn(
+            f"Using a target size ({_shown(target)}) that is different to the input size "
+            f"({_shown(x)}). This will likely lead to incorrect results due to broadcasting. "
+            "Please ensure they have the same size.",
+            stacklevel=4,
+        )
+        x, target = ops.broadcast_to(x, shape), ops.broadcast_to(target, shape)
+    return x, check_pair(owner, x, target)
+
+
+def _shown(x: Tensor) -> str:
+    return f"torch.Size({list(x.shape)})"
 
 
 def check_broadcast(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy.typing as npt
 
 from schuss import functions as ops
+from schuss import random
 from schuss.core import Tensor
 from schuss.functions import activations
 from schuss.nn.functional._checks import require_floating
@@ -55,6 +56,39 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     [-0.5, 2.0]
     """
     return activations.leaky_relu(input, slope=negative_slope)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8.0,
+    upper: float = 1.0 / 3.0,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """Return x where x > 0, and elsewhere a slope times x that is drawn anew for each element.
+
+    Xu et al., 2015, arXiv 1505.00853.
+
+    Args:
+        input: float tensor of any shape.
+        lower: lowest slope.
+        upper: highest slope; where it does not train, the slope is the mean of both.
+        training: whether to draw slopes.
+        inplace: has no effect: nothing is changed in place.
+
+    Raises:
+        ValueError: if lower is above upper.
+
+    >>> import schuss as ss
+    >>> rrelu(ss.tensor([-1.0, 2.0]), 0.25, 0.75).tolist()
+    [-0.5, 2.0]
+    """
+    if not lower <= upper:
+        raise ValueError(f"rrelu: expected lower up to upper, got {lower} and {upper}.")
+    if not training:
+        return activations.leaky_relu(input, slope=(lower + upper) / 2.0)
+    slope = random.rand(input.shape, dtype=input.dtype) * (upper - lower) + lower
+    return ops.where(input > 0, input, input * slope)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:

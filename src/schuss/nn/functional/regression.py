@@ -5,7 +5,7 @@ from __future__ import annotations
 from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.functions.losses import huber
-from schuss.nn.functional._checks import check_pair, reduced, require_reduction
+from schuss.nn.functional._checks import check_pair, check_regression, reduced, require_reduction
 
 
 def mse_loss(
@@ -15,19 +15,20 @@ def mse_loss(
 
     Args:
         input: float tensor of any shape.
-        target: a tensor of the same shape.
+        target: a tensor of the same shape; another that can be broadcast comes with a warning.
         reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
         weight: a factor for each element, broadcastable to the input, or None.
 
     Raises:
-        ValueError: on another shape, or an unknown reduction.
+        ValueError: on a shape that cannot be broadcast, or an unknown reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
     >>> mse_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
     2.0
     """
-    error = input - check_pair("mse_loss", input, target)
+    input, target = check_regression("mse_loss", input, target)
+    error = input - target
     return _weighted("mse_loss", error * error, weight, reduction)
 
 
@@ -38,19 +39,20 @@ def l1_loss(
 
     Args:
         input: float tensor of any shape.
-        target: a tensor of the same shape.
+        target: a tensor of the same shape; another that can be broadcast comes with a warning.
         reduction: "mean", "sum" or "none"; with a weight, "mean" divides by its sum.
         weight: a factor for each element, broadcastable to the input, or None.
 
     Raises:
-        ValueError: on another shape, or an unknown reduction.
+        ValueError: on a shape that cannot be broadcast, or an unknown reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
     >>> l1_loss(ss.tensor([1.0, 2.0]), ss.tensor([1.0, 4.0])).item()
     1.0
     """
-    error = input - check_pair("l1_loss", input, target)
+    input, target = check_regression("l1_loss", input, target)
+    error = input - target
     return _weighted("l1_loss", ops.abs(error), weight, reduction)
 
 
@@ -68,13 +70,14 @@ def huber_loss(
 
     Args:
         input: float tensor of any shape.
-        target: a tensor of the same shape.
+        target: a tensor of the same shape; another that can be broadcast comes with a warning.
         reduction: "mean", "sum" or "none".
         delta: where the parabola becomes a straight line, above 0.
         weight: a factor for each element, broadcastable to the input, or None.
 
     Raises:
-        ValueError: on another shape, a delta that is not above 0, an unknown reduction.
+        ValueError: on a shape that cannot be broadcast, a delta that is not above 0, or an unknown
+            reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
@@ -84,7 +87,8 @@ def huber_loss(
     """
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}.")
-    loss = huber(input, check_pair("huber_loss", input, target), delta=delta, scale=1.0)
+    input, target = check_regression("huber_loss", input, target)
+    loss = huber(input, target, delta=delta, scale=1.0)
     return reduced("huber_loss", loss if weight is None else loss * weight, reduction)
 
 
@@ -97,12 +101,12 @@ def smooth_l1_loss(
 
     Args:
         input: float tensor of any shape.
-        target: a tensor of the same shape.
+        target: a tensor of the same shape; another that can be broadcast comes with a warning.
         reduction: "mean", "sum" or "none".
         beta: where the parabola becomes a straight line; 0 gives the absolute error.
 
     Raises:
-        ValueError: on another shape, a negative beta, an unknown reduction.
+        ValueError: on a shape that cannot be broadcast, a negative beta, an unknown reduction.
         TypeError: on other dtypes.
 
     >>> import schuss as ss
@@ -111,7 +115,7 @@ def smooth_l1_loss(
     """
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: expected beta >= 0, got {beta}.")
-    target = check_pair("smooth_l1_loss", input, target)
+    input, target = check_regression("smooth_l1_loss", input, target)
     loss = (
         ops.abs(input - target) if beta == 0 else huber(input, target, delta=beta, scale=1.0 / beta)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from schuss.nn.functional.adaptive_pooling import (
 )
 from schuss.nn.functional.convolution import lengths
 
-__all__ = ["cubic_weights", "interpolate"]
+__all__ = ["cubic_weights", "interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
 _OWNER = "interpolate"
 # The spatial axes that each mode is for.
@@ -55,7 +56,8 @@ def interpolate(
         align_corners: whether the centres of the corners, and not their outer edges, stay where
             they are; for the linear and cubic modes.
         recompute_scale_factor: whether the factor is taken anew from the rounded size.
-        antialias: not here.
+        antialias: whether each element of a smaller result is a mean over all of the input that it
+            stands for, as picture libraries have it; with "bilinear" and "bicubic".
 
     Raises:
         ValueError: if an option does not fit.
@@ -77,8 +79,10 @@ def interpolate(
         raise ValueError(f"{_OWNER}: expected no align_corners with {mode!r}, got {align_corners}.")
     if is_smooth:
         require_floating(_OWNER, "input", input)
-    if antialias:
-        raise ValueError(f"{_OWNER}: expected antialias=False, got True; use mode='area'.")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ValueError(
+            f"{_OWNER}: expected mode 'bilinear' or 'bicubic' with antialias, got {mode!r}."
+        )
     out, factors = _sizes(input.shape[2:], size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return _AREA[axes](input, out)
@@ -86,6 +90,9 @@ def interpolate(
     for axis, (n, m, factor) in enumerate(zip(input.shape[2:], out, factors, strict=True), 2):
         if is_smooth:
             scale = _scale(n, m, factor, x.dtype, bool(align_corners))
+            if antialias:
+                x = _averaged(x, axis, m, float(scale), cubic=mode == "bicubic")
+                continue
             x = _smooth(x, axis, m, scale, cubic=mode == "bicubic", aligned=bool(align_corners))
         elif n != m:
             x = ops.take(x, _nearest(n, m, factor, exact=mode != "nearest"), axis=axis)
@@ -156,16 +163,70 @@ def _smooth(x: Tensor, axis: int, m: int, scale: Any, *, cubic: bool, aligned: b
     return result  # type: ignore[no-any-return]  # there are taps
 
 
+def _averaged(x: Tensor, axis: int, m: int, scale: float, *, cubic: bool) -> Tensor:
+    """Return x along an axis, each element a mean by a triangle or a cubic over what it stands for.
+
+    The cubic is that of picture libraries, with the slope -0.5.
+    """
+    n = x.shape[axis]
+    wide = max(scale, 1.0)
+    reach = wide * (2.0 if cubic else 1.0)
+    centres = (np.arange(m) + 0.5) * scale
+    first = np.maximum((centres - reach + 0.5).astype(np.int64), 0)[:, None]
+    last = np.minimum((centres + reach + 0.5).astype(np.int64), n)[:, None]
+    places = np.arange(n)
+    t = np.abs((places - centres[:, None] + 0.5) / wide)
+    near = np.where(t < 1.0, _near(t, -0.5), np.where(t < 2.0, _far(t, -0.5), 0.0))
+    weights = near if cubic else np.maximum(1.0 - t, 0.0)
+    weights = np.where((places >= first) & (places < last), weights, 0.0)
+    weights /= weights.sum(1, keepdims=True)
+    matrix = Tensor(weights.astype(x.dtype))
+    return ops.moveaxis(ops.tensordot(x, matrix, axes=((axis,), (1,))), -1, axis)
+
+
+def upsample(
+    input: Tensor,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """Return what `interpolate` does, with a warning: the older name."""
+    warnings.warn(
+        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Return what `interpolate` does with "nearest", with a warning: an older name."""
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, "nearest")
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """Return what `interpolate` does with "bilinear" and aligned corners: an older name."""
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.",
+        stacklevel=2,
+    )
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)
+
+
 def cubic_weights(t: Any) -> dict[int, Any]:
     """Return the weights of four neighbours, by where they are, of places t behind one."""
     return {-1: _far(t + 1.0), 0: _near(t), 1: _near(1.0 - t), 2: _far(2.0 - t)}
 
 
-def _near(t: Any) -> Any:
+def _near(t: Any, slope: float = _SLOPE) -> Any:
     """Return the weight of an element at a distance up to 1."""
-    return ((_SLOPE + 2) * t - (_SLOPE + 3)) * t * t + 1
+    return ((slope + 2) * t - (slope + 3)) * t * t + 1
 
 
-def _far(t: Any) -> Any:
+def _far(t: Any, slope: float = _SLOPE) -> Any:
     """Return the weight of an element at a distance from 1 to 2."""
-    return ((_SLOPE * t - 5 * _SLOPE) * t + 8 * _SLOPE) * t - 4 * _SLOPE
+    return ((slope * t - 5 * slope) * t + 8 * slope) * t - 4 * slope
