@@ -64,6 +64,7 @@ ORDER = [
         "func",
         "serialization",
         "data",
+        "inspect",
         "training",
         "cli",
         "__main__",
