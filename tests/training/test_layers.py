@@ -18,11 +18,12 @@ ROOMS = (
     {"descent"},
     {"escape"},
     {"loop"},
+    {"diagnosing"},
     {"trainer"},
     {"kinds"},
     {"items", "tables"},
     {"pictures", "sound"},
-    {"loading"},
+    {"finding", "loading"},
     {"__init__"},
 )
 LEVEL = {name: level for level, names in enumerate(ROOMS) for name in names}

@@ -23,6 +23,7 @@ COMMANDS = {
     "predict": "write a run's predictions beside the columns of a table",
     "evaluate": "measure a run on rows with the answer",
     "resume": "go on with a run that was stopped",
+    "diagnose": "say where a run's descent stands, and what is broken in its network",
     "find-lr": "show which learning rates are too small, right and too big",
     "doctor": "show versions, processor and threads, and test that all is well",
 }
@@ -39,6 +40,7 @@ examples:
   schuss predict runs/people-1 new.csv -o out.csv   classes and probabilities for new rows
   schuss evaluate runs/people-1 test.csv            how good it is on rows with the answer
   schuss resume runs/people-1                       go on with a run that was stopped
+  schuss diagnose runs/people-1                     minimum, saddle or plateau, and what is broken
   schuss find-lr people.csv --target income         which learning rates are right
 
 `schuss COMMAND --help` shows a command's options and examples."""

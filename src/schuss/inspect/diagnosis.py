@@ -146,7 +146,7 @@ class _Patient:
         output = self.model(*(leaf(x) for x in self.inputs))
         findings = [
             *contradicting_labels(self.inputs, self.y),
-            *(collapsed_outputs(output.numpy(), self.y) if isinstance(output, Tensor) else []),
+            *_collapsed(output, self.y),
             *broken_layers(self.model, named),
             *lost_errors(self.model, self._single_rows()),
             *saturated_units(self.model, outputs),
@@ -192,6 +192,13 @@ class _Patient:
         if gradient**2 > 2.0 * _GAIN * bend * scale:
             return "slope"
         return "saddle" if low < -_NEGATIVE * bend else "minimum"
+
+
+def _collapsed(output: Any, y: Array) -> list[Finding]:
+    """Look at outputs that have a row for each of the targets."""
+    if not isinstance(output, Tensor) or output.shape[:1] != y.shape[:1]:
+        return []
+    return collapsed_outputs(output.detach().numpy(), y)
 
 
 def _flat(parts: Sequence[Array]) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 from schuss import random
 from schuss.core import float32
 from schuss.errors import UsageError
+from schuss.inspect import Diagnosis
 from schuss.modes import quietly
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
@@ -21,6 +22,7 @@ from schuss.training.arguments import grouped, refuse, seconds_of
 from schuss.training.descent.learner import DescentOptions, Learner, OptimizerLike
 from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.steppers import CompiledStepper, EagerStepper, Stepper
+from schuss.training.diagnosing import diagnose_on, has_hardly_learned
 from schuss.training.escape.stage import LEAST_EPOCHS, EscapeOptions
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
@@ -164,6 +166,7 @@ class Trainer:
         self._learner = Learner.make(model, Objective(loss), descent)
         self._output = grouped(OutputOptions, given)
         self._callbacks = as_callbacks(callbacks)
+        self._seen: Examples | None = None
         self._class_weight = class_weight
         kept = ("self", "model", "optimizer", "lr", "weight_decay", "metrics", "callbacks")
         self._options = {n: v for n, v in given.items() if n not in kept}
@@ -234,6 +237,7 @@ class Trainer:
             return self._fit(self._rows(train, validation, sample_weight), resume)
 
     def _fit(self, data: TrainingData, resume: bool) -> Fit:
+        self._seen = data.training
         folder = self._open(resume)
         display = make_display(self._output.progress, self.plan.monitor)
         plan = replace(self.plan, eager=self._runs_eagerly(data.training))
@@ -257,8 +261,27 @@ class Trainer:
             finally:
                 if folder is not None:
                     folder.end_metrics()
+        if has_hardly_learned(fit):
+            note = f"hardly anything was learned: {self.diagnose().summary}"
+            fit.notes.append(note)
+            display.note(note)
         display.end(fit.summary(plan.patience))
         return fit
+
+    def diagnose(self, data: Any = None) -> Diagnosis:
+        """Say where the descent stands (minimum, saddle, plateau, slope), and what is broken.
+
+        Args:
+            data: rows given like those of `fit`; None for those of the last `fit`.
+
+        Raises:
+            UsageError: if there are no rows yet.
+        """
+        if data is None and self._seen is None:
+            raise UsageError("Trainer: diagnose needs rows before the first fit; give some.")
+        rows = self._seen if data is None else Examples.of(data, dtype=_dtype(self.model))
+        assert rows is not None
+        return diagnose_on(self.model, self._learner.objective, rows)
 
     def find_lr(
         self, train: Any, validation: Any = "auto", *, sample_weight: Any = None

@@ -93,11 +93,11 @@ def resume_table(folder: RunFolder, sources: Mapping[str, Any], output: OutputOp
         FileFormatError: if its config is damaged.
     """
     with repeatable():
-        job = _job_again(folder, sources["data"], sources["validation"], sources["test"])
+        job = job_again(folder, sources["data"], sources["validation"], sources["test"])
         return _train_and_measure(job, job.network(), folder, output, resume=True)
 
 
-def _job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> TableJob:
+def job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> TableJob:
     """Prepare the tables of a run as they were when it began.
 
     Raises:
