@@ -59,6 +59,26 @@ def test_links_that_lead_out_are_named(tmp_path: Path) -> None:
     }
 
 
+def test_folders_that_cannot_be_read_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path / "data", "a/1.png", "b/2.png")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("b"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_files(root, SUFFIXES)
+    assert pairs(found) == {"a/1.png": "a"}
+    assert found is not None
+    assert [(one.name, one.why) for one in found.left_out] == [
+        ("b", "a folder that cannot be read")
+    ]
+
+
 @pytest.mark.parametrize("ending", ["zip", "tar", "tar.gz", "tar.xz"])
 def test_archives_of_such_a_folder(tmp_path: Path, ending: str) -> None:
     root = write(tmp_path / "data", "a/1.png", "b/2.png", "b/x/3.png")

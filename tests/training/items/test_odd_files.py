@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,17 @@ def test_a_file_that_cannot_be_read_gets_a_row_that_says_so(
     assert rows["Äpfel/1.png"]["error"] == ""
     assert rows["Äpfel/1.png"]["prediction"] in ("Äpfel", "犬 und Hund")
     assert "46 predictions" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_of_any_bytes(odd_folder: Path, tmp_path: Path) -> None:
+    odd = odd_folder / "Äpfel"
+    with open(os.fsencode(odd) + b"/\xff.png", "wb") as file:
+        file.write((odd / "2.png").read_bytes() + b" ")
+    run = ss.train(odd_folder, out=tmp_path / "run", quiet=True, **QUICK)
+    assert sum(run.shares.values()) == 43
+    found = [name for part in run.stream(odd_folder) for name in part.columns["file"]]
+    assert "Äpfel/\\udcff.png" in found
 
 
 def test_examples_that_do_not_fit_into_the_cache(

@@ -80,6 +80,8 @@ def test_what_cannot_be_learned_from(drawn_folder: Any, tmp_path: Path) -> None:
         ss.train(folder, mirrr=True, out=tmp_path / "run")
     with pytest.raises(UsageError, match="expected image_size to be a whole number of pixels"):
         ss.train(folder, image_size=3, out=tmp_path / "run")
+    with pytest.raises(UsageError, match="expected no target, got 'shape': the folders in"):
+        ss.train(folder, target="shape", out=tmp_path / "run", **QUICK)
     shutil.rmtree(folder / "lying")
     with pytest.raises(DataError, match="of one class .'standing'"):
         ss.train(folder, out=tmp_path / "run", **QUICK)

@@ -82,7 +82,8 @@ class FolderSource(Source):
         found = cls(path)
         try:
             root = os.path.realpath(path)
-            for entry in _walk(str(path)):
+            unreadable: list[str] = []
+            for entry in _walk(str(path), unreadable):
                 name = PurePosixPath(Path(os.path.relpath(entry.path, path)).as_posix())
                 wanted = name.suffix.lower() in suffixes
                 if entry.is_symlink():
@@ -95,6 +96,9 @@ class FolderSource(Source):
                     wanted = wanted and os.path.isfile(target)
                 if wanted:
                     found.names.append(str(name))
+            for folder in unreadable:
+                place = Path(os.path.relpath(folder, path)).as_posix()
+                found.left_out.append(LeftOut(place, "a folder that cannot be read"))
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
         return found
@@ -111,17 +115,25 @@ class FolderSource(Source):
         """Do nothing: each file is open only while it is read."""
 
 
-def _walk(root: str) -> Iterator[os.DirEntry[str]]:
-    """Yield files, and links to anything, below a folder, sorted; hidden ones are left out."""
+def _walk(root: str, unreadable: list[str]) -> Iterator[os.DirEntry[str]]:
+    """Yield files, and links to anything, below a folder, sorted; hidden ones are left out.
+
+    Args:
+        root: the folder.
+        unreadable: takes the folders in it that cannot be read.
+    """
     with os.scandir(root) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path)
-        else:
+        if not entry.is_dir(follow_symlinks=False):
             yield entry
+            continue
+        try:
+            yield from _walk(entry.path, unreadable)
+        except OSError:
+            unreadable.append(entry.path)
 
 
 def _limited(file: IO[bytes]) -> bytes:

@@ -314,6 +314,10 @@ def _labelled(kind: Items, data: Any, target: str | None) -> LabelledFiles | Non
             f"{data}: found no {kind.noun[1]}; expected a folder, an archive or a table of paths "
             f"with files that end in {', '.join(kind.suffixes)}."
         )
+    if target is not None and found.form in ("folder", "archive"):
+        raise UsageError(
+            f"train: expected no target, got {target!r}: the folders in {data} name the classes."
+        )
     alone = [k for k, label in enumerate(found.labels) if label is None]
     if len(alone) == len(found):
         raise DataError(

@@ -205,7 +205,7 @@ class ItemRun(Run):
         labels[good] = self.classes[chances[good].argmax(axis=1)]
         errors = [item if isinstance(item, str) else "" for item in items]
         return Predicted(
-            {"file": np.array(names, np.dtypes.StringDType())},
+            {"file": np.array(list(map(_encodable, names)), np.dtypes.StringDType())},
             Predictions(labels.astype(np.dtypes.StringDType()), chances),
             more={"error": np.array(errors, np.dtypes.StringDType())},
         )
@@ -281,3 +281,8 @@ class ItemRun(Run):
 
     def _chances(self, items: Sequence[Any]) -> Array:
         return probabilities(self._logits(items))
+
+
+def _encodable(name: str) -> str:
+    """Return a file's name as text that can be written, whatever bytes the name is of."""
+    return name.encode("utf-8", "backslashreplace").decode()
