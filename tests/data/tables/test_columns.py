@@ -56,10 +56,10 @@ def test_kinds(values, kind, reason):
     assert got.used == (kind in ("numeric", "boolean", "category", "timestamp"))
 
 
-def test_text_that_hardly_repeats_is_left_out():
+def test_text_of_several_words_that_hardly_repeats_is_free_text():
     got = infer([f"a name {k % 15}" for k in range(20)])
-    assert (got.kind, got.used) == ("text", False)
-    assert got.reason == "text, left out: 15 different values in 20 rows"
+    assert (got.kind, got.used) == ("text", True)
+    assert got.reason == "free text, 15 different in 20 rows"
 
 
 def test_text_that_is_different_everywhere_is_an_identifier():
@@ -122,7 +122,7 @@ def test_forced_kinds():
     table = Table({"a": ["1", "2", "1"], "b": ["x", "y", "x"], "c": ["20200101", "20200301", ""]})
     kinds = infer_kinds(table, kinds={"a": "category", "b": "text", "c": "timestamp"})
     assert [k.kind for k in kinds.values()] == ["category", "text", "timestamp"]
-    assert not kinds["b"].used
+    assert kinds["b"].used
     assert kinds["a"].reason == "category, as you said"
     assert stamps_of(table, kinds["c"])[1] == np.datetime64("2020-03-01")
 

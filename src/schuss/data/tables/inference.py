@@ -27,6 +27,7 @@ from schuss.data.tables.parsing import (
     truth_pair,
     truth_value,
 )
+from schuss.data.tables.preparing.words import is_prose
 from schuss.data.tables.table import Table, shown
 from schuss.data.tables.timestamps import TimeFormat, number_time_format, time_format
 from schuss.data.tables.values import LARGEST_EXACT
@@ -36,7 +37,7 @@ __all__ = ["KINDS", "infer_kinds"]
 
 #: Kinds that a caller may force with `kinds=`.
 KINDS: tuple[Kind, ...] = ("numeric", "category", "boolean", "timestamp", "text", "identifier")
-_USED = ("numeric", "category", "boolean", "timestamp")
+_USED = ("numeric", "category", "boolean", "timestamp", "text")
 
 #: Up to so many different values a text column is a category, however few rows there are.
 _ALWAYS_CATEGORY = 10
@@ -165,8 +166,10 @@ def _words(
     if (2 * k > present and k > _ALWAYS_CATEGORY) or (
         mean_length > _LONG_TEXT and k > _ALWAYS_CATEGORY
     ):
-        spaced = sum(" " in value for value in distinct) > k / 2
-        kind: Kind = "text" if spaced or k < present else "identifier"
+        if is_prose(distinct):
+            reason = f"free text, {k:,} different in {present:,} rows{missing}"
+            return ColumnKind(name, "text", reason, True, words=tuple(marks))
+        kind: Kind = "text" if k < present else "identifier"
         reason = f"{kind}, left out: {k:,} different values in {present:,} rows"
         if rows - present:
             reason += f" (whether it is missing is used: {rows - present:,} of {rows:,} are)"
@@ -324,14 +327,15 @@ def infer_kinds(
 ) -> dict[str, ColumnKind]:
     """Decide what each column of a table is.
 
-    Numbers stay numbers, however few are different; text that repeats is a category; text
-    that hardly repeats is left out, as are columns without values or with one value.
+    Numbers stay numbers, however few are different; text that repeats is a category; other text
+    is free text where it has several words. What hardly repeats else is left out, as are columns
+    without values or with one value.
 
     Args:
         table: The table.
         exclude: Columns to leave out of the result.
         kinds: Kinds that you know, by column: numeric, category, boolean, timestamp, text or
-            identifier (the last two are left out).
+            identifier (which is left out).
 
     Returns:
         The kind of each column, in the table's order, without the excluded ones.

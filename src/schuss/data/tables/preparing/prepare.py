@@ -286,15 +286,19 @@ def prepare_table(
     is_classes = encoder.task == "classification"
     y, _ = encoder.encode(train_table)
     telling = telling_rows(y.astype(np.int64)) if is_classes else None
-    preprocessor = TablePreprocessor().fit(train_table, column_kinds, telling=telling)
+    preprocessor = TablePreprocessor()
+    classes_of = encoder.classes if is_classes else None
+    learned = preprocessor.fit_transform(
+        train_table, column_kinds, telling=telling, y=y, classes=classes_of, seed=seed
+    )
     goes = "each of its values goes with one value of" if is_classes else "it runs along with"
     notes += [
         f"{name}: {goes} {target!r}; exclude it if it is not known before"
         for name in telling_columns(train_table, column_kinds, y, classes=is_classes)
     ]
 
-    def share(part: Table, chosen: Rows, source_weights: Any) -> Share:
-        numeric, categories = preprocessor.transform(part)
+    def share(part: Table, chosen: Rows, source_weights: Any, inputs: Any = None) -> Share:
+        numeric, categories = inputs or preprocessor.transform(part)
         y, _ = encoder.encode(part)
         part_weights = None if source_weights is None else source_weights[chosen]
         return Share(part, chosen, numeric, categories, y, part_weights)
@@ -324,7 +328,7 @@ def prepare_table(
         return found
 
     ready = PreparedTable(
-        train=share(train_table, rows, weights),
+        train=share(train_table, rows, weights, learned),
         validation=own_share(validation, validation_rows, "validation"),
         test=own_share(test, test_rows, "test"),
         preprocessor=preprocessor,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
 from schuss.data.tables.on_demand import OnDemand
-from schuss.data.tables.preparing.binning import Binned, bin_codes, learn_bins
+from schuss.data.tables.preparing.binning import bin_codes, learn_bins
 from schuss.data.tables.preparing.dates import (
     Floats,
     Numbers,
@@ -21,37 +20,22 @@ from schuss.data.tables.preparing.dates import (
     date_numbers,
     different_dates,
 )
-from schuss.data.tables.preparing.saved import FORMAT_VERSION, reading
+from schuss.data.tables.preparing.learned import Learned
+from schuss.data.tables.preparing.saved import reading
 from schuss.data.tables.preparing.scaling import (
     Levels,
     Scaled,
+    learn_levels,
     one_hot,
     repeats,
     robust_scale,
     scale_into,
 )
+from schuss.data.tables.preparing.text import learn_text, learn_texts, scale_of_said
 from schuss.data.tables.table import Table, did_you_mean
 from schuss.errors import DataError
 
 __all__ = ["TablePreprocessor"]
-
-#: Categories of up to this size (with one place for a missing value) are one-hot.
-_MAX_ONE_HOT = 9
-#: A level seen so often has an embedding of its own; rarer ones share that of the unknown.
-_MIN_LEVEL_COUNT = 2
-
-
-@dataclass
-class _Plan:
-    """All that was learned."""
-
-    kinds: dict[str, ColumnKind] = field(default_factory=dict)
-    continuous: list[Scaled] = field(default_factory=list)
-    plain: list[Scaled] = field(default_factory=list)
-    categories: list[Levels] = field(default_factory=list)
-    bins: list[Binned] = field(default_factory=list)
-    indicators: list[str] = field(default_factory=list)
-    notes: dict[str, str] = field(default_factory=dict)
 
 
 class TablePreprocessor:
@@ -66,6 +50,7 @@ class TablePreprocessor:
       are 0 where the value is missing or was never seen), then scaled and clipped likewise.
     - Larger categories become codes for an embedding; 0 is missing, never seen, or seen in one
       training row only.
+    - Of free text, a linear model of its words says something of the target; see `learn_text`.
     - In tables of many rows, numbers become codes of bins as well; see `learn_bins`.
 
     Everything is learned in `fit`; `to_config` holds it without loss.
@@ -82,8 +67,10 @@ class TablePreprocessor:
 
     def __init__(self) -> None:
         """Make a preprocessor that has learned nothing yet."""
-        self._plan = _Plan()
+        self._plan = Learned()
         self._repeated: dict[str, str] = {}
+        # What texts say of the training rows, each from models that did not learn from it.
+        self._said: dict[str, Floats] = {}
 
     # What it makes.
 
@@ -156,6 +143,9 @@ class TablePreprocessor:
             stamps, self._repeated = different_dates(stamps)
         of_dates, circles = date_numbers(stamps, every_part=self._fitted)
         quantities.extend(of_dates)
+        for text in self._plan.texts:
+            said = self._said.get(text.column)
+            quantities.extend(text.columns(table, self._plan.kinds[text.column], said))
         return quantities, circles
 
     def _missing(self, table: Table, name: str) -> npt.NDArray[np.bool_]:
@@ -183,7 +173,14 @@ class TablePreprocessor:
     # Learning.
 
     def fit(
-        self, table: Table, kinds: Mapping[str, ColumnKind], *, telling: int | None = None
+        self,
+        table: Table,
+        kinds: Mapping[str, ColumnKind],
+        *,
+        telling: int | None = None,
+        y: npt.NDArray[Any] | None = None,
+        classes: Sequence[str] | None = None,
+        seed: int = 0,
     ) -> TablePreprocessor:
         """Learn medians, ranges and levels.
 
@@ -192,6 +189,9 @@ class TablePreprocessor:
             kinds: What the columns are, from `infer_kinds`.
             telling: How many of the rows tell something of a target of classes, of which some may
                 be rare; None for all.
+            y: The encoded target of the rows, which free text is learned by; None leaves it out.
+            classes: Names of the target's classes; None for a quantity.
+            seed: Decides how free text is learned.
 
         Returns:
             This preprocessor.
@@ -199,14 +199,16 @@ class TablePreprocessor:
         Raises:
             DataError: If a value is infinite or unreadable, or no column is left to learn from.
         """
-        plan = self._plan = _Plan(kinds=dict(kinds))
+        plan = self._plan = Learned(kinds=dict(kinds))
+        if y is not None:
+            learner = partial(learn_text, table, y=y, classes=classes, seed=seed)
+            plan.texts, self._said = learn_texts(kinds.values(), learner, plan.notes)
         continuous, circles = self._learn_quantities(table, telling)
-        categories = [
-            levels
-            for kind in kinds.values()
-            if kind.used and kind.kind in ("category", "boolean")
-            for levels in self._learn_levels(table, kind)
-        ]
+        categories = []
+        for kind in kinds.values():
+            if kind.used and kind.kind in ("category", "boolean"):
+                levels, plan.notes[kind.name] = learn_levels(kind.name, *labels_of(table, kind))
+                categories += levels
         hot = [
             Scaled(name, (levels.column,), *robust_scale(values))
             for levels in categories
@@ -230,13 +232,16 @@ class TablePreprocessor:
     ) -> tuple[list[Scaled], list[Scaled]]:
         """Scale numbers and dates, leaving out what does not vary and what repeats another."""
         quantities, circles = self._quantities(table)
+        said = {name for text in self._plan.texts for name in text.names}
         parts: dict[tuple[str, ...], list[Floats]] = {}
         learned: tuple[list[Scaled], list[Scaled]] = ([], [])
         for numbers, found in zip((quantities, circles), learned, strict=True):
             for name, values in numbers.items():
                 columns = numbers.columns[name]
-                scaled = Scaled(name, columns, *robust_scale(values))
-                number = columns == (name,)
+                of_text = name in said
+                scale = scale_of_said(values) if of_text else robust_scale(values)
+                scaled = Scaled(name, columns, *scale)
+                number = columns == (name,) or of_text
                 if scaled.factor == 0.0:
                     if number:
                         self._plan.notes[name] = "the same in all training rows, left out"
@@ -292,26 +297,20 @@ class TablePreprocessor:
             taken = ", ".join(parts) or "nothing, since it varies too little"
             plan.notes[kind.name] = f"taken as {taken}"
 
-    def _learn_levels(self, table: Table, kind: ColumnKind) -> list[Levels]:
-        labels, codes = labels_of(table, kind)
-        counts = np.bincount(codes[codes >= 0], minlength=len(labels))
-        order = sorted(np.flatnonzero(counts).tolist(), key=lambda k: labels[k])
-        missing = bool((codes < 0).any())
-        if not order or (len(order) == 1 and not missing):
-            self._plan.notes[kind.name] = "the same in all training rows, left out"
-            return []
-        if len(order) + 1 <= _MAX_ONE_HOT:
-            how = "one column" if len(order) <= 2 else f"{len(order)} columns, one for each"
-            self._plan.notes[kind.name] = how
-            return [Levels(kind.name, [labels[k] for k in order], True)]
-        kept = [labels[k] for k in order if counts[k] >= _MIN_LEVEL_COUNT]
-        rare = len(order) - len(kept)
-        self._plan.notes[kind.name] = f"embedding of {len(kept)} levels" + (
-            f" ({rare} more, seen once, count as unknown)" if rare else ""
-        )
-        return [Levels(kind.name, kept, False)]
-
     # Applying.
+
+    def fit_transform(
+        self, table: Table, kinds: Mapping[str, ColumnKind], **options: Any
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        """Learn from the training rows, and return their inputs; see `fit` and `transform`.
+
+        What free text says of a training row comes from models that did not learn from it.
+        """
+        self.fit(table, kinds, **options)
+        try:
+            return self._transformed(table)
+        finally:
+            self._said.clear()
 
     def transform(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         """Turn a table into inputs; the order of its columns does not matter, extra ones neither.
@@ -327,6 +326,10 @@ class TablePreprocessor:
         Raises:
             DataError: If a column is missing, or a value is infinite or unreadable.
         """
+        self._said.clear()
+        return self._transformed(table)
+
+    def _transformed(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         self._check(table)
         plan = self._plan
         numeric = np.empty((table.rows, self.n_numeric), dtype=np.float32)
@@ -372,11 +375,7 @@ class TablePreprocessor:
 
     def to_config(self) -> dict[str, Any]:
         """Return all that was learned as a dictionary that JSON can hold without loss."""
-        return {
-            "format": FORMAT_VERSION,
-            **asdict(self._plan),
-            "kinds": [kind.to_config() for kind in self.kinds.values()],
-        }
+        return self._plan.to_config()
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> TablePreprocessor:
@@ -387,16 +386,7 @@ class TablePreprocessor:
         """
         made = cls()
         with reading(cls.__name__, config):
-            kinds = [ColumnKind.from_config(kind) for kind in config["kinds"]]
-            made._plan = _Plan(
-                kinds={kind.name: kind for kind in kinds},
-                continuous=[Scaled.from_config(s) for s in config["continuous"]],
-                plain=[Scaled.from_config(s) for s in config["plain"]],
-                categories=[Levels(**c) for c in config["categories"]],
-                bins=[Binned(**b) for b in config.get("bins", [])],
-                indicators=list(config["indicators"]),
-                notes=dict(config["notes"]),
-            )
+            made._plan = Learned.from_config(config)
         return made
 
     def __repr__(self) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Levels", "Scaled", "one_hot", "repeats", "robust_scale", "scale_into"]
+__all__ = ["Levels", "Scaled", "learn_levels", "one_hot", "repeats", "robust_scale", "scale_into"]
 
 Floats = npt.NDArray[np.float64]
 _CLIP = 3.0
+#: Categories of up to this size (with one place for a missing value) are one-hot.
+_MAX_ONE_HOT = 9
+#: A level seen so often has an embedding of its own; rarer ones share that of the unknown.
+_MIN_LEVEL_COUNT = 2
 #: So many rows are scaled at a time.
 _ROWS = 1 << 16
 #: Parts of dates whose correlation is higher than this say the same.
@@ -42,6 +46,32 @@ class Levels:
     column: str
     levels: list[str]
     one_hot: bool
+
+
+def learn_levels(
+    column: str, labels: Sequence[str], codes: npt.NDArray[np.int64]
+) -> tuple[list[Levels], str]:
+    """Return the levels of a category, none where there is nothing to tell, and what to say of it.
+
+    Args:
+        column: its name.
+        labels: its different values.
+        codes: which one each row has, -1 where it is missing.
+    """
+    counts = np.bincount(codes[codes >= 0], minlength=len(labels))
+    order = sorted(np.flatnonzero(counts).tolist(), key=lambda k: labels[k])
+    missing = bool((codes < 0).any())
+    if not order or (len(order) == 1 and not missing):
+        return [], "the same in all training rows, left out"
+    if len(order) + 1 <= _MAX_ONE_HOT:
+        how = "one column" if len(order) <= 2 else f"{len(order)} columns, one for each"
+        return [Levels(column, [labels[k] for k in order], True)], how
+    kept = [labels[k] for k in order if counts[k] >= _MIN_LEVEL_COUNT]
+    rare = len(order) - len(kept)
+    note = f"embedding of {len(kept)} levels" + (
+        f" ({rare} more, seen once, count as unknown)" if rare else ""
+    )
+    return [Levels(column, kept, False)], note
 
 
 def robust_scale(values: Floats) -> tuple[float, float]:
