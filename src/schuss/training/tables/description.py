@@ -202,6 +202,8 @@ def _conforms(value: Any, kind: Any) -> bool:
         return value in inner
     if origin in (list, tuple):
         return type(value) is origin and all(_conforms(item, inner[0]) for item in value)
+    if origin is np.ndarray:
+        return isinstance(value, np.ndarray) and bool(np.isfinite(value).all())
     if origin is dict:
         return type(value) is dict and all(
             _conforms(key, inner[0]) and _conforms(item, inner[1]) for key, item in value.items()

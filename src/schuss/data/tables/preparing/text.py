@@ -61,11 +61,6 @@ class TextModel:
     table: npt.NDArray[np.float32]
     bias: npt.NDArray[np.float32]
 
-    __hash__ = None  # type: ignore[assignment]  # its arrays have none
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TextModel) and self.to_config() == other.to_config()
-
     def columns(self, table: Table, kind: ColumnKind, said: Floats | None = None) -> Numbers:
         """Return the columns of `values`, computed when the first is asked for, or as given."""
         made = [] if said is None else [said]
