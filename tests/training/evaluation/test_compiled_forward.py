@@ -73,22 +73,7 @@ def test_several_inputs_with_codes_among_them() -> None:
     np.testing.assert_allclose(found, outputs(model, given), rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_no_array_or_no_single_tensor_is_left_to_the_model() -> None:
-    class Rows:
-        def __len__(self) -> int:
-            return len(X)
-
-        def __getitem__(self, rows: Any) -> np.ndarray:
-            return X[rows]
-
-    model = _network()
-    given = Examples.of((Rows(), Y), dtype=np.float64)
-    assert CompiledForward(model)(given) is None
-    np.testing.assert_array_equal(
-        outputs(model, given, forward=CompiledForward(model)),
-        outputs(model, Examples.of((X, Y), dtype=np.float64)),
-    )
-
+def test_what_is_no_single_tensor_is_left_to_the_model() -> None:
     class Pair(nn.Linear):
         def forward(self, x: Any) -> Any:
             y = super().forward(x)
@@ -178,3 +163,52 @@ def test_few_rows_are_not_worth_compiling() -> None:
     assert not cost.outputs_are_worth_compiling(model, 30, 256)
     assert cost.outputs_are_worth_compiling(model, 1000, 1000)
     assert cost.outputs_are_worth_compiling(model, 1_000_000, 1)
+
+
+class Rows:
+    """Inputs that are made when they are asked for."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        self.asked.append(len(np.atleast_1d(rows)))
+        return self.values[rows]
+
+
+def test_inputs_that_are_made_when_they_are_asked_for() -> None:
+
+    model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3)).eval()
+    x = np.random.default_rng(0).normal(size=(70, 5)).astype(np.float32)
+    made, y = Rows(x), np.zeros(70, np.int64)
+    wanted = outputs(model, Examples((x,), y))
+    found = CompiledForward(model, batch=32)(Examples((made,), y))
+    assert found is not None
+    assert np.allclose(found, wanted, atol=1e-6)
+    assert made.asked == [32, 32, 32]
+    # A row's output does not depend on the others, to the last bit.
+    forward = CompiledForward(model, batch=32)
+    alone = [forward(Examples((Rows(x[k : k + 1]),), y[:1])) for k in range(3)]
+    assert np.array_equal(np.concatenate(alone), found[:3])  # type: ignore[arg-type]
+
+
+def test_layers_that_go_over_positions_are_worth_compiling() -> None:
+
+    small = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(4, 2))
+    assert cost.goes_over_positions(small)
+    assert not cost.goes_over_positions(nn.Linear(4, 2))
+    assert cost.outputs_are_worth_compiling(small, 500, 1)
+    assert cost.steps_are_worth_compiling(small, 8, 20)
+    assert not cost.steps_are_worth_compiling(small, 8, 1)
+    few, many = np.zeros((600, 9), np.float32), np.zeros((600, 64, 64, 3), np.float32)
+    y = np.zeros(600, np.int64)
+    assert cost.rows_at_a_time(Examples((few,), y)) == 512
+    assert cost.rows_at_a_time(Examples((many,), y)) == 21

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,14 +126,16 @@ class _Lazy(Source):
         super().__init__(Path(place))
         self._kind = kind
         self._opened: Source | None = None
+        self._lock = threading.Lock()
 
     def read(self, name: str) -> bytes:
         """Return a file's content."""
-        if self._opened is None:
-            found = find_files(self.path, self._kind.suffixes, labels=False)
-            if found is None:
-                raise DataError(f"{self.path} is gone; give --data where it is now")
-            self._opened = found.source
+        with self._lock:
+            if self._opened is None:
+                found = find_files(self.path, self._kind.suffixes, labels=False)
+                if found is None:
+                    raise DataError(f"{self.path} is gone; give --data where it is now")
+                self._opened = found.source
         return self._opened.read(name)
 
     def close(self) -> None:

@@ -53,14 +53,14 @@ class PictureKind(ItemKind):
         ),
         Option(
             "mirror",
-            "YES",
+            "auto|yes|no",
             _yes_or_no,
             "whether a mirrored picture is of the same class: yes, no, or auto (the default), "
             "which measures it on the validation pictures",
         ),
         Option(
             "augment",
-            "YES",
+            "auto|yes|no",
             _yes_or_no,
             "whether pictures are shifted, turned, scaled and coloured anew each time (auto: yes)",
         ),
