@@ -390,3 +390,12 @@ def test_numbers_keep_their_digits_beside_float64_parameters() -> None:
         found.append([*normal.log_prob(x).tolist(), *gamma.log_prob(x).tolist()])
     np.testing.assert_allclose(*found, rtol=1e-12)
     assert ss.distributions.Normal(0, 1).scale.dtype == ss.float32
+
+
+def test_they_are_imported_from_places_of_their_own() -> None:
+    from schuss.distributions.categorical import Categorical
+    from schuss.distributions.log_normal import LogNormal
+    from schuss.distributions.normal import Normal
+
+    d = ss.distributions
+    assert (Normal, LogNormal, Categorical) == (d.Normal, d.LogNormal, d.Categorical)

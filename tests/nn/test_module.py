@@ -313,3 +313,16 @@ def test_functional_call_restores_and_differentiates():
     with pytest.raises(ValueError, match=r"expected 0.weight of shape \(2, 2\), got \(1, 2\)"):
         nn.functional_call(net, {"0.weight": x}, x)
     assert all((net.state_dict()[k] == v).all() for k, v in before.items())
+
+
+def test_a_deep_copy_of_a_network_has_no_gradients() -> None:
+    found = []
+    torch = pytest.importorskip("torch")
+    for m in (ss, torch):
+        layer = m.nn.Linear(2, 1)
+        layer(m.ones(3, 2)).sum().backward()
+        x = m.ones(2, requires_grad=True)
+        (x * 2).sum().backward()
+        kept = copy.deepcopy(x).grad.tolist()
+        found.append([copy.deepcopy(layer).weight.grad, layer.weight.grad.tolist(), kept])
+    assert found[0] == found[1] == [None, [[3.0, 3.0]], [2.0, 2.0]]

@@ -27,6 +27,10 @@ MISTAKES = [
         "SGD: expected momentum > 0 and dampening 0 with nesterov, got momentum=0.0",
     ),
     (lambda: optim.AdamW([parameter()], weight_decay=-0.1), "AdamW: expected weight_decay >= 0"),
+    (
+        lambda: optim.Optimizer([parameter()], {"lr": optim.optimizer.required}),
+        "Optimizer: expected lr in every group, got none.",
+    ),
     (lambda: optim.SGD([]), "SGD: expected at least one parameter, got none"),
     (
         lambda: optim.SGD([{"params": [parameter()], "lr": -2.0}]),

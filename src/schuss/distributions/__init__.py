@@ -8,6 +8,10 @@ tensor([-0.9189385, -0.9189385])
 
 from __future__ import annotations
 
+import re
+import sys
+from types import ModuleType
+
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
 from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
 from schuss.distributions.distribution import Distribution, Independent
@@ -38,3 +42,11 @@ __all__ = [
     "kl_divergence",
     "register_kl",
 ]
+
+# PyTorch has each in a module of its own, by which they are imported, too.
+for _name in __all__:
+    _place = f"{__name__}.{re.sub('(?<=[a-z])(?=[A-Z])', '_', _name).lower()}"
+    if isinstance(globals()[_name], type) and _place not in sys.modules:
+        _module = ModuleType(_place)
+        setattr(_module, _name, globals()[_name])
+        sys.modules[_place] = _module

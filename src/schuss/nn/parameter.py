@@ -32,6 +32,15 @@ class Parameter(Tensor):
         given = float(data) if isinstance(data, int) else data
         super().__init__(given, requires_grad=requires_grad)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        """Return a copy of the values, without the gradient, as PyTorch has it."""
+        held, self.grad = self.grad, None
+        try:
+            twin: Any = super().__deepcopy__(memo)
+        finally:
+            self.grad = held
+        return twin  # type: ignore[no-any-return]  # of the same class
+
 
 class UninitializedParameter(Parameter):
     """A parameter whose shape and values come later; optimizers can be given it before.

@@ -21,11 +21,12 @@ from schuss.optim.param_groups import (
     check_ranges,
     make_group,
     require_fit,
+    required,
 )
 from schuss.optim.saved import load_saved_state, saved_state
 from schuss.primitives.row_gradient import RowGradient, assign_rows, has_rows
 
-__all__ = ["Factors", "Move", "Optimizer", "State", "cast", "zeros"]
+__all__ = ["Factors", "Move", "Optimizer", "State", "cast", "required", "zeros"]
 
 State: TypeAlias = dict[str, Tensor]
 Factors: TypeAlias = tuple[Any, ...]  # tensors or floats

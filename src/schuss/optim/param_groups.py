@@ -11,11 +11,21 @@ import numpy as np
 from schuss.core import Tensor
 
 __all__ = ["NOT_NEGATIVE", "RANGES", "Group", "Params", "Range", "as_numbers", "check_ranges"]
-__all__ += ["hyperparameters", "make_group", "require_fit"]
+__all__ += ["hyperparameters", "make_group", "require_fit", "required"]
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = "Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Group]"
 Range: TypeAlias = tuple[float, float, bool]  # lowest, highest, whether the highest is allowed
+
+
+class _Required:
+    """The default of a hyperparameter that has none."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
 
 NOT_NEGATIVE: Range = (0.0, math.inf, False)
 # Where the numbers must be that rules have in common.
@@ -64,6 +74,9 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
             f"{owner}: expected groups to be dictionaries with 'params', got {given!r}."
         )
     group = {name: as_numbers(value) for name, value in {**defaults, **given}.items()}
+    missing = [name for name, value in group.items() if value is required]
+    if missing:
+        raise ValueError(f"{owner}: expected {', '.join(missing)} in every group, got none.")
     held = group["params"] = given["params"]
     parameters = [held] if isinstance(held, Tensor) else list(held)
     if parameters and isinstance(parameters[0], tuple):
