@@ -20,7 +20,9 @@ def parser() -> CommandParser:
         "schuss evaluate", "RUN FILE [options]", "Measure a run on rows with the answer.", EXAMPLES
     )
     read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
-    read.add_argument("file", metavar="FILE", help="a table that has the target's column")
+    read.add_argument(
+        "file", metavar="FILE", help="a table that has the target's column, or a folder"
+    )
     add_reading(read)
     read.add_argument("--quiet", action="store_true", help="with --json, print nothing else")
     read.add_argument("--json", action="store_true", help="end with the result as one JSON object")

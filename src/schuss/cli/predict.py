@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Collection, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,24 +23,28 @@ EXAMPLES = """\
 examples:
   schuss predict runs/iris-1 new.csv -o out.csv
   schuss predict runs/people-1 new.parquet -o out.jsonl.gz
-  schuss predict model.schuss new.csv | head"""
+  schuss predict model.schuss new.csv | head
+  schuss predict runs/flowers-1 holiday.jpg garden/ -o out.csv"""
 
 
 def parser() -> CommandParser:
     """Return the reader of this command's options."""
     read = CommandParser(
         "schuss predict",
-        "RUN FILE [-o OUT] [options]",
+        "RUN FILE [FILE ...] [-o OUT] [options]",
         "Write each row's columns with the classes' probabilities, or the value, beside them.\n"
         "Rows stream through, so a file larger than memory works.",
         EXAMPLES,
     )
     read.add_argument("run", metavar="RUN", help="a run's folder, or a .schuss file")
     read.add_argument(
-        "file",
+        "files",
         metavar="FILE",
+        nargs="+",
         help="a .csv, .tsv, .jsonl, .json (each also .gz, .bz2, .xz or .zip), .parquet or .xlsx "
-        "file, or - for standard input; more columns do no harm",
+        "file, or - for standard input; more columns do no harm. For a run on pictures or "
+        "recordings one of them, or a folder, .zip or .tar; one that cannot be read gets a row "
+        "that says so",
     )
     read.add_argument(
         "-o",
@@ -59,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.out)
     if arguments.out == "-" and sys.stdout is None:
         raise UsageError("there is no standard output; give -o a file.")
-    if arguments.out != "-" and _same(arguments.out, arguments.file):
+    if arguments.out != "-" and any(_same(arguments.out, file) for file in arguments.files):
         raise UsageError(f"{arguments.out}: is the input itself; give another name.")
     if arguments.json and arguments.out == "-":
         raise UsageError("--json: the predictions go to standard output; give -o a file.")
@@ -72,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     limits = Limits(trained)
     whole: dict[str, str] = {}
     with open_output(arguments.out, numeric=numeric, whole=whole) as write:
-        for part in trained.stream(arguments.file, **reading(arguments)):
+        parts = (trained.stream(file, **reading(arguments)) for file in arguments.files)
+        for part in chain.from_iterable(parts):
             names = names or _new_names(trained, part.columns)
             numeric.update(part.numeric)
             whole |= part.whole

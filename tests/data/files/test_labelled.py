@@ -41,6 +41,7 @@ def test_one_folder_a_class_and_what_is_passed_over(tmp_path: Path) -> None:
     assert found.source.read("a/1.png") == b"a/1.png"
     assert find_files(write(tmp_path / "other", "a/1.txt"), SUFFIXES) is None
     assert find_files({"a": [1]}, SUFFIXES) is None
+    assert pairs(find_files(root / "9" / "4.png", SUFFIXES)) == {"4.png": None}
 
 
 def test_links_that_lead_out_are_named(tmp_path: Path) -> None:

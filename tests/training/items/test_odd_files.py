@@ -79,6 +79,12 @@ def test_a_file_that_cannot_be_read_gets_a_row_that_says_so(
     assert rows["Äpfel/1.png"]["error"] == ""
     assert rows["Äpfel/1.png"]["prediction"] in ("Äpfel", "犬 und Hund")
     assert "46 predictions" in capsys.readouterr().err
+    files = [str(odd_folder / "Äpfel" / name) for name in ("1.png", "text.png")]
+    assert main(["predict", str(tmp_path / "run"), *files]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.startswith("file,prediction,probability_")
+    assert lines[0].startswith("1.png,")
+    assert lines[1] == "text.png,,,,not a picture"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

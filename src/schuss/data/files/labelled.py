@@ -34,7 +34,8 @@ class LabelledFiles:
         source: where the files are.
         names: of the files, in the source.
         labels: of each file; None where it has none, as what is to be predicted may.
-        form: what the source is: "folder", "archive", "folder with labels.csv", "table of paths".
+        form: what the source is: "folder", "archive", either "with labels.csv", "table of paths",
+            or "file".
         left_out: files that cannot be used.
     """
 
@@ -64,7 +65,7 @@ def find_files(
 
     Args:
         data: the path of a folder with one folder a class, or with a labels.csv; of an archive of
-            such a folder; or of a table with a column of paths.
+            such a folder; of a table with a column of paths; or of a single file.
         suffixes: of the files, in lower case.
         target: the column of the labels, in a table.
         labels: whether labels are read out of a table, where there is one.
@@ -95,6 +96,8 @@ def find_files(
         form += f" with {_LABELS}" * (_LABELS in tables)
         classes = [PurePosixPath(n).parts[0] if "/" in n else None for n in names]
         return LabelledFiles(source, names, classes, form, list(source.left_out))
+    if path.is_file() and path.suffix.lower() in suffixes:
+        return LabelledFiles(FolderSource(path.parent), [path.name], [None], "file")
     if path.is_file() and path.suffix.lower() in _TABLES:
         return _of_paths(path, suffixes, target, labels=labels)
     return None
