@@ -68,10 +68,13 @@ def test_options_of_training_are_arguments_of_train() -> None:
     from schuss.cli import train as command
     from schuss.training import train
     from schuss.training.descent import learner
+    from schuss.training.kinds.known import known_kinds
     from schuss.training.tables import options
 
     # Named again there, since `--help` loads nothing that computes.
     assert options.OPTIMIZERS == command.OPTIMIZERS
     assert set(options.OPTIMIZERS) <= set(learner.OPTIMIZERS)
     given = vars(command.parser().parse_args(["iris"]))
-    assert set(given) - set(signature(train).parameters) == {"json"}
+    of_kinds = {option.name for kind in known_kinds().values() for option in kind.options}
+    assert of_kinds
+    assert set(given) - set(signature(train).parameters) - of_kinds == {"json"}
