@@ -97,11 +97,11 @@ def once(workload: Workload, seed: int, options: dict[str, Any]) -> dict[str, An
     return {"loss": math.inf if found is None else found, "seconds": seconds, "notes": fit.notes}
 
 
-def runs_of(workload: Workload) -> dict[str, dict[str, Any]]:
-    """Return the options of everything that is compared, by name."""
+def runs_of(grid: bool) -> dict[str, dict[str, Any]]:
+    """Return the options of everything that is compared, by name, with or without the grid."""
     found = dict(UNTUNED)
     found["schuss, one start"] = {"escape": False, "schedule": "auto"}
-    for name, rule in GRID.items():
+    for name, rule in GRID.items() if grid else ():
         for rate in RATES:
             made = partial(_made, rule, rate)
             found[f"{name} {rate:.2g}"] = {"optimizer": made, "schedule": "cosine"}
@@ -113,13 +113,13 @@ def _made(rule: Callable[..., Any], rate: float, parameters: Any) -> Any:
 
 
 def measure(
-    found: dict[str, Any], workload: Workload, seeds: int, write: Callable[[], None]
+    found: dict[str, Any], workload: Workload, seeds: int, grid: bool, write: Callable[[], None]
 ) -> None:
     """Add a workload's results to those found."""
     held = found.setdefault(workload.name, {"half": workload.half, "runs": {}})["runs"]
-    for name, options in runs_of(workload).items():
+    for name, options in runs_of(grid).items():
         results = held.setdefault(name, [])
-        if not results:
+        if not results and name in UNTUNED:
             once(workload, 0, options)  # compiles
         for seed in range(len(results), seeds):
             results.append(once(workload, seed, options))
@@ -139,7 +139,8 @@ def show(found: dict[str, Any]) -> None:
     for workload, held in found.items():
         runs = {name: results for name, results in held["runs"].items() if results}
         grid = {name: mean(r) for name, r in runs.items() if name not in names}
-        best = min(grid, key=lambda name: grid[name])
+        best = min(grid, key=lambda name: grid[name], default="not run")
+        grid.setdefault(best, math.nan)
         losses = {name: mean(runs[name]) for name in names}
         judged = [name for name in names if name != "schuss, one start"]
         for name in judged:
@@ -167,6 +168,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--no-grid", action="store_true", help="only what needs no tuning")
     parser.add_argument("--show", action="store_true", help="measure nothing")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -182,7 +184,7 @@ def main() -> None:
         chosen = options.half in (None, workload.half)
         chosen = chosen and (not options.only or workload.name in options.only)
         if chosen and not options.show:
-            measure(found, workload, options.seeds, write)
+            measure(found, workload, options.seeds, not options.no_grid, write)
             print(f"{workload.name} done", flush=True)
     show(found)
 
