@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("train", "predict", "evaluate", "resume", "doctor")
+COMMANDS = ("train", "predict", "evaluate", "resume", "diagnose", "find-lr", "doctor")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -48,8 +48,8 @@ def test_help_loads_nothing_that_computes(command: str) -> None:
     ("words", "message"),
     [
         (["trian", "iris"], "no command 'trian'; did you mean train?"),
-        (["fly"], "no command 'fly'; expected one of train, predict, evaluate, resume, doctor."),
-        ([], "no command given; expected one of train, predict, evaluate, resume, doctor."),
+        (["fly"], "no command 'fly'; expected one of train, predict, evaluate, resume, diagnose, find-lr, doctor."),
+        ([], "no command given; expected one of train, predict, evaluate, resume, diagnose, find-lr, doctor."),
         (["train", "iris", "--epocs", "3"], "train: no option --epocs; did you mean --epochs?"),
         (["train", "iris", "--epocs=3"], "train: no option --epocs; did you mean --epochs?"),
         (["train", "iris", "--zzz"], "train: no option --zzz; schuss train --help lists them."),
