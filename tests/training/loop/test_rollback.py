@@ -55,8 +55,7 @@ def test_a_loss_that_rises_far_is_taken_back() -> None:
 
     kick = Kick()
     _, fit = _fit(callbacks=[kick], epochs=30, optimizer="adam", lr=1e-4, eager=True)
-    (note,) = fit.notes
-    assert "the loss rose to" in note
+    (note,) = [note for note in fit.notes if "the loss rose to" in note]
     assert "2.weight changed most" in note
     assert fit.history[-1]["lr"] == pytest.approx(2.5e-5)
     assert fit.history[-1]["train_loss"] < 8.0

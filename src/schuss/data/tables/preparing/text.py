@@ -229,8 +229,10 @@ class _Descent:
 
         None where that is no better than what most rows are.
         """
-        from schuss import compile, nn, optim, zeros
+        from schuss import nn, optim
+        from schuss.compiler import compile
         from schuss.core import leaf, tensor
+        from schuss.functions import zeros
         from schuss.nn import functional
 
         columns = (_FOLDS + 1) * self._width
