@@ -241,7 +241,6 @@ class _Descent:
         bias = nn.Parameter(tensor(start))
         optimizer = optim.Adam([table, bias], lr=_RATE)
 
-        @compile
         def step(words: Any, weights: Any, y: Any, counts: Any) -> Any:
             optimizer.zero_grad()
             out = functional.embedding_bag(words, table, per_sample_weights=weights, mode="sum")
@@ -251,6 +250,7 @@ class _Descent:
             optimizer.step()
             return loss
 
+        compiled = compile(step)
         learned = self._order[:_MOST_ROWS]
         arrays = self._arrays(learned)
         batch = min(_BATCH, len(learned))
@@ -262,7 +262,7 @@ class _Descent:
                 [permutation(len(learned), number * rounds + i) for i in range(rounds)]
             )
             index = index[: len(index) // batch * batch].reshape(-1, batch)
-            step.scan(tuple(leaf(a) for a in arrays), index)
+            compiled.scan(tuple(leaf(a) for a in arrays), index)
             self._now = table.numpy()[:-1], bias.numpy()
             rows = self._left_out(*self._now)
             losses = self._each_loss(rows)
