@@ -15,6 +15,21 @@ X, Y, V = RNG.normal(size=(4, 3, 5)), RNG.normal(size=(4, 5, 2)), RNG.normal(siz
 N = RNG.integers(0, 3, (4, 6))
 SPD = X @ np.swapaxes(X, -1, -2) + np.eye(3)
 
+
+class Times(ss.autograd.Function):
+    """A product with a derivative of its own, for both factors, and another result."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, y: Any) -> Any:
+        ctx.save_for_backward(x, y)
+        return x * y, x + y
+
+    @staticmethod
+    def backward(ctx: Any, g: Any, h: Any) -> Any:
+        x, y = ctx.saved_tensors
+        return g * y + h, g * x + h
+
+
 # Functions of single elements: of a matrix x (3, 5), y (5, 2), a vector v (5,), integers n (6,).
 CASES: dict[str, Any] = {
     "elementwise": lambda x, y, v, n: F.tanh(x) * v + F.where(x > 0, x, v) - 2,
@@ -43,6 +58,12 @@ CASES: dict[str, Any] = {
         matrices.det(x[:, :3]),
     ),
     "norms": lambda x, y, v, n: ss.nn.functional.layer_norm(x, (5,)) + F.norm(v),
+    "own derivatives": lambda x, y, v, n: (*Times.apply(x, v), *Times.apply(y[0, 0], x)),
+    "special": lambda x, y, v, n: ss.special.i0(x) + F.var(x, axis=1, keepdims=True),
+    "checkpoints": lambda x, y, v, n: ss.nn.checkpoint(lambda x: F.tanh(x @ y) * v[0], x),
+    "attention": lambda x, y, v, n: ss.nn.functional.scaled_dot_product_attention(
+        x[None], x[None] * v, x[None], is_causal=True
+    ),
     "losses": lambda x, y, v, n: ss.nn.functional.cross_entropy(x, n[:3]),
 }  # fmt: skip
 
@@ -94,15 +115,34 @@ def test_gradients_within_and_around(name: str) -> None:
         return func.vmap(weighed, in_dims=(0, None, 0, 0))(x, y, v, ss.asarray(N)).sum()
 
     args = [ss.asarray(a) for a in (X, Y[0], V)]
-    found = ss.grad(total, (0, 1, 2))(*args)
     expected: list[Any] = [np.zeros_like(X), np.zeros_like(Y[0]), np.zeros_like(V)]
     for k in range(4):
         slopes = ss.grad(weighed, (0, 1, 2))(*[ss.asarray(a) for a in (X[k], Y[0], V[k], N[k])])
         expected[0][k] += slopes[0].numpy()
         expected[1] += slopes[1].numpy()
         expected[2][k] += slopes[2].numpy()
-    for a, b in zip(found, expected, strict=True):
-        np.testing.assert_allclose(a.numpy(), b, rtol=1e-9, atol=1e-11)
+    slope = ss.grad(total, (0, 1, 2))
+    for found in (slope(*args), ss.compile(slope)(*args)):
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a.numpy(), b, rtol=1e-9, atol=1e-11)
+
+
+def test_gradients_around_batches_of_batches_of_own_derivatives() -> None:
+    def total(x: Any, v: Any) -> Any:
+        rows = func.vmap(lambda a: func.vmap(lambda b: Times.apply(a, b)[0].sum())(v))(x)
+        return (rows**2).sum()
+
+    def plain(x: Any, v: Any) -> Any:
+        return ((x[:, None] * v[:, None]).sum((2, 3)) ** 2).sum()
+
+    args = [ss.asarray(X), ss.asarray(V)]
+    for a, b in zip(ss.grad(total, (0, 1))(*args), ss.grad(plain, (0, 1))(*args), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+    second = [
+        ss.grad(lambda x, f=f: (ss.grad(f)(x, args[1]) ** 2).sum())(args[0]).numpy()
+        for f in (total, plain)
+    ]
+    np.testing.assert_allclose(second[0], second[1], rtol=1e-12)
 
 
 def test_gradients_of_gradients_of_each() -> None:

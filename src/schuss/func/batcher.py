@@ -14,7 +14,8 @@ from schuss.lowering.kinds import Elementwise, HostCall
 from schuss.primitives.base import apply
 from schuss.primitives.batching import aligned, batch_elementwise, batch_one_by_one
 from schuss.primitives.checks import ValueCheck, require
-from schuss.primitives.reduction import broadcast_to
+from schuss.primitives.custom import custom
+from schuss.primitives.reduction import broadcast_to, sum, sum_to
 from schuss.primitives.storage import write
 from schuss.primitives.views import SAME_MEMORY, memory_of, origin_of, origins_of
 
@@ -150,6 +151,48 @@ class Batcher:
             )
         shape = (self.size, *attributes["shape"])
         return apply(primitive, tuple(inputs), {**attributes, "shape": shape})
+
+    def custom(
+        self,
+        name: str,
+        inputs: Sequence[Any],
+        result: Tensor,
+        derivative: Callable[[Tensor, Tensor], dict[int, Any]],
+    ) -> Tensor:
+        """Return a result whose batch is recorded outside, with the derivative of each element."""
+        whole = self.whole(result)
+        if whole is None:
+            return result
+        wholes = [self.whole(x) for x in inputs]
+        parts = [x if batch is None else batch for x, batch in zip(inputs, wholes, strict=True)]
+
+        def of_batches(g: Tensor, y: Tensor) -> dict[int, Any]:
+            outer, self.outer = self.outer, TRACER.get()
+            token = TRACER.set(self)
+            try:
+                errors = derivative(self.batch(g), self.batch(y))
+                return {
+                    place: self._error_of_batch(error, inputs[place], wholes[place])
+                    for place, error in errors.items()
+                    if isinstance(inputs[place], Tensor)
+                }
+            finally:
+                TRACER.reset(token)
+                self.outer = outer
+
+        with self.outside():
+            return self.batch(custom(name, parts, whole, of_batches))
+
+    def _error_of_batch(self, error: Any, x: Tensor, batch: Tensor | None) -> Tensor | None:
+        """Return the error in an input's batch; or in what is the same for all, their sum."""
+        if error is None:
+            return None
+        error = sum_to(error, x.array.shape)
+        whole = self.whole(error)
+        with self.outside():
+            if whole is None:
+                whole = broadcast_to(error, (self.size, *error.shape))
+            return whole if batch is not None else sum(whole, (0,))
 
     # What else is asked of a tracer.
 

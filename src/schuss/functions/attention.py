@@ -15,7 +15,8 @@ import numpy as np
 from schuss import functions as ops
 from schuss.core import Tensor, leaf, no_grad
 from schuss.functions.scan import scan
-from schuss.primitives.custom import custom
+from schuss.functions.softmaxes import softmax_slope
+from schuss.primitives.custom import custom, with_slope
 from schuss.primitives.indexing import look_up
 
 __all__ = ["attention", "attention_weights", "causal_mask"]
@@ -47,6 +48,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
     return _shares(ops.where(mask, scores, -math.inf) if is_bool else scores + mask, (-1,))
 
 
+@with_slope(softmax_slope)
 def _shares(scores: Tensor, axes: tuple[int, ...]) -> Tensor:
     """Return the softmax of scores, and zeros where all are -inf."""
     largest = ops.max(scores.detach(), axes, keepdims=True)

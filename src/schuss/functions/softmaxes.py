@@ -10,14 +10,24 @@ from schuss.core import Array, Tensor, TensorLike
 from schuss.dtypes import DEFAULTS
 from schuss.primitives.axes import Axes, Axis, normalize_axes, require_elements
 from schuss.primitives.base import as_tensor, astype
-from schuss.primitives.elementwise import add, divide, exp, log, maximum, minimum, subtract
+from schuss.primitives.custom import with_slope
+from schuss.primitives.elementwise import (
+    add,
+    divide,
+    exp,
+    log,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
 from schuss.primitives.fused import fused
 from schuss.primitives.movement import reshape
 from schuss.primitives.reduction import max, sum
 from schuss.values.along import largest_along, restored, total_along
 from schuss.values.sums import reduced_shape, sum_value
 
-__all__ = ["below_largest", "log_softmax", "logsumexp", "softmax"]
+__all__ = ["below_largest", "log_softmax", "logsumexp", "softmax", "softmax_slope"]
 
 
 def below_largest(x: Tensor, axes: Axes) -> Tensor:
@@ -48,10 +58,20 @@ def _softmax_to_x(g: Array, y: Array, x: Array, axes: Axes) -> Array:
     return error
 
 
-@fused(value=_softmax_value, derivative=(_softmax_to_x,))
-def _softmax(x: Tensor, *, axes: Axes) -> Tensor:
+def softmax_slope(g: Tensor, y: Tensor, x: Tensor, axes: Axes) -> Tensor:
+    """Take the error in shares y back to x; y alone has to be kept for it."""
+    return multiply(y, subtract(g, sum(multiply(g, y), axes, keepdims=True)))
+
+
+@with_slope(softmax_slope)
+def _shares(x: Tensor, axes: Axes) -> Tensor:
     e = exp(below_largest(x, axes))
     return divide(e, sum(e, axes, keepdims=True))
+
+
+@fused(value=_softmax_value, derivative=(_softmax_to_x,))
+def _softmax(x: Tensor, *, axes: Axes) -> Tensor:
+    return _shares(x, axes)
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:

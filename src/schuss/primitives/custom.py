@@ -48,11 +48,14 @@ def custom(
         derivative: see `Custom`.
     """
     tracer = TRACER.get()
+    some = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+    wanted = some and RECORDING.get() and result.dtype.kind == "f"
+    if tracer is not None and wanted:
+        result = tracer.custom(name, inputs, result, derivative)
     made = new_object(Tensor)
     made.array = result.array if tracer is None else tracer.contents(result)
     made.grad = None
-    wanted = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
-    made.requires_grad = wanted and RECORDING.get() and result.dtype.kind == "f"
+    made.requires_grad = wanted
     made.node = (Custom(name, derivative), tuple(inputs), {}) if made.requires_grad else None
     made.stamp = next_stamp() if made.requires_grad else 0
     return made

@@ -123,6 +123,10 @@ class Tracer(TracesLoops, Scopes):
         """Return what stands for the array of `x`, as it is now."""
         return Abstract(self.read(x))
 
+    def custom(self, name: str, inputs: Any, result: Tensor, derivative: Any) -> Tensor:
+        """Take a derivative of the user's as it is: nobody outside differentiates."""
+        return result
+
     def memory(self, x: Tensor) -> Array:
         """Return an array that lies in memory as `x` would outside of a trace."""
         return self._memory_orders.of(self.read(x))
