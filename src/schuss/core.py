@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -287,12 +287,17 @@ class Tensor:
         return self.clone()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        twin = self._twin(memo)
+        if self.grad is not None:
+            twin.grad = self.grad.__deepcopy__(memo)
+        return twin
+
+    def _twin(self, memo: dict[int, Any]) -> Self:
+        """Return a copy of a leaf, without its gradient."""
         if self.node is not None:
             raise ValueError("deepcopy: expected a leaf, got a result; copy x.detach() instead.")
         twin = new_object(type(self))
         Tensor.__init__(twin, self.array, requires_grad=self.requires_grad)
-        if self.grad is not None:
-            twin.grad = self.grad.__deepcopy__(memo)
         memo[id(self)] = twin
         return twin
 

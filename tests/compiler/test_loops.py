@@ -8,6 +8,7 @@ import pytest
 import schuss as ss
 from schuss import nn, scan
 from schuss.compiler.kernels.micro_kernel import is_supported, tile_shape
+from schuss.compiler.runtime.thread_tuner import ThreadTuner
 from schuss.compiler.trace.loop import Loop
 from schuss.lowering.llvm_types import kind_of
 from schuss.primitives.panels import panel_product
@@ -299,6 +300,31 @@ def test_threads_share_the_steps_where_nothing_is_carried():
     assert plan.partitionings[0].count == 6
     for y, z in zip(found, attention(x), strict=True):
         np.testing.assert_allclose(y.numpy(), z.numpy(), rtol=1e-12)
+
+
+def test_temporaries_of_shared_steps_are_each_threads_own(monkeypatch):
+    """Threads that really run at once, at products that pack their factors in scratch memory."""
+    x = ss.tensor(values(8, 192, 160).astype(np.float32))
+
+    def attention(x):
+        def step(_, rows):
+            again = scan(lambda y, _: (ss.tanh(y @ rows.T @ rows / 160.0), None), rows, length=3)
+            return None, again[0]
+
+        return scan(step, None, x)[1]
+
+    compiled = ss.compile(attention)
+    monkeypatch.setattr(ThreadTuner, "always", 1)
+    wanted = compiled(x).numpy().copy()
+    stages = compilation_of(compiled).plan.stages
+    (plan,) = [s.kernel for s in stages if s.is_kernel and s.nodes[0].op == "loop"]
+    assert plan.by_steps
+    assert plan.arena
+    assert plan.scratch_bytes > plan.arena
+    monkeypatch.setattr(ThreadTuner, "always", 2)
+    for _ in range(20):
+        np.testing.assert_array_equal(compiled(x).numpy(), wanted)
+    np.testing.assert_allclose(wanted, attention(x).numpy(), rtol=1e-3, atol=1e-4)
 
 
 def test_products_are_outside_of_the_loop():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -109,6 +109,7 @@ class _Recording:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._header: wav.WavHeader | None = None
+        self._module: Any = None
         file.seek(0)
         begin = file.read(12)
         if not begin:
@@ -122,10 +123,10 @@ class _Recording:
             else:
                 self.info = AudioInfo(header.sample_rate, header.channels, header.frames)
                 return
-        module = _soundfile(begin)
+        self._module = _soundfile(begin)
         file.seek(0)
         try:
-            found = module.info(file)
+            found = self._module.info(file)
         except (RuntimeError, TypeError) as error:
             raise DataError(_reason(error)) from None
         self.info = AudioInfo(int(found.samplerate), int(found.channels), int(found.frames))
@@ -135,9 +136,7 @@ class _Recording:
             return wav.read_frames(self._file, self._header, start, count)
         self._file.seek(0)
         try:
-            found, _ = _installed().read(  # type: ignore[union-attr]  # its header was read by it
-                self._file, count, start, dtype="float32", always_2d=True
-            )
+            found, _ = self._module.read(self._file, count, start, dtype="float32", always_2d=True)
         except (RuntimeError, TypeError, ValueError) as error:
             raise DataError(_reason(error)) from None
         return np.ascontiguousarray(found.T)

@@ -15,7 +15,7 @@ from schuss.primitives.base import apply
 from schuss.primitives.batching import aligned, batch_elementwise, batch_one_by_one
 from schuss.primitives.checks import ValueCheck, require
 from schuss.primitives.custom import custom
-from schuss.primitives.reduction import broadcast_to, sum, sum_to
+from schuss.primitives.reduction import broadcast_to, sum_to
 from schuss.primitives.storage import write
 from schuss.primitives.views import SAME_MEMORY, memory_of, origin_of, origins_of
 
@@ -172,7 +172,7 @@ class Batcher:
             try:
                 errors = derivative(self.batch(g), self.batch(y))
                 return {
-                    place: self._error_of_batch(error, inputs[place], wholes[place])
+                    place: self._error_of_batch(error, inputs[place])
                     for place, error in errors.items()
                     if isinstance(inputs[place], Tensor)
                 }
@@ -183,16 +183,14 @@ class Batcher:
         with self.outside():
             return self.batch(custom(name, parts, whole, of_batches))
 
-    def _error_of_batch(self, error: Any, x: Tensor, batch: Tensor | None) -> Tensor | None:
-        """Return the error in an input's batch; or in what is the same for all, their sum."""
+    def _error_of_batch(self, error: Any, x: Tensor) -> Tensor | None:
+        """Return the errors in an input for the whole batch; the reverse pass sums shared ones."""
         if error is None:
             return None
         error = sum_to(error, x.array.shape)
         whole = self.whole(error)
         with self.outside():
-            if whole is None:
-                whole = broadcast_to(error, (self.size, *error.shape))
-            return whole if batch is not None else sum(whole, (0,))
+            return broadcast_to(error, (self.size, *error.shape)) if whole is None else whole
 
     # What else is asked of a tracer.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +32,9 @@ class Parameter(Tensor):
         given = float(data) if isinstance(data, int) else data
         super().__init__(given, requires_grad=requires_grad)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy of the values, without the gradient, as PyTorch has it."""
-        held, self.grad = self.grad, None
-        try:
-            twin: Any = super().__deepcopy__(memo)
-        finally:
-            self.grad = held
-        return twin  # type: ignore[no-any-return]  # of the same class
+        return self._twin(memo)
 
 
 class UninitializedParameter(Parameter):

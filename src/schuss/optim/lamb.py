@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.adam import first_moments
+from schuss.optim.optimizer import Factors, Optimizer, State
 from schuss.optim.param_groups import NOT_NEGATIVE, RANGES, Group, Params, Range, hyperparameters
 from schuss.optim.updates import norm
 
@@ -65,7 +66,7 @@ class LAMB(Optimizer):
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the running mean and mean square, zero."""
-        return {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+        return first_moments(parameter)
 
     def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return the corrections of the mean and of the root."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.optim.optimizer import Factors, Optimizer, State, zeros
+from schuss.optim.adam import first_moments
+from schuss.optim.optimizer import Factors, Optimizer, State
 from schuss.optim.param_groups import Group, Params, hyperparameters
 from schuss.optim.updates import decayed, follow
 
@@ -60,7 +61,7 @@ class RAdam(Optimizer):
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the running mean and mean square, zero."""
-        return {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+        return first_moments(parameter)
 
     def coefficients(self, step: Tensor, group: Group) -> Factors:
         """Return the step size of the mean, and that of the mean over the root (zero at first)."""

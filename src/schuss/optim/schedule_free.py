@@ -167,11 +167,7 @@ class SGDScheduleFree(ScheduleFree):
         super().__init__(params, hyperparameters(locals()))
 
     def _beta(self, group: Group) -> float:
-        return (
-            float(group["momentum"])
-            if not isinstance(group["momentum"], float)
-            else group["momentum"]
-        )
+        return float(group["momentum"])
 
     def update(
         self, parameter: Tensor, gradient: Tensor, state: State, group: Group, coefficients: Factors

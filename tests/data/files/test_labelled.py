@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from schuss.data.files import source
 from schuss.data.files.labelled import LabelledFiles, find_files
 from schuss.errors import DataError, UsageError
 
@@ -98,6 +99,19 @@ def test_archives_of_such_a_folder(tmp_path: Path, ending: str) -> None:
     found.source.close()
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match="cannot be read as an archive"):
+        find_files(path, SUFFIXES)
+
+
+def test_an_archive_that_would_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_FREELY", 1 << 20)
+    root = write(tmp_path / "data", "a/1.png")
+    (root / "a" / "2.png").write_bytes(bytes(1 << 23))
+    path = tmp_path / "bomb.tar.gz"
+    with tarfile.open(path, "w:gz") as packed:
+        packed.add(root, "data")
+    with pytest.raises(DataError, match="more than 200 times as large uncompressed"):
         find_files(path, SUFFIXES)
 
 

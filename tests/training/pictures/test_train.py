@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -46,30 +41,16 @@ def test_a_folder_from_training_to_predictions(drawn_folder: Any, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_like_one_that_was_not(drawn_folder: Any, tmp_path: Path) -> None:
+def test_a_killed_run_ends_like_one_that_was_not(
+    drawn_folder: Any, tmp_path: Path, ends_alike_when_killed: Any
+) -> None:
     folder = drawn_folder(count=200)
-    code = (
-        "import schuss as ss, sys\n"
-        "ss.train(sys.argv[1], out=sys.argv[2], epochs=6, batch_size=16, mirror=True, "
-        "quiet=True, checkpoint_seconds=0.05)"
+    ends_alike_when_killed(
+        folder,
+        "epochs=6, batch_size=16, mirror=True",
+        # All examples are in the run's cache, so that the folder may go.
+        lambda: shutil.move(folder, tmp_path / "moved"),
     )
-    words = [sys.executable, "-c", code, str(folder)]
-    subprocess.run([*words, str(tmp_path / "whole")], check=True)
-    process = subprocess.Popen([*words, str(tmp_path / "killed")])
-    for _ in range(600):
-        time.sleep(0.05)
-        if list((tmp_path / "killed").glob("checkpoints/step-*")):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not load_run(tmp_path / "killed").finished
-    # All examples are in the run's cache, so that the folder may go.
-    shutil.move(folder, tmp_path / "moved")
-    run = ss.resume(tmp_path / "killed", quiet=True)
-    whole = load_run(tmp_path / "whole")
-    assert run.finished
-    for name, value in whole.model.state_dict().items():
-        assert np.array_equal(value.array, run.model.state_dict()[name].array), name
 
 
 def test_what_cannot_be_learned_from(drawn_folder: Any, tmp_path: Path) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -128,25 +125,7 @@ def test_files_to_test_with_are_never_learned_from(recorded_folder: Any, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_killed_run_ends_like_one_that_was_not(recorded_folder: Any, tmp_path: Path) -> None:
-    folder = recorded_folder()
-    code = (
-        "import schuss as ss, sys\n"
-        "ss.train(sys.argv[1], out=sys.argv[2], epochs=12, batch_size=12, quiet=True, "
-        "checkpoint_seconds=0.05)"
-    )
-    words = [sys.executable, "-c", code, str(folder)]
-    subprocess.run([*words, str(tmp_path / "whole")], check=True)
-    process = subprocess.Popen([*words, str(tmp_path / "killed")])
-    for _ in range(1200):
-        time.sleep(0.05)
-        if list((tmp_path / "killed").glob("checkpoints/step-*")):
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not load_run(tmp_path / "killed").finished
-    run = ss.resume(tmp_path / "killed", quiet=True)
-    whole = load_run(tmp_path / "whole")
-    assert run.finished
-    for name, value in whole.model.state_dict().items():
-        assert np.array_equal(value.array, run.model.state_dict()[name].array), name
+def test_a_killed_run_ends_like_one_that_was_not(
+    recorded_folder: Any, ends_alike_when_killed: Any
+) -> None:
+    ends_alike_when_killed(recorded_folder(), "epochs=12, batch_size=12")

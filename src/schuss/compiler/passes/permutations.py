@@ -49,9 +49,6 @@ class _Mover:
             if axes is not None:
                 operands = tuple(self._operand(x, node.shape, axes) for x in node.inputs)
                 return made(node.op, *operands, **node.attributes), axes
-        if node.op == "after":
-            source, axes = self._moved[node.inputs[0]]
-            return made("after", source, self._as_it_was(node.inputs[1])), axes
         if isinstance(lowering, Reduction):
             source, axes = self._moved[node.inputs[0]]
             if axes is not None:

@@ -135,7 +135,7 @@ class Fuser:
             if other is None:
                 continue
             if other is stage:
-                if x not in direct or x in self._awaiting:
+                if x not in direct:
                     return False
             elif self.before[other.number] & bit:
                 return False

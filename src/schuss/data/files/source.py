@@ -6,7 +6,6 @@ import bz2
 import gzip
 import lzma
 import os
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -25,6 +24,8 @@ __all__ = ["ARCHIVES", "ArchiveSource", "FolderSource", "LeftOut", "Source", "is
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 # A file larger than this is no single example.
 _MOST_BYTES = 1 << 30
+# What a compressed archive may hold, in times of its own length, and in bytes in any case.
+_MOST_TIMES, _FREELY = 200, 1 << 28
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError)
 
 
@@ -233,8 +234,12 @@ def _plain(path: Path) -> IO[bytes]:
         reader = lzma.LZMAFile(file)  # noqa: SIM115
     whole = tempfile.TemporaryFile()  # noqa: SIM115
     try:
+        most = max(_MOST_TIMES * path.stat().st_size, _FREELY)
         with file, reader:
-            shutil.copyfileobj(reader, whole, 1 << 20)
+            while part := reader.read(1 << 20):
+                if whole.tell() + len(part) > most:
+                    raise ValueError(f"more than {_MOST_TIMES} times as large uncompressed")
+                whole.write(part)
         whole.seek(0)
     except BaseException:
         whole.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +32,7 @@ from schuss.training.kinds.kind import OutputOptions
 from schuss.training.kinds.repeatable import repeatable
 from schuss.training.runs.bundle import well_formed
 from schuss.training.runs.folder import RunFolder
-from schuss.training.runs.replacing import BEGINNING, remove_leftovers
+from schuss.training.runs.replacing import begun_folder
 from schuss.training.trainer import Trainer
 
 __all__ = ["resume_items", "train_items"]
@@ -61,15 +60,8 @@ def train_items(
     options = ItemOptions.of_call(kind, given)
     places = {"data": data, "validation": given["validation"], "test": given["test"]}
     parent = Path("runs") if given["out"] is None else Path(given["out"]).parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(parent)
-        # The cache is made on the disk of the run, and moves there once all is decided.
-        made = Path(tempfile.mkdtemp(prefix=BEGINNING, dir=parent))
-    except OSError as error:
-        raise DataError(
-            f"{parent}: no run can be made there ({error.strerror}); give another folder."
-        ) from None
+    # The cache is made on the disk of the run, and moves there once all is decided.
+    made = begun_folder(parent)
     try:
         with repeatable():
             job = ItemJob.prepare(kind, options, places, target, made, quiet=output.quiet)
@@ -224,15 +216,7 @@ def _result(
     if tested is not None:
         logits = run.logits(tested)
         figures["test"] = run.figures(tested.y, logits)
-    result = {
-        "epoch": fit.best_epoch,
-        "epochs": fit.epochs,
-        "seconds": fit.seconds,
-        "stopped": fit.stopped,
-        "finished": True,
-        "notes": notes,
-        **figures,
-    }
+    result = {**fit.result(), "notes": notes, **figures}
     share = TEST if tested is not None else VALIDATION
     held = tested if tested is not None else validation
     if held is not None and logits is not None:

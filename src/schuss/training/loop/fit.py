@@ -52,6 +52,16 @@ class Fit:
         found = (record for record in self.history if record["epoch"] == self.best_epoch)
         return dict(next(found, {}))
 
+    def result(self) -> dict[str, Any]:
+        """Return what a run keeps of it, but for its notes."""
+        return {
+            "epoch": self.best_epoch,
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "stopped": self.stopped,
+            "finished": True,
+        }
+
     def __repr__(self) -> str:
         count = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'} in {clock(self.seconds)}"
         figures = ", ".join(

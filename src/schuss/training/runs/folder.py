@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,13 +27,7 @@ from schuss.training.runs.bundle import (
 )
 from schuss.training.runs.history import History
 from schuss.training.runs.lock import lock_folder
-from schuss.training.runs.replacing import (
-    BEGINNING,
-    bring_back,
-    check_free,
-    remove_leftovers,
-    replace,
-)
+from schuss.training.runs.replacing import begun_folder, bring_back, check_free, replace
 
 __all__ = ["RunFolder"]
 
@@ -99,14 +92,7 @@ class RunFolder:
         parent = Path("runs") if target is None else target.parent
         if target is not None:
             check_free(target, overwrite)
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(parent)
-            made = Path(tempfile.mkdtemp(prefix=BEGINNING, dir=parent))
-        except OSError as error:
-            raise DataError(
-                f"{parent}: no run can be made there ({error.strerror}); give another folder."
-            ) from None
+        made = begun_folder(parent)
         try:
             made.chmod(0o755)
             _write_config(made, config)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from schuss.errors import DataError, UsageError
 from schuss.training.runs.lock import lock_folder
 
-__all__ = ["BEGINNING", "bring_back", "check_free", "remove_leftovers", "replace"]
+__all__ = ["BEGINNING", "begun_folder", "bring_back", "check_free", "remove_leftovers", "replace"]
 
 BEGINNING = ".new-run-"
 # In a hidden folder's name between the name of the run that it was and a random word.
@@ -76,6 +77,25 @@ def bring_back(path: Path) -> None:
                 with lock_folder(old):
                     os.rename(old, path)
                 return
+
+
+def begun_folder(parent: Path) -> Path:
+    """Return a new folder for a run that is being made; what was left of others is removed.
+
+    Args:
+        parent: where the run will lie; it is made where it is not there.
+
+    Raises:
+        DataError: if nothing can be written there.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(parent)
+        return Path(tempfile.mkdtemp(prefix=BEGINNING, dir=parent))
+    except OSError as error:
+        raise DataError(
+            f"{parent}: no run can be made there ({error.strerror}); give another folder."
+        ) from None
 
 
 def remove_leftovers(parent: Path) -> None:

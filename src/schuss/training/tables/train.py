@@ -195,16 +195,7 @@ def _result(run: TableRun, job: TableJob, fit: Fit, notes: Sequence[str]) -> dic
         undefined = [key for key, value in (found or {}).items() if value is None]
         if undefined:
             notes.append(f"{', '.join(undefined)} of the {name} rows: undefined, {why}")
-    return {
-        "epoch": fit.best_epoch,
-        "epochs": fit.epochs,
-        "seconds": fit.seconds,
-        "stopped": fit.stopped,
-        "finished": True,
-        "notes": notes,
-        **figures,
-        "confusion": _confusion(run, job),
-    }
+    return {**fit.result(), "notes": notes, **figures, "confusion": _confusion(run, job)}
 
 
 def _confusion(run: TableRun, job: TableJob) -> list[list[int]] | None:

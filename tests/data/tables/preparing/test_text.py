@@ -78,8 +78,8 @@ def test_what_is_said_of_a_row_does_not_come_from_it():
 
 def test_copies_of_a_text_are_left_out_together():
     draw = np.random.default_rng(0)
-    texts = [f"this is note {draw.integers(10**9)} indeed" for _ in range(100)] * 6
-    y = np.tile(draw.integers(0, 2, 100), 6)
+    texts = [f"this is note {draw.integers(10**9)} indeed" for _ in range(101)] * 6
+    y = np.tile(draw.integers(0, 2, 101), 6)
     table = Table({"text": texts})
     assert isinstance(learn_text(table, infer_kinds(table)["text"], y, ["no", "yes"], 0), str)
 
