@@ -72,8 +72,9 @@ def show_result(run: Run, *, quiet: bool = False, as_json: bool = False) -> None
         lines.append(f"\nrun: {printable(str(run.folder))}")
     if not quiet and not as_json:
         schuss, folder = command_name(), shlex.quote(printable(str(run.folder)))
-        lines.append(f"next: {schuss} predict {folder} new.csv -o out.csv")
-        lines.append(f"      {schuss} evaluate {folder} test.csv")
+        new, test = run.next_data
+        lines.append(f"next: {schuss} predict {folder} {new} -o out.csv")
+        lines.append(f"      {schuss} evaluate {folder} {test}")
     print_lines(*lines)
     if as_json:
         print_json(result_json(run))

@@ -21,6 +21,7 @@ def test_a_folder_from_training_to_predictions(drawn_folder: Any, tmp_path: Path
     run = ss.train(folder, out=tmp_path / "run", **QUICK)
     assert isinstance(run, Run)
     assert run.classes.tolist() == ["lying", "standing"]
+    assert run.next_data == ("new_pictures", "test_pictures")
     assert run.shares == {"train": 65, "validation": 7, "test": 8}
     assert (run.test["accuracy"] or 0.0) >= 0.7
     again = load_run(tmp_path / "run")

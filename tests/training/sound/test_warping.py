@@ -33,7 +33,7 @@ def draws(**at: float) -> Any:
     """Return draws that change nothing but what is named."""
     u = np.full((1, DRAWS), 0.5, np.float32)
     for name, value in at.items():
-        u[0, {"tract": 0, "speed": 1, "shift": 2, "noise": 3, "bend": 4}[name]] = value
+        u[0, {"tract": 0, "speed": 1, "shift": 2, "noise": 3, "bend": 4, "colour": 15}[name]] = value
     return ss.tensor(u)
 
 
@@ -52,13 +52,27 @@ def test_draws_in_the_middle_change_nothing() -> None:
     np.testing.assert_allclose(own.changed(ridge(), draws()), seen, atol=1e-5)
 
 
-def test_bands_have_mean_zero_where_there_is_sound() -> None:
+def test_sound_has_mean_zero_and_keeps_its_colour() -> None:
     rng = np.random.default_rng(0)
     x = np.zeros((2, 64, FRAMES), np.float32)
-    x[:, :, 10:38] = rng.uniform(1.0, 45.0, (2, 64, 28))
+    x[:, :, 10:38] = rng.uniform(1.0, 25.0, (2, 64, 28))
+    x[:, 32:, 10:38] += 20.0
     found = layer().view(ss.tensor(x)).numpy()[:, 0, :, 4:-4]
-    np.testing.assert_allclose(found.mean(axis=2), 0.0, atol=0.3)
+    np.testing.assert_allclose(found.mean(axis=(1, 2)), 0.0, atol=0.1)
     np.testing.assert_allclose(found.std(axis=(1, 2)), 1.0, atol=0.1)
+    assert (found[:, :18].mean(axis=(1, 2)) < -0.5).all()
+    assert (found[:, 22:].mean(axis=(1, 2)) > 0.5).all()
+
+
+def test_colour_changes_bands_where_there_is_sound() -> None:
+    own = layer(**{**NONE, "colour": 10.0})
+    x = np.zeros((1, 64, FRAMES), np.float32)
+    x[:, :, 10:38] = 30.0
+    low, high = (own.changed(ss.tensor(x), draws(colour=u)).numpy()[0, 0] for u in (1.0, 0.0))
+    middle = low.shape[1] // 2
+    assert low[0, middle] > low[-1, middle]
+    assert high[0, middle] < high[-1, middle]
+    np.testing.assert_allclose(low[:, 0], low[0, 0], atol=1e-5)
 
 
 def test_what_the_changes_do() -> None:
@@ -95,7 +109,7 @@ def test_noise_fills_silence() -> None:
 def test_parts_that_are_left_out_are_zero() -> None:
     own = layer(noise=None, frequency_mask=0.5, time_mask=0.5)
     u = np.full((1, DRAWS), 0.5, np.float32)
-    u[0, 7:] = [0.99, 0.0, 0.0, 0.0, 0.99, 1.0 - 1e-6, 0.0, 0.0]
+    u[0, 7:15] = [0.99, 0.0, 0.0, 0.0, 0.99, 1.0 - 1e-6, 0.0, 0.0]
     found = own.changed(ridge(), ss.tensor(u)).numpy()[0, 0]
     assert not found[:20].any()
     assert not found[:, 16:].any()

@@ -85,6 +85,11 @@ class ItemRun(Run):
         vars(self).update(state, _lock=threading.Lock())
 
     @property
+    def next_data(self) -> tuple[str, str]:
+        """Folders."""
+        return f"new_{self.kind.noun[1]}", f"test_{self.kind.noun[1]}"
+
+    @property
     def task(self) -> str:
         """What is learned: always "classification"."""
         return "classification"

@@ -106,6 +106,11 @@ class Run(ABC):
         """What is learned is called so."""
 
     @property
+    def next_data(self) -> tuple[str, str]:
+        """What new data, and data to test on, may be called in an example."""
+        return "new.csv", "test.csv"
+
+    @property
     def notes(self) -> list[str]:
         """What was inferred and what the user should know, a sentence each."""
         return [*self.config["notes"], *self.result.get("notes", [])]

@@ -47,7 +47,7 @@ class SoundNetwork(Module):
         classes: int,
         format: Mapping[str, Any],
         *,
-        bands: int = 40,
+        bands: int = 24,
         width: int = 32,
         dropout: float = 0.2,
         tracts: tuple[float, ...] = (0.93, 1.0, 1.075),

@@ -17,8 +17,11 @@ from schuss.nn.module import Module
 
 __all__ = ["DRAWS", "SoundChanges", "SoundInput"]
 
-#: Random numbers for each recording: vocal tract, speed, shift, noise, bend (3), masks (4 times 2).
-DRAWS = 15
+#: Waves along the bands that a recording's random colour is made of.
+_COLOURS = 4
+#: Random numbers for each recording: vocal tract, speed, shift, noise, bend (3), masks (4 times 2),
+#: colour.
+DRAWS = 15 + _COLOURS
 _DECIBEL = math.log(10.0) / 10.0
 # How far below the floor the faintest noise is, in decibels.
 _FAINTEST_NOISE = 15.0
@@ -34,6 +37,8 @@ class SoundChanges:
         bend: how far bands are moved besides, some up and some down, as a share of all bands.
         speed: largest change of the speed, as a logarithm.
         shift: largest shift in time, as a share of the frames.
+        colour: how much louder or softer bands are made at most, by each of some waves along them,
+            in decibels.
         noise: how loud noise is at most, in decibels below the loudest band; None for no noise.
         frequency_mask: bands that are left out together at most, twice (SpecAugment: Park et al.,
             arXiv 1904.08779), as a share.
@@ -44,6 +49,7 @@ class SoundChanges:
     bend: float = 0.085
     speed: float = 0.25
     shift: float = 0.12
+    colour: float = 6.0
     noise: float | None = 20.0
     frequency_mask: float = 0.2
     time_mask: float = 0.16
@@ -53,8 +59,9 @@ class SoundInput(Module):
     """Spectrograms to pictures of a fixed size, normalised, and changed while training.
 
     Along both axes the picture is an interpolation of the spectrogram, whose places depend on the
-    changes. Each band then has a mean of 0 over the frames in which there is sound, which takes
-    away the speaker's and the microphone's own colour, and the whole a standard deviation of 1.
+    changes. The frames in which there is sound then have a mean of 0 and a standard deviation of
+    1. The colour of a speaker and a microphone stays in them, since that of a vowel which is held
+    would go with it; while training it is changed at random instead.
 
     Args:
         low_hz: where the spectrogram's bands begin, which are evenly apart in mel (`htk`).
@@ -115,6 +122,11 @@ class SoundInput(Module):
             bend * (to.bend * self.mels),
         )
         sound = _sound(picture)
+        colour = sum(
+            (u[15 + k] * 2.0 - 1.0) * leaf(np.cos(np.pi * (k + 1) * along).astype(np.float32))
+            for k in range(_COLOURS)
+        )
+        picture = picture + ops.expand_dims(colour * to.colour, 2) * sound
         if to.noise is not None:
             loud, quiet = self.top_db - to.noise, -_FAINTEST_NOISE
             picture = _louder(picture, ops.expand_dims(u[3] * (loud - quiet) + quiet, 2))
@@ -172,8 +184,7 @@ def _louder(decibels: Tensor, level: Tensor) -> Tensor:
 
 
 def _normalised(picture: Tensor, sound: Tensor) -> Tensor:
-    frames = ops.maximum(ops.sum(sound, axis=2, keepdims=True), 1.0)
-    picture = picture - ops.sum(picture * sound, axis=2, keepdims=True) / frames
+    count = ops.maximum(ops.sum(sound, axis=2, keepdims=True), 1.0) * picture.shape[1]
+    picture = picture - ops.sum(picture * sound, axis=(1, 2), keepdims=True) / count
     squares = ops.sum(ops.square(picture) * sound, axis=(1, 2), keepdims=True)
-    spread = ops.sqrt(squares / (frames * picture.shape[1]) + 1e-6)
-    return picture / spread
+    return picture / ops.sqrt(squares / count + 1e-6)
