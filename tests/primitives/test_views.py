@@ -164,3 +164,13 @@ def test_writing_equals_torch(case: Any, dtype: str, plain: bool, compiled: bool
         for mine, theirs_ in zip(gradients, theirs, strict=True):
             wanted = np.zeros_like(v) if theirs_.grad is None else theirs_.grad.numpy()
             np.testing.assert_allclose(mine.numpy(), wanted, rtol=tolerance, atol=tolerance)
+
+
+def test_a_tensor_that_is_not_finished_does_not_keep_views_from_being_found() -> None:
+    half = ss.Tensor.__new__(ss.Tensor)
+    x = ss.zeros(3)
+    view = x[:2]
+    x.add_(ss.ones(3, requires_grad=True))
+    view.sum().backward()
+    assert view.requires_grad
+    assert not hasattr(half, "stamp")

@@ -174,9 +174,11 @@ def _connect_views(root: Tensor) -> None:
     elif storage.is_shared(root):
         # Rarely more than once for a tensor, so that views need not be known to it.
         held = gc.get_objects()
+    # Stamps come last: without one, it is what another thread is making, or failed to make.
+    tensors = [x for x in held if type(x) is Tensor and hasattr(x, "stamp")]
     # As they were made, what is a view of a view comes after it.
-    for x in [x for x in held if type(x) is Tensor and not x.requires_grad and x is not root]:
-        if root_of(x) is root:
+    for x in tensors:
+        if not x.requires_grad and x is not root and root_of(x) is root:
             primitive, base, attributes = view_of(x)  # type: ignore[misc]  # it has one
             x.requires_grad, x.node = True, (primitive, (base,), attributes)
             x.stamp = next_stamp()

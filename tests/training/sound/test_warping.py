@@ -32,8 +32,9 @@ def ridge(band: int = 30) -> Any:
 def draws(**at: float) -> Any:
     """Return draws that change nothing but what is named."""
     u = np.full((1, DRAWS), 0.5, np.float32)
+    places = {"tract": 0, "speed": 1, "shift": 2, "noise": 3, "bend": 4, "colour": 15}
     for name, value in at.items():
-        u[0, {"tract": 0, "speed": 1, "shift": 2, "noise": 3, "bend": 4, "colour": 15}[name]] = value
+        u[0, places[name]] = value
     return ss.tensor(u)
 
 
