@@ -413,3 +413,69 @@ def test_two_processes_do_not_train_the_same_run(tmp_path: Path) -> None:
         process.kill()
         process.wait()
     assert resume(place, quiet=True).finished
+
+
+class InterruptAt(Callback):
+    """Presses Ctrl-C after a step, so that there is a checkpoint of it."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, loop: Any) -> None:
+        if loop.step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+class Poison(Callback):
+    """Makes a weight infinite, or far too large, after a step."""
+
+    def __init__(self, step: int, value: float) -> None:
+        self.step, self.value = step, value
+        self.done = False
+
+    def on_step(self, loop: Any) -> None:
+        if loop.step == self.step and not self.done:
+            self.done = True
+            bias = loop.model[2].bias
+            bias.assign(np.full(bias.shape, self.value, np.float32))
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e4])
+@pytest.mark.parametrize("rule", ["adam", "prodigy"])
+def test_a_resumed_run_that_fails_goes_back_to_where_the_unbroken_one_does(
+    tmp_path: Path, value: float, rule: str
+) -> None:
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(80, 3)).astype(np.float32)
+    rows = (x, x[:, 0] * 2.0)
+
+    def trainer(place: Path, *callbacks: Callback) -> Trainer:
+        manual_seed(0)
+        model = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.2), nn.Linear(8, 1))
+        lr = {} if rule == "prodigy" else {"lr": 0.01}
+        options: dict[str, Any] = {"optimizer": rule, "average_epochs": 3, **lr}
+        return Trainer(
+            model,
+            "mse",
+            epochs=40,
+            batch_size=16,
+            folder=place,
+            progress=False,
+            checkpoint_seconds=0.0,
+            callbacks=list(callbacks),
+            **options,
+        )
+
+    # Good states are kept every 64 steps; 4 steps are an epoch.
+    fits = [trainer(tmp_path / "whole", Poison(90, value)).fit(rows)]
+    assert "went back" in " ".join(fits[0].notes)
+    with pytest.raises(Interrupted):
+        trainer(tmp_path / "run", InterruptAt(81)).fit(rows)
+    with pytest.raises(Interrupted):
+        trainer(tmp_path / "run", InterruptAt(87)).fit(rows, resume=True)
+    fits.append(trainer(tmp_path / "run", Poison(90, value)).fit(rows, resume=True))
+    assert fits[0].notes == fits[1].notes
+    for one, other in zip(fits[0].history, fits[1].history, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    found, expected = _arrays(tmp_path / "run"), _arrays(tmp_path / "whole")
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)

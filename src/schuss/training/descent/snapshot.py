@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,56 @@ class Snapshot:
             for group in optimizer.param_groups
         ]
         self._key = np.array(random.get_state())
+
+    def state_dict(self) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+        """Return all tensors by name, and the groups' hyperparameters, as checkpoints hold them."""
+        tensors = {
+            name: leaf(self._arrays[id(tensor)])
+            for name, tensor in self._named(self._others).items()
+            if id(tensor) in self._arrays
+        }
+        return {**tensors, "random": leaf(self._key)}, self._groups
+
+    def load_state_dict(
+        self, arrays: Mapping[str, Array], groups: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Take over what `state_dict` returned, of the same model and optimizer.
+
+        Raises:
+            ValueError: if it is of others.
+        """
+        held = dict(arrays)
+        self._key = held.pop("random")
+        named = self._named(self._optimizer.state)
+        for name, array in held.items():
+            tensor = named.get(name)
+            if tensor is None or array.shape != tensor.shape or array.dtype != tensor.dtype:
+                raise ValueError(f"the last good state's {name} is of another training")
+        if len(groups) != len(self._groups):
+            raise ValueError("the last good state has other groups")
+        self._arrays = {id(named[name]): array for name, array in held.items()}
+        self._others = {
+            parameter: {name: value for name, value in state.items() if id(value) in self._arrays}
+            for parameter, state in self._optimizer.state.items()
+        }
+        self._groups = [dict(group) for group in groups]
+
+    def _named(self, states: Mapping[Tensor, Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Return the tensors of `_tensors` by name, those of these states in the optimizer's."""
+        model, optimizer = self._model, self._optimizer
+        found: dict[str, Tensor] = {f"model.{name}": p for name, p in model.named_parameters()}
+        found |= {f"model.{name}": b for name, b in model.named_buffers()}
+        known = set(map(id, found.values()))
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        for number, parameter in enumerate(trained):
+            if id(parameter) not in known:
+                found[f"trained.{number}"] = parameter
+            for name, value in states.get(parameter, {}).items():
+                if isinstance(value, Tensor):
+                    found[f"state.{number}.{name}"] = value
+        for number, numbers in enumerate(optimizer.common):
+            found |= {f"common.{number}.{name}": value for name, value in numbers.items()}
+        return found
 
     def norm(self, tensor: Tensor) -> float:
         """Return the Euclidean norm that a tensor had."""

@@ -13,6 +13,7 @@ from schuss.core import Tensor
 from schuss.errors import DataError, FileFormatError
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.weight_average import WeightAverage
+from schuss.training.loop.rollback import Rollback
 from schuss.training.loop.state import LoopState
 from schuss.training.runs import checkpoint
 from schuss.training.runs.bundle import well_formed
@@ -31,6 +32,7 @@ class Checkpoints:
         folder: the run's folder.
         learner: what is trained.
         average: the running average of its weights.
+        rollback: its last good state.
         layout: what must be the same for a checkpoint to fit, by name.
         least_seconds: least time between two of them.
     """
@@ -40,12 +42,14 @@ class Checkpoints:
         folder: RunFolder | None,
         learner: Learner,
         average: WeightAverage,
+        rollback: Rollback,
         layout: Mapping[str, Any],
         least_seconds: float,
     ) -> None:
         self._folder = folder
         self._learner = learner
         self._average = average
+        self._rollback = rollback
         self._layout = dict(layout)
         self._least_seconds = least_seconds
         self._due = perf_counter() + least_seconds if folder is not None else math.inf
@@ -61,14 +65,18 @@ class Checkpoints:
             return
         before = perf_counter()
         model, optimizer = self._learner.model, self._learner.optimizer
+        # Nothing goes back once it has ended.
+        good, values = ({}, {}) if state.stopped else self._rollback.state_dict(state.best_epoch)
         header = {
             **asdict(state),
             "seconds": seconds,
             "layout": self._layout,
             "optimizer": checkpoint.optimizer_header(optimizer),
             "schedule": self._learner.schedule.state_dict(),
+            "good": values,
         }
         tensors = checkpoint.snapshot(model, best, self._average.state_dict(), optimizer)
+        tensors |= checkpoint.with_prefix("good", good)
         self._folder.write_checkpoint(state.step, tensors, header)
         if state.best_epoch:
             self._folder.write_model(
@@ -100,6 +108,8 @@ class Checkpoints:
             best = checkpoint.restore(arrays, header["optimizer"], learner.model, learner.optimizer)
             self._average.load_state_dict(checkpoint.part("average", arrays))
             learner.schedule.load_state_dict(header["schedule"])
+            good = checkpoint.part("good", arrays)
+            self._rollback.load_state_dict(good, header["good"], best, state.best_epoch)
         state.notes += notes
         return state, best
 

@@ -84,7 +84,12 @@ class TrainingLoop:
             self, self._rollback, data.training, plan.step_seed, len(self._bounds)
         )
         self._checkpoints = Checkpoints(
-            context.folder, learner, self._average, self._layout(), plan.checkpoint_seconds
+            context.folder,
+            learner,
+            self._average,
+            self._rollback,
+            self._layout(),
+            plan.checkpoint_seconds,
         )
 
     def _native_validation(self) -> CompiledForward | None:

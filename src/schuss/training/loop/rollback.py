@@ -6,7 +6,7 @@ import copy
 import math
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,14 @@ from schuss.training.descent.snapshot import Snapshot
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.evaluation.examples import Examples
 from schuss.training.loop.state import LoopState
+from schuss.training.runs.checkpoint import part, with_prefix
 
 __all__ = ["TRIES", "Rollback", "steps_between"]
 
 # So often in a row it goes back before it gives up, each time with a smaller step.
 TRIES = 6
 _SHRINK = 0.25
-_OF_GOING_BACK = ("tries", "failed_step", "damping", "left_out", "notes")
+_OF_GOING_BACK = ("tries", "failed_step", "damping", "left_out", "notes", "seconds")
 # Times the first loss, or what was gained since, from which on it has exploded.
 _EXPLODED = 10.0
 # A copy of all states costs about half a step or less, beside so many at least.
@@ -75,21 +76,80 @@ class Rollback:
     def keep(self, state: LoopState, best: Mapping[str, Tensor]) -> None:
         """Take the state as good."""
         if self._snapshot is None:
-            # At the start, or where a training goes on.
             self._snapshot = Snapshot(self._learner.model, self._learner.optimizer)
         else:
             self._snapshot.take()
-            state.window_loss, state.window_steps = 0.0, 0
-            if state.step > state.failed_step:
-                state.tries = 0
+        state.window_loss, state.window_steps = 0.0, 0
+        if state.step > state.failed_step:
+            state.tries = 0
         # What its dictionaries and lists hold is replaced as a whole when it changes.
         self._state = copy.copy(state)
         self._best = best
-        self._due = (state.step // self.interval + 1) * self.interval
+        self._due = self._next(state.step)
         self._averaged = {k: v.array.copy() for k, v in self._average.state_dict().items()}
         self._schedule = self._learner.schedule.state_dict()
         self._batches.clear()
         self._highest = (-math.inf, np.empty(0, np.int64))
+
+    def _next(self, step: int) -> int:
+        return (step // self.interval + 1) * self.interval
+
+    def state_dict(self, best_epoch: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the last good state as a checkpoint holds it: tensors by name, and plain values.
+
+        Args:
+            best_epoch: the best epoch now; its weights are held by the checkpoint already.
+        """
+        if self._snapshot is None:
+            return {}, {}
+        tensors, groups = self._snapshot.state_dict()
+        best = {} if self._state.best_epoch == best_epoch else self._best
+        loss, rows = self._highest
+        return {
+            **with_prefix("snapshot", tensors),
+            **with_prefix("best", best),
+            **with_prefix("average", {k: leaf(v) for k, v in self._averaged.items()}),
+            **with_prefix("batches", {str(k): leaf(v) for k, v in enumerate(self._batches)}),
+            "rows": leaf(rows),
+        }, {
+            "state": asdict(self._state),
+            "groups": groups,
+            "schedule": self._schedule,
+            "loss": loss if math.isfinite(loss) else None,
+        }
+
+    def load_state_dict(
+        self,
+        tensors: Mapping[str, Tensor],
+        header: Mapping[str, Any],
+        best: Mapping[str, Tensor],
+        best_epoch: int,
+    ) -> None:
+        """Take over what `state_dict` returned; model and optimizer are as they were then.
+
+        Args:
+            tensors: by name.
+            header: the plain values.
+            best: the best weights now.
+            best_epoch: the epoch they are of.
+
+        Raises:
+            FileFormatError, ValueError: if it is of another training.
+        """
+        if not header:
+            return
+        held = {name: value.array for name, value in tensors.items()}
+        self._state = LoopState.from_header(header["state"])
+        self._snapshot = Snapshot(self._learner.model, self._learner.optimizer)
+        self._snapshot.load_state_dict(_arrays("snapshot", held), header["groups"])
+        self._best = best if self._state.best_epoch == best_epoch else part("best", held)
+        self._averaged = _arrays("average", held)
+        self._schedule = header["schedule"]
+        batches = _arrays("batches", held)
+        self._batches.extend(batches[str(k)] for k in range(len(batches)))
+        loss = header["loss"]
+        self._highest = (-math.inf if loss is None else float(loss), held["rows"])
+        self._due = self._next(self._state.step)
 
     def is_due(self, state: LoopState) -> bool:
         """Whether the next good state is to be kept here."""
@@ -215,3 +275,7 @@ class Rollback:
         at_failure = self._blame(rows)
         self.restore()
         return at_good, at_failure
+
+
+def _arrays(prefix: str, held: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: value.array for name, value in part(prefix, held).items()}

@@ -14,7 +14,8 @@ from schuss.errors import FileFormatError
 from schuss.nn.module import Module
 from schuss.optim import Optimizer
 
-__all__ = ["copy_state", "optimizer_header", "optimizer_tensors", "restore_optimizer", "snapshot"]
+__all__ = ["copy_state", "optimizer_header", "optimizer_tensors", "part", "restore_optimizer"]
+__all__ += ["snapshot", "with_prefix"]
 
 
 def snapshot(
@@ -22,10 +23,10 @@ def snapshot(
 ) -> dict[str, Tensor]:
     """Return all tensors that decide the rest: weights (now, best, average), optimizer, key."""
     return {
-        **_with_prefix("model", model.state_dict()),
-        **_with_prefix("best", best),
-        **_with_prefix("average", average),
-        **_with_prefix("optimizer", optimizer_tensors(optimizer)),
+        **with_prefix("model", model.state_dict()),
+        **with_prefix("best", best),
+        **with_prefix("average", average),
+        **with_prefix("optimizer", optimizer_tensors(optimizer)),
         "random": leaf(random.get_state()),
     }
 
@@ -62,13 +63,13 @@ def copy_state(model: Module) -> dict[str, Tensor]:
     return {name: leaf(value.array.copy()) for name, value in model.state_dict().items()}
 
 
-def _with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Put a prefix before each name."""
     return {f"{prefix}.{name}": value for name, value in tensors.items()}
 
 
 def part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Tensor]:
-    """Return what `_with_prefix` put together, without the prefix."""
+    """Return what `with_prefix` put together, without the prefix."""
     start = f"{prefix}."
     return {
         name.removeprefix(start): leaf(np.array(array))
