@@ -77,6 +77,7 @@ RULES = [
     ("Prodigy", {"weight_decay": 0.1, "decouple": False, "use_bias_correction": True}),
     ("Prodigy", {"growth_rate": 1.1, "safeguard_warmup": True, "lr": 0.5, "beta3": 0.9}),
     ("Prodigy", {"betas": (0.0, 0.9), "eps": 1e-3, "d0": 1e-2}),
+    ("Prodigy", {"slice_p": 3, "weight_decay": 0.1, "decouple": False}),
     ("DAdaptAdam", {}),
     ("DAdaptAdam", {"d0": 1e-3, "betas": (0.8, 0.9), "weight_decay": 0.1}),
     ("DAdaptAdam", {"weight_decay": 0.1, "decouple": True, "use_bias_correction": True}),
@@ -92,13 +93,15 @@ RULES = [
     ("SOAP", {"lr": 0.01, "precondition_frequency": 3, "betas": (0.9, 0.8), "weight_decay": 0.1}),
     ("SOAP", {"lr": 0.01, "correct_bias": False, "shampoo_beta": 0.8, "eps": 1e-3}),
     ("SOAP", {"lr": 0.01, "max_precondition_dim": 3, "precondition_1d": True}),
+    ("SOAP", {"lr": 0.01, "max_precondition_dim": 6, "merge_dims": True}),
+    ("SOAP", {"lr": 0.01, "max_precondition_dim": 3, "merge_dims": True}),
 ]
 # What the gradients are of; Muon takes matrices alone. A vector of two has second moments whose
 # eigenvectors are known after a step.
 SHAPES = {
     "Muon": [(3, 4), (4, 3), (2, 2)],
     "Shampoo": [(3, 4), (2,), (), (2, 3, 2, 2)],
-    "SOAP": [(3, 4), (2,), (), (2, 3, 2, 2)],
+    "SOAP": [(3, 4), (2,), (), (2, 3, 2, 3)],
 }
 STEPS = 100
 # Rules that share one learning rate between groups.
@@ -166,7 +169,13 @@ def oracle_of(name):
         names = {"decoupled_weight_decay": "weight_decouple"}
         return lambda params, **options: rule(params, **renamed(options, **names))
     if name == "SOAP":
-        return pytest.importorskip("pytorch_optimizer").SOAP
+        rule = pytest.importorskip("pytorch_optimizer").SOAP
+
+        class OfVectorsToo(rule):
+            def merge_dims(self, grad, max_precondition_dim):  # which fails for vectors
+                return super().merge_dims(grad, max_precondition_dim) if grad.dim() > 1 else grad
+
+        return OfVectorsToo
     return getattr(torch.optim, name)
 
 

@@ -375,7 +375,9 @@ def test_a_trainers_run_without_a_checkpoint_begins_with_its_own_weights(tmp_pat
     assert np.array_equal(resumed.model.weight.array, whole.model.weight.array)
 
 
-@pytest.mark.parametrize("rule", ["prodigy", "dadaptsgd", "adamwschedulefree", "soap", "muon"])
+@pytest.mark.parametrize(
+    "rule", ["prodigy", "dadaptsgd", "adamwschedulefree", "soap", "muon", "sam"]
+)
 def test_what_rules_have_beside_averages_is_saved_too(tmp_path: Path, rule: str) -> None:
     x = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
 

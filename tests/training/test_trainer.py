@@ -433,6 +433,28 @@ def test_the_average_of_a_schedule_free_rule_is_validated_and_kept(eager: bool) 
         np.testing.assert_allclose(_weights(model)[name], value, rtol=1e-5)
 
 
+@pytest.mark.parametrize("eager", [True, False])
+def test_sam_takes_its_gradients_uphill(eager: bool) -> None:
+    x, y = _line(32)
+    model, by_hand = _linear(), _linear()
+    options = {"optimizer": "sam", "batch_size": 32, "clip_norm": 0.5}
+    _fit(model, (x, y), None, epochs=3, eager=eager, **options)
+    optimizer = optim.SAM(by_hand.parameters(), optim.SGD, lr=0.05, momentum=0.9)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        found = F.mse_loss(by_hand(Tensor(x)), Tensor(y[:, None]))
+        found.backward()
+        optim.clip_grad_norm_(list(by_hand.parameters()), 0.5)
+        return found
+
+    for _ in range(3):
+        loss()
+        optimizer.step(loss)
+    for name, value in _weights(by_hand).items():
+        np.testing.assert_allclose(_weights(model)[name], value, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["prodigy", "dadaptadam", "adamwschedulefree"])
 @pytest.mark.parametrize("lr", [None, "auto"])
 def test_rules_with_a_pace_of_their_own_keep_their_rate(name: str, lr: str | None) -> None:

@@ -29,7 +29,9 @@ class DistanceAdapted(JointOptimizer):
         "layer_scale": NOT_NEGATIVE,
     }
     # What may differ between groups.
-    _own: ClassVar[frozenset[str]] = frozenset({"lr", "weight_decay", "eps", "layer_scale"})
+    _own: ClassVar[frozenset[str]] = frozenset(
+        {"lr", "weight_decay", "eps", "layer_scale", "slice_p"}
+    )
 
     def check(self, group: Group) -> None:
         """Raise ValueError where d would not grow, and where groups differ in what makes d."""

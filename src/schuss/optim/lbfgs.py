@@ -53,6 +53,7 @@ class LBFGS(Optimizer):
     True
     """
 
+    needs_closure = True
     ranges: ClassVar[Mapping[str, Range]] = {"lr": RANGES["lr"]}
 
     def __init__(

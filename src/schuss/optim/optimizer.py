@@ -66,6 +66,8 @@ class Optimizer:
     needs_rows: ClassVar[bool] = False
     # Whether it finds its step size, or does without a schedule: both are best left alone then.
     has_own_pace: ClassVar[bool] = False
+    # Whether a step computes the loss again, by a closure.
+    needs_closure: ClassVar[bool] = False
 
     def __init__(self, params: Params, defaults: Group) -> None:
         self.defaults = defaults

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from schuss import functions as ops
 from schuss.core import Tensor, leaf
 from schuss.optim.adapted import DistanceAdapted, with_coupled_decay, with_decoupled_decay
 from schuss.optim.optimizer import Factors, State, zeros
-from schuss.optim.param_groups import Group, Params, hyperparameters
+from schuss.optim.param_groups import Group, Params, Range, hyperparameters
 
 __all__ = ["Prodigy"]
 
@@ -40,6 +41,7 @@ class Prodigy(DistanceAdapted):
         d0: the first estimate, > 0.
         d_coef: factor of the estimates, what to tune if anything, >= 0.
         growth_rate: by how much d may grow in a step, > 0.
+        slice_p: p0 and s are of every so-manieth element of a parameter alone, which saves memory.
         maximize: go uphill.
 
     Raises:
@@ -57,6 +59,10 @@ class Prodigy(DistanceAdapted):
     """
 
     sums = 2
+    ranges: ClassVar[Mapping[str, Range]] = {
+        **DistanceAdapted.ranges,
+        "slice_p": (1, math.inf, False),
+    }
 
     def __init__(
         self,
@@ -72,6 +78,7 @@ class Prodigy(DistanceAdapted):
         d0: float = 1e-6,
         d_coef: float = 1.0,
         growth_rate: float = math.inf,
+        slice_p: int = 1,
         *,
         maximize: bool = False,
     ) -> None:
@@ -83,8 +90,9 @@ class Prodigy(DistanceAdapted):
 
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the start, and the averages and the weighted sum of gradients, zero."""
-        names = ["exp_avg", "exp_avg_sq", "s"] if group["betas"][0] else ["exp_avg_sq", "s"]
-        return {"p0": leaf(parameter.array.copy()), **{n: zeros(parameter) for n in names}}
+        names = ["exp_avg", "exp_avg_sq"] if group["betas"][0] else ["exp_avg_sq"]
+        start = leaf(_sliced(parameter.detach(), group).array.copy())
+        return {"p0": start, "s": zeros(start), **{n: zeros(parameter) for n in names}}
 
     def prepare(self, common: State, group: Group) -> Factors:
         """Return for the mean, the square and the sum what is kept and what is added."""
@@ -103,12 +111,13 @@ class Prodigy(DistanceAdapted):
         """Return the averages, and the parts of numerator and denominator."""
         beta1, of_mean, beta2, of_square, beta3, of_sum, scale = factors
         gradient = with_coupled_decay(parameter, gradient, group)
-        total = state["s"] * beta3 + gradient * of_sum
+        part = _sliced(gradient, group)
+        total = state["s"] * beta3 + part * of_sum
         square = state["exp_avg_sq"] * beta2 + gradient * gradient * of_square
         changed = {"s": total, "exp_avg_sq": square}
         if "exp_avg" in state:
             changed["exp_avg"] = state["exp_avg"] * beta1 + gradient * of_mean
-        way = (gradient * (state["p0"] - parameter)).sum() * scale
+        way = (part * (state["p0"] - _sliced(parameter, group))).sum() * scale
         return changed, (way, ops.abs(total).sum())
 
     def settle(self, common: State, group: Group, sums: Sequence[Tensor]) -> tuple[State, Factors]:
@@ -135,6 +144,12 @@ class Prodigy(DistanceAdapted):
             direction = with_coupled_decay(parameter, gradient, group) * d
         place = with_decoupled_decay(parameter, group, rate)
         return place - direction / (ops.sqrt(state["exp_avg_sq"]) + eps) * rate, {}
+
+
+def _sliced(x: Tensor, group: Group) -> Tensor:
+    """Return the elements that the estimate is made by."""
+    every = group["slice_p"]
+    return x if every == 1 else x.reshape((-1,))[::every]
 
 
 def _beta3(group: Group) -> float:

@@ -50,6 +50,8 @@ class SAM(Wrapper):
     [0.25]
     """
 
+    needs_closure = True
+
     def __init__(
         self,
         params: Params,

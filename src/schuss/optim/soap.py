@@ -42,6 +42,8 @@ class SOAP(Optimizer):
         weight_decay: factor by which lr times as much is taken off the parameters, >= 0.
         precondition_frequency: number of steps between two bases, >= 1.
         max_precondition_dim: longest axis that has a basis; along longer ones nothing is turned.
+        merge_dims: take neighbouring axes as one while that is no longer than
+            max_precondition_dim, as those of a convolution's kernel.
         precondition_1d: give vectors a basis, too.
         correct_bias: correct the means for having started at zero.
         eps: added to the root, >= 0.
@@ -76,6 +78,7 @@ class SOAP(Optimizer):
         weight_decay: float = 1e-2,
         precondition_frequency: int = 10,
         max_precondition_dim: int = 10000,
+        merge_dims: bool = False,
         precondition_1d: bool = False,
         correct_bias: bool = True,
         eps: float = 1e-8,
@@ -93,8 +96,9 @@ class SOAP(Optimizer):
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the mean and mean square, and for each axis the second moments and the basis."""
         state = {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
+        shape, dtype = _merged(parameter.shape, group), parameter.dtype
         for axis in _axes(parameter, group):
-            n, dtype = parameter.shape[axis], parameter.dtype
+            n = shape[axis]
             state |= {f"GG_{axis}": leaf(np.zeros((n, n), dtype))}
             state |= {f"Q_{axis}": leaf(np.eye(n, dtype=dtype))}
         return state
@@ -118,16 +122,19 @@ class SOAP(Optimizer):
     ) -> tuple[Tensor, State]:
         """Return the parameter, the averages, the second moments and the bases after one step."""
         todo, of_mean, of_square, size, kept, first = coefficients
-        axes = _axes(parameter, group)
+        axes, shape = _axes(parameter, group), _merged(parameter.shape, group)
         bases = {axis: state[f"Q_{axis}"] for axis in axes}
-        mean = state["exp_avg"] + (gradient - state["exp_avg"]) * of_mean
+        gradient, mean, square = (
+            x.reshape(shape) for x in (gradient, state["exp_avg"], state["exp_avg_sq"])
+        )
+        mean = mean + (gradient - mean) * of_mean
         turned = along(gradient, bases)
-        square = state["exp_avg_sq"] + (turned * turned - state["exp_avg_sq"]) * of_square
+        square = square + (turned * turned - square) * of_square
         # At the first step nothing has a square yet, and nothing moves.
         direction = along(mean, bases) / (ops.sqrt(square) + (first + group["eps"]))
         back = along(direction, {axis: basis.T for axis, basis in bases.items()})
-        moved = (parameter - back * size) * kept
-        changed = {"exp_avg": mean}
+        moved = (parameter - back.reshape(parameter.shape) * size) * kept
+        changed = {"exp_avg": mean.reshape(parameter.shape)}
         beta = group["betas"][1] if group["shampoo_beta"] is None else group["shampoo_beta"]
         for axis in axes:
             old = state[f"GG_{axis}"]
@@ -135,11 +142,24 @@ class SOAP(Optimizer):
             changed[f"GG_{axis}"] = moments
             changed[f"Q_{axis}"], order = eigenbasis(todo, moments, bases[axis])
             square = ops.take(square, order, axis=axis)
-        return moved, {**changed, "exp_avg_sq": square}
+        return moved, {**changed, "exp_avg_sq": square.reshape(parameter.shape)}
+
+
+def _merged(shape: tuple[int, ...], group: Group) -> tuple[int, ...]:
+    """Return the shape in which a parameter's axes have bases."""
+    if len(shape) < 2 or not group["merge_dims"]:
+        return shape
+    merged = [1]
+    for n in shape:
+        if merged[-1] > 1 and merged[-1] * n > group["max_precondition_dim"]:
+            merged.append(1)
+        merged[-1] *= n
+    return tuple(merged)
 
 
 def _axes(parameter: Tensor, group: Group) -> list[int]:
     """Return the axes that have a basis."""
     if parameter.ndim == 1 and not group["precondition_1d"]:
         return []
-    return [i for i, n in enumerate(parameter.shape) if n <= group["max_precondition_dim"]]
+    shape = _merged(parameter.shape, group)
+    return [i for i, n in enumerate(shape) if n <= group["max_precondition_dim"]]

@@ -23,6 +23,12 @@ __all__ = ["OPTIMIZERS", "DescentOptions", "Learner", "OptimizerLike"]
 
 OptimizerLike: TypeAlias = "str | Optimizer | Callable[..., Optimizer]"
 
+
+def _sam(params: Any, lr: float = 0.1, weight_decay: float = 0.0) -> Optimizer:
+    """Return SAM around the rule of its paper, SGD with momentum."""
+    return optim.SAM(params, optim.SGD, lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+
 # "muon" has AdamW's rule for what are no matrices, as networks have such parameters.
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     **{
@@ -52,6 +58,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
         )
     },
     "muon": optim.MuonAdamW,
+    "sam": _sam,
 }
 
 

@@ -44,15 +44,30 @@ def make_step(
     def step(
         inputs: Sequence[Tensor], y: Tensor, weight: Tensor | None, *, measured: bool
     ) -> tuple[Tensor, Tensor | None]:
-        loss = objective(model(*inputs), y, weight)
-        optimizer.zero_grad()
-        loss.backward()
+        def backward() -> Tensor:
+            loss = objective(model(*inputs), y, weight)
+            optimizer.zero_grad()
+            loss.backward()
+            return loss
+
+        def clip() -> None:
+            if clip_value is not None:
+                clip_grad_value_(parameters, clip_value)
+            if clip_norm is not None:
+                clip_grad_norm_(parameters, clip_norm)
+
+        def again() -> Tensor:
+            loss = backward()
+            clip()
+            return loss
+
+        loss = backward()
         before = health.before(loss.dtype) if measured else None
-        if clip_value is not None:
-            clip_grad_value_(parameters, clip_value)
-        if clip_norm is not None:
-            clip_grad_norm_(parameters, clip_norm)
-        optimizer.step()
+        clip()
+        if optimizer.needs_closure:
+            optimizer.step(again)
+        else:
+            optimizer.step()
         figures = None if before is None else health.after(before, loss.dtype)
         # What nobody reads need not be kept: a compiled step then never writes gradients out.
         optimizer.zero_grad()
