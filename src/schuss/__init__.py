@@ -28,7 +28,7 @@ _PLACES = {
     "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
     "schuss.counts": "Size",
     "schuss.devices": "device",
-    "schuss.dtypes": "double dtype float float32 float64 int int32 int64 long",
+    "schuss.dtypes": "bfloat16 double dtype float float32 float64 int int32 int64 long",
     "schuss.array_api": """
         astype bool broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
         from_dlpack iinfo inf isdtype matrix_transpose nan permute_dims pi repeat
@@ -57,6 +57,7 @@ _PLACES = {
     """,
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
+    "schuss.mixed_precision": "autocast get_autocast_dtype is_autocast_enabled",
     "schuss.compiler.decorator": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
     "schuss.training": "Run Trainer find_lr load resume train",
@@ -69,7 +70,7 @@ _WITHOUT_TENSORS = ("data", "errors")
 __all__ = ["__version__", *_SOURCES]
 
 
-_ABSENT = ("bfloat16", "complex64", "complex128", "float16", "half", "int8", "int16", "uint8")
+_ABSENT = ("complex64", "complex128", "float16", "half", "int8", "int16", "uint8")
 
 
 def __getattr__(name: str) -> object:
@@ -121,8 +122,9 @@ if TYPE_CHECKING:
     from schuss.counts import Size as Size
     from schuss.devices import device as device
     from schuss.dtypes import (
-        double as double, dtype as dtype, float as float, float32 as float32, float64 as float64,
-        int as int, int32 as int32, int64 as int64, long as long,
+        bfloat16 as bfloat16, double as double, dtype as dtype, float as float,
+        float32 as float32, float64 as float64, int as int, int32 as int32, int64 as int64,
+        long as long,
     )  # fmt: skip
     from schuss.func.vmap import vmap as vmap
     from schuss.functions import (
@@ -146,6 +148,10 @@ if TYPE_CHECKING:
         feature_alpha_dropout as feature_alpha_dropout, feature_dropout as feature_dropout,
         grid_sampler as grid_sampler, group_norm as group_norm, instance_norm as instance_norm,
         layer_norm as layer_norm, max_pool1d_with_indices as max_pool1d_with_indices,
+    )  # fmt: skip
+    from schuss.mixed_precision import (
+        autocast as autocast, get_autocast_dtype as get_autocast_dtype,
+        is_autocast_enabled as is_autocast_enabled,
     )  # fmt: skip
     from schuss.primitives.base import from_numpy as from_numpy
     from schuss.pytorch import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from schuss.core import (
     next_stamp,
 )
 from schuss.hooks import Hooks, run_after, run_hooks
-from schuss.modes import ANOMALY, quietly
+from schuss.modes import ANOMALY, AUTOCAST, autocasting, quietly
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.checks import Condition, require
@@ -84,7 +85,9 @@ def reverse(
         beyond: whether one target may lie behind another; else nothing goes on from a target.
         retain_graph: whether another pass may go through the same nodes.
     """
-    with quietly():
+    # Errors of what `autocast` rounded are rounded by its derivatives.
+    unrounded = autocasting(enabled=False) if AUTOCAST.get() else nullcontext()
+    with quietly(), unrounded:
         return _reverse(roots, errors, targets, beyond, retain_graph)
 
 

@@ -1,4 +1,4 @@
-"""The five dtypes that tensors have."""
+"""The five dtypes that tensors have, and the precision that products may be computed in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 __all__ = [
     "DEFAULTS",
+    "Precision",
+    "bfloat16",
     "bool_",
     "default_dtype",
     "float32",
@@ -24,6 +26,28 @@ float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
 int32 = np.dtype(np.int32)
 bool_ = np.dtype(np.bool_)
+
+
+class Precision:
+    """How numbers are rounded, which is no dtype of tensors.
+
+    Args:
+        name: PyTorch's of the dtype.
+    """
+
+    is_floating_point, is_complex = True, False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"schuss.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+bfloat16 = Precision("bfloat16")
 
 
 class _Defaults:
@@ -54,6 +78,11 @@ def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     Raises:
         TypeError: when it is none of these.
     """
+    if isinstance(dtype, Precision):
+        raise TypeError(
+            f"dtype: expected float32, float64, int64, int32 or bool, got {dtype.name}; no tensor "
+            "has it, but products are computed in it within `autocast`."
+        )
     found: np.dtype[Any] = np.dtype(DEFAULTS.floating if dtype is None else dtype)
     if found not in _KEPT:
         raise TypeError(

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
-__all__ = ["ANOMALY", "AS_USUAL", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE", "TRACER"]
-__all__ += ["changes_python", "eagerly"]
-__all__ += ["enable_grad", "is_grad_enabled", "is_plain", "no_grad", "quietly"]
+__all__ = ["ANOMALY", "AS_USUAL", "AUTOCAST", "FLOAT_ERRORS", "QUIET", "RECORDING", "SILENCE"]
+__all__ += ["TRACER", "autocasting", "changes_python", "eagerly"]
+__all__ += ["enable_grad", "is_grad_enabled", "is_plain", "mode", "no_grad", "quietly"]
 
 # Context variables are cheaper to read than thread locals; a new thread has the default.
 # Whether the reverse pass looks for errors that are not a number.
 ANOMALY: ContextVar[bool] = ContextVar("schuss_anomaly", default=False)
+# Whether factors of products are rounded to bfloat16.
+AUTOCAST: ContextVar[bool] = ContextVar("schuss_autocast", default=False)
 RECORDING: ContextVar[bool] = ContextVar("schuss_recording", default=True)
 TRACER: ContextVar[Any] = ContextVar("schuss_tracer", default=None)
 
@@ -86,6 +88,11 @@ def quietly() -> Iterator[None]:
             FLOAT_ERRORS.reset(token)
 
 
+def mode() -> tuple[bool, bool]:
+    """Return what a trace depends on: whether operations are recorded, and products rounded."""
+    return RECORDING.get(), AUTOCAST.get()
+
+
 def is_plain() -> bool:
     """Return whether operations are evaluated alone: neither recorded here nor traced."""
     return not RECORDING.get() and TRACER.get() is None
@@ -140,6 +147,16 @@ def eagerly() -> Iterator[None]:
         yield
     finally:
         TRACER.reset(token)
+
+
+@contextmanager
+def autocasting(*, enabled: bool) -> Iterator[None]:
+    """Round factors of products to bfloat16 inside, or do not."""
+    token = AUTOCAST.set(enabled)
+    try:
+        yield
+    finally:
+        AUTOCAST.reset(token)
 
 
 class no_grad(_GradMode):  # noqa: N801  # the field's name

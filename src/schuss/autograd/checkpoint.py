@@ -13,6 +13,7 @@ from schuss import random
 from schuss.autograd.function import Function
 from schuss.backprop import reverse
 from schuss.core import RECORDING, Tensor, enable_grad, next_stamp
+from schuss.modes import AUTOCAST, autocasting
 from schuss.primitives.ordering import after
 from schuss.trees import filled, leaves, mapped
 
@@ -125,6 +126,7 @@ class _Call:
     ) -> None:
         self._function, self._args, self._kwargs = function, args, kwargs
         self._again = again
+        self._autocast = AUTOCAST.get()
         self._key = random.copied_key() if keeps_random else None
         self.start = next_stamp()
         self.sources: list[Tensor] = []
@@ -143,7 +145,7 @@ class _Call:
         draws: AbstractContextManager[None] = nullcontext()
         if self._key is not None:
             draws = random.drawing_from(after(self._key, error).clone())
-        with enable_grad(), self._again, draws:
+        with enable_grad(), autocasting(enabled=self._autocast), self._again, draws:
             args, kwargs = mapped(late, list(self._args)), mapped(late, self._kwargs)
             found = leaves(self._function(*args, **kwargs))
         return [found[place] for place in self.places]

@@ -30,6 +30,7 @@ from schuss.compiler.trace.errors import SideEffectError
 from schuss.compiler.trace.python_state import PythonState, shown_as_it_is
 from schuss.compiler.trace.pytree import StaticArgument, flatten, unflatten
 from schuss.core import RECORDING, TRACER, Array, Tensor, leaf, to_array
+from schuss.modes import AUTOCAST, mode
 from schuss.native.once import ForkSafeLock, no_fork_inside
 
 __all__ = ["Compiled"]
@@ -79,7 +80,7 @@ class Compiled:
         self._last: Specialization | None = None
         # The specializations that scans used last, by their batches.
         self._scanned: dict[Any, Specialization] = {}
-        self._last_mode = True
+        self._last_mode = mode()
         self._inputs = 0
         self._lock = ForkSafeLock()
         self._storm = TraceStorm()
@@ -118,7 +119,7 @@ class Compiled:
         specialization = self._last
         out = call = None
         try:
-            if specialization is not None and not options and RECORDING.get() is self._last_mode:
+            if specialization is not None and not options and self._is_mode_of_last():
                 arrays = plain_arrays(args)
                 if arrays is not None and len(arrays) == self._inputs and specialization.fits():
                     call = specialization.before_run(args, options)
@@ -144,6 +145,10 @@ class Compiled:
             raise
         return specialization.returned(out, call)
 
+    def _is_mode_of_last(self) -> bool:
+        recording, autocast = self._last_mode
+        return RECORDING.get() is recording and AUTOCAST.get() is autocast
+
     def _forget(self, is_gone: Callable[[Specialization], bool]) -> None:
         """Drop specializations, and the programs that nothing else uses."""
         self._specializations.forget(is_gone)
@@ -166,7 +171,7 @@ class Compiled:
         """Keep what the next call tries first."""
         is_plain = not options and plain_arrays(args) is not None
         self._last = specialization if is_plain else None
-        self._last_mode = RECORDING.get()
+        self._last_mode = mode()
         self._inputs = len(args)
 
     def scan(
@@ -257,7 +262,7 @@ class Compiled:
     def _of_batches(self, data: list[Tensor], batch: int, first: tuple[Any, ...]) -> Specialization:
         """Return the program for batches of so many rows of the data."""
         specs = [(x.array.shape[1:], x.array.dtype) for x in data]
-        key = (RECORDING.get(), batch, *map(StaticArgument, first), *specs)
+        key = (mode(), batch, *map(StaticArgument, first), *specs)
         found = self._scanned.get(key)
         if found is None or not found.fits():
             samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]

@@ -13,6 +13,7 @@ from typing import Any
 from schuss.autograd.gradients import grad
 from schuss.compiler.trace.pytree import flatten
 from schuss.core import RECORDING, Array, Tensor, enable_grad
+from schuss.modes import AUTOCAST, autocasting
 from schuss.primitives.custom import custom
 
 __all__ = ["Call", "FromOutside"]
@@ -80,12 +81,13 @@ class Call:
         self._args = args
         self._options = options
         self._before = before
+        self._autocast = AUTOCAST.get()
 
     def recorded(self, result: Tensor, place: int) -> Tensor:
         """Return one of the results as made from tensors among the arguments and parameters."""
 
         def errors(g: Tensor, y: Tensor) -> dict[int, Any]:
-            with self._states_as_before():
+            with self._states_as_before(), autocasting(enabled=self._autocast):
                 if RECORDING.get():
                     found = self._outside.evaluate(place, self._args, self._options, g, True)
                 else:

@@ -13,6 +13,7 @@ import numpy as np
 from schuss.compiler.codegen.emit_program import emit_program
 from schuss.compiler.codegen.llvm_module import Module
 from schuss.compiler.graph.graph import Graph, Node
+from schuss.compiler.passes.half_storage import store_in_halves
 from schuss.compiler.passes.layout_assignment import assign_layouts
 from schuss.compiler.passes.legalize import legalize
 from schuss.compiler.passes.loops import prepare_loops
@@ -98,6 +99,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("loops", prepare_loops),
     ("split", split_reductions),
     ("orient", assign_layouts),
+    ("halves", store_in_halves),
     ("legalise", legalize),
 ]
 

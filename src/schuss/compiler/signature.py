@@ -7,7 +7,8 @@ from typing import Any
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.compiler.trace.pytree import StaticArgument
-from schuss.core import RECORDING, Array, Tensor, to_array
+from schuss.core import Array, Tensor, to_array
+from schuss.modes import mode
 from schuss.values.layouts import layout_of
 
 __all__ = ["plain_arrays", "signature_of"]
@@ -25,7 +26,7 @@ def plain_arrays(args: Sequence[Any]) -> list[Array] | None:
 
 def signature_of(structure: Any, leaves: list[Any]) -> tuple[Any, list[Array], list[float]]:
     """Return what programs are found by, with the arrays and the floats among the leaves."""
-    signature: list[Any] = [structure, RECORDING.get()]
+    signature: list[Any] = [structure, mode()]
     arrays: list[Array] = []
     numbers: list[float] = []
     for x in leaves:

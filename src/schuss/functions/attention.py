@@ -16,6 +16,7 @@ from schuss import functions as ops
 from schuss.core import Tensor, leaf, no_grad
 from schuss.functions.scan import scan
 from schuss.functions.softmaxes import softmax_slope
+from schuss.modes import AUTOCAST, autocasting
 from schuss.primitives.custom import custom, with_slope
 from schuss.primitives.indexing import look_up
 
@@ -112,8 +113,11 @@ def _in_blocks(
     with no_grad():
         out = blocks.forward(query.detach(), key.detach(), value.detach(), mask)
 
+    is_autocast = AUTOCAST.get()
+
     def derivative(g: Tensor, y: Tensor) -> dict[int, Any]:
-        return dict(enumerate(blocks.backward(query, key, value, mask, y, g)))
+        with autocasting(enabled=is_autocast):
+            return dict(enumerate(blocks.backward(query, key, value, mask, y, g)))
 
     return custom("attention", (query, key, value), out, derivative)
 

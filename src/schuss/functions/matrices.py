@@ -17,7 +17,8 @@ from schuss.core import TRACER, Tensor, TensorLike
 from schuss.functions.creation import zeros
 from schuss.primitives import decompositions, solving
 from schuss.primitives.base import as_tensor, astype, result_dtype
-from schuss.primitives.contraction import matmul, matrix_transpose
+from schuss.primitives.contraction import exact_matmul as matmul
+from schuss.primitives.contraction import matrix_transpose
 from schuss.primitives.elementwise import maximum, multiply
 from schuss.primitives.logic import greater, less, where
 from schuss.primitives.movement import concat, reshape

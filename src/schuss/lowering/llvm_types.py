@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["BOOL", "F32", "F64", "I32", "I64", "KINDS", "kind_of", "literal", "memory_type"]
+__all__ = ["BOOL", "F32", "F64", "I16", "I32", "I64", "KINDS", "kind_of", "literal", "memory_type"]
 
 
-F32, F64, I64, I32, BOOL = "float", "double", "i64", "i32", "i1"
+F32, F64, I64, I32, I16, BOOL = "float", "double", "i64", "i32", "i16", "i1"
 
 
 KINDS = {"float32": F32, "float64": F64, "int64": I64, "int32": I32, "bool": BOOL}
 
 
 # How many bits an integer has; what LLVM's functions of a type are called by.
-BITS = {I64: 64, I32: 32, BOOL: 1}
+BITS = {I64: 64, I32: 32, I16: 16, BOOL: 1}
 SUFFIX = {F32: "f32", F64: "f64", I64: "i64", I32: "i32"}
-_KINDS = {np.dtype(name): kind for name, kind in KINDS.items()}
+# Tensors have none of 16 bits, but programs keep numbers of bfloat16 so.
+_KINDS = {np.dtype(name): kind for name, kind in [*KINDS.items(), ("int16", I16)]}
 
 
 def kind_of(dtype: Any) -> str:

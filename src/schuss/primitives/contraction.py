@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from schuss.core import TRACER, Array, Tensor, TensorLike, int64
+from schuss.core import TRACER, Array, Tensor, TensorLike, float32, int64
 from schuss.lowering.kinds import Kernel
-from schuss.modes import SILENCE
+from schuss.modes import AUTOCAST, SILENCE, autocasting
+from schuss.primitives import bfloat16
 from schuss.primitives.base import (
     NO_ATTRIBUTES,
     Primitive,
@@ -88,6 +89,9 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
         x, y = map(as_tensor, promote(x, y))
     if x.array.dtype.kind == "b":
         x, y = astype(x, int64), astype(y, int64)
+    if AUTOCAST.get() and x.array.dtype is float32:
+        x, y = bfloat16.rounded(x), bfloat16.rounded(y)
+        return bfloat16.rounded(exact_matmul(x, y))
     a, b = x.array.shape, y.array.shape
     if not a or not b or a[-1] != b[-2 if len(b) > 1 else 0]:
         raise ValueError(
@@ -112,6 +116,14 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
         rows = int(np.prod(a[:-1]))
         return reshape(matmul(reshape(x, (rows, a[-1])), y), (*a[:-1], b[-1]))
     return apply(_matmul, (x, y), NO_ATTRIBUTES)
+
+
+def exact_matmul(x: TensorLike, y: TensorLike) -> Tensor:
+    """Return matmul(x, y), whose factors are not rounded within `autocast` either."""
+    if not AUTOCAST.get():
+        return matmul(x, y)
+    with autocasting(enabled=False):
+        return matmul(x, y)
 
 
 def _linear_value(x: Array, weight: Array, bias: Array) -> Any:

@@ -17,7 +17,8 @@ import numpy as np
 from schuss.core import RECORDING, Array, Tensor, leaf, next_stamp
 from schuss.lowering.kinds import HOST_CALL
 from schuss.primitives.base import NO_ATTRIBUTES, NOT_DIFFERENTIABLE, Primitive, Spec, apply
-from schuss.primitives.contraction import matmul, matrix_transpose
+from schuss.primitives.contraction import exact_matmul as matmul
+from schuss.primitives.contraction import matrix_transpose
 from schuss.primitives.elementwise import add, divide, multiply, subtract
 from schuss.primitives.logic import where
 from schuss.primitives.movement import basic_slice, reshape

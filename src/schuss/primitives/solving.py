@@ -12,7 +12,8 @@ from schuss.core import Tensor, leaf
 from schuss.lowering.kinds import HOST_CALL
 from schuss.primitives.base import NO_ATTRIBUTES, NOT_DIFFERENTIABLE, Primitive, Spec, apply
 from schuss.primitives.batching import batch_product
-from schuss.primitives.contraction import matmul, matrix_transpose
+from schuss.primitives.contraction import exact_matmul as matmul
+from schuss.primitives.contraction import matrix_transpose
 from schuss.primitives.elementwise import add, multiply, negative, subtract
 from schuss.primitives.logic import where
 from schuss.primitives.movement import reshape

@@ -12,18 +12,20 @@ from schuss.compiler.kernels.micro_kernel import (
     LEAST_MR,
     MC,
     MR,
+    PAIRED_SUM,
     TileShape,
     micro_kernel,
     micro_kernel_name,
     pack,
     pack_transposed,
+    paired_shape,
     tile_shape,
     tiles_of,
     transpose_out,
 )
 from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.llvm_types import F32, F64, I64
-from schuss.lowering.vectors import SUFFIX, VectorEmitter
+from schuss.lowering.vectors import VectorEmitter
 from schuss.native.jit import Library, load
 from schuss.native.once import once
 from schuss.native.target import vector_bytes
@@ -38,9 +40,9 @@ _PARAMETERS = [
 ]  # fmt: skip
 
 
-def function_name(kind: str, *, transposed: bool) -> str:
+def function_name(name: str, *, transposed: bool) -> str:
     """Return the name of the product as it stands, or of C's transposed."""
-    return f"schuss_product_{'transposed' if transposed else 'plain'}_{SUFFIX[kind]}"
+    return f"schuss_product_{'transposed' if transposed else 'plain'}_{name}"
 
 
 class _Gemm:
@@ -49,8 +51,8 @@ class _Gemm:
     def __init__(self, shape: TileShape, *, transposed: bool) -> None:
         self.shape = shape
         self.transposed = transposed
-        self.suffix = SUFFIX[shape.kind]
-        self.f = VectorEmitter(function_name(shape.kind, transposed=transposed), _PARAMETERS, shape)
+        self.suffix = shape.name
+        self.f = VectorEmitter(function_name(shape.name, transposed=transposed), _PARAMETERS, shape)
 
     def _number(self, name: str) -> Scalar:
         return self.f.parameter(name, I64)
@@ -65,6 +67,8 @@ class _Gemm:
         columns = self._number("b_high") - self._number("b_low")
         is_panel = columns.eq(shape.nr) & self._number("b_row").eq(shape.nr)
         is_panel = is_panel & self._number("b_is_transposed").eq(0)
+        if shape.is_paired:
+            is_panel = is_panel & is_panel.like(0)
         panels = f.fresh("panels")
         f.emit(f"{panels} = select i1 {is_panel.name}, ptr %b, ptr {packed_b}")
         lies_across = self._number("a_k").ne(1)
@@ -92,25 +96,30 @@ class _Gemm:
         target = f.at(panels, j * inner)
         is_transposed = self._number("b_is_transposed").ne(0)
         with f.when(is_transposed):
-            source = f.at("%b", column * step)
-            self._call("schuss_product_packing", source, step, inner, count, target)
+            source = f.address("%b", column * step, self.shape.number)
+            self._call("schuss_product_packing", source, self._along(step), inner, count, target)
         with f.when(~is_transposed):
-            self._call("pack_b", f.at("%b", column), step, inner, count, target)
+            source = f.address("%b", column, self.shape.number)
+            self._call("pack_b", source, step, inner, count, target)
+
+    def _along(self, step: Scalar) -> Scalar:
+        """Return a step in elements of the factors, of which each is a pair where they are."""
+        return step.op("ashr", 1) if self.shape.is_paired else step
 
     def _chunk_of_a(
         self, row: Scalar, height: Scalar, packed: str, lies_across: Scalar
     ) -> tuple[str, Scalar, Scalar]:
         """Return where MC rows of A are, their distance, and the step along the inner axis."""
         f = self.f
-        source = f.at("%a", row * self._number("a_row"))
+        source = f.address("%a", row * self._number("a_row"), self.shape.number)
         if self.transposed:
-            return source, self._number("a_row"), self._number("a_k")
+            return source, self._along(self._number("a_row")), self._number("a_k")
         # Far apart along the inner axis, its numbers would fall out of the cache: it is packed.
         with f.when(lies_across):
             self._call("pack_a", source, self._number("a_k"), self._number("inner"), height, packed)
         chosen = f.fresh("a")
         f.emit(f"{chosen} = select i1 {lies_across.name}, ptr {packed}, ptr {source}")
-        step = lies_across.where(f.number(1), self._number("a_row"))
+        step = lies_across.where(f.number(1), self._along(self._number("a_row")))
         along = lies_across.where(f.number(MC), self._number("a_k"))
         return chosen, step, along
 
@@ -183,14 +192,19 @@ class _Gemm:
 
 
 def _text(shape: TileShape) -> str:
-    suffix = SUFFIX[shape.kind]
-    v, mask = shape.vector, f"<{shape.lanes} x i1>"
+    suffix, n = shape.name, shape.lanes
+    v, mask = shape.vector, f"<{n} x i1>"
+    paired = [
+        f"declare {v} @{PAIRED_SUM}({v}, <{2 * n} x bfloat>, <{2 * n} x bfloat>)",
+        f"declare <{n} x i16> @llvm.masked.load.v{n}i16.p0(ptr, i32, {mask}, <{n} x i16>)",
+    ]
     return "\n".join(
         [
             f"declare {v} @llvm.fma.{shape.suffix}({v}, {v}, {v})",
             f"declare {v} @llvm.masked.load.{shape.suffix}.p0(ptr, i32, {mask}, {v})",
             f"declare void @llvm.masked.store.{shape.suffix}.p0({v}, ptr, i32, {mask})",
             "declare i64 @llvm.smin.i64(i64, i64)",
+            *(paired if shape.is_paired else ()),
             *[micro_kernel(shape, *tile) for tile in tiles_of(shape)],
             pack(shape, f"pack_b_{suffix}", shape.nr),
             pack(shape, f"pack_a_{suffix}", MC),
@@ -209,5 +223,8 @@ def _library(shape: TileShape) -> Library:
 
 def library_function(name: str) -> int:
     """Return the address of a function: "schuss_product_plain_f32" and the like."""
+    paired = paired_shape()
+    if paired is not None and name.endswith(paired.name):
+        return _library(paired).address(name)
     kind = F32 if name.endswith("f32") else F64
     return _library(tile_shape(kind)).address(name)

@@ -6,9 +6,10 @@ vector registers while the inner axis goes by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from schuss.lowering.llvm_types import I64
+from schuss.lowering.llvm_types import F32, I16, I64
 from schuss.lowering.vectors import SIZE, SUFFIX, Vector, VectorEmitter
 from schuss.native.target import has_feature, vector_bytes
 
@@ -16,17 +17,21 @@ __all__ = [
     "LEAST_MR",
     "MC",
     "MR",
+    "PAIRED_SUM",
     "TileShape",
     "is_supported",
     "micro_kernel",
     "micro_kernel_name",
     "pack",
     "pack_transposed",
+    "paired_shape",
     "tile_shape",
     "tiles_of",
     "transpose_out",
 ]
 
+# Adds the products of pairs of bfloat16 to float32s.
+PAIRED_SUM = "llvm.x86.avx512bf16.dpbf16ps.512"
 # Rows of a tile, at most and at least. Rows are dealt out to as few tiles as possible, about as
 # many to each.
 MR, LEAST_MR = 6, 3
@@ -44,9 +49,22 @@ class TileShape(Vector):
 
     Args:
         vectors: in a row of a tile.
+        is_paired: whether an element of the factors is two numbers of bfloat16, which follow each
+            other along the inner axis: lengths and steps along it count pairs.
     """
 
     vectors: int
+    is_paired: bool = False
+
+    @property
+    def name(self) -> str:
+        """What functions for the shape are called by."""
+        return "bf16" if self.is_paired else SUFFIX[self.kind]
+
+    @property
+    def number(self) -> str:
+        """LLVM's type of what the factors are made of."""
+        return I16 if self.is_paired else self.kind
 
     @property
     def nr(self) -> int:
@@ -68,6 +86,13 @@ def tile_shape(kind: str) -> TileShape:
     """Return the tiles for this processor: 24 sums of 32 registers, or 12 of 16."""
     width = vector_bytes()
     return TileShape(kind, width // SIZE[kind], 4 if width == 64 else 2)
+
+
+def paired_shape() -> TileShape | None:
+    """Return the tiles of bfloat16's products, where this processor has instructions for them."""
+    if vector_bytes() < 64 or not has_feature("avx512bf16"):
+        return None
+    return replace(tile_shape(F32), is_paired=True)
 
 
 def is_supported(kind: str, inner: int) -> bool:
@@ -97,7 +122,7 @@ def micro_kernel(shape: TileShape, height: int, vectors: int, masked: bool) -> s
     store is the same. With `masked`, the last vector reaches beyond the columns.
     """
     f = VectorEmitter(
-        f"{micro_kernel_name(height, vectors, masked)}_{SUFFIX[shape.kind]}",
+        f"{micro_kernel_name(height, vectors, masked)}_{shape.name}",
         ["ptr noalias %a", "i64 %a_row", "i64 %a_k", "ptr noalias %b", "i64 %inner",
          "ptr noalias %c", "i64 %c_row", "i64 %rows", "i64 %columns"],
         shape,
@@ -126,8 +151,7 @@ def micro_kernel(shape: TileShape, height: int, vectors: int, masked: bool) -> s
             f"<{shape.lanes} x i32> zeroinitializer"
         )
         for v, other in enumerate(across):
-            values = ", ".join(f"{shape.vector} {x}" for x in (spread, other, names[r, v]))
-            f.emit(f"{after[r, v]} = call {shape.vector} @llvm.fma.{shape.suffix}({values})")
+            _add_product(f, shape, after[r, v], (names[r, v], spread, other))
     f.emit("%k1 = add nsw i64 %k, 1")
     f.emit("%offset1 = add nsw i64 %offset, %a_k")
     f.emit(f"%line1 = getelementptr inbounds {shape.kind}, ptr %line, i64 {shape.nr}")
@@ -142,8 +166,40 @@ def micro_kernel(shape: TileShape, height: int, vectors: int, masked: bool) -> s
     return f.text()
 
 
+def _add_product(f: VectorEmitter, shape: TileShape, name: str, values: tuple[str, ...]) -> None:
+    """Write name = a + b * c, of vectors a, b, c; of pairs both products are added."""
+    v = shape.vector
+    if not shape.is_paired:
+        given = ", ".join(f"{v} {x}" for x in (*values[1:], values[0]))
+        f.emit(f"{name} = call {v} @llvm.fma.{shape.suffix}({given})")
+        return
+    halves = f"<{2 * shape.lanes} x bfloat>"
+    b, c = (f.vector(f"bitcast {v} {x} to {halves}") for x in values[1:])
+    f.emit(f"{name} = call {v} @{PAIRED_SUM}({v} {values[0]}, {halves} {b}, {halves} {c})")
+
+
+def _pairs(f: VectorEmitter, shape: TileShape, places: Sequence[str], mask: str) -> str:
+    """Read two lines of bfloat16, and return what is at the same place of both side by side."""
+    n = shape.lanes
+    lines = []
+    for place in places:
+        values = f"<{n} x i16>"
+        line = f.vector(
+            f"call {values} @llvm.masked.load.v{n}i16.p0(ptr {place}, i32 2, <{n} x i1> {mask}, "
+            f"{values} zeroinitializer)"
+        )
+        lines.append(f.vector(f"zext {values} {line} to <{n} x i32>"))
+    sixteen = ", ".join(["i32 16"] * n)
+    upper = f.vector(f"shl <{n} x i32> {lines[1]}, <{sixteen}>")
+    both = f.vector(f"or <{n} x i32> {lines[0]}, {upper}")
+    return f.vector(f"bitcast <{n} x i32> {both} to {shape.vector}")
+
+
 def pack(shape: TileShape, name: str, width: int) -> str:
-    """Write a copy of `lines` rows of at most `width` elements; what is missing becomes 0."""
+    """Write a copy of `lines` rows of at most `width` elements; what is missing becomes 0.
+
+    Of pairs, each row is made of two lines, and `step` is the distance of these in numbers.
+    """
     f = VectorEmitter(
         name,
         ["ptr noalias %source", "i64 %step", "i64 %lines", "i64 %count", "ptr noalias %target"],
@@ -152,10 +208,16 @@ def pack(shape: TileShape, name: str, width: int) -> str:
     vectors = width // shape.lanes
     masks = [f.mask(f.parameter("count", I64) - v * shape.lanes) for v in range(vectors)]
     with f.loop(0, f.parameter("lines", I64)) as i:
-        source = f.at("%source", i * f.parameter("step", I64))
         target = f.at("%target", i * width)
+        step = f.parameter("step", I64)
+        lines = [i * 2 * step, (i * 2 + 1) * step] if shape.is_paired else [i * step]
+        sources = [f.address("%source", line, shape.number) for line in lines]
         for v, mask in enumerate(masks):
-            value = f.read(f.at(source, v * shape.lanes), mask)
+            places = [f.address(source, v * shape.lanes, shape.number) for source in sources]
+            if shape.is_paired:
+                value = _pairs(f, shape, places, mask)
+            else:
+                value = f.read(places[0], mask)
             f.write(value, f.at(target, v * shape.lanes))
     return f.text()
 
@@ -163,7 +225,7 @@ def pack(shape: TileShape, name: str, width: int) -> str:
 def pack_transposed(shape: TileShape) -> str:
     """Write the packing of at most NR rows, so that they become the columns of a panel."""
     f = VectorEmitter(
-        f"schuss_product_packing_{SUFFIX[shape.kind]}",
+        f"schuss_product_packing_{shape.name}",
         ["ptr noalias %source", "i64 %step", "i64 %inner", "i64 %count", "ptr noalias %target"],
         shape,
     )
@@ -186,7 +248,7 @@ def pack_transposed(shape: TileShape) -> str:
 def transpose_out(shape: TileShape) -> str:
     """Write the transposition of `height` rows of a panel into `count` rows of the result."""
     f = VectorEmitter(
-        f"transpose_out_{SUFFIX[shape.kind]}",
+        f"transpose_out_{shape.name}",
         ["ptr noalias %source", "ptr noalias %c", "i64 %c_row", "i64 %height", "i64 %count"],
         shape,
     )

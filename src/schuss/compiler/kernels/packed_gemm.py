@@ -50,8 +50,13 @@ class PackedGemm(MatmulAlgorithm):
         """Return how a product of floats is computed so; None where that would not be fast."""
         if not is_supported(product.kind, product.inner):
             return None
-        shape = tile_shape(product.kind)
-        m, n, inner = product.m, product.n, product.inner
+        return PackedGemm.of(product, tile_shape(product.kind))
+
+    @staticmethod
+    def of(product: Product, shape: TileShape) -> PackedGemm | None:
+        """Return how a product is computed with some tiles; None where these would be empty."""
+        m, n = product.m, product.n
+        inner = product.inner // 2 if shape.is_paired else product.inner
         x_transposed, y_transposed = (_layout(view)[0] for view in (product.x, product.y))
         # Either the panels of y are transposed, or those of x and the result.
         transposed = y_transposed and not x_transposed and n * inner > m * (n + inner)
@@ -76,7 +81,7 @@ class PackedGemm(MatmulAlgorithm):
     def write(self, k: KernelEmitter, x: Strided, y: Strided, index: list[Scalar]) -> None:
         """Call the library for the rows, columns or matrices of a thread."""
         f, kind, shape = k.f, kind_of(k.node.dtype), self.shape
-        zero, inner = f.number(0), x.shape[-1]
+        zero, inner = f.number(0), x.shape[-1] // 2 if self.shape.is_paired else x.shape[-1]
         m, n = k.node.shape[-2:]
         bounds = [(zero, f.number(m)), (zero, f.number(n))]
         if k.partitioning.kind == BY_PARTS:
@@ -85,7 +90,8 @@ class PackedGemm(MatmulAlgorithm):
         elif k.partitioning.kind == BY_ROWS:
             bounds[0] = k.low, k.high
         places = [
-            f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), kind) for v in (x, y)
+            f.address(k.pointer(v.root), place_of(v, [*index, zero, zero]), shape.number)
+            for v in (x, y)
         ]
         (x_transposed, x_step), (y_transposed, y_step) = _layout(x), _layout(y)
         c = f.address(k.pointer(k.node), place_of(k.out, [*index, zero, zero]), kind)
@@ -103,7 +109,7 @@ class PackedGemm(MatmulAlgorithm):
             *of_a, *of_b, _tiles_at_once(shape, inner, n) if k.has_epilogue else MC, *epilogue,
         ]  # fmt: skip
         kinds = ["ptr" if isinstance(v, str) else "i64" for v in values]
-        name = f"@{function_name(kind, transposed=self.is_transposed)}"
+        name = f"@{function_name(shape.name, transposed=self.is_transposed)}"
         f.declare(name, "void", kinds)
         given = [v.name if isinstance(v, Scalar) else v for v in values]
         arguments = ", ".join(f"{t} {v}" for t, v in zip(kinds, given, strict=True))

@@ -67,7 +67,7 @@ class PanelProduct(KernelDescriptor):
             k.low, k.high, 0, columns, MC, "null", "null",
         ]  # fmt: skip
         kinds = ["ptr" if isinstance(v, str) else I64 for v in values]
-        name = f"@{function_name(kind, transposed=False)}"
+        name = f"@{function_name(tile_shape(kind).name, transposed=False)}"
         f.declare(name, "void", kinds)
         given = [v.name if isinstance(v, Scalar) else v for v in values]
         arguments = ", ".join(f"{t} {v}" for t, v in zip(kinds, given, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from schuss.compiler.graph.graph import GraphError, Node
 from schuss.compiler.kernels.argmax import ExtremePosition
 from schuss.compiler.kernels.argsort import Argsort
+from schuss.compiler.kernels.bfloat16_product import Bfloat16Product
 from schuss.compiler.kernels.convolution import Convolution
 from schuss.compiler.kernels.convolution_weight import ConvolutionWeight
 from schuss.compiler.kernels.cumulative_sum import CumulativeSum
@@ -27,6 +28,7 @@ KERNELS: dict[str, KernelDescriptor] = {
     "argmax": ExtremePosition(largest=True),
     "argmin": ExtremePosition(largest=False),
     "argsort": Argsort(),
+    "bfloat16_product": Bfloat16Product(),
     "convolution": Convolution(is_backward=False),
     "convolution_input": Convolution(is_backward=True),
     "convolution_weight": ConvolutionWeight(),

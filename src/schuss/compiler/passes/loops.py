@@ -20,6 +20,7 @@ from schuss.compiler.graph.graph import (
 )
 from schuss.compiler.graph.views import Layouts
 from schuss.compiler.kernels.registry import kernel_of
+from schuss.compiler.passes.half_storage import store_in_halves
 from schuss.compiler.passes.legalize import legalize
 from schuss.compiler.passes.panels import packed, use_panels
 from schuss.compiler.passes.simplify import simplify
@@ -69,6 +70,7 @@ def _prepared(node: Node, inputs: Sequence[Node], used: Sequence[int]) -> Mappin
     ]
     graph = Graph(states=states)
     panels = use_panels(graph, params[body.carried + body.sliced :])
+    store_in_halves(graph)
     legalize(graph)
     _set_apart(graph)
     needed = set(graph.nodes())

@@ -9,6 +9,8 @@ from schuss import functions as ops
 from schuss.core import Tensor
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
 from schuss.nn.functional._integers import of_integers_too
+from schuss.primitives.bfloat16 import as_autocast
+from schuss.primitives.contraction import exact_matmul
 from schuss.primitives.convolution import convolution
 
 if TYPE_CHECKING:
@@ -132,6 +134,7 @@ def _convolve(
     require_pictures(owner, x, weight, bias, axes)
     whole = batched(owner, x, axes)
     require_channels(owner, whole, weight, bias, groups, transposed=False)
+    whole, weight = as_autocast(whole), as_autocast(weight)
     kernel = weight.shape[2:]
     steps = lengths(owner, "stride", stride, axes)
     spread = lengths(owner, "dilation", dilation, axes)
@@ -152,7 +155,7 @@ def _convolve(
     pictures = channels_last(whole)
     if _is_pointwise(weight, attributes) and size == whole.shape[2:]:
         matrix = ops.reshape(weight, weight.shape[:2])
-        out = ops.matmul(pictures, ops.matrix_transpose(matrix))
+        out = exact_matmul(pictures, ops.matrix_transpose(matrix))
     else:
         out = convolution(pictures, weight, **attributes)
     return finished(out, bias, x.ndim)
@@ -160,7 +163,8 @@ def _convolve(
 
 def finished(out: Tensor, bias: Tensor | None, ndim: int) -> Tensor:
     """Add the bias, and put the axes as they came."""
-    found = channels_first(out if bias is None else out + bias)
+    out = as_autocast(out if bias is None else out + as_autocast(bias))
+    found = channels_first(out)
     return found if found.ndim == ndim else ops.squeeze(found, axis=0)
 
 

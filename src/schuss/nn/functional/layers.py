@@ -10,8 +10,11 @@ from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
 from schuss.functions.normalization import deviations, inverse_root, standardize, standardize_affine
+from schuss.modes import AUTOCAST
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
 from schuss.primitives import contraction
+from schuss.primitives.bfloat16 import as_autocast
+from schuss.primitives.contraction import exact_matmul
 from schuss.values.numbers import number
 
 if TYPE_CHECKING:
@@ -51,10 +54,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         and array.dtype.kind == "f"
         and bias.array.dtype is array.dtype
         and bias.array.shape == factors.shape[:1]
+        and not AUTOCAST.get()
     ):
         return contraction.linear(input, weight, bias)
-    result = ops.matmul(input, ops.matrix_transpose(weight))
-    return result if bias is None else result + bias
+    if bias is None or not AUTOCAST.get():
+        result = ops.matmul(input, ops.matrix_transpose(weight))
+        return result if bias is None else result + bias
+    input, weight, bias = map(as_autocast, (input, weight, bias))
+    return as_autocast(exact_matmul(input, ops.matrix_transpose(weight)) + bias)
 
 
 def _refuse_features(shape: tuple[int, ...], features: int) -> None:

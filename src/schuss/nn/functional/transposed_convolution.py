@@ -13,6 +13,7 @@ from schuss.nn.functional.convolution import (
     require_channels,
     require_pictures,
 )
+from schuss.primitives.bfloat16 import as_autocast
 from schuss.primitives.convolution import convolution_input
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
@@ -45,6 +46,7 @@ def _convolve_transposed(
             f"{owner}: expected padding that leaves something of the output, got {padding} for x "
             f"of shape {x.shape} and weight of shape {weight.shape}."
         )
+    whole, weight = as_autocast(whole), as_autocast(weight)
     out = convolution_input(
         channels_last(whole), weight, stride=steps, padding=around, dilation=spread, groups=groups,
         size=size,
