@@ -13,13 +13,14 @@ from schuss.compiler.graph.graph import Node, again
 from schuss.compiler.schedule.fusion import Fuser
 from schuss.compiler.schedule.stages import Stage, has_rows, loop_shape
 from schuss.lowering.kinds import Elementwise
+from schuss.primitives.bfloat16 import BITS
 
 __all__ = ["rematerialize"]
 
 # Smaller values stay in the nearest caches.
 _LEAST_BYTES = 65_536
 # Operations that take about as long as to write or to read a byte in the caches' lower levels.
-_OPERATIONS_PER_BYTE = 2
+_OPERATIONS_PER_BYTE = 5
 
 
 def rematerialize(fuser: Fuser) -> None:
@@ -118,7 +119,9 @@ class _Values:
             for x in node.inputs:
                 view = self.fuser.layouts.of(x)
                 is_here = self.fuser.stage_of.get(view.root) is self.stage
-                if is_here and _is_elementwise(view.root) and view.root not in self.stored:
+                # Bits are there to be kept in the place of what they are made of.
+                is_kept = view.root in self.stored or view.root.primitive is BITS
+                if is_here and _is_elementwise(view.root) and not is_kept:
                     waiting.append(view.root)
                 else:
                     read[view.root] = None
@@ -133,12 +136,17 @@ class _Values:
         for reader, wanted in self._by_reader(values).items():
             computed, read = self._needed(wanted)
             known = {self.fuser.layouts.of(x).root for n in reader.nodes for x in n.inputs}
-            added += sum(x.nbytes for x in read if x not in known and x.array is None)
+            added += sum(self._moved(x) for x in read if x not in known and x.array is None)
             operations += sum(_cost(node) * node.size for node in computed)
             # To read a state later may mean that its update has to be copied into it at the end.
             if any(x in self.reads.changed and x.nbytes >= _LEAST_BYTES for x in read):
                 return False
         return saved > added and operations <= _OPERATIONS_PER_BYTE * (saved - added)
+
+    def _moved(self, read: Node) -> int:
+        """Return the bytes to read a value, and to write it if nobody has read it so far."""
+        is_new = read.primitive is BITS and read not in self.readers
+        return read.nbytes * (1 + is_new)
 
     def _by_reader(self, values: Iterable[Node]) -> dict[Stage, list[Node]]:
         found: dict[Stage, list[Node]] = {}
