@@ -51,6 +51,7 @@ ORDER = [
         "pytorch",
         "special",
         "settings",
+        "mixed_precision",
         "cuda",
         "backends",
     ),

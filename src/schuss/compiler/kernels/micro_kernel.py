@@ -214,10 +214,7 @@ def pack(shape: TileShape, name: str, width: int) -> str:
         sources = [f.address("%source", line, shape.number) for line in lines]
         for v, mask in enumerate(masks):
             places = [f.address(source, v * shape.lanes, shape.number) for source in sources]
-            if shape.is_paired:
-                value = _pairs(f, shape, places, mask)
-            else:
-                value = f.read(places[0], mask)
+            value = _pairs(f, shape, places, mask) if shape.is_paired else f.read(places[0], mask)
             f.write(value, f.at(target, v * shape.lanes))
     return f.text()
 
