@@ -65,6 +65,7 @@ def test_as_pytorch_has_it(name: str) -> None:
 
 
 def test_gradients_of_each_sample_of_a_network() -> None:
+    torch.manual_seed(0)
     theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.GELU(), torch.nn.LayerNorm(4))
     ours = ss.nn.Sequential(ss.nn.Linear(3, 4), ss.nn.GELU(), ss.nn.LayerNorm(4))
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})

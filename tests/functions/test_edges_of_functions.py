@@ -108,6 +108,12 @@ ELEMENTWISE |= {
     "smooth_l1": lambda lib, x: lib.nn.functional.smooth_l1_loss(x, x * 0, reduction="none"),
     "huber": lambda lib, x: lib.nn.functional.huber_loss(x, lib.zeros_like(x), reduction="none"),
 }
+ELEMENTWISE |= {
+    f"{name} of {a}": lambda lib, x, name=name, a=a: getattr(lib.nn.functional, name)(x, a)
+    for name in ("leaky_relu", "elu", "celu")
+    for a in (0.0, -1.0, INF, -INF, NAN)
+    if (name, a) != ("celu", 0.0)
+}
 OF_VECTORS: dict[str, Any] = {
     name: lambda lib, x, name=name: getattr(x, name)()
     for name in ["sum", "mean", "amax", "amin", "std", "norm"]
@@ -155,8 +161,25 @@ def test_elementwise(name: str, dtype: str, compiled: bool) -> None:
     # The loss of an infinity and zero times it is no number, and means nothing.
     points = [x for x in POINTS if abs(x) < INF] if "smooth" in name else POINTS
     # PyTorch's float32 and float64 differ where x is not a number.
-    points = points[1:] if name in ("elu", "selu", "celu", "hardswish") else points
+    points = points[1:] if name.split()[0] in ("elu", "selu", "celu", "hardswish") else points
     hold(both(torch, ELEMENTWISE[name], points, dtype, compiled), dtype)
+
+
+@pytest.mark.parametrize("name", ["silu", "mish", "gelu"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_errors_times_huge_numbers_go_through(name: str, dtype: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    largest = float(np.finfo(dtype).max)
+    points = [-largest, -1e30, -80.0, -1.0, 0.0, 1.0, 100.0, 1e30, largest / 8, largest / 2]
+
+    for factor in (4.0, largest / 8):
+
+        def scaled(lib: Any, x: Any, factor: float = factor) -> Any:
+            return getattr(lib.nn.functional, name)(x) * factor
+
+        _, gradients = both(torch, scaled, points, dtype, compiled)
+        hold([gradients], dtype)
 
 
 @pytest.mark.parametrize("name", OF_VECTORS)

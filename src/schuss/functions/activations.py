@@ -14,6 +14,7 @@ import numpy as np
 
 from schuss.core import Array, Tensor, TensorLike
 from schuss.primitives.base import as_tensor
+from schuss.primitives.custom import with_slope
 from schuss.primitives.elementwise import (
     abs,
     add,
@@ -32,7 +33,7 @@ from schuss.primitives.elementwise import (
     tanh,
 )
 from schuss.primitives.fused import fused
-from schuss.primitives.logic import bitwise_and, greater, less, where
+from schuss.primitives.logic import bitwise_and, greater, less, less_equal, where
 from schuss.primitives.views import detach
 from schuss.values.numbers import number
 
@@ -72,10 +73,19 @@ def _leaky_value(x: Array, slope: float) -> Any:
     value=_leaky_value,
     derivative=(lambda g, y, x, slope: g * _leaky_slope(x, number(slope, x.dtype)),),
 )
-def leaky_relu(x: Tensor, *, slope: float) -> Tensor:
-    """Return x where x > 0, and slope * x elsewhere."""
+def _leaky_relu(x: Tensor, *, slope: float) -> Tensor:
     above = greater(x, 0.0)
     return add(where(above, x, 0.0), multiply(where(above, 0.0, x), slope))
+
+
+def leaky_relu(x: TensorLike, slope: float) -> Tensor:
+    """Return x where x > 0, and slope * x elsewhere."""
+    x = as_tensor(x)
+    if math.isfinite(slope):
+        return _leaky_relu(x, slope=slope)
+    # Nothing of the other piece, times such a slope, must get here.
+    above = greater(x, 0.0)
+    return where(above, x, multiply(where(above, 1.0, x), slope))
 
 
 def _exponential_value(x: Array, alpha: float, rate: float) -> tuple[Array, Any]:
@@ -91,11 +101,29 @@ def _exponential_to_x(
 
 
 @fused(value=_exponential_value, derivative=(_exponential_to_x,))
-def exponential_unit(x: Tensor, *, alpha: float, rate: float) -> Tensor:
-    """Return x where x > 0, and alpha * (exp(rate * x) - 1) elsewhere."""
+def _exponential_unit(x: Tensor, *, alpha: float, rate: float) -> Tensor:
     below = below_zero(x)
     tail = expm1(below if rate == 1.0 else multiply(below, rate))
     return add(relu(x), tail if alpha == 1.0 else multiply(tail, alpha))
+
+
+def exponential_unit(x: TensorLike, alpha: float, rate: float = 1.0) -> Tensor:
+    """Return x where x > 0, and alpha * (exp(rate * x) - 1) elsewhere."""
+    x = as_tensor(x)
+    if math.isfinite(alpha) and math.isfinite(rate):
+        return _exponential_unit(x, alpha=alpha, rate=rate)
+    return _unbounded_unit(x, alpha, rate)
+
+
+def _unbounded_slope(g: Tensor, y: Tensor, x: Tensor, alpha: float, rate: float) -> Tensor:
+    slope = multiply(exp(multiply(x, rate)), alpha * rate)
+    return where(less_equal(x, 0.0), multiply(g, slope), g)
+
+
+@with_slope(_unbounded_slope)
+def _unbounded_unit(x: Tensor, alpha: float, rate: float) -> Tensor:
+    """Return the same where a factor is not finite: nothing of the other piece, times it."""
+    return where(less(x, 0.0), multiply(expm1(multiply(x, rate)), alpha), x)
 
 
 @fused(
@@ -117,6 +145,12 @@ def hardtanh(x: Tensor, *, low: float, high: float) -> Tensor:
     return where(inside, x, minimum(maximum(detach(x), low), high))
 
 
+def _silu_slope(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    # By parts, g * x might be infinite where the slope of the sigmoid is 0.
+    s = sigmoid(x)
+    return multiply(g, add(s, multiply(y, subtract(1.0, s))))
+
+
 def _silu_value(x: Array) -> tuple[Array, Array]:
     s = sigmoid_value(x)
     return x * s, s
@@ -126,6 +160,7 @@ def _silu_value(x: Array) -> tuple[Array, Array]:
     value=_silu_value,
     derivative=(lambda g, y, x, kept: g * (kept[0] + y * (number(1.0, x.dtype) - kept[0])),),
 )
+@with_slope(_silu_slope)
 def silu(x: Tensor) -> Tensor:
     """Return x * sigmoid(x)."""
     return multiply(x, sigmoid(x))
@@ -148,13 +183,28 @@ def _mish_to_x(g: Array, y: Array, x: Array, kept: list[Array]) -> Any:
     return g * (share + x * slope)
 
 
-@fused(value=_mish_value, derivative=(_mish_to_x,))
-def mish(x: Tensor) -> Tensor:
-    """Return x * tanh(softplus(x)) = x * n / (n + 2), with n = e^x * (e^x + 2)."""
+def _mish_parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     # From 20 on the factor is 1 in every digit, and n need not grow further.
     power = exp(minimum(x, 20.0))
     n = multiply(power, add(power, 2.0))
-    return multiply(x, divide(n, add(n, 2.0)))
+    return power, n, add(n, 2.0)
+
+
+def _mish_slope(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    power, n, denominator = _mish_parts(x)
+    rise = divide(
+        multiply(multiply(power, add(power, 1.0)), 4.0), multiply(denominator, denominator)
+    )
+    rise = where(greater(x, 20.0), 0.0, rise)
+    return multiply(g, add(divide(n, denominator), multiply(x, rise)))
+
+
+@fused(value=_mish_value, derivative=(_mish_to_x,))
+@with_slope(_mish_slope)
+def mish(x: Tensor) -> Tensor:
+    """Return x * tanh(softplus(x)) = x * n / (n + 2), with n = e^x * (e^x + 2)."""
+    _, n, denominator = _mish_parts(x)
+    return multiply(x, divide(n, denominator))
 
 
 def softplus_parts(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -212,6 +262,17 @@ def softsign(x: Tensor) -> Tensor:
     return divide(x, add(abs(x), 1.0))
 
 
+def _gelu_slope(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    share = multiply(add(erf(multiply(x, math.sqrt(0.5))), 1.0), 0.5)
+    density = multiply(exp(multiply(multiply(x, x), -0.5)), math.sqrt(0.5 / math.pi))
+    return multiply(g, add(share, multiply(x, density)))
+
+
+@with_slope(_gelu_slope)
+def _gelu(x: Tensor) -> Tensor:
+    return multiply(multiply(x, 0.5), add(erf(multiply(x, math.sqrt(0.5))), 1.0))
+
+
 def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
     """Gaussian error linear unit, x * P(N(0, 1) <= x) (Hendrycks and Gimpel, 2016), elementwise.
 
@@ -219,11 +280,10 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
         x: any shape.
         approximate: "none" for the error function, "tanh" for the approximation by tanh.
     """
-    half = multiply(x, 0.5)
     if approximate == "none":
-        return multiply(half, add(erf(multiply(x, math.sqrt(0.5))), 1.0))
+        return _gelu(x)
     if approximate == "tanh":
         scale = math.sqrt(2.0 / math.pi)
         inner = multiply(x, add(multiply(multiply(x, x), 0.044715 * scale), scale))
-        return multiply(half, add(tanh(inner), 1.0))
+        return multiply(multiply(x, 0.5), add(tanh(inner), 1.0))
     raise ValueError(f"gelu: expected approximate to be 'none' or 'tanh', got {approximate!r}.")

@@ -55,7 +55,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
     [-0.5, 2.0]
     """
-    return activations.leaky_relu(input, slope=negative_slope)
+    return activations.leaky_relu(input, negative_slope)
 
 
 def rrelu(
@@ -86,7 +86,7 @@ def rrelu(
     if not lower <= upper:
         raise ValueError(f"rrelu: expected lower up to upper, got {lower} and {upper}.")
     if not training:
-        return activations.leaky_relu(input, slope=(lower + upper) / 2.0)
+        return activations.leaky_relu(input, (lower + upper) / 2.0)
     slope = random.rand(input.shape, dtype=input.dtype) * (upper - lower) + lower
     return ops.where(input > 0, input, input * slope)
 
@@ -129,7 +129,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> elu(ss.tensor([-1000.0, 2.0])).tolist()
     [-1.0, 2.0]
     """
-    return activations.exponential_unit(input, alpha=alpha, rate=1.0)
+    return activations.exponential_unit(input, alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -158,7 +158,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise ValueError("celu: expected alpha other than 0, got 0.")
-    return activations.exponential_unit(input, alpha=alpha, rate=1.0 / alpha)
+    return activations.exponential_unit(input, alpha, 1.0 / alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
