@@ -83,3 +83,37 @@ def test_errors_in_one_place_go_to_all_that_was_put_there() -> None:
         (f.max_unpool2d(y, places, 3, 1) * weights).sum().backward()
         slopes.append(np.asarray(x.grad))
     np.testing.assert_allclose(*slopes, 1e-12, 1e-12)
+
+
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm2d", "InstanceNorm1d", "InstanceNorm3d"])
+def test_normalisations_without_bias(name: str) -> None:
+    layers = [getattr(lib.nn, name)(4, affine=True, bias=False) for lib in (torch, ss)]
+    assert list(layers[1].state_dict()) == list(layers[0].state_dict())
+    x = RNG.normal(size=(3, 4, *(5,) * int(name[-2]))).astype(np.float32)
+    theirs, mine = (layer(lib.tensor(x)) for lib, layer in zip((torch, ss), layers, strict=True))
+    np.testing.assert_allclose(mine.detach(), theirs.detach(), atol=1e-5)
+
+
+def test_an_empty_batch_moves_no_running_figures() -> None:
+    for compiled in (False, True):
+        layer = ss.nn.BatchNorm1d(3)
+        call = ss.compile(layer) if compiled else layer
+        assert call(ss.zeros(0, 3, 4)).shape == (0, 3, 4)
+        assert layer.running_mean.tolist() == [0.0] * 3
+        assert layer.num_batches_tracked.item() == 1
+
+
+def test_variances_and_margins_of_fewer_numbers() -> None:
+    def call(lib: Any) -> list[Any]:
+        f = lib.nn.functional
+        x, y = (lib.arange(12.0).reshape(4, 3) / k for k in (9, 7))
+        found = [f.gaussian_nll_loss(x, y, lib.ones(*n) / 2) for n in ((1, 3), (4, 1), (4,))]
+        one, zero = lib.tensor(1.5), lib.tensor(0)
+        found += [f.multi_margin_loss(one, zero), f.multilabel_margin_loss(one, zero)]
+        return [*found, f.multi_margin_loss(x[0], zero.reshape(1), reduction="none")]
+
+    for mine, theirs in zip(call(ss), call(torch), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-6)
+        assert mine.shape == tuple(theirs.shape)
+    with pytest.raises(ValueError, match="or with a length of 1 along one axis"):
+        ss.nn.functional.gaussian_nll_loss(ss.ones(4, 3), ss.ones(4, 3), ss.ones(1, 1))

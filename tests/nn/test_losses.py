@@ -417,7 +417,7 @@ MISTAKES = [
     (
         lambda: F.gaussian_nll_loss(X, X, ss.tensor([-1.0])),
         ValueError,
-        "gaussian_nll_loss: expected var of the input's shape (6, 3), or without its last axis",
+        "gaussian_nll_loss: expected var of the input's shape (6, 3), without its last axis",
     ),
     (
         lambda: F.gaussian_nll_loss(X, X, -X * X),

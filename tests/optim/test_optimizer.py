@@ -299,3 +299,12 @@ def test_a_state_with_hyperparameters_out_of_range_is_refused() -> None:
         with pytest.raises(ValueError, match=f"Adam: expected {name}"):
             optimizer.load_state_dict(changed)
     assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_names_are_for_all_parameters_or_none() -> None:
+    a, b = (nn.Parameter(ss.ones(2)) for _ in "ab")
+    with pytest.raises(ValueError, match="expected names with all parameters or with none"):
+        optim.SGD([("a", a), b], lr=0.1)
+    optimizer = optim.SGD([("a", a)], lr=0.1)
+    with pytest.raises(ValueError, match="expected names in all groups"):
+        optimizer.add_param_group({"params": [b]})

@@ -444,6 +444,10 @@ SAMPLES: dict[str, list[Sample]] = {
                torch=lambda T, x, n=n: T.diagonal(x, n, -2, -1), dtypes=EVERY)
         for x in (X34, X234, X34.T) for n in (0, 1, -2)
     ],
+    "as_strided": [
+        Sample(lambda x: x.as_strided((2, 2), (0, 2), 1), lambda x: x[[[1, 3], [1, 3]]],
+               (X34[0],), dtypes=EVERY)
+    ],
     "flip": [
         Sample(lambda x, a=a: F.flip(x, axis=a), lambda x, a=a: np.flip(x, a), (X234,),
                torch=lambda T, x, t=t: T.flip(x, t),

@@ -54,6 +54,7 @@ from schuss.functions.reductions import (
     var,
 )
 from schuss.functions.shapes import (
+    as_strided,
     broadcast_arrays,
     diag,
     diagonal,
@@ -143,6 +144,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "as_strided",
     "asin",
     "asinh",
     "astype",

@@ -281,7 +281,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
         approximate: "none" for the error function, "tanh" for the approximation by tanh.
     """
     if approximate == "none":
-        return _gelu(x)
+        return _gelu(as_tensor(x))
     if approximate == "tanh":
         scale = math.sqrt(2.0 / math.pi)
         inner = multiply(x, add(multiply(multiply(x, x), 0.044715 * scale), scale))

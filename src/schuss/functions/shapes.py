@@ -17,10 +17,12 @@ from schuss.primitives.indexing import take
 from schuss.primitives.logic import equal, where
 from schuss.primitives.movement import concat, permute_dims, reshape
 from schuss.primitives.reduction import broadcast_to, sum
+from schuss.primitives.strides import as_strided
 from schuss.primitives.views import memory_of
 from schuss.values.sums import reduced_shape
 
 __all__ = [
+    "as_strided",
     "broadcast_arrays",
     "contiguous",
     "diag",

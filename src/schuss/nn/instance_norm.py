@@ -23,9 +23,12 @@ class _InstanceNorm(FeatureNorm):
         affine: bool = False,
         track_running_stats: bool = False,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype)
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """Return x of shape (batch, channels, *spatial), or without batch, normalised."""
@@ -60,6 +63,7 @@ class InstanceNorm1d(_InstanceNorm):
         momentum: share of the newest batch in the running figures, in [0, 1].
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0) for each channel.
         track_running_stats: whether to keep running figures, and use them in evaluation.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -85,6 +89,7 @@ class InstanceNorm2d(_InstanceNorm):
         momentum: share of the newest batch in the running figures, in [0, 1].
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0) for each channel.
         track_running_stats: whether to keep running figures, and use them in evaluation.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -110,6 +115,7 @@ class InstanceNorm3d(_InstanceNorm):
         momentum: share of the newest batch in the running figures, in [0, 1].
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0) for each channel.
         track_running_stats: whether to keep running figures, and use them in evaluation.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:

@@ -207,6 +207,7 @@ class FeatureNorm(_Affine):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: npt.DTypeLike | None = None,
     ) -> None:
         super().__init__()
@@ -218,7 +219,7 @@ class FeatureNorm(_Affine):
         self.track_running_stats = track_running_stats
         shape = (num_features,)
         self.weight = Parameter(init.empty(shape, dtype)) if affine else None
-        self.bias = Parameter(init.empty(shape, dtype)) if affine else None
+        self.bias = Parameter(init.empty(shape, dtype)) if affine and bias else None
         tracked = track_running_stats
         count = Tensor(np.zeros((), np.int64))
         self.register_buffer("running_mean", init.empty(shape, dtype) if tracked else None)
@@ -292,6 +293,7 @@ class BatchNorm1d(_BatchNorm):
             plain mean over all batches.
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
         track_running_stats: False to use the batch's own figures in evaluation, too.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -323,6 +325,7 @@ class BatchNorm2d(_BatchNorm):
             plain mean over all batches.
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
         track_running_stats: False to use the batch's own figures in evaluation, too.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -351,6 +354,7 @@ class BatchNorm3d(_BatchNorm):
             plain mean over all batches.
         affine: whether to learn a weight (starts at 1) and a bias (starts at 0).
         track_running_stats: False to use the batch's own figures in evaluation, too.
+        bias: whether there is a bias besides the weight.
         dtype: float32 (default) or float64.
 
     Raises:

@@ -79,9 +79,20 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
         raise ValueError(f"{owner}: expected {', '.join(missing)} in every group, got none.")
     held = group["params"] = given["params"]
     parameters = [held] if isinstance(held, Tensor) else list(held)
-    if parameters and isinstance(parameters[0], tuple):
+    named = [isinstance(entry, tuple) for entry in parameters]
+    if any(named):
+        if not all(named):
+            raise ValueError(
+                f"{owner}: expected names with all parameters or with none, got both; use either "
+                "model.named_parameters() or model.parameters()."
+            )
         group["param_names"] = [name for name, _ in parameters]
         parameters = [parameter for _, parameter in parameters]
+    if any(("param_names" in other) != ("param_names" in group) for other in groups):
+        raise ValueError(
+            f"{owner}: expected names in all groups of parameters or in none, got both; use either "
+            "model.named_parameters() or model.parameters()."
+        )
     group["params"] = parameters
     known = {id(p) for other in groups for p in other["params"]}
     for position, parameter in enumerate(parameters):

@@ -27,7 +27,7 @@ __all__ += ["origins_of", "view", "view_of"]
 # What a view is made of, by which primitive, with which attributes.
 Origin = tuple[Any, Tensor | None, dict[str, Any]]
 # Primitives whose results are views.
-VIEWS = frozenset(["slice", "reshape", "permute_dims", "diagonal", "broadcast_to"])
+VIEWS = frozenset(["slice", "reshape", "permute_dims", "diagonal", "broadcast_to", "as_strided"])
 
 
 class _SameMemory:

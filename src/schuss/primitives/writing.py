@@ -18,7 +18,9 @@ from schuss.primitives.views import REWRITTEN, SAME_MEMORY, Rewritten, origin_of
 __all__ = ["put", "rewrite", "writes_at_once"]
 
 # Movements that writing can go back through.
-_WRITABLE = frozenset(["slice", "reshape", "permute_dims", "diagonal", SAME_MEMORY.name])
+_WRITABLE = frozenset(
+    ["slice", "reshape", "permute_dims", "diagonal", "as_strided", SAME_MEMORY.name]
+)
 
 
 def _chain_of(owner: str, y: Tensor) -> tuple[Tensor, list[Any]]:
@@ -192,7 +194,7 @@ def _put_back(x: Tensor, primitive: Any, attributes: dict[str, Any], value: Tens
         return put(x, attributes["template"], value)
     if primitive.name == "reshape":
         return apply(primitive, (value,), {"shape": x.shape})
-    if primitive.name == "diagonal":
+    if primitive.name in ("diagonal", "as_strided"):
         taken = primitive.value(np.arange(x.size).reshape(x.shape), **attributes)
         return put(x, np.unravel_index(taken, x.shape), value)
     axes = attributes["axes"]

@@ -230,6 +230,17 @@ def diagonal(input: TensorLike, offset: int = 0, dim1: int = 0, dim2: int = 1) -
     return F.diagonal(x, whole(offset))
 
 
+def as_strided(
+    input: TensorLike, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """Return a view of the memory that input lies in, with its own shape and strides."""
+    shape, strides = (
+        tuple([whole(n) for n in (x if isinstance(x, (tuple, list)) else (x,))])
+        for x in (size, stride)
+    )
+    return F.as_strided(as_tensor(input), shape, strides, whole(storage_offset))
+
+
 def trace(input: TensorLike) -> Tensor:
     """Return the sum of the diagonal of a matrix."""
     x = as_tensor(input)

@@ -226,6 +226,7 @@ sorter=None)
         fm1 squeeze
         fm moveaxis movedim = movedim (input, source, destination)
         fm permute (input, *dims)
+        fm as_strided
         fm unsqueeze flatten unflatten t rot90 fliplr flipud ravel diagonal diag_embed diag
         fm transpose
         fm swapaxes = transpose (input, axis0, axis1)

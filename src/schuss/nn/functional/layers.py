@@ -201,6 +201,9 @@ def batch_norm(
     [[-1.0], [1.0]]
     """
     _check_batch(input, running_mean, running_var, weight, training)
+    if training and not input.array.size:
+        # There are no figures to take, nor to move towards.
+        running_mean = running_var = None
     shape, dtype = input.array.shape, input.array.dtype
     axes: tuple[int, ...] = (0,)
     if len(shape) > 2:
@@ -281,7 +284,7 @@ def _check_batch(
         require_floating("BatchNorm", "x", x)
     elif x.array.dtype is not known.array.dtype:
         require_same_dtype("BatchNorm", "x", x, known)
-    if training and x.array.size <= shape[1]:
+    if training and x.array.size == shape[1] > 0:
         raise ValueError(
             f"BatchNorm: expected more than 1 value per channel when training, got {x.shape}; "
             "use larger batches, or leave out a last batch of one row."

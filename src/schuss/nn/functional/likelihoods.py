@@ -65,10 +65,10 @@ def gaussian_nll_loss(
     if var.ndim and var.shape != input.shape:
         if var.shape == input.shape[:-1]:
             var = ops.expand_dims(var, -1)
-        elif var.shape[:-1] != input.shape[:-1] or var.shape[-1] != 1:
+        elif var.ndim != input.ndim or not _differ_in_one(var.shape, input.shape):
             raise ValueError(
-                f"{owner}: expected var of the input's shape {input.shape}, or without its last "
-                f"axis, got {var.shape}."
+                f"{owner}: expected var of the input's shape {input.shape}, without its last axis, "
+                f"or with a length of 1 along one axis, got {var.shape}."
             )
     target, var = check_broadcast(owner, input, target=target, var=var)
     if not eps > 0:
@@ -81,6 +81,11 @@ def gaussian_nll_loss(
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
     return reduced(owner, loss, reduction)
+
+
+def _differ_in_one(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Return whether one length is 1 where the other is not, and all others are equal."""
+    return [n for n, m in zip(shape, other, strict=True) if n != m] == [1]
 
 
 def poisson_nll_loss(

@@ -93,6 +93,10 @@ def multi_margin_loss(
     require_floating(owner, "input", input)
     if p not in (1, 2):
         raise ValueError(f"{owner}: expected p to be 1 or 2, got {p}.")
+    if not input.ndim:
+        input = ops.reshape(input, (1,))
+    if input.ndim == 1 and target.shape == (1,):
+        input = ops.reshape(input, (1, -1))
     if input.ndim not in (1, 2) or target.shape != input.shape[:-1]:
         raise ValueError(
             f"{owner}: expected input of shape (batch, classes) and target (batch,), got "
@@ -132,6 +136,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     owner = "multilabel_margin_loss"
     require_tensors(owner, input=input, target=target)
     require_floating(owner, "input", input)
+    if not input.ndim and target.size == 1:
+        input, target = ops.reshape(input, (1,)), ops.reshape(target, (1,))
     if input.ndim not in (1, 2) or target.shape != input.shape:
         raise ValueError(
             f"{owner}: expected input and target of shape (batch, classes), got {input.shape} "
