@@ -29,12 +29,14 @@ class Option:
         read: makes the value of what was given, text or value; raises ValueError with what was
             expected, such as "'auto', 'yes' or 'no'".
         help: a sentence.
+        decides: whether data is of this kind where the option is given.
     """
 
     name: str
     metavar: str
     read: Callable[[Any], Any]
     help: str
+    decides: bool = False
 
 
 @dataclass(frozen=True)

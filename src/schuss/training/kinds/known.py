@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from schuss.errors import DataError, UsageError
 from schuss.training.kinds.kind import Kind, Recognised
 
-__all__ = ["find_kind", "kind_named", "known_kinds"]
+__all__ = ["find_kind", "kind_meant", "kind_named", "known_kinds"]
 
 # Takes what no other kind does.
 _FALLBACK = "table"
@@ -41,6 +42,18 @@ def kind_named(name: str) -> Kind:
         hint = f"; did you mean {near[0]}?" if near else "."
         raise UsageError(f"train: expected kind one of {', '.join(kinds)}, got {name!r}{hint}")
     return kinds[name]
+
+
+def kind_meant(given: Mapping[str, Any]) -> str | None:
+    """Return the kind of data that some options are for, by themselves; None where none says so.
+
+    Args:
+        given: options by name, None where one was left out.
+    """
+    for kind in known_kinds().values():
+        if any(option.decides and given.get(option.name) is not None for option in kind.options):
+            return kind.name
+    return None
 
 
 def find_kind(data: Any, name: str | None) -> tuple[Kind, Recognised | None]:

@@ -12,7 +12,7 @@ from schuss.errors import UsageError
 from schuss.messages import printable, say
 from schuss.training.arguments import grouped
 from schuss.training.kinds.kind import Kind, OutputOptions
-from schuss.training.kinds.known import find_kind, known_kinds
+from schuss.training.kinds.known import find_kind, kind_meant, known_kinds
 from schuss.training.kinds.load import kind_of_run, load_run, stored_weights
 from schuss.training.kinds.run import Run
 from schuss.training.runs.bundle import well_formed
@@ -137,7 +137,7 @@ def train(
         Interrupted: after Ctrl-C, SIGTERM or SIGHUP; `resume` goes on.
     """
     given = locals()
-    found, recognised = find_kind(data, kind)
+    found, recognised = find_kind(data, kind or kind_meant(more))
     options = {name: value for name, value in given.items() if name not in _NOT_OPTIONS}
     options |= _own_options(found, more)
     if out is not None:

@@ -12,7 +12,6 @@ from schuss.core import Array
 from schuss.data import PreparedTable, TargetEncoder, permutation
 from schuss.data.tables.preparing.quantity import spans_powers_of_ten
 from schuss.errors import UsageError
-from schuss.nn.tabular import TabularMLP
 from schuss.nn.tabular.baseline import MOST_COLUMNS, ridge
 from schuss.training.evaluation.calibrated import class_weights
 from schuss.training.evaluation.calibration import fit_temperature
@@ -120,9 +119,7 @@ def value_metrics(
     return {name: in_unit(metric) for name, metric in metrics.items()}
 
 
-def calibrate(
-    model: TabularMLP, validation: Examples, class_factors: Sequence[float] | None
-) -> None:
+def calibrate(model: Any, validation: Examples, class_factors: Sequence[float] | None) -> None:
     """Give a network the temperature that fits its logits on the validation rows."""
     weight = class_weights(validation.y, validation.weight, class_factors)
     model.calibrate(fit_temperature(outputs(model, validation), validation.y, weight))

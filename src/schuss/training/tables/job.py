@@ -7,14 +7,13 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from schuss import random
 from schuss.data import PreparedTable, Share, Table, fold_of_rows, permutation, prepare_table
 from schuss.errors import UsageError
-from schuss.nn.tabular import TabularMLP
 from schuss.optim import Optimizer
 from schuss.training.descent.learner import OPTIMIZERS
 from schuss.training.evaluation.calibrated import calibrated_metrics
@@ -30,11 +29,11 @@ from schuss.training.tables.goal import (
 )
 from schuss.training.tables.options import RowOptions, TableOptions, TrainingOptions
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
-from schuss.training.tables.run import build_network, network_inputs
+from schuss.training.tables.run import TableRun, build_network, network_inputs
 from schuss.training.tables.sizes import FEW_ROWS, MEMBERS, changes_by_size
 from schuss.version import __version__
 
-__all__ = ["TableJob"]
+__all__ = ["WEIGHTED", "TableJob", "factors_by_class", "named"]
 
 # So many rows tell how large the layers' outputs are.
 _START_ROWS = 10_000
@@ -49,6 +48,12 @@ _LARGEST = sys.float_info.max
 @dataclass(repr=False)
 class TableJob:
     """A table made ready, with the recipe to learn from it."""
+
+    #: What its options and its runs are.
+    options_of: ClassVar[type[TableOptions]] = TableOptions
+    run_of: ClassVar[type[TableRun]] = TableRun
+    #: The kind of data that its runs are of.
+    name: ClassVar[str] = "table"
 
     prepared: PreparedTable
     recipe: TabularRecipe
@@ -99,10 +104,10 @@ class TableJob:
                 _, first, copy = np.unique(train.copies, return_index=True, return_inverse=True)
                 folds = folds[first][copy]
             inputs = (train.numeric, train.categories, folds)
-        learned_from = _named(
+        learned_from = named(
             Examples.of((inputs, train.y), weight=train.weight, owner="train"), train
         )
-        factors = _class_factors(class_weight, prepared)
+        factors = factors_by_class(class_weight, prepared)
         if factors is not None:
             prepared.notes.append(WEIGHTED)
         return cls(
@@ -121,7 +126,11 @@ class TableJob:
         """Whether the training rows are validated on themselves, by members that left them out."""
         return self.validation is not None and self.prepared.validation is None
 
-    def network(self) -> TabularMLP:
+    def table_of(self, share: Share) -> Table:
+        """Return the rows of a share as a run reads them."""
+        return share.table
+
+    def network(self) -> Any:
         """Make the network, with weights that fit the training rows."""
         with random.separate_draws():
             random.manual_seed(seed_for(self.options.training.seed, "weights"))
@@ -131,7 +140,7 @@ class TableJob:
             model.start_from(numeric, categories[0] if categories else None, y)
         return model
 
-    def optimizer(self, model: TabularMLP) -> Optimizer:
+    def optimizer(self, model: Any) -> Optimizer:
         """Make the optimizer of the network's parameters."""
         name = self.options.training.optimizer
         if name is None:
@@ -170,10 +179,10 @@ class TableJob:
             },
         }
 
-    def config(self, model: TabularMLP, sources: Mapping[str, Any]) -> dict[str, Any]:
+    def config(self, model: Any, sources: Mapping[str, Any]) -> dict[str, Any]:
         """Return everything that rebuilds the run."""
         return {
-            "kind": "table",
+            "kind": self.name,
             "versions": {
                 "schuss": __version__,
                 "numpy": np.__version__,
@@ -198,7 +207,7 @@ class TableJob:
         values, there = self.prepared.target.values(self.prepared.train.table)
         return [float(values[there].min()), float(values[there].max())]
 
-    def range(self, model: TabularMLP) -> list[float] | None:
+    def range(self, model: Any) -> list[float] | None:
         """Return where predictions of a quantity may lie.
 
         From the least to the greatest target of the training rows; but where a line carries the
@@ -215,7 +224,7 @@ class TableJob:
         far = min(2.0 * high - low, math.log(_LARGEST))
         return [math.exp(2.0 * low - high) - shift, math.exp(far) - shift]
 
-    def metrics(self, model: TabularMLP) -> dict[str, Metric]:
+    def metrics(self, model: Any) -> dict[str, Metric]:
         """Return what is measured of the outputs after each epoch, under the names of `Run`."""
         metrics = self.recipe.metrics(self.class_factors)
         bounds = self.range(model)
@@ -231,7 +240,7 @@ class TableJob:
         chosen = "weighted_log_loss" if weighted else self.recipe.metric
         return self.options.training.metric or chosen
 
-    def calibrate(self, model: TabularMLP) -> list[str]:
+    def calibrate(self, model: Any) -> list[str]:
         """Give a network of classes its temperature, and say where there is nothing to fit it to.
 
         Returns:
@@ -245,7 +254,7 @@ class TableJob:
         return []
 
 
-def _named(examples: Examples, share: Share) -> Examples:
+def named(examples: Examples, share: Share) -> Examples:
     """Have rows called by their lines in the file, where there is one."""
     lines = share.table.lines
     if lines is None:
@@ -293,7 +302,7 @@ def _is_cross_validated(table: Table, rows: RowOptions, validation: Table | None
     return 4 * MEMBERS <= table.rows <= FEW_ROWS
 
 
-def _class_factors(given: Any, prepared: PreparedTable) -> Any:
+def factors_by_class(given: Any, prepared: PreparedTable) -> Any:
     """Return a factor for each class, or None."""
     if given is None or isinstance(given, str):
         return None if given is None else class_factors(given, prepared.train.y, "train")

@@ -117,6 +117,11 @@ class TableOptions:
         Raises:
             UsageError: if some are out of range; it names all of them.
         """
+        return cls.of_config(cls.plain(given))
+
+    @staticmethod
+    def plain(given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options among the arguments of `train`, as JSON can hold them."""
         names = [field.name for kind in (RowOptions, TrainingOptions) for field in fields(kind)]
         options = {name: _plain(given[name]) for name in names}
         # Factors by class become pairs, which JSON holds whatever the classes' type.
@@ -125,7 +130,7 @@ class TableOptions:
             options["class_weight"] = [[_plain(label), float(factor)] for label, factor in pairs]
         for name in ("lr", "loss", "target_scale"):
             options[name] = None if options[name] == "auto" else options[name]
-        return cls.of_config(options)
+        return options
 
     @classmethod
     def of_config(cls, options: Mapping[str, Any]) -> TableOptions:
@@ -142,6 +147,10 @@ class TableOptions:
             )
         whole["time_budget"] = seconds_of(whole["time_budget"])
         return cls(grouped(RowOptions, whole), grouped(TrainingOptions, whole))
+
+    def labels(self, target: object) -> list[str]:
+        """Return the columns whose values are said to be names, and no numbers or dates."""
+        return self.rows.labels(target)
 
     def to_config(self) -> dict[str, Any]:
         """Return the options by name, as JSON can hold them."""

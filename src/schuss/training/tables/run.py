@@ -24,6 +24,7 @@ from schuss.data.tables.preparing.target import Task
 from schuss.data.tables.preparing.weights import no_weight
 from schuss.errors import DataError, FileFormatError, UsageError
 from schuss.modes import quietly
+from schuss.nn.module import Module
 from schuss.nn.tabular import TabularMLP
 from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward
@@ -53,12 +54,12 @@ class TableRun(Run):
         history: an epoch's figures each.
     """
 
-    model: TabularMLP
+    model: Any
 
     def __init__(
         self,
         config: Mapping[str, Any],
-        model: TabularMLP,
+        model: Module,
         result: Mapping[str, Any],
         folder: Path | None = None,
         history: Iterable[Mapping[str, Any]] = (),
@@ -108,7 +109,8 @@ class TableRun(Run):
     @property
     def members(self) -> int | None:
         """Number of networks whose predictions are averaged; None for one."""
-        return self.model.members
+        found: int | None = self.model.members
+        return found
 
     @property
     def seen(self) -> list[float] | None:
@@ -199,7 +201,7 @@ class TableRun(Run):
             DataError: if the target is missing, or a class was never learned.
         """
         if isinstance(data, (str, os.PathLike)):
-            return self.figures(self.aligned(chunk) for chunk in iter_table(data))
+            return self.figures(self.chunks(data))
         return self.figures(self._table(data))
 
     def figures(self, tables: Table | Iterable[Table]) -> Figures:
@@ -208,19 +210,22 @@ class TableRun(Run):
         See `evaluate`; the chunks need not fit into memory together.
         """
         with quietly():
-            chunks = chunks_of(tables) if isinstance(tables, Table) else tables
+            chunks = self.pieces(tables) if isinstance(tables, Table) else tables
             return self._figures([self._measured(chunk) for chunk in chunks])
 
     def _measured(self, table: Table) -> Measured:
         """Return what is measured of a table's rows: all that is learned of them."""
-        y, there = self.target.encode(table)
-        if not there.all():
-            kept = np.flatnonzero(there)
-            table, y = table.take(kept), y[kept]
+        there = self.target.present(table)
+        table = table if there.all() else table.take(np.flatnonzero(there))
+        return self.measured_by(table, self._outputs(table))
+
+    def measured_by(self, table: Table, output: Array) -> Measured:
+        """Return what is measured of outputs, by a table with the target of each."""
+        y, _ = self.target.encode(table)
         column = self.config["options"].get("sample_weight")
         weight = weight_column(table, column, part=True) if column in table else None
         raw = self.target.values(table)[0] if self.task == "regression" else y
-        return Measured(table.source, y, raw, self._outputs(table), weight)
+        return Measured(table.source, y, raw, output, weight)
 
     def _figures(self, parts: Sequence[Measured]) -> Figures:
         y, output = (np.concatenate([getattr(p, name) for p in parts]) for name in ("y", "output"))
@@ -273,15 +278,27 @@ class TableRun(Run):
 
         def chunks() -> Iterator[Table]:
             nonlocal rows, without
-            for chunk in iter_table(data, **reading):
-                table = self.aligned(chunk)
-                rows += table.rows
-                without += int((~self.target.present(table)).sum())
+            for table in self.chunks(data, **reading):
+                all_rows, without_target = self.counted(table)
+                rows += all_rows
+                without += without_target
                 yield table
 
         return self.figures(chunks()), rows, without
 
     # How it does that.
+
+    def chunks(self, data: Any, **reading: Any) -> Iterator[Table]:
+        """Yield a table's rows as the network learned from them, some at a time."""
+        return map(self.aligned, iter_table(data, **reading))
+
+    def pieces(self, table: Table) -> Iterable[Table]:
+        """Cut a table into parts that take little memory, each of which is measured for itself."""
+        return chunks_of(table)
+
+    def counted(self, table: Table) -> tuple[int, int]:
+        """Return how many examples a table has, and how many of them are without the target."""
+        return table.rows, int((~self.target.present(table)).sum())
 
     def _table(self, rows: Any) -> Table:
         return self.aligned(read_table(self._one_row(rows)))

@@ -10,7 +10,7 @@ from schuss.data import read_table
 from schuss.data.tables.reading.options import read_options
 from schuss.errors import DataError
 from schuss.messages import printable, say
-from schuss.nn.tabular import TabularMLP
+from schuss.nn.module import Module
 from schuss.training.evaluation.metrics import confusion_matrix
 from schuss.training.kinds.kind import OutputOptions
 from schuss.training.kinds.repeatable import repeatable
@@ -19,7 +19,6 @@ from schuss.training.runs.bundle import well_formed
 from schuss.training.runs.folder import RunFolder
 from schuss.training.tables.description import check_config
 from schuss.training.tables.job import TableJob
-from schuss.training.tables.options import TableOptions
 from schuss.training.tables.run import TableRun
 from schuss.training.tables.sources import (
     check_source,
@@ -35,7 +34,11 @@ __all__ = ["resume_table", "train_table"]
 
 
 def train_table(
-    data: Any, target: Any, given: Mapping[str, Any], output: OutputOptions
+    data: Any,
+    target: Any,
+    given: Mapping[str, Any],
+    output: OutputOptions,
+    kind: type[TableJob] = TableJob,
 ) -> TableRun:
     """Train a network on a table.
 
@@ -44,6 +47,7 @@ def train_table(
         target: likewise.
         given: all of its options by name.
         output: what is shown and saved.
+        kind: what makes the table ready.
 
     Raises:
         UsageError: if options are out of range or contradict each other.
@@ -57,9 +61,9 @@ def train_table(
         "kinds": dict(given["kinds"] or {}),
         "test_share": 0.2 if given["test_share"] is None else given["test_share"],
     }
-    options = TableOptions.of_call(whole)
+    options = kind.options_of.of_call(whole)
     how = {name: given[name] for name in ("sep", "header", "encoding", "na_values")}
-    reading = {**vars(read_options(**how)), "as_text": options.rows.labels(target)}
+    reading = {**vars(read_options(**how)), "as_text": options.labels(target)}
     table, name, data = read_training_table(data, target, reading)
     validation, test = given["validation"], given["test"]
     held = None if validation is None else read_table(validation, **reading)
@@ -70,7 +74,7 @@ def train_table(
         "test": None if tested is None else describe_source(test, tested, reading),
     }
     with repeatable():
-        job = TableJob.prepare(table, name, options, validation=held, test=tested)
+        job = kind.prepare(table, name, options, validation=held, test=tested)
         # The text that was read is most of the memory.
         del table, held, tested
         model = job.network()
@@ -85,7 +89,12 @@ def train_table(
             return _train_and_measure(job, model, folder, output, resume=False)
 
 
-def resume_table(folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions) -> TableRun:
+def resume_table(
+    folder: RunFolder,
+    sources: Mapping[str, Any],
+    output: OutputOptions,
+    kind: type[TableJob] = TableJob,
+) -> TableRun:
     """Go on with a table's run, whose folder is locked.
 
     Raises:
@@ -93,11 +102,13 @@ def resume_table(folder: RunFolder, sources: Mapping[str, Any], output: OutputOp
         FileFormatError: if its config is damaged.
     """
     with repeatable():
-        job = job_again(folder, sources["data"], sources["validation"], sources["test"])
+        job = job_again(folder, sources["data"], sources["validation"], sources["test"], kind)
         return _train_and_measure(job, job.network(), folder, output, resume=True)
 
 
-def job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> TableJob:
+def job_again(
+    folder: RunFolder, data: Any, validation: Any, test: Any, kind: type[TableJob] = TableJob
+) -> TableJob:
     """Prepare the tables of a run as they were when it began.
 
     Raises:
@@ -112,11 +123,11 @@ def job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> Table
         if sources["data"] is None:
             raise ValueError("there is no table to learn from")
         check_config(config)
-        options, target = TableOptions.of_config(config["options"]), str(config["target"])
+        options, target = kind.options_of.of_config(config["options"]), str(config["target"])
         version = config["versions"]["schuss"]
     table = open_source(sources["data"], data, "data")
     assert table is not None
-    job = TableJob.prepare(
+    job = kind.prepare(
         table,
         target,
         options,
@@ -133,10 +144,10 @@ def job_again(folder: RunFolder, data: Any, validation: Any, test: Any) -> Table
 
 
 def _train_and_measure(
-    job: TableJob, model: TabularMLP, folder: RunFolder, output: OutputOptions, *, resume: bool
+    job: TableJob, model: Module, folder: RunFolder, output: OutputOptions, *, resume: bool
 ) -> TableRun:
     """Train, measure, and leave the finished run on disk."""
-    run = TableRun(folder.config, model, {"finished": False}, folder.path)
+    run = job.run_of(folder.config, model, {"finished": False}, folder.path)
     if output.on_start is not None:
         output.on_start(run)
     elif not output.quiet:
@@ -183,7 +194,7 @@ def _result(run: TableRun, job: TableJob, fit: Fit, notes: Sequence[str]) -> dic
         else "since the target does not vary there"
     )
     for name, share in (("validation", job.prepared.validation), ("test", job.prepared.test)):
-        found = None if share is None else run.figures(share.table)
+        found = None if share is None else run.figures(job.table_of(share))
         if name == "validation" and job.cross_validated:
             measured = fit.best.items()
             found = {
@@ -201,7 +212,7 @@ def _result(run: TableRun, job: TableJob, fit: Fit, notes: Sequence[str]) -> dic
 def _confusion(run: TableRun, job: TableJob) -> list[list[int]] | None:
     """Return which held-out rows were taken for which class; None where nothing is held out."""
     share = job.prepared.validation if job.prepared.test is None else job.prepared.test
-    chances = None if share is None else run.predict_table(share.table).probabilities
+    chances = None if share is None else run.predict_table(job.table_of(share)).probabilities
     if share is None or chances is None:
         return None
     found: list[list[int]] = confusion_matrix(share.y, chances).tolist()

@@ -32,7 +32,7 @@ from schuss.data.tables.preparing.weights import weight_column
 from schuss.data.tables.table import Table
 from schuss.errors import DataError, UsageError
 
-__all__ = ["PreparedTable", "Share", "prepare_table"]
+__all__ = ["PreparedTable", "Share", "group_numbers", "moments", "prepare_table"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -107,7 +107,7 @@ class PreparedTable:
         return f"PreparedTable({self.target!r}, rows: {rows}; {self.preprocessor!r})"
 
 
-def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
+def moments(table: Table, name: str) -> npt.NDArray[np.float64]:
     """Read the column to split by time; rows without a moment come first, so in training."""
     kind = infer_kinds(table.select([name]))[name]
     if kind.kind == "timestamp":
@@ -123,7 +123,7 @@ def _moments(table: Table, name: str) -> npt.NDArray[np.float64]:
     )
 
 
-def _groups(table: Table, name: str) -> Rows:
+def group_numbers(table: Table, name: str) -> Rows:
     """Number the groups; rows without one are a group each."""
     words = marks_that_are_words(table.factors(name)[0]) if table[name].dtype == TEXT else []
     _, codes = labels_of(table, ColumnKind(name, "category", "", True, words=tuple(words)))
@@ -253,11 +253,11 @@ def prepare_table(
     table = without_text(table, column_kinds)
     rows = np.flatnonzero(encoder.present(table)).astype(np.int64)
     classes = encoder.encode(table)[0] if encoder.task == "classification" else None
-    groups = None if group is None else _groups(table, group)
-    moments = None if time is None else _moments(table, time)
+    groups = None if group is None else group_numbers(table, group)
+    times = None if time is None else moments(table, time)
     weights = None if weight is None else weight_column(table, weight)
     copies = None
-    if groups is None and moments is None:
+    if groups is None and times is None:
         copies = copies_of_rows(table, column_kinds, encoder)
         notes += repeated_ids(features, column_kinds)
     if copies is not None:
@@ -268,7 +268,7 @@ def prepare_table(
         )
     test_rows = validation_rows = None
     if test is None and test_share > 0.0:
-        rows, test_rows = _split(table, rows, test_share, seed, classes, groups, moments, copies)
+        rows, test_rows = _split(table, rows, test_share, seed, classes, groups, times, copies)
     if validation is None and validation_share > 0.0 and len(rows) > 1:
         if groups is not None and len(np.unique(groups[rows])) == 1 < len(np.unique(groups)):
             raise DataError(
@@ -276,7 +276,7 @@ def prepare_table(
                 "other is left to validate by; give validation_share=0, or more groups."
             )
         rows, validation_rows = _split(
-            table, rows, validation_share, seed + 1, classes, groups, moments, copies
+            table, rows, validation_share, seed + 1, classes, groups, times, copies
         )
     train_table = table.take(rows)
     if target_scale == "log" and encoder.task == "regression":

@@ -1,0 +1,1 @@
+"""Sequences: rows of tables that belong together, in their order; one answer for each sequence."""
