@@ -202,8 +202,32 @@ def test_an_average_of_the_weights_is_validated_and_kept() -> None:
             x, y = validation
             expected = F.mse_loss(model(Tensor(x)), Tensor(y[:, None])).item()
             assert fit.best["validation_loss"] == pytest.approx(expected, rel=1e-5)
-    with pytest.raises(UsageError, match="average_epochs a whole number of at least 1, got 0"):
+    with pytest.raises(UsageError, match="average_epochs 'auto' or a whole number .*, got 0"):
         _fit(_linear(), _line(), average_epochs=0)
+
+
+def test_the_better_one_of_weights_and_average_is_kept() -> None:
+    x, y = _line(40)
+    y = y + np.random.default_rng(5).normal(size=40).astype(np.float32)
+    fits = {}
+    for average in (None, 4, "auto"):
+        model = _linear()
+        options: dict[str, Any] = {"epochs": 24, "batch_size": 4, "lr": None, "optimizer": "sgd"}
+        fits[average] = _fit(
+            model, (x[:30], y[:30]), (x[30:], y[30:]), average_epochs=average, **options
+        )
+        output = model(Tensor(x[30:]))
+        found = F.mse_loss(output, Tensor(y[30:, None])).item()
+        assert fits[average].best["validation_loss"] == pytest.approx(found, rel=1e-5)
+    for one, own, both in zip(fits[None].history, fits[4].history, fits["auto"].history):  # noqa: B905  # equally long
+        expected = min(one["validation_loss"], own["validation_loss"])
+        assert both["validation_loss"] == pytest.approx(expected, rel=1e-6)
+    kept = [
+        {record["validation_loss"] for record in fits[a].history}
+        & {b["validation_loss"] for b in fits["auto"].history}
+        for a in (None, 4)
+    ]
+    assert all(kept)  # each has been better at times
 
 
 def test_without_validation_the_last_epoch_counts() -> None:

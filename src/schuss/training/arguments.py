@@ -17,6 +17,7 @@ __all__ = [
     "BUDGET",
     "COLUMN",
     "COUNT",
+    "COUNT_OR_AUTO",
     "LIMIT",
     "NOT_NEGATIVE",
     "POSITIVE",
@@ -59,6 +60,9 @@ def _is_number(value: Any) -> bool:
 
 
 COUNT = Requirement("a whole number of at least 1", _is_count)
+COUNT_OR_AUTO = Requirement(
+    "'auto' or a whole number of at least 1", lambda value: value == "auto" or _is_count(value)
+)
 SEED = Requirement("a whole number from 0", lambda value: _is_count(value, 0))
 SHARE = Requirement("in [0, 1)", lambda value: _is_number(value) and 0.0 <= value < 1.0)
 BETWEEN = Requirement("between 0 and 1", lambda value: _is_number(value) and 0.0 < value < 1.0)

@@ -96,7 +96,9 @@ class Trainer:
         overwrite: whether a run in that folder is replaced.
         checkpoint_seconds: least time between checkpoints; the result does not depend on it.
         average_epochs: validate and keep the average of the weights over about so many epochs,
-            which is steadier than the weights of one; None for these.
+            which is steadier than the weights of one; None for these; "auto" validates both, where
+            the learning rate is found, and keeps what is better: the average is over a sixth of
+            the epochs.
         progress: whether to show it on standard error.
         eager: True takes steps one by one with NumPy, as a model that cannot be traced needs;
             False compiles them into native code (see `schuss.compile`); None compiles them
@@ -150,7 +152,7 @@ class Trainer:
         folder: str | os.PathLike[str] | RunFolder | None = None,
         overwrite: bool = False,
         checkpoint_seconds: float = 5.0,
-        average_epochs: int | None = None,
+        average_epochs: int | str | None = "auto",
         progress: bool | Display = True,
         eager: bool | None = None,
         escape: bool | str = "auto",
@@ -159,7 +161,8 @@ class Trainer:
         given = locals()
         self.plan = grouped(TrainingPlan, given)
         descent = grouped(DescentOptions, given)
-        untouched = descent.is_untouched and average_epochs is None and epochs >= LEAST_EPOCHS
+        untouched = descent.is_untouched and average_epochs in (None, "auto")
+        untouched = untouched and epochs >= LEAST_EPOCHS
         self._escape = EscapeOptions(escape, seed_for(seed, "escape"), untouched)
         problems = self.plan.problems() + descent.problems() + self._escape.problems()
         refuse("Trainer", problems)

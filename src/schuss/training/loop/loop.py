@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from time import perf_counter
 from typing import Any
 
@@ -73,7 +74,9 @@ class TrainingLoop:
         self._escape = escape
         self._report: EscapeReport | None = None
         self._begun = perf_counter()
-        self._average = WeightAverage(self.model, plan.average_epochs)
+        validated = data.validation is not None
+        epochs = plan.averaged(finds_rate=learner.finds_rate, validated=validated)
+        self._average = WeightAverage(self.model, epochs)
         self._forward = self._native_validation()
         rows = len(data.training)
         self._bounds = batch_bounds(rows, plan.batch(rows), plan.drop_last)
@@ -300,10 +303,11 @@ class TrainingLoop:
         self._warn(record)
         self._learner.put_weights(training=False)
         self._average.update(self.epoch + 1)
-        monitored = self.validate(record)
+        monitored, averaged = self._validate_both(record)
         self.history.append(record)
         self.state.begin_epoch()
-        self._keep_if_best(monitored)
+        with self._average.in_place() if averaged else nullcontext():
+            self._keep_if_best(monitored)
         self._schedule.after_epoch(monitored)
         self.tell(record)
         if self.epoch == 1:
@@ -314,17 +318,33 @@ class TrainingLoop:
         if self._data.validation is None:
             return None
         begun = self.seconds
-        with self._average.in_place():
-            figures = evaluate(
-                self.model,
-                self._learner.objective,
-                self._data.validation,
-                self.plan.metrics,
-                forward=self._forward,
-            )
+        figures = evaluate(
+            self.model,
+            self._learner.objective,
+            self._data.validation,
+            self.plan.metrics,
+            forward=self._forward,
+        )
         record |= {f"validation_{name}": value for name, value in figures.items()}
         self.state.validation_seconds = self.seconds - begun
         return figures[self.plan.monitor]
+
+    def _validate_both(self, record: dict[str, Any]) -> tuple[float | None, bool]:
+        """Add the figures of the average, or the weights where they compete and are better.
+
+        Returns:
+            The one that chooses the epoch, and whether it is the average's.
+        """
+        with self._average.in_place():
+            average = self.validate(record)
+        if self._average.epochs is None or not self.plan.average_competes:
+            return average, True
+        own = dict(record)
+        value = self.validate(own)
+        if average is not None and (value is None or (average > value) == self.plan.higher):
+            return average, True
+        record |= own
+        return value, False
 
     def _warn(self, record: dict[str, Any]) -> None:
         """Say once that gradients are not finite while the loss still is."""
@@ -344,13 +364,12 @@ class TrainingLoop:
         if self._data.validation is None:
             self.state.best_epoch, self.state.waited = self.epoch, 0
             self.state.best_figures = self.history[-1]
-            if not self.plan.average_epochs:
+            if self._average.epochs is None:
                 # The last epoch's weights are the ones to keep, and the model has them.
                 return
         elif not self.state.take_if_best(self.plan, monitored, self.history):
             return
-        with self._average.in_place():
-            self.best = checkpoint.copy_state(self.model)
+        self.best = checkpoint.copy_state(self.model)
 
     def go_back(self) -> None:
         """Put everything to the last good state."""

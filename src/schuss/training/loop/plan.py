@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schuss.training.arguments import BUDGET, COUNT, one_of, problems
+from schuss.training.arguments import BUDGET, COUNT, COUNT_OR_AUTO, one_of, problems
 from schuss.training.descent.defaults import default_batch_size
 from schuss.training.evaluation.metrics import HIGHER_IS_BETTER, Metric
 
 __all__ = ["TrainingPlan", "seed_for"]
+
+# Over such a share of the epochs weights are averaged where nothing is said.
+_AVERAGED_SHARE = 1.0 / 6.0
 
 
 def seed_for(seed: int, purpose: str) -> int:
@@ -40,7 +43,7 @@ class TrainingPlan:
     mode: str | None
     ties: str
     patience: int | None
-    average_epochs: int | None
+    average_epochs: int | str | None
     checkpoint_seconds: float
     eager: bool | None
 
@@ -53,6 +56,24 @@ class TrainingPlan:
         """Return how many of so many rows a step takes."""
         return self.batch_size or default_batch_size(rows)
 
+    def averaged(self, *, finds_rate: bool, validated: bool) -> int | None:
+        """Return over how many epochs the weights are averaged, or None.
+
+        Args:
+            finds_rate: whether the learning rate is found.
+            validated: whether there are validation rows, by which the average competes.
+        """
+        if not isinstance(self.average_epochs, str):
+            return self.average_epochs
+        epochs = int(_AVERAGED_SHARE * self.epochs)
+        competes = finds_rate and validated and self.time_budget is None
+        return epochs if competes and epochs > 1 else None
+
+    @property
+    def average_competes(self) -> bool:
+        """Whether the average is kept only where it is better than the weights themselves."""
+        return self.average_epochs == "auto"
+
     @property
     def step_seed(self) -> int:
         """The seed of the rows' order and the dropout."""
@@ -63,11 +84,12 @@ class TrainingPlan:
         names = ", ".join(self.metrics)
         monitor = f"'loss' or one of the metrics ({names})"
         ties = "'first', 'last', 'loss' or one of its metrics"
-        counts = dict.fromkeys(("batch_size", "epochs", "patience", "average_epochs"), COUNT)
+        counts = dict.fromkeys(("batch_size", "epochs", "patience"), COUNT)
         return problems(
             vars(self),
             counts
             | {
+                "average_epochs": COUNT_OR_AUTO,
                 "time_budget": BUDGET,
                 "monitor": one_of(("loss", *self.metrics), monitor),
                 "mode": one_of(("min", "max"), "'min' or 'max'"),

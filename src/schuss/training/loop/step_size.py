@@ -26,11 +26,10 @@ from schuss.training.loop.plan import TrainingPlan, seed_for
 __all__ = ["find_rate_curve", "find_step_size", "step_seconds", "trials_of"]
 
 # The share of a training's steps that the search may cost.
-_SHARE = 0.14
-# Where steps are so cheap that compiling them took longer, it may cost more of them: so many
-# seconds, by what a step is taken to cost, and up to this share.
-_UNNOTICED_SECONDS = 0.05
-_LARGEST_SHARE = 0.35
+_SHARE = 0.12
+# Where the first rate is somebody's, which may be off by any factor, it takes so many steps, up to
+# this share.
+_FEWEST_STEPS, _LARGEST_SHARE = 160, 0.35
 _STEP_SECONDS, _EAGER_STEP_SECONDS = 1e-5, 2e-3
 _STEP_RATE = 3e10
 # Steps whose time is taken, after as many that may compile.
@@ -85,7 +84,7 @@ def find_step_size(
                 trials.run(lambda share: 1e-3, 2 * _TIMED_STEPS)
                 steps = min(steps, max(int(plan.time_budget / trials.seconds_per_step), 1))
                 trials.steps = 0
-            budget = search_budget(learner.model, training, plan, steps)
+            budget = _budget(steps, usual=learner.usual_rate)
             shape = learner.schedule.functions.get("lr", BY_PROGRESS[SCHEDULE])
             choice = find(trials, budget, shape, usual=learner.usual_rate)
         for group in learner.optimizer.param_groups:
@@ -119,10 +118,10 @@ def find_rate_curve(
         return rate_curve(trials, steps, shape, rate=rate, rule=rule)
 
 
-def search_budget(model: Module, training: Examples, plan: TrainingPlan, steps: int) -> Budget:
+def _budget(steps: int, *, usual: bool) -> Budget:
     """Return what the search for a training of so many steps may cost."""
-    unnoticed = 0.0 if plan.eager else _UNNOTICED_SECONDS / step_seconds(model, training, plan)
-    return Budget(int(max(_SHARE * steps, min(unnoticed, _LARGEST_SHARE * steps))), steps)
+    least = 0.0 if usual else min(_FEWEST_STEPS, _LARGEST_SHARE * steps)
+    return Budget(int(max(_SHARE * steps, least)), steps)
 
 
 def step_seconds(model: Module, training: Examples, plan: TrainingPlan) -> float:

@@ -11,13 +11,13 @@ import numpy as np
 from schuss.training.descent.step_size.trials import Trials, has_failed
 
 __all__ = ["RUNG", "Budget", "Choice", "RangeTest", "corrected", "find", "least_between"]
-__all__ += ["race", "range_test", "tail"]
+__all__ += ["progress", "race", "range_test", "tail"]
 
 # Rates that are raced lie so far apart: two a power of ten.
 RUNG = math.sqrt(10.0)
-# The best rate for t steps with a decayed end falls about as t to minus this power, whatever
-# else is the same. (0.25 to 0.3 for large language models, in Bjorck et al., "Scaling Optimal LR
-# Across Token Horizons", arXiv 2409.19913.)
+# The best rate for t steps with a decayed end falls about as t to minus this power, where it is
+# the gradients' noise that limits it. (0.25 to 0.3 for large language models, in Bjorck et al.,
+# "Scaling Optimal LR Across Token Horizons", arXiv 2409.19913.)
 _HORIZON_POWER = 0.2
 # A rate that rises while it is tried does best a little above where a constant one does.
 _PAST_THE_BEST = 2.5
@@ -159,8 +159,8 @@ def find(trials: Trials, budget: Budget, shape: Callable[[float], float], *, usu
     horizon = min(horizon, max(int(_LONGEST_SHARE * budget.training), _SHORTEST_RACE))
     if horizon < _SHORTEST_RACE:
         return Choice(begin, "by a range test", test, steps=trials.steps)
-    races = _race(trials, begin, horizon, budget.steps + 2 * horizon, shape)
-    choice = _decided(races, horizon, budget)
+    races = _race(trials, begin, horizon, budget.steps + horizon, shape)
+    choice = _decided(races, horizon, budget, trials.first_loss)
     choice.test, choice.steps = test, trials.steps
     return choice
 
@@ -172,18 +172,20 @@ def _few(trials: Trials, budget: Budget, begin: float, shape: Callable[[float], 
         return Choice(begin, _TOO_FEW)
     races = _race(trials, begin, horizon, _FEW_RACES * horizon, shape)
     # So short a race says only whether what is usual is far off.
-    choice = _decided(races, horizon, Budget(budget.steps, horizon))
+    choice = _decided(races, horizon, Budget(budget.steps, horizon), trials.first_loss)
     choice.steps = trials.steps
     return choice
 
 
-def _decided(races: dict[float, float], horizon: int, budget: Budget) -> Choice:
+def _decided(races: dict[float, float], horizon: int, budget: Budget, first: float) -> Choice:
     """Return what the races say of the whole training."""
     if not any(map(math.isfinite, races.values())):
         return Choice(min(races), "every rate that was tried failed", None, races, horizon)
     best = least_between(races)
     why = f"best of {len(races)} rates in races of {horizon} steps"
-    return Choice(best * corrected(horizon, budget.training), why, None, races, horizon)
+    gained = progress(first, min(races.values()))
+    factor = best * corrected(horizon, budget.training, gained)
+    return Choice(factor, why, None, races, horizon)
 
 
 def _race(
@@ -217,13 +219,31 @@ def _affords(trials: Trials, horizon: int, most: int) -> bool:
     return trials.steps + horizon <= most
 
 
-def corrected(horizon: int, training: int) -> float:
+def progress(first: float, last: float) -> float:
+    """Return which share of the first loss is gone, in [0, 1].
+
+    >>> progress(2.0, 0.5), progress(2.0, 3.0)
+    (0.75, 0.0)
+    """
+    return min(max((first - last) / (abs(first) + 1e-300), 0.0), 1.0)
+
+
+def corrected(horizon: int, training: int, gained: float) -> float:
     """Return by what the best rate of a race is multiplied for the whole training.
 
-    >>> corrected(100, 100), round(corrected(100, 3200), 6)
-    (1.0, 0.5)
+    A race whose loss is still near the first one is not limited by noise, but by how far it came:
+    what was best for it is not too large for a longer one.
+
+    Args:
+        horizon: steps of the race.
+        training: steps of the whole training.
+        gained: `progress` of the best race.
+
+    >>> corrected(100, 100, 1.0), round(corrected(100, 3200, 1.0), 6), corrected(100, 3200, 0.0)
+    (1.0, 0.5, 1.0)
     """
-    return float((horizon / max(training, horizon)) ** _HORIZON_POWER)
+    power = _HORIZON_POWER * gained**2
+    return float((horizon / max(training, horizon)) ** power)
 
 
 def tail(losses: Sequence[float], steps: int) -> float:

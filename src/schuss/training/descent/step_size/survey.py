@@ -10,6 +10,7 @@ from schuss.training.descent.step_size.search import (
     RUNG,
     corrected,
     least_between,
+    progress,
     race,
     range_test,
 )
@@ -47,7 +48,8 @@ def rate_curve(
         if rung > 0 and not math.isfinite(scores[factor]):
             break
     low, high = _zone(scores)
-    best = least_between(scores) * corrected(horizon, training)
+    gained = progress(trials.first_loss, min(scores.values()))
+    best = least_between(scores) * corrected(horizon, training, gained)
     return RateCurve(
         [rate * factor for factor in scores],
         list(scores.values()),

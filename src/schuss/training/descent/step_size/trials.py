@@ -58,6 +58,7 @@ class Trials:
         self._epochs = 0
         self._base = [float(group["lr"]) for group in learner.optimizer.param_groups]
         self.steps = 0
+        self.first_loss = math.nan
         self.seconds_per_step = math.inf
 
     @contextmanager
@@ -119,6 +120,9 @@ class Trials:
         began = perf_counter()
         count = len(index)
         losses, _ = self._stepper.take(index, before, np.zeros(count, bool))
+        if not first:
+            # The same in all trials.
+            self.first_loss = losses[0]
         # A first call may compile.
         self.seconds_per_step = min(self.seconds_per_step, (perf_counter() - began) / count)
         self.steps += count
