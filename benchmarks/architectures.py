@@ -3,8 +3,8 @@
     python benchmarks/architectures.py [network ...] [--threads N] [--memory]
 
 Each network is written once, as a function of the module `nn`, and starts from the same weights in
-both libraries. A step is forward, loss, backward and (fused) Adam in float32, or with "-bf16" behind the
-network's name in both libraries' `autocast` to bfloat16. Losses of the first
+both libraries. A step is forward, loss, backward and (fused) Adam in float32; with "-bf16" behind
+the name, it is in the `autocast` of both. Losses of the first
 steps are compared before anything is timed; then rounds of both take turns. PyTorch gets pictures
 with channels last, which is faster there. With `--threads 1` the processor's seconds are taken,
 which other programs disturb less. With `--memory` each runs in a process of its own, and the most

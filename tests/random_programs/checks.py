@@ -17,6 +17,7 @@ from rounding import Arrays, difference
 from trainings import Training
 
 import schuss as ss
+from schuss.compiler.kernels import bfloat16_product
 from schuss.compiler.padding import varying
 from schuss.compiler.passes import layout_assignment
 from schuss.compiler.runtime.thread_tuner import ThreadTuner
@@ -32,6 +33,8 @@ def everything_shared() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setattr(schedule, "SINGLE_THREAD_FLOPS", 0)
     patch.setattr(schedule, "_WORTH_SHARING", 0)
+    patch.setattr(bfloat16_product, "_LEAST_FLOPS", 0)
+    patch.setattr(bfloat16_product, "_LEAST_COLUMNS", 0)
     patch.setattr(varying, "_ENOUGH", 2)
     patch.setattr(ThreadTuner, "always", None)
     patch.setenv("SCHUSS_DEBUG", "verify")
@@ -60,17 +63,19 @@ def settings(seed: int) -> Iterator[None]:
 def fault_of(program: Program) -> str | None:
     """Return how a compiled program differs from the eager one, or None."""
     rounds = [program.arguments(seed) for seed in (1, 2)]
+    # Every fourth one computes products in bfloat16.
+    evaluate = ss.autocast("bfloat16", enabled=len(program.steps) % 4 == 1)(program.run)
 
     def results(run: Callable[..., list[Any]], which: int) -> Arrays:
         return [x.array for x in run(*rounds[which])]
 
     try:
         with np.errstate(all="ignore"):
-            wanted = [results(program.run, which) for which in (0, 1)]
+            wanted = [results(evaluate, which) for which in (0, 1)]
     except (ValueError, TypeError, IndexError):
         return None
     # Every third one computes again what it can.
-    run = ss.compile(program.run, memory=1 if len(program.steps) % 3 == 0 else None)
+    run = ss.compile(evaluate, memory=1 if len(program.steps) % 3 == 0 else None)
     bits: list[list[bytes] | None] = [None, None]
     # Other arguments on each number of threads, and the first ones once more.
     for threads, which in zip(THREADS, (0, 1, 0), strict=True):
@@ -79,7 +84,7 @@ def fault_of(program: Program) -> str | None:
             found = results(run, which)
         except Exception as error:
             return f"{type(error).__name__}: {error}"
-        far = difference(found, wanted[which], partial(results, program.run, which))
+        far = difference(found, wanted[which], partial(results, evaluate, which))
         if far is not None:
             return f"result {far[0]}, on {threads} threads: {far[1]}"
         now = [x.tobytes() for x in found]

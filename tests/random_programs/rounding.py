@@ -25,6 +25,8 @@ Arrays: TypeAlias = Sequence[np.ndarray]
 TOLERANCES = {"float32": 1e-5, "float64": 2e-14}
 # Units in the last place, runs with noise, and how much further than in any of them is a fault.
 _UNITS, _RUNS, _MARGIN = 2.0, 6, 8.0
+# The distance of bfloat16s, relative to them.
+_BFLOAT16 = 2.0**-7
 
 
 class _Noisy:
@@ -48,6 +50,9 @@ class _Noisy:
         is_rounded = isinstance(primitive.lower, (Elementwise, Reduction, Kernel))
         if is_rounded and out.dtype.kind == "f":
             size, unit = out, _UNITS * np.finfo(out.dtype).eps
+            if primitive.name == "bfloat16_rounded":
+                # What lies between two numbers goes to the one or to the other.
+                unit = _BFLOAT16
             if not isinstance(primitive.lower, Elementwise):
                 # Each addition rounds by what is added up so far, however little remains.
                 size = primitive.value(*map(_size, arrays), **attributes)

@@ -12,8 +12,9 @@ from schuss.lowering.llvm_types import F32
 
 __all__ = ["Bfloat16Product", "is_fast"]
 
-# Smaller products are made of tiles of float32.
-_LEAST_FLOPS = 400_000
+# Smaller products are made of tiles of float32, and so are those of fewer columns, whose panels
+# would be mostly empty.
+_LEAST_FLOPS, _LEAST_COLUMNS = 400_000, 32
 
 
 def is_fast(node: Node) -> bool:
@@ -21,8 +22,7 @@ def is_fast(node: Node) -> bool:
     shape, (m, n), inner = paired_shape(), node.shape[-2:], node.inputs[0].shape[-1]
     if shape is None or inner % 2 or not is_supported(F32, inner // 2):
         return False
-    # Either way round a panel is at least half full.
-    return 2 * m * n * inner > _LEAST_FLOPS and 2 * n >= shape.nr
+    return 2 * m * n * inner > _LEAST_FLOPS and n >= _LEAST_COLUMNS
 
 
 class Bfloat16Product(Matmul):
@@ -41,6 +41,4 @@ class Bfloat16Product(Matmul):
         """Return packed GEMM with tiles of pairs."""
         shape = paired_shape()
         assert shape is not None
-        found = PackedGemm.of(Product(node, *(layouts.of(x) for x in node.inputs)), shape)
-        assert found is not None, "narrower products were left as they are"
-        return found
+        return PackedGemm.of(Product(node, *(layouts.of(x) for x in node.inputs)), shape)

@@ -50,20 +50,20 @@ class PackedGemm(MatmulAlgorithm):
         """Return how a product of floats is computed so; None where that would not be fast."""
         if not is_supported(product.kind, product.inner):
             return None
-        return PackedGemm.of(product, tile_shape(product.kind))
+        found = PackedGemm.of(product, tile_shape(product.kind))
+        # A panel that is mostly empty would cost as much as a full one.
+        columns = product.m if found.is_transposed else product.n
+        return found if 2 * columns >= found.shape.nr else None
 
     @staticmethod
-    def of(product: Product, shape: TileShape) -> PackedGemm | None:
-        """Return how a product is computed with some tiles; None where these would be empty."""
+    def of(product: Product, shape: TileShape) -> PackedGemm:
+        """Return how a product is computed with some tiles."""
         m, n = product.m, product.n
         inner = product.inner // 2 if shape.is_paired else product.inner
         x_transposed, y_transposed = (_layout(view)[0] for view in (product.x, product.y))
         # Either the panels of y are transposed, or those of x and the result.
         transposed = y_transposed and not x_transposed and n * inner > m * (n + inner)
-        # A panel that is mostly empty would cost as much as a full one.
         transposed = transposed and 2 * m >= shape.nr
-        if 2 * (m if transposed else n) < shape.nr:
-            return None
         cut = _cut(product, shape, transposed)
         parts = cut.partitioning
         by_rows = parts is not None and not cut.by_columns

@@ -13,6 +13,9 @@ from schuss.primitives.bfloat16 import BITS, PRODUCT, VALUE
 
 __all__ = ["store_in_halves"]
 
+# They keep all elements, so that to round before takes no longer.
+_MOVEMENTS = {"concat", "permute_dims", "reshape"}
+
 
 def store_in_halves(graph: Graph) -> None:
     """Keep the rounded values of a graph in 16 bits."""
@@ -35,8 +38,7 @@ def _halved(node: Node, inputs: tuple[Node, ...]) -> Node | None:
     assert node.primitive is not None
     lowering = node.primitive.lower
     if node.op == "bfloat16_rounded":
-        (x,) = inputs
-        return x if x.primitive is VALUE else _value(result(BITS, (x,), {}))
+        return _value(_bits(inputs[0]))
     if isinstance(lowering, View):
         is_of_bits = inputs[0].primitive is VALUE
         first = inputs[0].inputs if is_of_bits else ()
@@ -49,6 +51,15 @@ def _halved(node: Node, inputs: tuple[Node, ...]) -> Node | None:
     else:
         return None
     return _value(result(node.primitive, moved, node.attributes)) if is_of_bits else None
+
+
+def _bits(x: Node) -> Node:
+    """Return the bits of a value that is rounded: what moves it moves them."""
+    if x.primitive is VALUE:
+        return x.inputs[0]
+    if x.op in _MOVEMENTS:
+        return result(x.primitive, tuple(map(_bits, x.inputs)), x.attributes)  # type: ignore[arg-type]  # computed
+    return result(BITS, (x,), {})
 
 
 def _value(bits: Node) -> Node:

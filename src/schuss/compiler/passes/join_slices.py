@@ -46,11 +46,17 @@ def _region(node: Node) -> _Region | None:
         at = template.index(...)
         missing = len(shape) - len(template) + 1
         template = (*template[:at], *[slice(None)] * missing, *template[at + 1 :])
-    if len(template) > len(shape) or not all(isinstance(x, slice) for x in template):
+    if len(template) > len(shape) or not all(isinstance(x, (int, slice)) for x in template):
         return None
     template = (*template, *[slice(None)] * (len(shape) - len(template)))
-    found = tuple(range(n)[x] for x, n in zip(template, shape, strict=True))
+    found = tuple(_places(range(n), x) for x, n in zip(template, shape, strict=True))
     return found if all(r.step == 1 for r in found) else None
+
+
+def _places(axis: range, index: int | slice) -> range:
+    if isinstance(index, slice):
+        return axis[index]
+    return range(axis[index], axis[index] + 1)
 
 
 def _cover(regions: Sequence[_Region], axis: int, length: int) -> bool:

@@ -23,7 +23,7 @@ def legalize(graph: Graph) -> None:
 
     def copied(x: Node) -> Node:
         if x not in copies:
-            copies[x] = made("astype", x, dtype=x.dtype)
+            copies[x] = _permuted_parts(x) or made("astype", x, dtype=x.dtype)
         return copies[x]
 
     for node in ordered(graph.roots()):
@@ -47,3 +47,13 @@ def legalize(graph: Graph) -> None:
         if view.root.primitive is None or not view.is_whole:
             roots[node] = copied(node)
     graph.replace(roots)
+
+
+def _permuted_parts(x: Node) -> Node | None:
+    """Return a permutation of what is put together as the permuted parts put together."""
+    joined = x.inputs[0] if x.op == "permute_dims" else x
+    if joined is x or joined.op != "concat":
+        return None
+    axes = x.attributes["axes"]
+    parts = [made("permute_dims", part, axes=axes) for part in joined.inputs]
+    return made("concat", *parts, axis=axes.index(joined.attributes["axis"]))
