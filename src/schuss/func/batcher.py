@@ -244,6 +244,10 @@ class Batcher:
             "place of if, and keep numbers tensors."
         )
 
+    def selected(self, x: Tensor, mask: Tensor) -> NoReturn:
+        """Refuse what a mask picks."""
+        self.nonzero(mask)
+
     def nonzero(self, x: Tensor) -> NoReturn:
         """Refuse what has a shape that depends on values."""
         raise RuntimeError(

@@ -15,9 +15,9 @@ import numpy as np
 
 from schuss.backprop import is_freed
 from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, no_grad
-from schuss.errors import TraceError
 from schuss.functions.elementwise import clip, floor_quotient
 from schuss.functions.placing import placed
+from schuss.functions.selected import Selected, spread
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
@@ -84,7 +84,7 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
     Raises:
         IndexError: for an index out of range.
         ValueError: for a value of another shape, or on a parameter outside of no_grad().
-        TraceError: where compiled, for a mask and a value for each element that it picks.
+        TraceError: where compiled, for what another mask picked.
     """
     given = _given(value, x)
     if is_freed(given):
@@ -124,13 +124,12 @@ def _plain_index(index: Any) -> Any:
 
 
 def masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
-    """Return x with a value, broadcast, where a mask of its first axes holds."""
+    """Return x with a value where a mask of its first axes holds: one for all, or for each."""
     rest = x.ndim - mask.ndim
-    if value.ndim > rest:
-        raise TraceError(
-            f"setitem: expected a value of at most {rest} axes at a compiled mask, got shape "
-            f"{value.shape}, of which the mask's values would pick; use where()."
-        )
+    if isinstance(value, Selected):
+        value = value.where_it_is(mask)
+    elif value.ndim > rest:
+        value = spread("setitem", value, mask)
     return where(reshape(mask, (*mask.shape, *[1] * rest)), value, x)
 
 

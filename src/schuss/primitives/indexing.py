@@ -205,8 +205,12 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         array = index.array
         if array.dtype.kind == "i":
             return _picked_if_there(x, (index,), ROWS_BY_INDEX)
-        if array.dtype.kind == "b" and array.shape == x.array.shape and TRACER.get() is None:
-            return gather(x, tuple([leaf(places) for places in array.nonzero()]))
+        if array.dtype.kind == "b":
+            tracer = TRACER.get()
+            if tracer is not None and array.ndim:
+                return tracer.selected(x, index)  # type: ignore[no-any-return]  # a kind of tensor
+            if array.shape == x.array.shape:
+                return gather(x, tuple([leaf(places) for places in array.nonzero()]))
     if (getattr(index, "shape", None) == () and index.dtype.kind == "b") or kind is bool:
         # No axis goes, and one comes, of length 1 or 0.
         return basic_slice(basic_slice(x, (None,)), (slice(int(bool(index))),))

@@ -217,7 +217,11 @@ def put(x: Tensor, index: Any, value: Tensor) -> Tensor:
     shape = places[index].shape
     places[index] = np.arange(math.prod(shape)).reshape(shape)
     value = astype(value, x.dtype)
-    if value.size != 1 or value.ndim > len(shape):
+    if not (math.prod(shape) or value.size):
+        # There is nothing to write; what it was made of has an error of 0 nevertheless.
+        axes = tuple(range(value.ndim))
+        value = apply(REGISTRY["sum"], (value,), {"axes": axes, "keepdims": False})
+    elif value.size != 1 or value.ndim > len(shape):
         value = _spread(value, shape, places, index)
     elif value.ndim:
         value = apply(REGISTRY["reshape"], (value,), {"shape": ()})

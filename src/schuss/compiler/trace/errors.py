@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from schuss.errors import TraceError
 
-__all__ = ["SideEffectError", "refuse", "user_line"]
+__all__ = ["SideEffectError", "depends_on_values", "refuse", "user_line"]
 
 
 _PACKAGE = str(Path(__file__).resolve().parents[2])
@@ -46,6 +46,15 @@ def refuse_recorded(shape: tuple[int, ...]) -> NoReturn:
     raise TraceError(
         f"compile: a tensor of shape {shape} from outside of the function is given contents that "
         "take part in differentiation, which would be lost after it; write value.detach()."
+    )
+
+
+def depends_on_values() -> str:
+    """Return why a shape that depends on values is refused, with the user's line."""
+    return (
+        f"compile: {user_line()} indexes with a boolean mask (or asks for nonzero), and the "
+        "shape of the result would depend on values; use schuss.where to keep the shape, or "
+        "leave this out of the compiled function."
     )
 
 

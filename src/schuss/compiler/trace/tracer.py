@@ -16,10 +16,10 @@ from schuss.compiler.trace.abstract import Abstract, Forsaken
 from schuss.compiler.trace.errors import (
     _VALUE,
     SideEffectError,
+    depends_on_values,
     refuse,
     refuse_argument,
     refuse_recorded,
-    user_line,
 )
 from schuss.compiler.trace.left_gradients import left_gradient, source_of, state_of
 from schuss.compiler.trace.memory_order import MemoryOrders
@@ -29,6 +29,7 @@ from schuss.compiler.trace.scopes import Scopes
 from schuss.compiler.trace.sources import Sources
 from schuss.core import RECORDING, Array, Tensor, new_object, next_stamp
 from schuss.errors import TraceError
+from schuss.functions.selected import select
 from schuss.primitives.base import REGISTRY, mismatch, result_dtype
 from schuss.primitives.checks import ValueCheck
 from schuss.primitives.views import SAME_MEMORY, origin_of
@@ -221,13 +222,13 @@ class Tracer(TracesLoops, Scopes):
         axes = tuple(range(len(refused.shape)))
         self._checks[check] = made("max", refused, axes=axes, keepdims=False) if axes else refused
 
+    def selected(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Return what a mask picks, of which only some functions can do without the number."""
+        return select(x, mask, depends_on_values())
+
     def nonzero(self, x: Tensor) -> NoReturn:
         """Refuse what has a shape that depends on values."""
-        raise TraceError(
-            f"compile: {user_line()} indexes with a boolean mask (or asks for nonzero), and the "
-            "shape of the result would depend on values; use schuss.where to keep the shape, or "
-            "leave this out of the compiled function."
-        )
+        raise TraceError(depends_on_values())
 
     def refuse(self, what: str) -> NoReturn:
         """Refuse to give a value away."""

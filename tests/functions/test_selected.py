@@ -1,0 +1,139 @@
+"""What boolean masks pick in compiled functions: the same numbers and derivatives as eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import schuss as ss
+from schuss.errors import TraceError
+
+pytestmark = pytest.mark.usefixtures("_verify")
+
+
+@pytest.fixture
+def _verify(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCHUSS_DEBUG", "verify")
+
+
+def added(x: Any, w: Any, m: Any) -> Any:
+    y = x * 1
+    y[m] += w
+    y[m] -= x[m] * 0.5
+    y[m] /= 2
+    return y
+
+
+def of_all(x: Any, w: Any, m: Any) -> Any:
+    y = x * x
+    y[m] = w * y[m].exp() - 1 / (1 + x[m] ** 2)
+    return y
+
+
+def each_its_own(x: Any, w: Any, m: Any) -> Any:
+    y = x * 1
+    n = int(np.asarray(MASKS[0]).sum())
+    y[m] = ss.arange(float(n)) * w
+    y[m] *= ss.arange(float(n)) + 1
+    return y
+
+
+def logarithms(x: Any, w: Any, m: Any) -> Any:
+    # No number comes of the others, of which some have no logarithm, nor of their derivatives.
+    return (x[x > 0].log() * w).sum() + w.log() * x[m].mean() + (x[m] * w - 1).abs().mean()
+
+
+def in_place(x: Any, w: Any, m: Any) -> Any:
+    part = x[m]
+    same = part
+    part += w
+    return same.sum() * part.mean()
+
+
+def rows(x: Any, w: Any, m: Any) -> Any:
+    y = x * 1
+    y[m[:, 0]] += x[0] * w
+    y[m[:, 0]] = y[m[:, 0]] if False else w
+    return y
+
+
+MASKS = [
+    [[False, True, True], [True, False, True]],
+    [[True] * 3, [True] * 3],
+    [[False] * 3, [False] * 3],
+]
+CALLS: list[Callable[..., Any]] = [added, of_all, each_its_own, logarithms, in_place, rows]
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("mask", [0, 1, 2])
+def test_as_eager(call: Any, mask: int) -> None:
+    if mask and call in (each_its_own, in_place):
+        pytest.skip("of another number, or the mean of none")
+    if mask == 2 and call is logarithms:
+        pytest.skip("the mean of none")
+    found = []
+    for compiled in (False, True):
+        x = ss.tensor([[0.0, 2.0, -1.0], [0.5, 0.0, 3.0]], dtype="float64", requires_grad=True)
+        w = ss.tensor(1.5, dtype="float64", requires_grad=True)
+
+        def run(x: Any, w: Any, m: Any) -> Any:
+            y = call(x, w, m)
+            (y * y).sum().backward()
+            return y
+
+        y = (ss.compile(run) if compiled else run)(x, w, ss.tensor(MASKS[mask]))
+        found.append([v.detach().numpy() for v in (y, x.grad, w.grad)])
+    for eager, fast in zip(*found, strict=True):
+        assert np.isfinite(eager).all()
+        np.testing.assert_allclose(fast, eager, rtol=1e-12)
+
+
+def test_what_is_kept_between_calls() -> None:
+    x = ss.arange(6.0)
+
+    @ss.compile
+    def step(m: Any) -> Any:
+        x[m] += 1
+        return x.sum()
+
+    assert [float(step(ss.tensor([True] * k + [False] * (6 - k)))) for k in (2, 0, 6)] == [
+        17.0,
+        17.0,
+        23.0,
+    ]
+
+
+def test_numbers_that_do_not_go_together_are_refused() -> None:
+    @ss.compile
+    def put(x: Any, m: Any, v: Any) -> Any:
+        y = x * 1
+        y[m] = v
+        return y
+
+    x, three = ss.zeros(4), ss.ones(3)
+    assert put(x, ss.tensor([True, True, False, True]), three).tolist() == [1, 1, 0, 1]
+    with pytest.raises(IndexError, match="setitem: expected a mask that holds at as many places"):
+        put(x, ss.tensor([True, True, False, False]), three)
+    with pytest.raises(IndexError, match=r"expected a mask of shape \(4,\), got \(3,\)"):
+        ss.compile(lambda x, m: x[m].sum())(x, three > 0)
+
+
+def test_what_needs_the_number_says_where() -> None:
+    x = ss.arange(4.0)
+    uses: list[Callable[[Any], Any]] = [
+        lambda x: x[x > 0],
+        lambda x: x[x > 0].shape,
+        lambda x: ss.sort(x[x > 0]),
+        lambda x: x * x[x > 0],
+        lambda x: x[x > 0] @ x,
+        lambda x: ss.cat([x[x > 0], x]),
+    ]
+    for use in uses[:3] + uses[4:]:
+        with pytest.raises(TraceError, match=r"test_selected\.py:\d+ indexes with a boolean mask"):
+            ss.compile(use)(x)
+    with pytest.raises(TraceError, match="what one boolean mask picked"):
+        ss.compile(lambda x: (x[x > 0] + x[x > 1]).sum())(x)
