@@ -14,6 +14,7 @@ import schuss as ss
 from schuss.cli import main
 from schuss.errors import DataError, UsageError
 from schuss.training import load_run, resume
+from schuss.training.tables.diagnose import diagnose_run
 
 QUICK: dict[str, Any] = {
     **{"sequence": "id", "order": "t", "hidden": (8, 8), "epochs": 3, "quiet": True}
@@ -191,9 +192,46 @@ def test_a_file_is_predicted_in_parts_as_sequences_end(tmp_path: Path, monkeypat
     read = module.iter_table
     monkeypatch.setattr(module, "iter_table", lambda data, **how: read(data, chunk_rows=50, **how))
     parts = list(run.stream(str(log)))
-    assert len(parts) > 5
+    assert len(parts) > 3
     ids = np.concatenate([part.columns["id"] for part in parts])
     chances = np.concatenate([part.found.probabilities for part in parts])
     assert ids.tolist() == [f"s{k}" for k in range(40)]
     assert np.array_equal(chances, run.predict_proba(columns))
     assert run.measured(str(log))[0] == run.evaluate(columns)
+    # Rows in any order, and some that are of no sequence.
+    mixed = shuffled(columns)
+    mixed["id"][:60] = [None] * 60
+    log = write(tmp_path / "mixed.csv", mixed)
+    found = {
+        str(name): chances.tolist()
+        for part in run.stream(str(log))
+        for name, chances in zip(part.columns["id"], part.found.probabilities, strict=True)
+    }
+    assert found == dict(
+        zip(run.sequence_ids(mixed).tolist(), run.predict_proba(mixed).tolist(), strict=True)
+    )
+
+
+def test_no_sequences_have_no_predictions(tmp_path: Path) -> None:
+    columns = without(waves(20), "size")
+    run = ss.train(columns, target="y", **QUICK, out=tmp_path / "run")
+    nothing = {**columns, "id": [None] * len(columns["id"])}
+    assert run.predict_proba(nothing).shape == (0, 2)
+    with pytest.raises(DataError, match="missing in every row"):
+        run.evaluate(nothing)
+
+
+def test_tables_of_ones_own_to_test_on(tmp_path: Path) -> None:
+    columns = without(waves(40), "size")
+    other = without(waves(12, seed=4), "size")
+    options = {**QUICK, "test": other, "validation": columns}
+    run = ss.train(columns, target="y", **options, out=tmp_path / "run")
+    assert run.shares == {"train": 40, "validation": 40, "test": 12}
+    assert any("40 of its 40 sequences are among those learned from" in n for n in run.notes)
+    assert run.test["accuracy"] == run.evaluate(other)["accuracy"]
+
+
+def test_diagnoses(tmp_path: Path) -> None:
+    log = write(tmp_path / "log.csv", without(waves(30), "size"))
+    ss.train(log, target="y", **QUICK, out=tmp_path / "run")
+    assert diagnose_run(tmp_path / "run").summary

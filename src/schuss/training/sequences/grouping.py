@@ -200,7 +200,7 @@ class SequenceColumns:
         """Sort a table's rows; those without a sequence or a place in it are left out.
 
         Raises:
-            DataError: if a column is missing or cannot be read, or no row is left.
+            DataError: if a column is missing or cannot be read.
         """
         for kind, what in ((self.sequence, "sequence"), (self.order, "order")):
             if kind is not None and kind.name not in table:
@@ -214,12 +214,6 @@ class SequenceColumns:
         if self.order is not None:
             _note_rows(notes, table, unplaced, f"without a value in {self.order.name!r}: left out")
         rows = np.flatnonzero(there & ~unplaced)
-        if not len(rows):
-            raise DataError(
-                f"{table.source}: no row has a value in {self.sequence.name!r}"
-                + (f" and in {self.order.name!r}" if self.order is not None else "")
-                + "; fill them in."
-            )
         _, first, sequence = np.unique(codes[rows], return_index=True, return_inverse=True)
         number = np.empty(len(first), np.int64)
         number[np.argsort(first, kind="stable")] = np.arange(len(first))
@@ -227,7 +221,7 @@ class SequenceColumns:
         # (Stable: rows of the same place stay as they are in the file.)
         order = np.lexsort((places[rows], sequence))
         counts = np.bincount(sequence, minlength=len(first))
-        starts = np.concatenate([[0], np.cumsum(counts)])
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         found = Grouped(table.take(rows[order]), starts, notes)
         if self.order is not None:
             twice = np.diff(places[rows][order], prepend=np.nan) == 0.0

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from schuss.training.kinds.kind import Kind, Option, OutputOptions, Recognised, Stored
+from schuss.training.kinds.kind import Option, Recognised, Stored
+from schuss.training.tables.kind import TableKind
 
 if TYPE_CHECKING:
-    from schuss.training.runs.folder import RunFolder
+    from schuss.training.tables.job import TableJob
     from schuss.training.tables.run import TableRun
 
 __all__ = ["KIND"]
@@ -20,7 +21,7 @@ def _column(given: Any) -> str:
     return given
 
 
-class SequenceKind(Kind):
+class SequenceKind(TableKind):
     """Sequences of a table's rows."""
 
     name = "sequences"
@@ -47,23 +48,11 @@ class SequenceKind(Kind):
         """Take nothing by itself: which rows belong together has to be said."""
         return None
 
-    def train(
-        self, data: Any, target: Any, given: Mapping[str, Any], output: OutputOptions
-    ) -> TableRun:
-        """Train on sequences."""
+    def job(self) -> type[TableJob]:
+        """Return what makes sequences ready."""
         from schuss.training.sequences.job import SequenceJob
-        from schuss.training.tables.train import train_table
 
-        return train_table(data, target, given, output, SequenceJob)
-
-    def resume(
-        self, folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions
-    ) -> TableRun:
-        """Go on with a run on sequences."""
-        from schuss.training.sequences.job import SequenceJob
-        from schuss.training.tables.train import resume_table
-
-        return resume_table(folder, sources, output, SequenceJob)
+        return SequenceJob
 
     def load(self, stored: Stored) -> TableRun:
         """Make the run of what its files hold."""

@@ -84,9 +84,10 @@ def prepare_sequences(
     columns = columns.with_gap(grouped)
     grouped = columns.group(table)
     if len(grouped) < 2:
+        why = "the same in all rows" if len(grouped) else "missing, or their order is, in all rows"
         raise DataError(
             f"{table.source}: expected at least 2 sequences, got {len(grouped)}: {sequence!r} is "
-            "the same in all rows; choose another sequence column."
+            f"{why}; choose another sequence column."
         )
     notes = [*table.notes, *grouped.notes]
     _check_constant(grouped, target, weight, group)
@@ -141,7 +142,15 @@ def prepare_sequences(
                 f"{source.source}: the target {target!r} is missing in every sequence of the "
                 f"{what} table; fill it in."
             )
-        return share(rows.take(there), own.take(there), there)
+        theirs = rows.take(there)
+        ours, new = (_hashes(found, column_kinds, encoder) for found in (training, theirs))
+        known = int(np.isin(new, ours).sum())
+        if known:
+            notes.append(
+                f"{source.source}: {known:,} of its {len(rows):,} sequences are among those "
+                "learned from, too"
+            )
+        return share(theirs, own.take(there), there)
 
     return PreparedSequences(
         train=share(training, heads.take(numbers), numbers),
@@ -201,7 +210,11 @@ def _targets(
     tasks = {"numeric": "regression", "category": "classification", "boolean": "classification"}
     encoder = TargetEncoder.infer(heads, target, task=task or tasks.get(kinds.get(target, "")))
     # What it says of rows is said here of sequences.
-    encoder.notes = [note for note in encoder.notes if "left out" not in note]
+    encoder.notes = [
+        note.replace("with a single row", "with a single sequence")
+        for note in encoder.notes
+        if "left out" not in note
+    ]
     kept = np.flatnonzero(encoder.present(heads))
     if len(kept) < len(heads):
         gone = len(heads) - len(kept)
@@ -248,13 +261,19 @@ def _copies(
     grouped: Grouped, kinds: Mapping[str, ColumnKind], encoder: TargetEncoder
 ) -> Array | None:
     """Number sequences so that those alike have the same number; None where none are."""
+    sums = _hashes(grouped, kinds, encoder)
+    _, numbers = np.unique(sums, return_inverse=True)
+    return numbers if numbers.max() + 1 < len(grouped) else None
+
+
+def _hashes(grouped: Grouped, kinds: Mapping[str, ColumnKind], encoder: TargetEncoder) -> Array:
+    """Return a hash of each sequence, the same for those whose rows are alike, one by one."""
     hashes = row_hashes(grouped.table, kinds, encoder)
     place = np.arange(len(hashes)) - np.repeat(grouped.starts[:-1], grouped.lengths)
     # Each place counts by another odd factor.
     factors = place.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) * np.uint64(2) + np.uint64(1)
-    sums = np.add.reduceat(hashes * factors, grouped.starts[:-1])
-    _, numbers = np.unique(sums, return_inverse=True)
-    return numbers if numbers.max() + 1 < len(grouped) else None
+    found: Array = np.add.reduceat(hashes * factors, grouped.starts[:-1])
+    return found
 
 
 class _Split:

@@ -14,7 +14,7 @@ __all__ = ["TAPS", "sequence_recipe"]
 TAPS = 5
 # Operations of a training step in a second on two cores, and for how many seconds there are.
 _RATE, _SECONDS = 3e10, 180.0
-_SHOWN, _LEAST_EPOCHS, _MOST_EPOCHS = 200_000, 15, 150
+_SHOWN, _LEAST_EPOCHS, _MOST_EPOCHS = 25_000, 25, 150
 _AVERAGED = 5
 # With a budget the clock ends the training, and not the epochs.
 _ENDLESS = 4 * _MOST_EPOCHS
@@ -69,7 +69,7 @@ def sequence_recipe(
         "betas": (0.9, 0.99),
         "dropout": 0.2,
         "hidden": widths,
-        "label_smoothing": 0.0,
+        "label_smoothing": 0.1,
         "average_epochs": _AVERAGED,
         "schedules": {"lr": BY_PROGRESS["warm_cosine"]},
         "baseline": False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ class SequenceRun(TableRun):
         order, form = self._columns.order, self._format
         own = [(self.sequence_name, "sequence", "rows of the same value are one sequence")]
         if order is not None:
-            own.append((order.name, "order", f"sorts the rows of a sequence, a {order.kind} value"))
+            values = "dates" if order.kind == "timestamp" else "numbers"
+            own.append((order.name, "order", f"sorts the rows of a sequence, as {values}"))
         of = "" if form.rows == 1 else f" of {form.rows:,} rows each"
         network = f"convolutions and a recurrent layer over up to {form.steps:,} steps{of}"
         return [*own, *lines, ("network", f"{self.config['parameters']:,}", network), target]
@@ -126,26 +128,46 @@ class SequenceRun(TableRun):
         if not isinstance(data, str | os.PathLike) or str(data) == "-":
             yield self.aligned(read_table(data, **reading))
             return
-        ends = self._ends(data, reading)
-        row, waiting = 0, list[Table]()
+        ends, sizes = self._ends(data, reading)
+        # How many rows are of sequences that have ended, after each that ends one.
+        last = np.sort(np.array(list(ends.values()), np.int64))
+        ended = np.cumsum([sizes[label] for label in sorted(ends, key=ends.__getitem__)])
+        row = yielded = 0
+        waiting: list[Table] = []
         for chunk in iter_table(data, **reading):
-            table = self.aligned(chunk)
-            row += table.rows
-            whole = concatenate([*waiting, table])
-            done = np.array([ends[label] < row for label in self._columns.labels(whole)], np.bool_)
-            if done.any():
+            waiting.append(self._needed(self.aligned(chunk)))
+            row += chunk.rows
+            count = int(np.searchsorted(last, row))
+            ready = int(ended[count - 1]) - yielded if count else 0
+            # Not after each part, since all that waits is copied.
+            if ready and 2 * ready >= row - yielded:
+                whole = concatenate(waiting)
+                done = np.array([ends[label] < row for label in self._columns.labels(whole)])
                 yield whole.take(np.flatnonzero(done))
-            waiting = [whole.take(np.flatnonzero(~done))]
+                waiting = [whole.take(np.flatnonzero(~done))]
+                yielded += ready
+        if yielded < row or not row:
+            yield concatenate(waiting)
 
-    def _ends(self, data: Any, reading: Mapping[str, Any]) -> dict[str, int]:
-        """Return the number of each sequence's last row in a file."""
+    def _ends(self, data: Any, reading: Mapping[str, Any]) -> tuple[dict[str, int], Counter[str]]:
+        """Return the number of each sequence's last row in a file, and how many rows it has."""
         ends: dict[str, int] = {}
+        sizes: Counter[str] = Counter()
         row = 0
         for chunk in iter_table(data, **reading):
             labels = self._columns.labels(self.aligned(chunk))
             ends.update(zip(labels, range(row, row + len(labels)), strict=True))
+            sizes.update(labels)
             row += len(labels)
-        return ends
+        return ends, sizes
+
+    def _needed(self, table: Table) -> Table:
+        """Return the columns that matter here."""
+        weight = self.config["options"].get("sample_weight")
+        order = self._columns.order
+        names = {self.sequence_name, self.target.name, weight, *self.preprocessor.columns}
+        names |= set() if order is None else {order.name}
+        return table.select([name for name in table.names if name in names])
 
     def _table(self, rows: Any) -> Table:
         return self.aligned(read_table(rows))

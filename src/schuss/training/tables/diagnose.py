@@ -8,9 +8,9 @@ from typing import Any
 from schuss.errors import UsageError
 from schuss.inspect import Diagnosis
 from schuss.training.diagnosing import diagnose_on
-from schuss.training.kinds.load import load_run
+from schuss.training.kinds.load import kind_of_run, load_run
 from schuss.training.runs.folder import RunFolder
-from schuss.training.tables.run import TableRun
+from schuss.training.tables.kind import TableKind
 from schuss.training.tables.train import job_again
 
 __all__ = ["diagnose_run"]
@@ -28,10 +28,11 @@ def diagnose_run(run: str | os.PathLike[str], data: Any = None) -> Diagnosis:
         UsageError: for a run on files, or one that was saved without its folder.
     """
     found = load_run(run)
-    if not isinstance(found, TableRun) or found.folder is None:
+    kind = kind_of_run(found.config)
+    if not isinstance(kind, TableKind) or found.folder is None:
         raise UsageError(
             f"diagnose: expected the folder of a run on a table, got {run}; "
             "a Trainer has a method for its own network."
         )
-    job = job_again(RunFolder(found.folder), data, None, None)
+    job = job_again(RunFolder(found.folder), data, None, None, kind.job())
     return diagnose_on(found.model, job.recipe.loss, job.training)

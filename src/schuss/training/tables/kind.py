@@ -11,9 +11,10 @@ from schuss.training.kinds.kind import Kind, OutputOptions, Recognised, Stored
 
 if TYPE_CHECKING:
     from schuss.training.runs.folder import RunFolder
+    from schuss.training.tables.job import TableJob
     from schuss.training.tables.run import TableRun
 
-__all__ = ["KIND"]
+__all__ = ["KIND", "TableKind"]
 
 
 class TableKind(Kind):
@@ -34,7 +35,7 @@ class TableKind(Kind):
         """Train on a table."""
         from schuss.training.tables.train import train_table
 
-        return train_table(data, target, given, output)
+        return train_table(data, target, given, output, self.job())
 
     def resume(
         self, folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions
@@ -42,7 +43,13 @@ class TableKind(Kind):
         """Go on with a table's run."""
         from schuss.training.tables.train import resume_table
 
-        return resume_table(folder, sources, output)
+        return resume_table(folder, sources, output, self.job())
+
+    def job(self) -> type[TableJob]:
+        """Return what makes a table ready."""
+        from schuss.training.tables.job import TableJob
+
+        return TableJob
 
     def load(self, stored: Stored) -> TableRun:
         """Make the run of a table."""

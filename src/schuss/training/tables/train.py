@@ -34,11 +34,7 @@ __all__ = ["resume_table", "train_table"]
 
 
 def train_table(
-    data: Any,
-    target: Any,
-    given: Mapping[str, Any],
-    output: OutputOptions,
-    kind: type[TableJob] = TableJob,
+    data: Any, target: Any, given: Mapping[str, Any], output: OutputOptions, kind: type[TableJob]
 ) -> TableRun:
     """Train a network on a table.
 
@@ -90,10 +86,7 @@ def train_table(
 
 
 def resume_table(
-    folder: RunFolder,
-    sources: Mapping[str, Any],
-    output: OutputOptions,
-    kind: type[TableJob] = TableJob,
+    folder: RunFolder, sources: Mapping[str, Any], output: OutputOptions, kind: type[TableJob]
 ) -> TableRun:
     """Go on with a table's run, whose folder is locked.
 
@@ -107,7 +100,7 @@ def resume_table(
 
 
 def job_again(
-    folder: RunFolder, data: Any, validation: Any, test: Any, kind: type[TableJob] = TableJob
+    folder: RunFolder, data: Any, validation: Any, test: Any, kind: type[TableJob]
 ) -> TableJob:
     """Prepare the tables of a run as they were when it began.
 
