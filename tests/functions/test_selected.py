@@ -56,8 +56,21 @@ def in_place(x: Any, w: Any, m: Any) -> Any:
 def rows(x: Any, w: Any, m: Any) -> Any:
     y = x * 1
     y[m[:, 0]] += x[0] * w
-    y[m[:, 0]] = y[m[:, 0]] if False else w
+    y[m[:, 0]] = w
     return y
+
+
+def losses(x: Any, w: Any, m: Any) -> Any:
+    f = ss.nn.functional
+    y = x.detach() * 0.5
+    found = f.mse_loss(x[m] * w, y[m]) + f.l1_loss(y[m], x[m], reduction="sum")
+    found = found + f.binary_cross_entropy_with_logits(x[m] / w, (y[m] > 0).double())
+    logits = ss.stack([x, w * x * x, y], -1)
+    classes = ss.tensor([[0, 2, 1], [1, 0, 2]])
+    found = found + f.cross_entropy(logits[m], classes[m], label_smoothing=0.1)
+    found = found + f.nll_loss(logits[m], classes[m], reduction="none").mean()
+    weight = ss.tensor([1.0, 2.0, 0.5], dtype="float64")
+    return found + ss.nn.CrossEntropyLoss(weight)(logits[m], classes[m])
 
 
 MASKS = [
@@ -65,7 +78,7 @@ MASKS = [
     [[True] * 3, [True] * 3],
     [[False] * 3, [False] * 3],
 ]
-CALLS: list[Callable[..., Any]] = [added, of_all, each_its_own, logarithms, in_place, rows]
+CALLS: list[Callable[..., Any]] = [added, of_all, each_its_own, logarithms, in_place, rows, losses]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda f: f.__name__)
@@ -73,7 +86,7 @@ CALLS: list[Callable[..., Any]] = [added, of_all, each_its_own, logarithms, in_p
 def test_as_eager(call: Any, mask: int) -> None:
     if mask and call in (each_its_own, in_place):
         pytest.skip("of another number, or the mean of none")
-    if mask == 2 and call is logarithms:
+    if mask == 2 and call in (logarithms, losses):
         pytest.skip("the mean of none")
     found = []
     for compiled in (False, True):

@@ -1,5 +1,6 @@
 """What the layers, activations and losses compute, as functions."""
 
+from schuss.nn.functional._selected import take_selected
 from schuss.nn.functional._size_average import take_size_average
 from schuss.nn.functional.activations import (
     celu,
@@ -233,6 +234,6 @@ __all__ = [
 for _name in __all__:
     _call = globals()[_name]
     if "reduction" in getattr(getattr(_call, "__code__", None), "co_varnames", ()):
-        globals()[_name] = take_size_average(_call)
+        globals()[_name] = take_size_average(take_selected(_name, _call))
         # Pickle finds it here, and another one where it was defined.
         globals()[_name].__module__ = __name__
