@@ -52,6 +52,7 @@ ORDER = [
         "special",
         "settings",
         "mixed_precision",
+        "amp",
         "cuda",
         "backends",
     ),

@@ -22,8 +22,8 @@ from schuss.version import __version__
 # editors, and a test holds the two equal.
 _PLACES = {
     "schuss": """
-        array_api audio autograd backends cuda data distributions errors fft func functions linalg
-        nn optim pytorch random special training utils
+        amp array_api audio autograd backends cuda data distributions errors fft func functions
+        linalg nn optim pytorch random special training utils
     """,
     "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
     "schuss.counts": "Size",
@@ -57,6 +57,7 @@ _PLACES = {
     """,
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
+    "schuss.amp": "GradScaler",
     "schuss.mixed_precision": "autocast get_autocast_dtype is_autocast_enabled",
     "schuss.compiler.decorator": "compile",
     "schuss.threads": "get_num_threads set_num_threads",
@@ -98,12 +99,13 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from schuss import (  # noqa: I001  # packed, or it would be 350 lines
-        array_api as array_api, audio as audio, autograd as autograd, backends as backends,
-        cuda as cuda, data as data, distributions as distributions, errors as errors, fft as fft,
-        func as func, functions as functions, linalg as linalg, nn as nn, optim as optim,
+        amp as amp, array_api as array_api, audio as audio, autograd as autograd,
+        backends as backends, cuda as cuda, data as data, distributions as distributions,
+        errors as errors, fft as fft, func as func, functions as functions, linalg as linalg, nn as nn, optim as optim,
         pytorch as pytorch, random as random, special as special, training as training,
         utils as utils,
     )  # fmt: skip
+    from schuss.amp import GradScaler as GradScaler
     from schuss.array_api import (
         astype as astype, bool as bool, broadcast_arrays as broadcast_arrays,
         cumulative_prod as cumulative_prod, cumulative_sum as cumulative_sum, e as e,

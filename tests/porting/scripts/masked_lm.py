@@ -1,4 +1,4 @@
-"""A masked language model: the loss of the masked tokens alone, weights tied, decay for matrices."""
+"""A masked language model: the loss of masked tokens alone, tied weights, decay for matrices."""
 
 import math
 
