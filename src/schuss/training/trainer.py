@@ -61,11 +61,12 @@ class Trainer:
         model: called with a batch's inputs.
         loss: "cross_entropy", "binary_cross_entropy", "mse", "l1", "huber"; a loss of
             `schuss.nn`; or a function of (output, target).
-        optimizer: "auto", NAdam with decoupled weight decay of matrices; a rule of `schuss.optim`
-            by its name in small letters ("sgd", "adamw", "lion", "prodigy", "soap", ...; "muon" has
-            AdamW for what are no matrices, "sam" is around SGD with momentum 0.9); an optimizer; or
-            a function that makes one from the parameters (and lr and weight_decay where it takes
-            them).
+        optimizer: "auto", NAdam with decoupled weight decay of matrices, and where the rate is
+            found and each of 100 epochs or more is one step on all rows without randomness, L-BFGS
+            for the last quarter, kept if it is better; a rule of `schuss.optim` by its name in
+            small letters ("sgd", "adamw", "lion", "prodigy", "soap", ...; "muon" has AdamW for what
+            are no matrices, "sam" is around SGD with momentum 0.9); an optimizer; or a function
+            that makes one from the parameters (and lr and weight_decay where it takes them).
         lr: learning rate, above 0; "auto" finds it before the first step, by a range test and
             short races, which take at most about an eighth of the steps and leave no trace. None
             is "auto", but where an optimizer is given, or a function that takes no lr, these say.

@@ -21,6 +21,7 @@ class AdoptingLoop(Protocol):
 
     state: LoopState
     history: list[dict[str, Any]]
+    best: dict[str, Tensor]
     model: Module
 
     @property

@@ -20,8 +20,6 @@ from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.steppers import Stepper
 from schuss.training.descent.weight_average import WeightAverage
 from schuss.training.escape.stage import Escape, EscapeReport
-from schuss.training.evaluation.compiled_forward import CompiledForward, native_forward
-from schuss.training.evaluation.evaluate import evaluate
 from schuss.training.evaluation.examples import batch_bounds
 from schuss.training.loop.adopted import ESCAPED, adopt
 from schuss.training.loop.checkpoints import Checkpoints, read_history
@@ -29,11 +27,13 @@ from schuss.training.loop.context import RunContext, TrainingData
 from schuss.training.loop.fit import Fit
 from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
+from schuss.training.loop.polishing import epochs_to_polish, polish
 from schuss.training.loop.progress import clock
 from schuss.training.loop.rollback import Rollback, steps_between
 from schuss.training.loop.setbacks import REMEDY, Setbacks
 from schuss.training.loop.state import LoopState
 from schuss.training.loop.step_size import find_rate_curve, find_step_size, step_seconds
+from schuss.training.loop.validation import Validation
 from schuss.training.runs import checkpoint
 
 __all__ = ["TrainingLoop"]
@@ -77,7 +77,7 @@ class TrainingLoop:
         validated = data.validation is not None
         epochs = plan.averaged(finds_rate=learner.finds_rate, validated=validated)
         self._average = WeightAverage(self.model, epochs)
-        self._forward = self._native_validation()
+        self._validation = Validation(plan, learner, data.validation, self._average)
         rows = len(data.training)
         self._bounds = batch_bounds(rows, plan.batch(rows), plan.drop_last)
         seconds = step_seconds(self.model, data.training, plan)
@@ -94,13 +94,6 @@ class TrainingLoop:
             self._layout(),
             plan.checkpoint_seconds,
         )
-
-    def _native_validation(self) -> CompiledForward | None:
-        """Return the model as native code, where the validation rows are worth it."""
-        rows = self._data.validation
-        if rows is None or self.plan.eager:
-            return None
-        return native_forward(self.model, len(rows), self.plan.epochs)
 
     def _layout(self) -> dict[str, Any]:
         """Return what must be the same for a checkpoint to fit."""
@@ -151,8 +144,9 @@ class TrainingLoop:
             if resume:
                 self.history = read_history(folder, self.state)
             folder.begin_metrics(self.history)
+        self._polished = epochs_to_polish(self.plan, self._learner, self._data)
         self._pace = Pace(
-            self.plan.epochs * len(self._bounds),
+            (self.plan.epochs - self._polished) * len(self._bounds),
             self.plan.time_budget,
             self.state,
             lambda: self.seconds,
@@ -180,6 +174,11 @@ class TrainingLoop:
             self._find_step_size()
         while not self._is_over():
             self._run_epoch()
+        left = self.plan.epochs - self.epoch
+        if self._polished == left > 0 and self.state.stopped == "epochs":
+            said = polish(self, self.plan, self._learner, self._data, left)
+            if said:
+                self.note(said)
         if self._escape is not None:
             if self.best:
                 self.model.load_state_dict(self.best)
@@ -211,7 +210,10 @@ class TrainingLoop:
         if self._learner.finds_rate:
             self._setbacks.look_at_rows()
         steps, rows, left_out = self._pace.total, self._data.training, self.state.left_out
-        said = find_step_size(self._learner, self._stepper, rows, self.plan, steps, left_out)
+        validated = self._data.validation is not None
+        said = find_step_size(
+            self._learner, self._stepper, rows, self.plan, steps, left_out, validated=validated
+        )
         if said:
             self.note(said)
 
@@ -219,7 +221,7 @@ class TrainingLoop:
         state, plan = self.state, self.plan
         if not state.stopped and plan.patience is not None and state.waited >= plan.patience:
             state.stopped = "patience"
-        if not state.stopped and state.epoch >= plan.epochs:
+        if not state.stopped and state.epoch >= plan.epochs - self._polished:
             state.stopped = "epochs"
         if not state.stopped and not state.batch and self._pace.is_up:
             state.stopped = "time"
@@ -303,7 +305,9 @@ class TrainingLoop:
         self._warn(record)
         self._learner.put_weights(training=False)
         self._average.update(self.epoch + 1)
-        monitored, averaged = self._validate_both(record)
+        begun = self.seconds
+        monitored, averaged = self._validation.add_better(record)
+        self.state.validation_seconds = self.seconds - begun
         self.history.append(record)
         self.state.begin_epoch()
         with self._average.in_place() if averaged else nullcontext():
@@ -315,36 +319,7 @@ class TrainingLoop:
 
     def validate(self, record: dict[str, Any]) -> float | None:
         """Add the figures on the validation rows, and return the one that chooses the epoch."""
-        if self._data.validation is None:
-            return None
-        begun = self.seconds
-        figures = evaluate(
-            self.model,
-            self._learner.objective,
-            self._data.validation,
-            self.plan.metrics,
-            forward=self._forward,
-        )
-        record |= {f"validation_{name}": value for name, value in figures.items()}
-        self.state.validation_seconds = self.seconds - begun
-        return figures[self.plan.monitor]
-
-    def _validate_both(self, record: dict[str, Any]) -> tuple[float | None, bool]:
-        """Add the figures of the average, or the weights where they compete and are better.
-
-        Returns:
-            The one that chooses the epoch, and whether it is the average's.
-        """
-        with self._average.in_place():
-            average = self.validate(record)
-        if self._average.epochs is None or not self.plan.average_competes:
-            return average, True
-        own = dict(record)
-        value = self.validate(own)
-        if average is not None and (value is None or (average > value) == self.plan.higher):
-            return average, True
-        record |= own
-        return value, False
+        return self._validation.add(record)
 
     def _warn(self, record: dict[str, Any]) -> None:
         """Say once that gradients are not finite while the loss still is."""

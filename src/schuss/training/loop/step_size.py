@@ -61,6 +61,8 @@ def find_step_size(
     plan: TrainingPlan,
     steps: int,
     left_out: Sequence[int] = (),
+    *,
+    validated: bool,
 ) -> str:
     """Set the learning rate and the weight decay where they are to be found.
 
@@ -71,6 +73,7 @@ def find_step_size(
         plan: of the training.
         steps: of all epochs.
         left_out: rows that are not learned.
+        validated: whether there are validation rows.
 
     Returns:
         What was chosen and why, to be said; nothing where the learning rate was given.
@@ -84,7 +87,8 @@ def find_step_size(
                 trials.run(lambda share: 1e-3, 2 * _TIMED_STEPS)
                 steps = min(steps, max(int(plan.time_budget / trials.seconds_per_step), 1))
                 trials.steps = 0
-            budget = _budget(steps, usual=learner.usual_rate)
+            numbers = float(np.size(training.y)) if validated else math.inf
+            budget = _budget(steps, numbers, usual=learner.usual_rate)
             shape = learner.schedule.functions.get("lr", BY_PROGRESS[SCHEDULE])
             choice = find(trials, budget, shape, usual=learner.usual_rate)
         for group in learner.optimizer.param_groups:
@@ -118,10 +122,10 @@ def find_rate_curve(
         return rate_curve(trials, steps, shape, rate=rate, rule=rule)
 
 
-def _budget(steps: int, *, usual: bool) -> Budget:
+def _budget(steps: int, numbers: float, *, usual: bool) -> Budget:
     """Return what the search for a training of so many steps may cost."""
     least = 0.0 if usual else min(_FEWEST_STEPS, _LARGEST_SHARE * steps)
-    return Budget(int(max(_SHARE * steps, least)), steps)
+    return Budget(int(max(_SHARE * steps, least)), steps, numbers)
 
 
 def step_seconds(model: Module, training: Examples, plan: TrainingPlan) -> float:

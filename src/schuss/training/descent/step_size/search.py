@@ -19,6 +19,10 @@ RUNG = math.sqrt(10.0)
 # the gradients' noise that limits it. (0.25 to 0.3 for large language models, in Bjorck et al.,
 # "Scaling Optimal LR Across Token Horizons", arXiv 2409.19913.)
 _HORIZON_POWER = 0.2
+# So many numbers are learned by heart within the usual number of epochs, the fewer the sooner.
+_FEW_NUMBERS = 800.0
+# How much better a rate has to be for each rung that it is off a usual one, as a share.
+_UNUSUAL = 0.05
 # A rate that rises while it is tried does best a little above where a constant one does.
 _PAST_THE_BEST = 2.5
 _BELOW_THE_EDGE = 10.0
@@ -46,10 +50,13 @@ class Budget:
     Args:
         steps: of the search in all.
         training: steps of the training that it is for.
+        numbers: how many numbers there are to be learned, where it matters how rows do that are
+            not learned; infinite elsewhere.
     """
 
     steps: int
     training: int
+    numbers: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -159,7 +166,8 @@ def find(trials: Trials, budget: Budget, shape: Callable[[float], float], *, usu
     horizon = min(horizon, max(int(_LONGEST_SHARE * budget.training), _SHORTEST_RACE))
     if horizon < _SHORTEST_RACE:
         return Choice(begin, "by a range test", test, steps=trials.steps)
-    races = _race(trials, begin, horizon, budget.steps + horizon, shape)
+    anchor = usually if usual else None
+    races = _race(trials, begin, horizon, budget.steps + horizon, shape, anchor)
     choice = _decided(races, horizon, budget, trials.first_loss)
     choice.test, choice.steps = test, trials.steps
     return choice
@@ -170,9 +178,11 @@ def _few(trials: Trials, budget: Budget, begin: float, shape: Callable[[float], 
     horizon = budget.steps // _FEW_RACES
     if horizon < _SHORTEST_FEW:
         return Choice(begin, _TOO_FEW)
-    races = _race(trials, begin, horizon, _FEW_RACES * horizon, shape)
-    # So short a race says only whether what is usual is far off.
-    choice = _decided(races, horizon, Budget(budget.steps, horizon), trials.first_loss)
+    races = _race(trials, begin, horizon, _FEW_RACES * horizon, shape, begin)
+    # So short a race says only whether what is usual is far off, or whether few rows are learned
+    # by heart.
+    budget = Budget(budget.steps, budget.training if _overfits(budget) else horizon, budget.numbers)
+    choice = _decided(races, horizon, budget, trials.first_loss)
     choice.steps = trials.steps
     return choice
 
@@ -184,19 +194,31 @@ def _decided(races: dict[float, float], horizon: int, budget: Budget, first: flo
     best = least_between(races)
     why = f"best of {len(races)} rates in races of {horizon} steps"
     gained = progress(first, min(races.values()))
-    factor = best * corrected(horizon, budget.training, gained)
+    factor = best * corrected(horizon, budget.training, gained, _overfits(budget))
     return Choice(factor, why, None, races, horizon)
 
 
 def _race(
-    trials: Trials, begin: float, horizon: int, most: int, shape: Callable[[float], float]
+    trials: Trials,
+    begin: float,
+    horizon: int,
+    most: int,
+    shape: Callable[[float], float],
+    usual: float | None,
 ) -> dict[float, float]:
-    """Return scores of factors around `begin`, going on while they improve and steps are left."""
+    """Return scores of factors around `begin`, going on while they improve and steps are left.
+
+    Where they hardly differ, as on a plateau, it goes towards the `usual` one.
+    """
     scores: dict[int, float] = {}
 
     def score(rung: int) -> float:
         if rung not in scores:
-            scores[rung] = race(trials, begin * RUNG**rung, horizon, shape)
+            factor = begin * RUNG**rung
+            found = race(trials, factor, horizon, shape)
+            if usual is not None and math.isfinite(found):
+                found += _UNUSUAL * abs(found) * abs(math.log(factor / usual, RUNG))
+            scores[rung] = found
         return scores[rung]
 
     rung = 0
@@ -228,7 +250,12 @@ def progress(first: float, last: float) -> float:
     return min(max((first - last) / (abs(first) + 1e-300), 0.0), 1.0)
 
 
-def corrected(horizon: int, training: int, gained: float) -> float:
+def _overfits(budget: Budget) -> float:
+    """Return how much few rows count, from 0 for many to 1."""
+    return max(1.0 - budget.numbers / _FEW_NUMBERS, 0.0)
+
+
+def corrected(horizon: int, training: int, gained: float, overfits: float = 0.0) -> float:
     """Return by what the best rate of a race is multiplied for the whole training.
 
     A race whose loss is still near the first one is not limited by noise, but by how far it came:
@@ -238,11 +265,14 @@ def corrected(horizon: int, training: int, gained: float) -> float:
         horizon: steps of the race.
         training: steps of the whole training.
         gained: `progress` of the best race.
+        overfits: 1 where there is so little to learn that the training is not to go further than
+            the race, only in smaller steps; 0 where there is much.
 
     >>> corrected(100, 100, 1.0), round(corrected(100, 3200, 1.0), 6), corrected(100, 3200, 0.0)
     (1.0, 0.5, 1.0)
     """
     power = _HORIZON_POWER * gained**2
+    power += (1.0 - power) * overfits
     return float((horizon / max(training, horizon)) ** power)
 
 
