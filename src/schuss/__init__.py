@@ -101,7 +101,8 @@ if TYPE_CHECKING:
     from schuss import (  # noqa: I001  # packed, or it would be 350 lines
         amp as amp, array_api as array_api, audio as audio, autograd as autograd,
         backends as backends, cuda as cuda, data as data, distributions as distributions,
-        errors as errors, fft as fft, func as func, functions as functions, linalg as linalg, nn as nn, optim as optim,
+        errors as errors, fft as fft, func as func, functions as functions, linalg as linalg,
+        nn as nn, optim as optim,
         pytorch as pytorch, random as random, special as special, training as training,
         utils as utils,
     )  # fmt: skip
