@@ -31,9 +31,9 @@ def join_slices(node: Node) -> Node | None:
     if any(region is None for region in regions):
         return None
     pairs = list(zip(parts, [r for r in regions if r is not None], strict=True))
-    for axis, length in enumerate(node.shape):
+    for axis in range(len(node.shape)):
         pairs.sort(key=lambda pair: pair[1][axis].start)
-        if _cover([region for _, region in pairs], axis, length):
+        if _cover([region for _, region in pairs], axis, node.shape):
             slices = [made("reshape", x.inputs[0], shape=tuple(map(len, r))) for x, r in pairs]
             return made("concat", *slices, axis=axis)
     return None
@@ -59,9 +59,11 @@ def _places(axis: range, index: int | slice) -> range:
     return range(axis[index], axis[index] + 1)
 
 
-def _cover(regions: Sequence[_Region], axis: int, length: int) -> bool:
-    """Whether regions lie one behind the other along an axis, from its start to its end."""
+def _cover(regions: Sequence[_Region], axis: int, shape: tuple[int, ...]) -> bool:
+    """Whether regions lie one behind the other along an axis, and are all of the others."""
     ends = [0, *[region[axis].stop for region in regions]]
     starts = [region[axis].start for region in regions]
+    whole = tuple(map(range, shape))
     others = {(*region[:axis], *region[axis + 1 :]) for region in regions}
-    return starts == ends[:-1] and ends[-1] == length and len(others) == 1
+    is_all = others == {(*whole[:axis], *whole[axis + 1 :])}
+    return starts == ends[:-1] and ends[-1] == shape[axis] and is_all
