@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
@@ -71,7 +70,8 @@ class Rollback:
         self._average = average
         self._snapshot: Snapshot | None = None
         self._due = 0
-        self._batches: deque[Array] = deque(maxlen=_MEASURED_BATCHES)
+        # The losses and rows of the calls since the last good state, each (steps, batch).
+        self._taken: list[tuple[list[float], Array]] = []
 
     def keep(self, state: LoopState, best: Mapping[str, Tensor]) -> None:
         """Take the state as good."""
@@ -88,8 +88,7 @@ class Rollback:
         self._due = self._next(state.step)
         self._averaged = {k: v.array.copy() for k, v in self._average.state_dict().items()}
         self._schedule = self._learner.schedule.state_dict()
-        self._batches.clear()
-        self._highest = (-math.inf, np.empty(0, np.int64))
+        self._taken.clear()
 
     def _next(self, step: int) -> int:
         return (step // self.interval + 1) * self.interval
@@ -104,18 +103,17 @@ class Rollback:
             return {}, {}
         tensors, groups = self._snapshot.state_dict()
         best = {} if self._state.best_epoch == best_epoch else self._best
-        loss, rows = self._highest
+        kept = self._remembered()
         return {
             **with_prefix("snapshot", tensors),
             **with_prefix("best", best),
             **with_prefix("average", {k: leaf(v) for k, v in self._averaged.items()}),
-            **with_prefix("batches", {str(k): leaf(v) for k, v in enumerate(self._batches)}),
-            "rows": leaf(rows),
+            **with_prefix("batches", {str(k): leaf(rows) for k, (_, rows) in enumerate(kept)}),
         }, {
             "state": asdict(self._state),
             "groups": groups,
             "schedule": self._schedule,
-            "loss": loss if math.isfinite(loss) else None,
+            "losses": [loss for loss, _ in kept],
         }
 
     def load_state_dict(
@@ -146,9 +144,8 @@ class Rollback:
         self._averaged = _arrays("average", held)
         self._schedule = header["schedule"]
         batches = _arrays("batches", held)
-        self._batches.extend(batches[str(k)] for k in range(len(batches)))
-        loss = header["loss"]
-        self._highest = (-math.inf if loss is None else float(loss), held["rows"])
+        losses = enumerate(header["losses"])
+        self._taken = [([float(loss)], batches[str(k)][None]) for k, loss in losses]
         self._due = self._next(self._state.step)
 
     def is_due(self, state: LoopState) -> bool:
@@ -165,10 +162,7 @@ class Rollback:
             state.first_loss = state.lowest_loss = losses[0]
         state.window_loss += sum(losses)
         state.window_steps += len(losses)
-        highest = max(losses)
-        if highest > self._highest[0]:
-            self._highest = (highest, index[losses.index(highest)])
-        self._batches.extend(index[-_MEASURED_BATCHES:])
+        self._taken.append((losses, index))
 
     def has_exploded(self, state: LoopState) -> bool:
         """Whether the loss has risen to many times the first, by the doing of the steps since.
@@ -197,10 +191,22 @@ class Rollback:
         found = []
         for place in (self._snapshot, here):
             place.restore()
-            losses = [self._blame(rows).loss for rows in self._batches]
+            losses = [self._blame(rows).loss for _, rows in self._steps()[-_MEASURED_BATCHES:]]
             found.append(float(np.mean(losses)))
         here.restore()
         return found[0], found[1]
+
+    def _steps(self) -> list[tuple[float, Array]]:
+        """Return losses and rows of the steps since the last good state."""
+        return [step for call in self._taken for step in zip(*call, strict=True)]
+
+    def _remembered(self) -> list[tuple[float, Array]]:
+        """Return those of the steps that matter: that of the highest loss, and the last ones."""
+        steps = self._steps()
+        last, before = steps[-_MEASURED_BATCHES:], steps[:-_MEASURED_BATCHES]
+        highest = max(steps, key=lambda step: step[0], default=None)
+        is_before = highest is not None and any(rows is highest[1] for _, rows in before)
+        return [highest, *last] if highest is not None and is_before else last
 
     def _blame(self, rows: Array) -> Blame:
         return find_blame(self._learner.model, self._learner.objective, self._training, rows)
@@ -217,12 +223,12 @@ class Rollback:
                 setattr(state, name, getattr(self._state, name))
         self._average.load_state_dict({name: leaf(array) for name, array in self._averaged.items()})
         self._learner.schedule.load_state_dict(self._schedule)
-        self._batches.clear()
+        self._taken.clear()
         return self._best
 
     def highest_rows(self) -> Array:
         """Return the rows of the batch with the highest loss since the last good state."""
-        return self._highest[1]
+        return max(self._steps(), key=lambda step: step[0])[1]
 
     def most_changed(self) -> str:
         """Return the name of the parameter that has grown most since the last good state."""
