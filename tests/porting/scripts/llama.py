@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Optional
 
 import torch
-from torch import nn
 import torch.nn.functional as F
+from torch import nn
 
 
 @dataclass
@@ -184,7 +184,7 @@ def train(given, compiled):
     def micro(X, Y):
         model(X, Y)
         loss = model.last_loss / 2
-        loss.backward()
+        scaler.scale(loss).backward()
         return loss
 
     micro = compiled(micro)
@@ -193,8 +193,10 @@ def train(given, compiled):
             data = given.integers(17, 3, 13)
             loss = micro(data[:, :-1], data[:, 1:].contiguous())
             out.append(loss.item())
+        scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         optimizer.zero_grad(set_to_none=True)
     model.eval()
     tokens, probs = model.generate(given.integers(17, 2, 4), 5)

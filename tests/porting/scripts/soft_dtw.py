@@ -1,4 +1,4 @@
-"""Dynamic programs in place: soft-DTW by a table that is assigned to, NeuralSort, Sinkhorn ranks."""
+"""Dynamic programs in place: soft-DTW by a table that is assigned to, and NeuralSort."""
 
 import torch
 import torch.nn as nn
