@@ -11,6 +11,7 @@ from schuss.compiler.graph.graph import Node
 from schuss.compiler.graph.partition import Partitioning, private_values
 from schuss.compiler.graph.views import Layouts, Strided
 from schuss.compiler.kernels.convolution_geometry import backward_phases, forward_phase
+from schuss.compiler.kernels.convolution_packing import PACK
 from schuss.compiler.kernels.convolution_tiles import TILES
 from schuss.compiler.kernels.depthwise_tiles import DEPTHWISE
 from schuss.compiler.kernels.emitter import KernelEmitter
@@ -109,6 +110,8 @@ class _Plan(KernelPlan):
         problem: what is computed.
         tables: of each phase.
         packed: where each phase's weights are in working memory.
+        lines: where it is said to which line of these each weight of an output goes, where all
+            outputs are packed together.
         zero: where zeros are.
         together: pictures whose rows are computed together.
         panels: of a group's channels of the result.
@@ -117,6 +120,7 @@ class _Plan(KernelPlan):
     problem: Problem
     tables: tuple[Tables, ...]
     packed: tuple[int, ...]
+    lines: int | None
     zero: int
     together: int
     panels: int
@@ -158,6 +162,9 @@ class Convolution(KernelDescriptor):
         tables, together = plan_tables(phases, problem.pictures, scratch)
         width = written if problem.is_depthwise else panels * shape.nr * read
         packed = tuple(scratch.take(p.taps * width * size) for p in phases)
+        lines = None
+        if not (self.is_backward or problem.is_depthwise):
+            lines = scratch.take(4 * problem.taps * read // problem.groups)
         x = layouts.of(node.inputs[0])
         mine = private_values([(x, 0), (layouts.of(node.inputs[1]), None)]) | {node}
         by_pictures = Partitioning(
@@ -175,6 +182,7 @@ class Convolution(KernelDescriptor):
             problem=problem,
             tables=tables,
             packed=packed,
+            lines=lines,
             zero=zero,
             together=together,
             panels=panels,
@@ -220,6 +228,11 @@ class _ConvolutionWriter:
             pictures = self.k.low, self.k.high
         elif kind == BY_PANELS:
             panels = self.k.low, self.k.high
+        if self.plan.lines is not None:
+            # All taps of a channel follow each other, and all channels of a tap are to.
+            lines = self.loops.scratch(self.plan.lines)
+            with f.loop(0, self.inner) as i, f.loop(0, p.taps) as m:
+                f.store((m * self.inner + i).to(I32), lines, i * p.taps + m)
         for tables in self.plan.tables:
             if tables.phase.taps:
                 self._pack(tables, panels)
@@ -284,6 +297,10 @@ class _ConvolutionWriter:
             width = (columns + (lanes - 1)).op("sdiv", lanes) * lanes
             start = f.address(packed, panel * (len(taps) * self.inner * self.nr), p.kind)
             origin = f.address(weights, group * (outputs * row) + first * across, p.kind)
+            if self.plan.lines is not None:
+                lines = self.loops.scratch(self.plan.lines)
+                call_library(f, PACK, p.kind, origin, row, columns, row, lines, start, width)
+                return
             with f.loop(0, self.inner) as i, f.loop(0, len(taps)) as m:
                 line = f.address(start, (m * self.inner + i) * width, p.kind)
                 source = f.address(origin, i * along + number(m), p.kind)

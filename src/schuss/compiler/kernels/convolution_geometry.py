@@ -66,8 +66,9 @@ class Phase:
         return [sum(k * s for k, s in zip(tap, steps, strict=True)) for tap in product(*along)]
 
     def write_table(
-        self, f: Function, table: str, places: str, pictures: tuple[int, int, int], bounds: Bounds
-    ) -> None:
+        self, f: Function, table: str, places: str, pictures: tuple[Scalar | int, int, int],
+        bounds: Bounds, *, by_positions: bool = False,
+    ) -> None:  # fmt: skip
         """Write where each row's taps begin (-1: nowhere), and where the row goes.
 
         Args:
@@ -76,33 +77,36 @@ class Phase:
             places: of the rows, of i32.
             pictures: how many, and the elements of a picture of the source and the result.
             bounds: of the rows along the first axis.
+            by_positions: whether the same position of all pictures comes before the next one, so
+                that rows side by side are outside by the same taps.
         """
         low, high = bounds
         many, source_size, target_size = pictures
         inner = math.prod(a.rows for a in self.axes[1:])
         each = (high - low) * inner
         with f.loop(0, many) as picture:
+            start, step = (picture, many) if by_positions else (picture * each, 1)
             self._rows(
-                f, table, places, picture * each, (picture * source_size, picture * target_size),
+                f, table, places, (start, step), (picture * source_size, picture * target_size),
                 [], bounds,
             )  # fmt: skip
 
     def _rows(
-        self, f: Function, table: str, places: str, row: Scalar, origin: tuple[Scalar, Scalar],
-        index: list[Scalar], bounds: Bounds,
+        self, f: Function, table: str, places: str, row: tuple[Scalar, Scalar | int],
+        origin: tuple[Scalar, Scalar], index: list[Scalar], bounds: Bounds,
     ) -> None:  # fmt: skip
         """Write the rows at an index of the first axes."""
         depth = len(index)
         if depth == len(self.axes):
-            f.store(origin[1].to(I32), places, row)
-            self._taps(f, table, row * self.taps, origin[0], f.number(1, "i1"), index, [])
+            f.store(origin[1].to(I32), places, row[0])
+            self._taps(f, table, row[0] * self.taps, origin[0], f.number(1, "i1"), index, [])
             return
         axis = self.axes[depth]
         low, high = bounds if depth == 0 else (f.number(0), f.number(axis.rows))
         inner = math.prod(a.rows for a in self.axes[depth + 1 :])
         with f.loop(low, high) as j:
             to = origin[1] + (j * axis.step + axis.first) * self.target[depth]
-            here = row + (j - low) * inner
+            here = row[0] + (j - low) * inner * row[1], row[1]
             self._rows(f, table, places, here, (origin[0], to), [*index, j], bounds)
 
     def _taps(

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
+from operator import and_
 
+from schuss.compiler.kernels.convolution_packing import pack
 from schuss.compiler.kernels.micro_kernel import TileShape, tile_shape, transpose_out
 from schuss.lowering.ir_builder import Scalar
 from schuss.lowering.llvm_types import F32, F64, I32, I64
@@ -208,8 +211,11 @@ def _tile(shape: TileShape, vectors: int, height: int) -> str:
     width = vectors * shape.lanes
     sums = [ZERO] * (height * vectors)
     with f.summing(0, f.parameter("taps", I64), 1, sums, "%b") as taps:
-        sources = [f.found(table, taps.index, "%x") for table in tables]
-        inner = f.parameter("inner", I64)
+        offsets = [f.load(table, taps.index, I32) for table in tables]
+        sources = [f.pointer_at(at, "%x", "%zero", shape.kind) for at in offsets]
+        # Where all rows are outside there is nothing to add.
+        inside = reduce(and_, offsets).ge(0)
+        inner = inside.where(f.parameter("inner", I64), 0)
         with f.summing(0, inner, _STEPS, taps.sums, taps.pointer) as many:
             for step in range(_STEPS):
                 _products(f, many, sources, step, vectors)
@@ -217,7 +223,8 @@ def _tile(shape: TileShape, vectors: int, height: int) -> str:
         with f.summing(many.index, inner, 1, many.sums, many.pointer) as single:
             _products(f, single, sources, 0, vectors)
             single.pointer = f.at(single.pointer, width)
-        taps.sums, taps.pointer = single.sums, single.pointer
+        taps.sums = single.sums
+        taps.pointer = f.at(taps.pointer, f.parameter("inner", I64) * width)
     for i, value in enumerate(taps.sums):
         r, v = divmod(i, vectors)
         f.write(value, f.at(targets[r], v * shape.lanes), masks[v])
@@ -371,6 +378,7 @@ def _text(shape: TileShape) -> str:
             *[_weight_tile(shape, *t, by_channels=c) for t in tiles for c in (False, True)],
             _all_tiles(shape),
             *[_all_weight_tiles(shape, by_channels=c) for c in (False, True)],
+            pack(shape),
             transpose_out(shape)
             .replace("define internal", "define", 1)
             .replace("@transpose_out", f"@{TRANSPOSE}"),

@@ -124,27 +124,33 @@ class PictureLoops:
         f = self.f
         for tables in self._tables:
             if tables.is_whole:
-                self._write(tables, f.number(0), f.number(tables.phase.axes[0].rows))
+                self._write(tables, f.number(0), self._first_axis(tables), self._together)
         low, high = pictures
         with f.loop(low, high, self._together) as picture:
             count = (high - picture).minimum(self._together)
             for tables in self._tables:
                 if tables.is_whole:
+                    if self._together > 1:
+                        with f.when(count.ne(self._together)):
+                            self._write(tables, f.number(0), self._first_axis(tables), count)
                     rows(tables, picture, count * tables.phase.rows)
                     continue
                 total = tables.phase.axes[0].rows
                 with f.loop(0, total, tables.chunk) as first:
                     end = (first + tables.chunk).minimum(total)
-                    self._write(tables, first, end)
+                    self._write(tables, first, end, self._together)
                     rows(tables, picture, (end - first) * tables.inner)
             if self._k.has_epilogue:
                 end = picture + count
                 f.emit(f"call void %epilogue(ptr %table, {picture.typed}, {end.typed})")
 
-    def _write(self, tables: Tables, low: Scalar, high: Scalar) -> None:
+    def _first_axis(self, tables: Tables) -> Scalar:
+        return self.f.number(tables.phase.axes[0].rows)
+
+    def _write(self, tables: Tables, low: Scalar, high: Scalar, count: Scalar | int) -> None:
         places = self.scratch(tables.table), self.scratch(tables.places)
-        pictures = (self._together, self._sizes[0], self._sizes[1])
-        tables.phase.write_table(self.f, *places, pictures, (low, high))
+        pictures = (count, self._sizes[0], self._sizes[1])
+        tables.phase.write_table(self.f, *places, pictures, (low, high), by_positions=True)
 
     def picture(self, view: Strided, picture: Scalar) -> str:
         """Return where a picture of an input, or of the result, begins.
