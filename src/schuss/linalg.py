@@ -31,6 +31,7 @@ from schuss.functions.matrices import (
     solve_triangular,
     svdvals,
 )
+from schuss.functions.orthogonal import householder_product, matrix_exp
 from schuss.primitives.base import as_tensor, astype
 from schuss.primitives.contraction import matmul, matrix_transpose
 from schuss.primitives.elementwise import divide
@@ -40,7 +41,7 @@ from schuss.spelling.binding import taking_out
 __all__ = ["LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv"]
 __all__ += ["lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm"]
 __all__ += ["pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "vecdot"]
-__all__ += ["vector_norm"]
+__all__ += ["householder_product", "matrix_exp", "vector_norm"]
 
 Axes = int | Sequence[int] | None
 

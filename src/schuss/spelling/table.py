@@ -112,6 +112,9 @@ _TABLE = {
         fm pinverse (input, rcond=1e-15)
         fm slogdet (input)
     """,
+    "schuss.functions.orthogonal": """
+        fm matrix_exp (input)
+    """,
     "schuss.functions.special": """
         fmi lgamma (input)
         fmis digamma (input)

@@ -1,4 +1,4 @@
-"""Parametrizations that are ready: weight norm and spectral norm."""
+"""Parametrizations that are ready: weight norm, spectral norm, and orthogonal weights."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from schuss.core import Tensor, no_grad
 from schuss.functions import norm
 from schuss.nn.functional import normalize
 from schuss.nn.module import Module
+from schuss.nn.utils.orthogonal import orthogonal
 from schuss.nn.utils.parametrize import register_parametrization
 from schuss.nn.utils.power_iteration import (
     as_matrix,
@@ -15,7 +16,8 @@ from schuss.nn.utils.power_iteration import (
     rows_axis,
 )
 
-__all__ = ["SpectralNorm", "WeightNorm", "norm_except", "spectral_norm", "weight_norm"]
+__all__ = ["SpectralNorm", "WeightNorm", "norm_except", "orthogonal", "spectral_norm"]
+__all__ += ["weight_norm"]
 
 
 def norm_except(v: Tensor, dim: int | None) -> Tensor:
