@@ -65,6 +65,7 @@ def losses(x: Any, w: Any, m: Any) -> Any:
     y = x.detach() * 0.5
     found = f.mse_loss(x[m] * w, y[m]) + f.l1_loss(y[m], x[m], reduction="sum")
     found = found + f.binary_cross_entropy_with_logits(x[m] / w, (y[m] > 0).double())
+    found = found + ss.nn.BCEWithLogitsLoss()(x[m] / w, y[m]) + ss.nn.HuberLoss()(x[m], w * y[m])
     logits = ss.stack([x, w * x * x, y], -1)
     classes = ss.tensor([[0, 2, 1], [1, 0, 2]])
     found = found + f.cross_entropy(logits[m], classes[m], label_smoothing=0.1)

@@ -55,6 +55,7 @@ SMOOTH: dict[str, Call] = {
     "hsplit": lambda lib, x, y: (*lib.hsplit(x, 2), *lib.vsplit(x, [1]), *x.tensor_split(3, 1)),
     "index_add": lambda lib, x, y: x.index_add(0, lib.tensor([2, 0, 2]), y, alpha=0.5),
     "index_copy": lambda lib, x, y: x.index_copy(1, lib.tensor([3, 0, 1, 2]), y),
+    "index_fill of a vector": lambda lib, x, y: x[0].index_fill(0, lib.tensor([0, 2]), 0.25),
     "index_fill": lambda lib, x, y: x.index_fill(1, lib.tensor([0, 2]), 0.25),
     "index_put": lambda lib, x, y: (
         x.index_put((lib.tensor([0, 2, -1]), lib.tensor([1, 3, 0])), y[0, :3]),

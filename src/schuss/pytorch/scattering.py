@@ -184,7 +184,7 @@ def _slices(
         x, value = F.reshape(x, (1,)), F.reshape(value, (-1,))
     axis = axis_of(x, dim, owner)
     at = F.reshape(at, (-1,))
-    if not value.ndim and x.ndim == 1:
+    if not value.ndim and x.ndim == 1 and owner != "index_fill":
         value = F.reshape(value, (1,))
     shape = (*x.shape[:axis], at.shape[0], *x.shape[axis + 1 :])
     if value.ndim and value.shape != shape:

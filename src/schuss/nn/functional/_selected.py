@@ -42,10 +42,16 @@ def take_selected(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _elementwise(
-    call: Callable[..., Tensor], input: Any, target: Any, *, reduction: str = "mean", **options: Any
+    call: Callable[..., Tensor],
+    input: Any,
+    target: Any,
+    weight: Tensor | None = None,
+    *,
+    reduction: str = "mean",
+    **options: Any,
 ) -> Tensor | None:
     picked = input if isinstance(input, Selected) else target
-    if options.get("weight") is not None or reduction not in ("none", "mean", "sum"):
+    if weight is not None or reduction not in ("none", "mean", "sum"):
         return None
     pair = picked.beside(input), picked.beside(target)
     loss = Selected(call(*pair, reduction="none", **options), picked.mask, picked.reason)
