@@ -1,4 +1,4 @@
-"""Single-shot detection: matched priors, hard negatives mined by two sorts, smooth L1 of positives."""
+"""Single-shot detection: matched priors, hard negatives mined by two sorts."""
 
 import torch
 import torch.nn as nn

@@ -1,4 +1,4 @@
-"""Recommendations from sequences: causal attention, logits of what came next and of what did not."""
+"""Recommendations from sequences: causal attention, logits of the next items and of others."""
 
 import numpy as np
 import torch
