@@ -110,16 +110,57 @@ def test_examples_that_do_not_fit_into_the_cache(
         assert np.array_equal(value.array, part.model.state_dict()[name].array), name
 
 
-def test_a_file_that_changes_while_training(
-    odd_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def vanish(file: Path) -> None:
+    file.unlink()
+
+
+def change(file: Path) -> None:
+    file.write_bytes(file.read_bytes() + b"!")
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"), [(change, "it has changed since"), (vanish, "No such file or directory")]
+)
+def test_a_file_that_changes_or_vanishes_while_training(
+    happens: Any, why: str, odd_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "CACHE_BYTES", 0)
     file = odd_folder / "Äpfel" / "3.png"
+    content = file.read_bytes()
+    whole = ss.train(odd_folder, out=tmp_path / "whole", quiet=True, **QUICK)
+    # What lies in the cache is not read again.
+    kept = ss.train(
+        odd_folder, out=tmp_path / "kept", quiet=True, on_start=lambda _: happens(file), **QUICK
+    )
+    file.write_bytes(content)
+    monkeypatch.setattr(store, "CACHE_BYTES", 0)
+    with pytest.raises(ss.errors.DataError, match=f"3.png: {why}.*resume"):
+        ss.train(
+            odd_folder, out=tmp_path / "run", quiet=True, on_start=lambda _: happens(file), **QUICK
+        )
+    file.write_bytes(content)
+    run = ss.resume(tmp_path / "run", quiet=True)
+    assert run.finished
+    for name, value in whole.model.state_dict().items():
+        assert np.array_equal(value.array, kept.model.state_dict()[name].array), name
+        assert np.array_equal(value.array, run.model.state_dict()[name].array), name
 
-    def change(run: Any) -> None:
-        file.write_bytes(file.read_bytes() + b"!")
 
-    with pytest.raises(ss.errors.DataError, match="3.png: it has changed since.*resume"):
-        ss.train(odd_folder, out=tmp_path / "run", quiet=True, on_start=change, **QUICK)
-    file.write_bytes(file.read_bytes()[:-1])
-    assert ss.resume(tmp_path / "run", quiet=True).finished
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [(change, "it has changed since it was first"), (vanish, "No such file or directory")],
+)
+def test_a_file_that_changes_or_vanishes_before_it_is_decoded(
+    happens: Any, why: str, odd_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = store.ItemStore.fill
+    # (Few are named.)
+    (odd_folder / "Äpfel" / "empty.png").unlink()
+
+    def after(*arguments: Any, **options: Any) -> Any:
+        happens(odd_folder / "Äpfel" / "3.png")
+        return fill(*arguments, **options)
+
+    monkeypatch.setattr(store.ItemStore, "fill", after)
+    run = ss.train(odd_folder, out=tmp_path / "run", quiet=True, **QUICK)
+    assert sum(run.shares.values()) == 41
+    assert f"Äpfel/3.png ({why}" in " ".join(run.notes)

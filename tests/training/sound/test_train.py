@@ -13,6 +13,7 @@ import pytest
 import schuss as ss
 from schuss.errors import DataError, UsageError
 from schuss.training import load_run
+from schuss.training.items import store
 
 QUICK: dict[str, Any] = {"epochs": 8, "batch_size": 12, "quiet": True}
 
@@ -70,6 +71,47 @@ def test_what_cannot_be_read_is_named_and_left_out(
     assert empty == "empty.wav,,,,an empty file"
     with pytest.raises(DataError, match=r"text\.wav: not a recording"):
         run.predict(bad / "text.wav")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vanishes", [True, False])
+def test_a_recording_that_changes_or_vanishes_while_training(
+    vanishes: bool, recorded_folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = recorded_folder(count=12)
+    file = folder / "rising" / "ann_000.wav"
+    content = file.read_bytes()
+    why = "No such file or directory" if vanishes else "it has changed since it was first"
+
+    def happen(_: object) -> None:
+        if vanishes:
+            file.unlink()
+        else:
+            file.write_bytes(content + b"!")
+
+    options = {**QUICK, "epochs": 2, "batch_size": 6}
+    kept = ss.train(folder, out=tmp_path / "kept", on_start=happen, **options)
+    file.write_bytes(content)
+    monkeypatch.setattr(store, "CACHE_BYTES", 0)
+    with pytest.raises(DataError, match=rf"ann_000\.wav: {why}.*resume"):
+        ss.train(folder, out=tmp_path / "run", on_start=happen, **options)
+    with pytest.raises(DataError, match=r"ann_000\.wav"):
+        ss.resume(tmp_path / "run", quiet=True)
+    file.write_bytes(content)
+    run = ss.resume(tmp_path / "run", quiet=True)
+    assert run.finished
+    for name, value in kept.model.state_dict().items():
+        assert np.array_equal(value.array, run.model.state_dict()[name].array), name
+    fill = store.ItemStore.fill
+
+    def after(*arguments: Any, **more: Any) -> Any:
+        happen(None)
+        return fill(*arguments, **more)
+
+    monkeypatch.setattr(store.ItemStore, "fill", after)
+    run = ss.train(folder, out=tmp_path / "less", **options)
+    assert sum(run.shares.values()) == 23
+    assert f"rising/ann_000.wav ({why}" in "; ".join(run.notes)
 
 
 @pytest.mark.slow
