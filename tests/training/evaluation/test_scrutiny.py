@@ -8,7 +8,7 @@ import pytest
 from schuss import manual_seed, nn
 from schuss.training import Trainer
 from schuss.training.evaluation.examples import Examples
-from schuss.training.evaluation.scrutiny import far_out, remarks
+from schuss.training.evaluation.scrutiny import far_out, is_far_from_one, remarks, size_of
 
 
 def _rows(count: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -47,11 +47,13 @@ def test_heavy_tails_and_rare_columns_are_no_outliers() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
-def test_inputs_of_another_size_are_named(scale: float) -> None:
-    x, y = _rows()
-    (said,) = remarks(Examples.of((x * scale, y)))
-    assert "in size, and networks learn best from numbers of about 1" in said
-    assert remarks(Examples.of((x, y * 1e8))) == []
+def test_sizes_are_those_of_most_numbers(scale: float) -> None:
+    x, _ = _rows()
+    x[3] = 1e9
+    assert is_far_from_one(size_of(x * scale))
+    assert 0.1 * scale < size_of(x * scale) < 10.0 * scale
+    assert not is_far_from_one(size_of(x))
+    assert not is_far_from_one(size_of(np.zeros((4, 2))))
 
 
 def test_rows_all_alike_and_classes_of_one_row_are_named() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from schuss.core import Array
 from schuss.training.evaluation.examples import Examples
 
-__all__ = ["far_out", "remarks"]
+__all__ = ["far_out", "is_far_from_one", "remarks", "size_of"]
 
 # A number is no outlier but an error from so many times the others' size on.
 _FAR = 1e6
@@ -39,13 +39,6 @@ def far_out(examples: Examples) -> Array:
 def remarks(examples: Examples) -> list[str]:
     """Return what somebody should know of the rows, in sentences."""
     said = []
-    for x in _numbers(examples)[:-1]:
-        size = _size(x.reshape(len(x), -1))
-        if size and not _SMALL <= size <= _LARGE:
-            said.append(
-                f"the inputs are about {size:.1g} in size, and networks learn best from numbers of "
-                "about 1: divide them by that"
-            )
     first = [np.asarray(x[:1]) for x in (*examples.inputs, examples.y) if isinstance(x, np.ndarray)]
     columns = [x for x in (*examples.inputs, examples.y) if isinstance(x, np.ndarray)]
     if len(examples) > 1 and len(columns) == len(examples.inputs) + 1:
@@ -68,6 +61,16 @@ def _numbers(examples: Examples) -> list[Any]:
     inputs = [x for x in examples.inputs if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
     y = examples.y
     return [*inputs, y if y.dtype.kind == "f" else np.zeros((len(y), 1), np.float32)]
+
+
+def size_of(x: Array) -> float:
+    """Return the mean size of an array's numbers other than zero, but for the largest."""
+    return _size(x.reshape(len(x), -1)) if len(x) else 0.0
+
+
+def is_far_from_one(size: float) -> bool:
+    """Return whether networks have trouble with numbers of this size; not of 0."""
+    return bool(size) and not _SMALL <= size <= _LARGE
 
 
 def _size(rows: Array) -> float:

@@ -15,6 +15,7 @@ from schuss import random
 from schuss.core import Array, Tensor, enable_grad
 from schuss.modes import quietly
 from schuss.training.descent import health
+from schuss.training.descent.conditioning import condition
 from schuss.training.descent.learner import Learner
 from schuss.training.descent.step_size.curve import RateCurve
 from schuss.training.descent.steppers import Stepper
@@ -137,6 +138,7 @@ class TrainingLoop:
             DivergenceError: if the loss is not finite and no epoch was complete.
         """
         random.manual_seed(self.plan.step_seed)
+        self._said = condition(self._learner, self._data.training)
         display, folder = self._context.display, self._context.folder
         if resume:
             self.state, self.best = self._checkpoints.restore()
@@ -209,6 +211,8 @@ class TrainingLoop:
         """Find the learning rate where none is given, and say what it is and why."""
         if self._learner.finds_rate:
             self._setbacks.look_at_rows()
+        for text in self._said:
+            self.note(text)
         steps, rows, left_out = self._pace.total, self._data.training, self.state.left_out
         validated = self._data.validation is not None
         said = find_step_size(
