@@ -8,7 +8,7 @@ import pytest
 import schuss as ss
 from schuss import nn
 from schuss.inspect import diagnose
-from schuss.inspect.curvature import extreme_eigenvalues
+from schuss.inspect.curvature import extreme_curvature
 from schuss.nn import functional as F
 
 RNG = np.random.default_rng(0)
@@ -122,9 +122,11 @@ def test_places(place):
 def test_eigenvalues_are_those_of_the_whole_matrix():
     matrix = RNG.normal(size=(20, 20))
     matrix = matrix + matrix.T
-    low, high = extreme_eigenvalues(lambda v: matrix @ v, 20)
+    found = extreme_curvature(lambda v: matrix @ v, 20)
     expected = np.linalg.eigvalsh(matrix)
-    np.testing.assert_allclose([low, high], expected[[0, -1]], rtol=1e-8)
+    np.testing.assert_allclose([found.least, found.largest], expected[[0, -1]], rtol=1e-8)
+    image = matrix @ found.direction
+    np.testing.assert_allclose(image, found.least * found.direction, atol=1e-8)
 
 
 def test_nothing_of_the_network_changes():

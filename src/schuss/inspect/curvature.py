@@ -1,21 +1,37 @@
-"""Extreme eigenvalues of a Hessian that is only known by its products with vectors."""
+"""Extreme curvature of a Hessian that is only known by its products with vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from schuss import random
 from schuss.core import Array
 
-__all__ = ["extreme_eigenvalues"]
+__all__ = ["Curvature", "extreme_curvature"]
 
 
-def extreme_eigenvalues(
+@dataclass(frozen=True)
+class Curvature:
+    """The extreme eigenvalues of a symmetric matrix.
+
+    Args:
+        least: the least one.
+        largest: the largest one.
+        direction: the least one's eigenvector, of length 1 and shape (size,).
+    """
+
+    least: float
+    largest: float
+    direction: Array
+
+
+def extreme_curvature(
     product: Callable[[Array], Array], size: int, *, steps: int = 24, seed: int = 0
-) -> tuple[float, float]:
-    """Return the least and the largest eigenvalue of a symmetric matrix, by Lanczos's method.
+) -> Curvature:
+    """Return the extreme eigenvalues of a symmetric matrix, by Lanczos's method.
 
     All vectors are kept orthogonal (Golub and Van Loan, Matrix Computations, 10.3), so that the
     values are exact where `steps` reaches `size`.
@@ -27,9 +43,9 @@ def extreme_eigenvalues(
         seed: decides the first vector.
 
     >>> diagonal = np.array([-1.0, 2.0, 5.0])
-    >>> low, high = extreme_eigenvalues(lambda v: diagonal * v, 3)
-    >>> round(low, 6), round(high, 6)
-    (-1.0, 5.0)
+    >>> found = extreme_curvature(lambda v: diagonal * v, 3)
+    >>> round(found.least, 6), round(found.largest, 6), abs(found.direction).round(6).tolist()
+    (-1.0, 5.0, [1.0, 0.0, 0.0])
     """
     with random.drawing_from(random.new_key(seed)):
         vector = random.randn(size).array.astype(np.float64)
@@ -48,5 +64,6 @@ def extreme_eigenvalues(
         beside.append(length)
         basis.append(rest / length)
     inner = beside[: len(diagonal) - 1]
-    values = np.linalg.eigvalsh(np.diag(diagonal) + np.diag(inner, 1) + np.diag(inner, -1))
-    return float(values[0]), float(values[-1])
+    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(inner, 1) + np.diag(inner, -1))
+    direction = np.stack(basis[: len(diagonal)]).T @ vectors[:, 0]
+    return Curvature(float(values[0]), float(values[-1]), direction)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +13,15 @@ from schuss.core import Array, Tensor
 from schuss.inspect.finding import Finding
 from schuss.nn.module import Module
 
-__all__ = ["broken_layers", "lost_errors", "saturated_units", "watched"]
+__all__ = [
+    "MANY_DEAD",
+    "UnitLayer",
+    "broken_layers",
+    "lost_errors",
+    "saturated_units",
+    "unit_layers",
+    "watched",
+]
 
 # A unit is saturated whose output is within this of its bounds, for so many of the rows.
 _NEAR, _ROWS = 0.01, 0.95
@@ -25,10 +34,58 @@ _BOUNDS: dict[type[Module], tuple[float, float]] = {
 }
 # Units count as one where nothing of their weights differs by more, relative to their length.
 _SAME = 1e-4
-# A few dead units are usual among rectifiers; from this share on it is a fault.
-_DEAD = 0.2
+#: A few dead units are usual among rectifiers; from this share on it is a fault.
+MANY_DEAD = 0.2
 # Errors of the first layer's units to those of the last one's, beyond which they do not arrive.
 _VANISHED, _EXPLODED = 1e-5, 1e5
+
+
+@dataclass(frozen=True)
+class UnitLayer:
+    """A layer whose units have a row of weights each.
+
+    Args:
+        path: its dotted name.
+        module: itself.
+        name: of its parameter of shape (units, inputs).
+    """
+
+    path: str
+    module: Module
+    name: str
+
+    @property
+    def parameter(self) -> str:
+        """The dotted name of its weights."""
+        return f"{self.path}.{self.name}".lstrip(".")
+
+    @property
+    def weight(self) -> Tensor:
+        """Its weights, (units, inputs)."""
+        found: Tensor = getattr(self.module, self.name)
+        return found
+
+    def dead(self, gradient: Array) -> Array:
+        """Return which units get no error from any row: bool of shape (units,)."""
+        found: Array = ~np.any(gradient != 0.0, axis=1)
+        return found
+
+    def duplicates(self, dead: Array) -> list[tuple[int, int]]:
+        """Return pairs of units whose weights and biases are the same, the dead ones left out."""
+        weight = self.weight.numpy()
+        bias = getattr(self.module, "bias", None)
+        added = np.zeros((len(weight), 1)) if bias is None else bias.numpy().reshape(-1, 1)
+        return _duplicates(np.concatenate([weight, added], axis=1), dead)
+
+
+def unit_layers(model: Module) -> list[UnitLayer]:
+    """Return the layers whose units have a row of weights each, in the model's order."""
+    return [
+        UnitLayer(path, module, name)
+        for path, module in model.named_modules()
+        for name in module.unit_axes
+        if getattr(module, name).ndim == 2
+    ]
 
 
 @contextmanager
@@ -78,30 +135,21 @@ def broken_layers(model: Module, gradients: Mapping[str, Array]) -> list[Finding
         gradients: of its parameters, by name.
     """
     findings = []
-    modules = dict(model.named_modules())
-    for path, module in modules.items():
-        weights = {
-            name: getattr(module, name).numpy()
-            for name in module.unit_axes
-            if getattr(module, name).ndim == 2
-        }
-        for name, weight in weights.items():
-            full = f"{path}.{name}".lstrip(".")
-            gradient = gradients.get(full)
-            if gradient is None:
-                continue
-            bias = getattr(module, "bias", None)
-            added = np.zeros((len(weight), 1)) if bias is None else bias.numpy().reshape(-1, 1)
-            label = f"layer {path or type(model).__name__} ({type(module).__name__})"
-            dead = ~np.any(gradient != 0.0, axis=1)
-            if dead.mean() >= _DEAD:
-                text = f"{label}: {_count(dead)} dead: no row sends an error back to them"
-                findings.append(Finding("dead units", path, text, float(dead.mean())))
-            same = _duplicates(np.concatenate([weight, added], axis=1), dead)
-            if same:
-                pairs = ", ".join(f"{i} and {j}" for i, j in same[:3])
-                text = f"{label}: units {pairs} are duplicates: they learn the same for ever"
-                findings.append(Finding("duplicate units", path, text, len(same) / len(weight)))
+    for layer in unit_layers(model):
+        gradient = gradients.get(layer.parameter)
+        if gradient is None:
+            continue
+        label = f"layer {layer.path or type(model).__name__} ({type(layer.module).__name__})"
+        dead = layer.dead(gradient)
+        if dead.mean() >= MANY_DEAD:
+            text = f"{label}: {_count(dead)} dead: no row sends an error back to them"
+            findings.append(Finding("dead units", layer.path, text, float(dead.mean())))
+        same = layer.duplicates(dead)
+        if same:
+            pairs = ", ".join(f"{i} and {j}" for i, j in same[:3])
+            text = f"{label}: units {pairs} are duplicates: they learn the same for ever"
+            amount = len(same) / len(dead)
+            findings.append(Finding("duplicate units", layer.path, text, amount))
     return findings
 
 

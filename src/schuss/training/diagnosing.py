@@ -29,8 +29,7 @@ def diagnose_on(model: Module, objective: Any, rows: Examples) -> Diagnosis:
         rows: with targets.
     """
     loss = objective if isinstance(objective, Objective) else Objective(objective)
-    if len(rows) > _ROWS:
-        rows = rows.take(np.linspace(0, len(rows) - 1, _ROWS).astype(np.int64))
+    rows = rows.spread(_ROWS)
     inputs = [np.asarray(x[np.arange(len(rows))]) for x in rows.inputs]
     return diagnose(model, loss, inputs, rows.y)
 

@@ -36,6 +36,7 @@ from schuss.training.loop.fit import Fit
 from schuss.training.loop.loop import TrainingLoop
 from schuss.training.loop.plan import TrainingPlan, seed_for
 from schuss.training.loop.progress import Display, make_display
+from schuss.training.loop.rescue import make_escape
 from schuss.training.loop.step_size import find_rate_curve
 from schuss.training.runs.folder import RunFolder
 from schuss.training.runs.interrupt import catch_interrupts
@@ -105,13 +106,17 @@ class Trainer:
             False compiles them into native code (see `schuss.compile`); None compiles them
             where there are enough to gain more time than compiling takes, and the model and the
             loss can be traced.
-        escape: whether a small network is raced from many starts, side by side in one program, and
-            takes the weights that win: without validation rows instead of the descent, with them
-            after one that has not learned its rows, if they are clearly better on the validation
-            rows. It is for up to 512 parameters, losses that are means over rows, and modules
-            that take each row for itself. "auto" does so where nothing about the descent is given
-            (optimizer, lr, schedule, weight_decay, clipping, average_epochs, and fewer than 50
-            epochs); True always, and says why where it cannot; False never.
+        escape: whether a network is got out of where it is stuck. A small one is raced from many
+            starts, side by side in one program, and takes the weights that win: without validation
+            rows instead of the descent, with them after one that has not learned its rows, if they
+            are clearly better on the validation rows. That is for up to 512 parameters, losses that
+            are means over rows, and modules that take each row for itself. Any other is looked at
+            after a tenth, a quarter and half of the epochs: dead and duplicate units are drawn
+            anew, so that the function stays; where nothing was learned, it steps off a saddle
+            along the negative curvature, and weights on a plateau are drawn anew. The weights from
+            before are kept if no later epoch is better. "auto" does so where nothing about the
+            descent is given (optimizer, lr, schedule, weight_decay, clipping, average_epochs, and
+            fewer than 50 epochs); True always; False never.
 
     Raises:
         UsageError: on options out of range.
@@ -250,9 +255,7 @@ class Trainer:
         with lock, random.separate_draws(), catch_interrupts() as stop:
             context = RunContext(folder, display, self._callbacks, stop)
             stepper = self._stepper(data.training, eager=bool(plan.eager))
-            escape = self._escape.make(
-                self._learner, data.training, data.validation, is_final=data.is_final
-            )
+            escape = make_escape(self._escape, self._learner, data, self.plan.epochs)
             loop = TrainingLoop(plan, self._learner, stepper, data, context, escape)
             try:
                 fit = loop.run(resume=resume)

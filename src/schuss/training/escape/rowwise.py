@@ -16,7 +16,7 @@ from schuss.training.evaluation.examples import Examples, in_memory
 from schuss.training.evaluation.objective import Objective
 from schuss.transforms import hvp
 
-__all__ = ["RowwiseProblem", "Unsuited", "weights_of"]
+__all__ = ["RowwiseProblem", "Unsuited", "place_weights", "weights_of"]
 
 # Beyond, normal equations cost more than they save.
 _MOST_PARAMETERS = 512
@@ -35,6 +35,16 @@ class Unsuited(Exception):  # noqa: N818  # no error: such a network trains in a
 def weights_of(model: Module) -> Array:
     """Return all trained weights of a model as one vector."""
     return np.concatenate([p.array.reshape(-1) for p in model.parameters() if p.requires_grad])
+
+
+def place_weights(model: Module, vector: Array) -> None:
+    """Give a model these trained weights, of shape (size,)."""
+    begun = 0
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            part = vector[begun : begun + parameter.size]
+            parameter.assign(leaf(part.reshape(parameter.shape).astype(parameter.dtype)))
+            begun += parameter.size
 
 
 class RowwiseProblem:
@@ -121,11 +131,7 @@ class RowwiseProblem:
 
     def place(self, vector: Array) -> None:
         """Give the model these weights."""
-        begun = 0
-        for parameter in self._parameters:
-            part = vector[begun : begun + parameter.size]
-            parameter.assign(leaf(part.reshape(parameter.shape).astype(parameter.dtype)))
-            begun += parameter.size
+        place_weights(self.model, vector)
 
     def _named(self, t: Tensor) -> dict[str, Tensor]:
         named, begun = {}, 0

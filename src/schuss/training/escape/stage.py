@@ -10,7 +10,6 @@ import numpy as np
 
 from schuss import random
 from schuss.core import Array
-from schuss.errors import UsageError
 from schuss.modes import quietly
 from schuss.training.arguments import Requirement, problems
 from schuss.training.descent.learner import Learner
@@ -18,7 +17,7 @@ from schuss.training.escape.race import Race, RaceResult
 from schuss.training.escape.rowwise import RowwiseProblem, Unsuited
 from schuss.training.evaluation.examples import Examples, joined
 
-__all__ = ["LEAST_EPOCHS", "Escape", "EscapeOptions", "EscapeReport", "RacingLoop"]
+__all__ = ["LEAST_EPOCHS", "Escape", "EscapeOptions", "EscapeReport", "RacingLoop", "Unsuited"]
 
 # What a row costs counts up to so many times what it costs untrained: one that is wrong and sure
 # of it should not outvote all others.
@@ -120,6 +119,10 @@ class Escape:
         self._take(loop, result.vector, result)
         return True
 
+    def after_epoch(self, loop: RacingLoop, record: object) -> bool:
+        """Return that nothing was done: it waits for the descent's end."""
+        return False
+
     def after(self, loop: RacingLoop) -> EscapeReport | None:
         """Race where the descent has not learned its rows; return what came of it."""
         problem = self._problem
@@ -182,7 +185,7 @@ def _is_clearly_less(one: Array, other: Array) -> bool:
 
 @dataclass(frozen=True)
 class EscapeOptions:
-    """Whether to race, as `Trainer` takes it; see there.
+    """Whether to get out of where it is stuck, as `Trainer` takes it; see there.
 
     Args:
         escape: True, False, or "auto".
@@ -199,22 +202,7 @@ class EscapeOptions:
         known = Requirement("'auto', True or False", lambda value: value in ("auto", True, False))
         return problems(vars(self), {"escape": known})
 
-    def make(
-        self, learner: Learner, training: Examples, validation: Examples | None, *, is_final: bool
-    ) -> Escape | None:
-        """Return the stage, or None where there is to be none.
-
-        Raises:
-            UsageError: if it was asked for, and the network cannot be raced.
-        """
-        if not (self.escape is True or (self.escape == "auto" and self.is_untouched)):
-            return None
-        try:
-            return Escape(learner, training, validation, seed=self.seed, is_final=is_final)
-        except Unsuited as error:
-            if self.escape is not True:
-                return None
-            raise UsageError(
-                f"Trainer: escape=True cannot race {type(learner.model).__name__}: {error}; leave "
-                "escape out."
-            ) from None
+    @property
+    def is_on(self) -> bool:
+        """Whether a network that is stuck is to be got out."""
+        return self.escape is True or (self.escape == "auto" and self.is_untouched)

@@ -142,6 +142,12 @@ class Examples:
         inputs = tuple(x[rows] for x in self.inputs)
         return Examples(inputs, self.y[rows], weight, numbers[rows], self.word)
 
+    def spread(self, count: int) -> Examples:
+        """Return so many examples that lie evenly among all, or all of fewer."""
+        if len(self) <= count:
+            return self
+        return self.take(np.linspace(0, len(self) - 1, count).astype(np.int64))
+
     def named(self, rows: Any, most: int = 8) -> str:
         """Return what people call rows by, in order: "rows 3, 17 and 2 more".
 

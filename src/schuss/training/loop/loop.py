@@ -30,8 +30,9 @@ from schuss.training.loop.pace import Pace
 from schuss.training.loop.plan import TrainingPlan
 from schuss.training.loop.polishing import epochs_to_polish, polish
 from schuss.training.loop.progress import clock
+from schuss.training.loop.rescue import Rescue
 from schuss.training.loop.rollback import Rollback, steps_between
-from schuss.training.loop.setbacks import REMEDY, Setbacks
+from schuss.training.loop.setbacks import Setbacks
 from schuss.training.loop.state import LoopState
 from schuss.training.loop.step_size import find_rate_curve, find_step_size, step_seconds
 from schuss.training.loop.validation import Validation
@@ -49,7 +50,7 @@ class TrainingLoop:
         stepper: takes steps on the training rows.
         data: the rows.
         context: folder, display, callbacks and Ctrl-C.
-        escape: races the network from many starts, or None.
+        escape: gets it out of where it is stuck, or None.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class TrainingLoop:
         stepper: Stepper,
         data: TrainingData,
         context: RunContext,
-        escape: Escape | None = None,
+        escape: Escape | Rescue | None = None,
     ) -> None:
         self.plan = plan
         self.model = learner.model
@@ -306,7 +307,7 @@ class TrainingLoop:
             "train_loss": self.state.loss_sum / self.state.loss_rows,
             **health.summary(self.state.health),
         }
-        self._warn(record)
+        self._setbacks.warn(record)
         self._learner.put_weights(training=False)
         self._average.update(self.epoch + 1)
         begun = self.seconds
@@ -317,6 +318,8 @@ class TrainingLoop:
         with self._average.in_place() if averaged else nullcontext():
             self._keep_if_best(monitored)
         self._schedule.after_epoch(monitored)
+        if self._escape is not None and self._escape.after_epoch(self, record):
+            self._rollback.keep(self.state, self.best)
         self.tell(record)
         if self.epoch == 1:
             self._save()
@@ -325,14 +328,6 @@ class TrainingLoop:
         """Add the figures on the validation rows, and return the one that chooses the epoch."""
         return self._validation.add(record)
 
-    def _warn(self, record: dict[str, Any]) -> None:
-        """Say once that gradients are not finite while the loss still is."""
-        if self.state.warned or health.is_finite(record):
-            return
-        self.state.warned = True
-        what = f"the gradients became infinite or not a number in epoch {self.epoch + 1}"
-        self.note(f"{what}, at a learning rate of {self._schedule.lr:.3g}; {REMEDY}.")
-
     def note(self, text: str) -> None:
         """Say something, and keep it with the run."""
         self.state.notes.append(text)
@@ -340,13 +335,17 @@ class TrainingLoop:
 
     def _keep_if_best(self, monitored: float | None) -> None:
         """Keep the weights if this epoch is the best so far; without validation, each is."""
+        state = self.state
         if self._data.validation is None:
-            self.state.best_epoch, self.state.waited = self.epoch, 0
-            self.state.best_figures = self.history[-1]
-            if self._average.epochs is None:
+            loss = self.history[-1]["train_loss"]
+            if state.rescues and not loss < state.rescued_from:
+                return
+            state.best_epoch, state.waited = self.epoch, 0
+            state.best_figures = self.history[-1]
+            if self._average.epochs is None and not state.rescues:
                 # The last epoch's weights are the ones to keep, and the model has them.
                 return
-        elif not self.state.take_if_best(self.plan, monitored, self.history):
+        elif not state.take_if_best(self.plan, monitored, self.history):
             return
         self.best = checkpoint.copy_state(self.model)
 

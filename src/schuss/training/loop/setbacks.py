@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from schuss.core import Array, Tensor
 from schuss.optim import Optimizer
+from schuss.training.descent import health
 from schuss.training.evaluation.examples import Examples, epoch_order
 from schuss.training.evaluation.scrutiny import far_out, remarks
 from schuss.training.loop.fit import DivergenceError
@@ -70,6 +72,19 @@ class Setbacks:
             )
         for text in remarks(self._training):
             self._loop.note(text)
+
+    def warn(self, record: Mapping[str, Any]) -> None:
+        """Say once that gradients are not finite while the loss still is.
+
+        Args:
+            record: figures of the epoch that ends.
+        """
+        state = self._loop.state
+        if state.warned or health.is_finite(record):
+            return
+        state.warned = True
+        what = f"the gradients became infinite or not a number in epoch {state.epoch + 1}"
+        self._loop.note(f"{what}, at a learning rate of {self._rate:.3g}; {REMEDY}.")
 
     @property
     def _rate(self) -> float:

@@ -31,6 +31,9 @@ class LoopState:
         best_value: the monitored figure there.
         best_figures: all figures there, as the history has them.
         waited: epochs since then that were no better.
+        rescues: what got a network going that was stuck; see `Rescue`.
+        rescued_epoch: number of the epoch after which the last of these was done.
+        rescued_from: the figure of the best epoch before it.
         first_loss: loss of the first step.
         lowest_loss: lowest mean loss between two good states; see `Rollback`.
         window_loss: sum of the losses since the last good state.
@@ -61,6 +64,9 @@ class LoopState:
     best_value: float | None = None
     best_figures: dict[str, Any] = field(default_factory=dict)
     waited: int = 0
+    rescues: list[str] = field(default_factory=list)
+    rescued_epoch: int = 0
+    rescued_from: float = 0.0
     first_loss: float = 0.0
     lowest_loss: float = 0.0
     window_loss: float = 0.0
@@ -102,7 +108,7 @@ class LoopState:
             fits = fits and not (type(given) is float and not isfinite(given))
             if not fits or (type(given) is int and given < 0 and name != "best_value"):
                 raise FileFormatError(f"the checkpoint's {name} is damaged: {given!r:.40}.")
-        if not all(isinstance(note, str) for note in found.notes):
+        if not all(isinstance(note, str) for note in [*found.notes, *found.rescues]):
             raise FileFormatError("the checkpoint's notes are damaged.")
         if not all(type(row) is int and row >= 0 for row in found.left_out):
             raise FileFormatError("the checkpoint's rows that are left out are damaged.")
