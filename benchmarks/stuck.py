@@ -118,6 +118,7 @@ PROBLEMS = [
     Problem("spirals of 2.5 turns", spirals(2.5), (2, 5, 5, 5, 1)),
     Problem("spirals of 3 turns", spirals(3.0), (2, 8, 8, 1)),
     Problem("spirals of 3 turns", spirals(3.0), (2, 5, 5, 5, 1)),
+    Problem("spirals of 3 turns", spirals(3.0), (2, 16, 1)),
     Problem("spirals of half a turn", spirals(0.5), (2, *[4] * 8, 1), "ReLU"),
     Problem("three rings", circles(), (2, 8, 1)),
     Problem("checkerboard 4 x 4", checkerboard(4), (2, 10, 10, 1)),
