@@ -78,7 +78,7 @@ def training(network, memory):
 
 
 @pytest.mark.parametrize(
-    ("network", "share"), [(transformer, 0.4), (pictures, 0.75), (recurrent, 1.0)]
+    ("network", "share"), [(transformer, 0.5), (pictures, 0.75), (recurrent, 1.0)]
 )
 def test_less_memory_and_the_same_numbers(network, share):
     free, losses, weights = training(network, None)
