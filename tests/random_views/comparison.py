@@ -8,10 +8,10 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from sequences import MAKERS, REFUSALS, VIEWS, Player, Step, is_small, random_step
 
 import schuss as ss
 from schuss.errors import TraceError
+from sequences import MAKERS, REFUSALS, VIEWS, Player, Step, is_small, random_step
 
 LENGTH = 14
 OUTCOMES: Counter[str] = Counter()

@@ -17,9 +17,9 @@ _MEMBER_HIDDEN = (96, 96, 96)
 # From so many training rows on, a pass over them is long: few passes with one wave of the
 # learning rate, larger batches, and training stops where it has learned what is there.
 _MANY_ROWS = 5_000
-# Rows taken in all, over all epochs, by the large network and by that for many rows; and how few
-# epochs that may be.
-_ROWS_IN_ALL = (600_000, 1_000_000)
+# Rows taken in all, over all epochs, by the members, the large network and that for many rows; and
+# how few epochs that may be.
+_ROWS_OF_MEMBERS, _ROWS_OF_LARGE, _ROWS_OF_MANY = 200_000, 600_000, 1_000_000
 _MOST_EPOCHS, _LEAST_EPOCHS = 256, 8
 
 # Beyond so many numbers each goes in as it is, without waves: the first layer is large enough. It
@@ -44,7 +44,9 @@ def changes_by_size(task: str, rows: int, numbers: int, *, cross_validated: bool
     {'epochs': 150}
     """
     changes: dict[str, Any] = {}
-    epochs = min(max(_ROWS_IN_ALL[rows >= _MANY_ROWS] // max(rows, 1), _LEAST_EPOCHS), _MOST_EPOCHS)
+    in_all = _ROWS_OF_MANY if rows >= _MANY_ROWS else _ROWS_OF_LARGE
+    in_all = _ROWS_OF_MEMBERS if cross_validated else in_all
+    epochs = min(max(in_all // max(rows, 1), _LEAST_EPOCHS), _MOST_EPOCHS)
     if epochs < _MOST_EPOCHS:
         changes["epochs"] = epochs
     if rows >= _MANY_ROWS:
