@@ -22,7 +22,7 @@ def changes(task: str, rows: int, numbers: int = 10, *, folds: bool = False) -> 
 
 def test_tables_of_middling_size_keep_the_recipe() -> None:
     assert changes("regression", 2000) == {}
-    assert changes("classification", 1000, folds=True) == {"members": 5, "hidden": (96, 96, 96)}
+    assert changes("classification", 700, folds=True) == {"members": 5, "hidden": (96, 96, 96)}
 
 
 @pytest.mark.parametrize("rows", [2500, 4999, 5000, 20_000, 100_000, 2_000_000])
@@ -30,6 +30,11 @@ def test_the_rows_that_are_taken_in_all_are_bounded(rows: int) -> None:
     epochs = changes("regression", rows)["epochs"]
     assert 8 <= epochs <= 256
     assert epochs * rows <= max(1_000_000, 8 * rows)
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(700, 256), (1_000, 200), (2_000, 100)])
+def test_members_see_fewer_rows_in_all(rows: int, epochs: int) -> None:
+    assert changes("classification", rows, folds=True).get("epochs", 256) == epochs
 
 
 def test_many_rows_take_few_epochs_with_patience() -> None:
