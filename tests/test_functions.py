@@ -130,6 +130,11 @@ CASES: dict[str, list[Case]] = {
              lambda T, x, lo, hi: T.clamp(x, lo.expand(3, 4), hi)),
         Case(lambda x: F.clip(x, 1, 3), (INTEGERS,), lambda x: np.clip(x, 1, 3), smooth=False),
     ],
+    "as_strided": [
+        Case(lambda x: F.as_strided(x, (3, 2), (1, 4), 1), (X,),
+             lambda x: np.ascontiguousarray(x).reshape(-1)[[[1, 5], [2, 6], [3, 7]]],
+             lambda T, x: T.as_strided(x, (3, 2), (1, 4), 1)),
+    ],
     "erf": [Case(F.erf, (X,), erf, lambda T, x: T.erf(x))],
     "gelu": [
         Case(F.gelu, (X,), lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
@@ -399,6 +404,9 @@ class Shapes:
 
     def check(self, check: Any, tensors: Any) -> None:
         """Let all values pass."""
+
+    def selected(self, x: Tensor, mask: Tensor) -> Tensor:
+        return leaf(x.array[mask.array])
 
     def nonzero(self, x: Tensor) -> list[Tensor]:
         return [leaf(places) for places in np.nonzero(x.array)]

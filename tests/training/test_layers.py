@@ -22,7 +22,7 @@ ROOMS = (
     {"trainer"},
     {"kinds"},
     {"items", "tables"},
-    {"pictures", "sound"},
+    {"pictures", "sequences", "sound"},
     {"finding", "loading"},
     {"__init__"},
 )

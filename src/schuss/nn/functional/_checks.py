@@ -190,7 +190,7 @@ def check_regression(owner: str, x: Tensor, target: Tensor) -> tuple[Tensor, Ten
             f"Using a target size ({_shown(target)}) that is different to the input size "
             f"({_shown(x)}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
-            stacklevel=4,
+            stacklevel=5,
         )
         x, target = ops.broadcast_to(x, shape), ops.broadcast_to(target, shape)
     return x, check_pair(owner, x, target)
