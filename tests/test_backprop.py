@@ -6,6 +6,7 @@ import gc
 import threading
 import tracemalloc
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,42 @@ def test_a_change_in_place_is_noticed() -> None:
     z = (x * x).sum()
     z.backward()
     assert x.grad.tolist() == [10.0, 10.0]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("use", "unseen", "gradient"),
+    [
+        (lambda x, c, places, mask: x * c, "x", [3.0, 4.0]),
+        (lambda x, c, places, mask: c.reshape(1, 2) @ x, "x", [3.0, 4.0]),
+        (lambda x, c, places, mask: x / c, "x", [1 / 3, 0.25]),
+        (lambda x, c, places, mask: x / 2.0, "x", [0.5, 0.5]),
+        (lambda x, c, places, mask: x.mean(), "x", [0.5, 0.5]),
+        (lambda x, c, places, mask: x[places], "x", [0.0, 2.0]),
+        (lambda x, c, places, mask: ss.where(mask, x, c), "x", [1.0, 1.0]),
+        (lambda x, c, places, mask: x * c, "c", None),
+        (lambda x, c, places, mask: c.reshape(1, 2) @ x, "c", None),
+        (lambda x, c, places, mask: x / c, "c", None),
+        (lambda x, c, places, mask: c / x, "x", None),
+        (lambda x, c, places, mask: x[places], "places", None),
+        (lambda x, c, places, mask: ss.where(mask, x, c), "mask", None),
+    ],
+)
+def test_a_change_of_what_no_derivative_looks_at_is_allowed(
+    use: Callable[..., Tensor], unseen: str, gradient: list[float] | None
+) -> None:
+    x, places = wide([1.0, 2.0]), tensor([1, 1])
+    c = tensor([3.0, 4.0], np.float64)
+    mask = tensor([True, True])
+    y = use(x, c, places, mask).sum()
+    with no_grad():
+        {"x": x, "c": c, "places": places, "mask": mask}[unseen].fill_(0)
+    if gradient is None:
+        with pytest.raises(RuntimeError, match="was changed in place after"):
+            y.backward()
+    else:
+        y.backward()
+        assert x.grad is not None
+        assert x.grad.tolist() == gradient
 
 
 @pytest.mark.parametrize(

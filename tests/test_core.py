@@ -54,6 +54,18 @@ def test_default_dtypes(data: Any, dtype: np.dtype[Any]) -> None:
     assert made.array.flags.c_contiguous
 
 
+@pytest.mark.parametrize("dtype", ["float64", "int64", "uint8", "bool"])
+def test_the_constructor_makes_floats_of_arrays(dtype: str) -> None:
+    array = np.array([0, 1, 1]).astype(dtype)
+    assert (Tensor(array).dtype, Tensor(array).tolist()) == (float32, [0.0, 1.0, 1.0])
+    assert Tensor([np.float64(0.1)]).dtype == float32
+    assert Tensor(tensor(np.ones(2))).dtype == float64
+    assert Tensor(array, dtype="int64").dtype == int64
+    assert tensor(np.ones(2)).dtype == float64
+    twin = pickle.loads(pickle.dumps(tensor(np.ones(2))))
+    assert (twin.dtype, copy.deepcopy(twin).dtype) == (float64, float64)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_dtypes_asked_for(dtype: str) -> None:
     assert tensor([0, 1], dtype).dtype == dtype

@@ -27,7 +27,9 @@ _PLACES = {
     """,
     "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
     "schuss.counts": "Size",
-    "schuss.devices": "device",
+    "schuss.devices": """
+        channels_last channels_last_3d contiguous_format device memory_format preserve_format
+    """,
     "schuss.dtypes": "bfloat16 double dtype float float32 float64 int int32 int64 long",
     "schuss.array_api": """
         astype bool broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
@@ -39,7 +41,8 @@ _PLACES = {
     "schuss.nn.functional": """
         adaptive_avg_pool1d avg_pool1d celu channel_shuffle conv1d conv2d conv3d conv_transpose1d
         conv_transpose2d conv_transpose3d cosine_similarity hardshrink max_pool1d max_pool2d
-        max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle prelu rms_norm selu threshold
+        max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm selu
+        threshold
     """,
     "schuss.nn.functional.top_level": """
         adaptive_max_pool1d affine_grid_generator alpha_dropout batch_norm dropout
@@ -123,7 +126,11 @@ if TYPE_CHECKING:
         no_grad as no_grad,
     )  # fmt: skip
     from schuss.counts import Size as Size
-    from schuss.devices import device as device
+    from schuss.devices import (
+        channels_last as channels_last, channels_last_3d as channels_last_3d,
+        contiguous_format as contiguous_format, device as device, memory_format as memory_format,
+        preserve_format as preserve_format,
+    )  # fmt: skip
     from schuss.dtypes import (
         bfloat16 as bfloat16, double as double, dtype as dtype, float as float,
         float32 as float32, float64 as float64, int as int, int32 as int32, int64 as int64,
@@ -141,7 +148,7 @@ if TYPE_CHECKING:
         conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
         conv_transpose3d as conv_transpose3d, cosine_similarity as cosine_similarity,
         hardshrink as hardshrink, max_pool1d as max_pool1d, max_pool2d as max_pool2d,
-        max_pool3d as max_pool3d, pairwise_distance as pairwise_distance,
+        max_pool3d as max_pool3d, pairwise_distance as pairwise_distance, pdist as pdist,
         pixel_shuffle as pixel_shuffle, pixel_unshuffle as pixel_unshuffle, prelu as prelu,
         rms_norm as rms_norm, selu as selu, threshold as threshold,
     )  # fmt: skip

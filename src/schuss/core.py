@@ -108,8 +108,8 @@ class Tensor:
     Args:
         data: nested sequences of numbers, a NumPy array or another tensor; it is copied. Or, as
             PyTorch's constructor has it, lengths of axes: `Tensor(2, 3)`, `Tensor(x.size())`.
-        dtype: float32, float64, int64, int32 or bool; by default numbers of Python become float32
-            here (`tensor()` keeps integers as int64), and arrays keep their dtype.
+        dtype: float32, float64, int64, int32 or bool; by default a tensor's own, and float32 for
+            numbers and arrays of any other dtype (`tensor()` keeps theirs).
         requires_grad: whether `backward` accumulates a gradient in `.grad`.
 
     Raises:
@@ -145,8 +145,8 @@ class Tensor:
         else:
             (values,) = data
         array = to_array(values, dtype)
-        if dtype is None and array.dtype.kind != "f" and isinstance(values, (list, tuple, int)):
-            array = array.astype(DEFAULTS.floating)
+        if dtype is None and not isinstance(values, Tensor):
+            array = array.astype(DEFAULTS.floating, copy=False)
         self._fill(array, requires_grad)
 
     def _fill(self, array: Array, requires_grad: bool) -> None:
@@ -297,7 +297,7 @@ class Tensor:
         if self.node is not None:
             raise ValueError("deepcopy: expected a leaf, got a result; copy x.detach() instead.")
         twin = new_object(type(self))
-        Tensor.__init__(twin, self.array, requires_grad=self.requires_grad)
+        twin._fill(self.array, self.requires_grad)
         memo[id(self)] = twin
         return twin
 
@@ -379,7 +379,7 @@ def _unpickled(
 ) -> Tensor:
     """Return the tensor that was pickled."""
     made = new_object(kind)
-    Tensor.__init__(made, array, requires_grad=requires_grad)
+    made._fill(array, requires_grad)
     made.grad = grad
     return made
 

@@ -1,10 +1,12 @@
-"""The one device, by the name that PyTorch's users call it."""
+"""The one device, and orders of memory, by the names that PyTorch's users call them."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
-__all__ = ["CPU", "device", "require_cpu"]
+__all__ = ["CPU", "device", "memory_format", "require_cpu"]
+__all__ += ["channels_last", "channels_last_3d", "contiguous_format", "preserve_format"]
 
 _KINDS = ("cpu", "cuda", "mps", "xpu", "meta")
 
@@ -50,6 +52,26 @@ class device(str):  # noqa: N801  # PyTorch's name
 
 
 CPU = device("cpu")
+
+
+class memory_format(Enum):  # noqa: N801  # PyTorch's name
+    """An order of pictures' axes in memory, which calls take without effect: the compiler's choice.
+
+    >>> memory_format.channels_last
+    schuss.channels_last
+    """
+
+    contiguous_format = 0
+    channels_last = 1
+    channels_last_3d = 2
+    preserve_format = 3
+
+    def __repr__(self) -> str:
+        return f"schuss.{self.name}"
+
+
+channels_last, channels_last_3d = memory_format.channels_last, memory_format.channels_last_3d
+contiguous_format, preserve_format = memory_format.contiguous_format, memory_format.preserve_format
 
 
 def require_cpu(owner: str, place: Any) -> None:

@@ -222,6 +222,22 @@ def test_repr_is_a_tree_with_counts_and_shapes():
     assert repr(nn.ReLU()) == "ReLU()"
 
 
+def test_a_part_is_shown_by_its_own_repr():
+    class Odd(nn.Linear):
+        def __repr__(self):
+            return f"{type(self).__name__}\n  {self.in_features} to {self.out_features}"
+
+    net = nn.Sequential(Odd(2, 3), nn.ReLU())
+    assert repr(net).splitlines() == [
+        "Sequential",
+        "├─ 0: Odd      9",
+        "│    2 to 3",
+        "└─ 1: ReLU()",
+        "9 parameters",
+    ]
+    assert repr(net[0]) == "Odd\n  2 to 3"
+
+
 def test_attributes_keep_their_kinds():
     net = Net()
     with pytest.raises(TypeError, match=r"Net: expected a Parameter or None for 'scale', got flo"):

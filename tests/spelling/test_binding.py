@@ -98,6 +98,11 @@ def test_arguments_that_cannot_matter() -> None:
     assert made.requires_grad
     assert ss.tensor([1.0], device="cpu", requires_grad=True).requires_grad
     assert ss.zeros_like(X, memory_format=None).shape == X.shape
+    assert X.to(memory_format=ss.channels_last) is X
+    assert X.contiguous(memory_format=ss.contiguous_format).shape == X.shape
+    assert X.clone(memory_format=ss.preserve_format).shape == X.shape
+    assert ss.nn.Linear(2, 1).to(memory_format=ss.channels_last_3d).weight.shape == (1, 2)
+    assert isinstance(ss.channels_last, ss.memory_format)
     assert X.device == "cpu" == X.device.type
     assert not ss.cuda.is_available()
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
-from schuss.core import TRACER, Tensor, supported_dtype
+from schuss.core import TRACER, Tensor, leaf, supported_dtype
 from schuss.nn import placement, summary
 from schuss.nn.hooks import EVERYWHERE, Hookable, call_with_hooks
 from schuss.nn.parameter import Parameter
@@ -289,7 +289,7 @@ class Module(Hookable):
         >>> from schuss import nn
         >>> a, b = nn.Linear(3, 2), nn.Linear(3, 2)
         >>> a.load_state_dict(b.state_dict())
-        IncompatibleKeys(missing_keys=[], unexpected_keys=[])
+        <All keys matched successfully>
         >>> bool((a.weight == b.weight).all())
         True
         """
@@ -337,7 +337,7 @@ class Module(Hookable):
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad = Tensor(np.zeros(parameter.shape, parameter.dtype))
+                parameter.grad = leaf(np.zeros(parameter.shape, parameter.dtype))
 
     def astype(self: M, dtype: npt.DTypeLike) -> M:
         """Cast every float parameter and buffer to float32 or float64; return the module.
@@ -377,7 +377,7 @@ class Module(Hookable):
         return self._shown.format(self)
 
     def __repr__(self) -> str:
-        return summary.tree(self)
+        return summary.tree(self, Module.__repr__)
 
     if TYPE_CHECKING:
         # What a subclass sets: parameters, modules, or anything else.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import Tensor, no_grad
+from schuss.core import Tensor, no_grad, tensor
 from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.module import Module, Parameter
@@ -221,7 +221,7 @@ class FeatureNorm(_Affine):
         self.weight = Parameter(init.empty(shape, dtype)) if affine else None
         self.bias = Parameter(init.empty(shape, dtype)) if affine and bias else None
         tracked = track_running_stats
-        count = Tensor(np.zeros((), np.int64))
+        count = tensor(np.zeros((), np.int64))
         self.register_buffer("running_mean", init.empty(shape, dtype) if tracked else None)
         self.register_buffer("running_var", init.empty(shape, dtype) if tracked else None)
         self.register_buffer("num_batches_tracked", count if tracked else None)

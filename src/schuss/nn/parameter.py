@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import Tensor, TensorLike
+from schuss.core import Tensor, TensorLike, to_array
 from schuss.devices import require_cpu
-from schuss.dtypes import supported_dtype
+from schuss.dtypes import DEFAULTS, supported_dtype
 
 __all__ = ["Parameter", "UninitializedParameter", "is_lazy"]
 
@@ -28,9 +28,10 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
-        # An integer is a number here, not the length of an axis.
-        given = float(data) if isinstance(data, int) else data
-        super().__init__(given, requires_grad=requires_grad)
+        array = to_array(data)
+        if array.dtype.kind != "f" and isinstance(data, (list, tuple, int)):
+            array = array.astype(DEFAULTS.floating)
+        self._fill(array, requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Return a copy of the values, without the gradient, as PyTorch has it."""

@@ -14,7 +14,14 @@ __all__ = ["cpu", "cuda", "half", "to"]
 M = TypeVar("M", bound=Any)
 
 
-def to(self: M, *to: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> M:
+def to(
+    self: M,
+    *to: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    memory_format: Any = None,
+) -> M:
     """Cast to a float dtype, or to a tensor's; stay on the only device; return the module.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 __all__ = ["Part", "tree"]
@@ -25,8 +25,12 @@ class Part(Protocol):
         """Return what is shown between the parentheses."""
 
 
-def tree(module: Part) -> str:
+def tree(module: Part, usual: Callable[[Any], str]) -> str:
     """Return one line a part: its name and options, last output shape, number of parameters.
+
+    Args:
+        module: what is shown.
+        usual: the `__repr__` that shows modules so; parts with another are shown by theirs.
 
     >>> from schuss import nn
     >>> nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -36,7 +40,7 @@ def tree(module: Part) -> str:
     └─ 2: Linear(in_features=16, out_features=3, bias=True)   51
     131 parameters
     """
-    rows = list(_rows(module))
+    rows = list(_rows(module, usual))
     total = sum(p.size for p in module.parameters())
     if len(rows) == 1:
         return f"{rows[0][0]}  {_counted(module, total)}" if total else rows[0][0]
@@ -52,21 +56,28 @@ def tree(module: Part) -> str:
     return "\n".join([*lines, _counted(module, total)])
 
 
-def _rows(module: Part, lead: str = "", branch: str = "", name: str = "") -> Iterator[Row]:
+def _rows(
+    module: Part, usual: Callable[[Any], str], lead: str = "", branch: str = "", name: str = ""
+) -> Iterator[Row]:
     children = list(module.named_children())
     title = type(module).__name__
     options = module.extra_repr()
-    if options or not children:
+    lines: list[str] = []
+    own_words = bool(branch) and type(module).__repr__ is not usual
+    if own_words:
+        title, *lines = repr(module).splitlines() or [""]
+        children = []
+    elif options or not children:
         title += f"({options})"
     # A part's own parameters only: its parts have lines of their own.
-    own = sum(p.size for p in module.parameters(recurse=False))
+    own = sum(p.size for p in module.parameters(recurse=own_words))
     shape = "" if module._output_shape is None else f"-> {module._output_shape}"
     yield f"{branch}{name}{': ' if name else ''}{title}", shape, f"{own:,}" if own else ""
+    yield from ((lead + line, "", "") for line in lines)
     for position, (child_name, child) in enumerate(children):
         last = position == len(children) - 1
-        yield from _rows(
-            child, lead + ("   " if last else "│  "), lead + ("└─ " if last else "├─ "), child_name
-        )
+        below, beside = ("   ", "└─ ") if last else ("│  ", "├─ ")
+        yield from _rows(child, usual, lead + below, lead + beside, child_name)
 
 
 def _counted(module: Part, total: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.core import Tensor, float32
+from schuss.core import Tensor, float32, tensor
 from schuss.nn import functional, init
 from schuss.nn.arguments import require_counts
 from schuss.nn.containers import ModuleList
@@ -240,4 +240,4 @@ class Transformer(Module):
         [[0.0, -inf], [0.0, 0.0]]
         """
         hidden = np.triu(np.full((sz, sz), -math.inf, dtype or float32), 1)
-        return Tensor(hidden)
+        return tensor(hidden)

@@ -108,10 +108,11 @@ def root_of(x: Tensor) -> Tensor | None:
 
 # What a use of a tensor saw.
 
-# Primitives whose derivatives look at no value.
+# Primitives whose derivatives look at no value, and those that look at where things are alone.
 _WITHOUT_VALUES = VIEWS | {
-    "add", "astype", "concat", "flip", "negative", "pad", "stack", "subtract", "sum",
+    "add", "astype", "concat", "flip", "mean", "negative", "pad", "stack", "subtract", "sum",
 }  # fmt: skip
+_PLACES = {"gather": slice(1, None), "scatter_add": slice(1, None), "where": slice(1)}
 
 
 def expect_unchanged(x: Tensor, stamp: int, primitive: Any, inputs: tuple[Any, ...]) -> None:
@@ -123,16 +124,30 @@ def expect_unchanged(x: Tensor, stamp: int, primitive: Any, inputs: tuple[Any, .
         primitive: what computed it.
         inputs: of what.
     """
-    if x.stamp > stamp or _changed_after(x, stamp):
-        if primitive.name == "multiply":
-            looks_at_values = all(isinstance(factor, Tensor) for factor in inputs)
-        else:
-            looks_at_values = primitive.name not in _WITHOUT_VALUES
-        if looks_at_values:
-            raise RuntimeError(
-                f"backward: a tensor of shape {x.shape} was changed in place after "
-                f"{primitive.name} used it; change it after the backward pass, or use a copy."
-            )
+    if (x.stamp > stamp or _changed_after(x, stamp)) and _looks_at(x, primitive.name, inputs):
+        raise RuntimeError(
+            f"backward: a tensor of shape {x.shape} was changed in place after "
+            f"{primitive.name} used it; change it after the backward pass, or use a copy."
+        )
+
+
+def _looks_at(x: Tensor, name: str, inputs: tuple[Any, ...]) -> bool:
+    """Return whether a primitive's derivatives look at the values of an input, or of its result."""
+    if name in _WITHOUT_VALUES:
+        return False
+    if name in _PLACES:
+        return any(x is place for place in inputs[_PLACES[name]])
+    if name in ("multiply", "matmul", "matvec"):
+        # A factor is looked at for the other's gradient.
+        pairs = zip(inputs, inputs[::-1], strict=True)
+        return any(x is factor and _has_gradient(other) for factor, other in pairs)
+    if name == "divide":
+        return x is inputs[1] or _has_gradient(inputs[1])
+    return True
+
+
+def _has_gradient(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.requires_grad
 
 
 def _changed_after(x: Tensor, stamp: int) -> bool:

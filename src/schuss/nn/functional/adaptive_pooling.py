@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor
+from schuss.core import Tensor, tensor
 from schuss.nn.functional.convolution import channels_first, lengths
 from schuss.nn.functional.pooling import as_given, as_pictures, means, positions
 from schuss.primitives.windows import window_max, window_place
@@ -59,7 +59,7 @@ def _adaptive_avg(owner: str, axes: int, x: Tensor, output_size: Any) -> Tensor:
         for i, (low, high) in enumerate(_bounds(n, m)):
             shares[i, low:high] = 1 / (high - low)
         last = ops.moveaxis(pictures, axis + 1, -1)
-        pictures = ops.moveaxis(ops.matmul(last, Tensor(shares.T.copy())), -1, axis + 1)
+        pictures = ops.moveaxis(ops.matmul(last, tensor(shares.T.copy())), -1, axis + 1)
     return as_given(pictures, x.ndim)
 
 
@@ -85,14 +85,14 @@ def _adaptive_max(owner: str, axes: int, x: Tensor, output_size: Any, return_ind
         joined = rows[:, np.newaxis, :, np.newaxis] * n + along[np.newaxis, :, np.newaxis, :]
         rows = joined.reshape(rows.shape[0] * m, -1)
     flat = channels_first(ops.reshape(pictures, (pictures.shape[0], -1, pictures.shape[-1])))
-    parts = ops.take(flat, Tensor(rows), axis=-1)
+    parts = ops.take(flat, tensor(rows), axis=-1)
     place = ops.expand_dims(ops.argmax(parts, axis=-1), axis=-1)
     shape = (*flat.shape[:2], *out)
     largest = ops.reshape(ops.take_along_axis(parts, place, axis=-1), shape)
     found = largest if largest.ndim == x.ndim else ops.squeeze(largest, axis=0)
     if not return_indices:
         return found
-    spread = ops.broadcast_to(Tensor(rows), (*flat.shape[:2], *rows.shape))
+    spread = ops.broadcast_to(tensor(rows), (*flat.shape[:2], *rows.shape))
     at = ops.reshape(ops.take_along_axis(spread, place, axis=-1), shape)
     return found, at if at.ndim == x.ndim else ops.squeeze(at, axis=0)
 

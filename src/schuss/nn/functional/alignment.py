@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import TRACER, Tensor, int64
+from schuss.core import TRACER, Tensor, int64, tensor
 from schuss.functions.scan import scan
 from schuss.nn.functional._checks import (
     require_floating,
@@ -109,11 +109,11 @@ def _rows(targets: Tensor, counts: Tensor, batch: int) -> Tensor:
                     f"got {total}."
                 )
         first = ops.expand_dims(ops.cumulative_sum(counts) - counts, axis=1)
-        places = ops.minimum(first + Tensor(np.arange(longest)), max(total - 1, 0))
+        places = ops.minimum(first + tensor(np.arange(longest)), max(total - 1, 0))
         targets = ops.take(targets, places) if total else ops.zeros((batch, 0), dtype=int64)
     elif targets.shape[0] != batch:
         raise ValueError(f"{_OWNER}: expected targets of {batch} rows, got {targets.shape}.")
-    there = Tensor(np.arange(targets.shape[1])) < ops.expand_dims(counts, axis=1)
+    there = tensor(np.arange(targets.shape[1])) < ops.expand_dims(counts, axis=1)
     return ops.where(there, targets, 0)
 
 
@@ -124,14 +124,14 @@ def _losses(x: Tensor, labels: Tensor, sizes: Tensor, counts: Tensor, blank: int
     states = 2 * longest + 1
     # Blanks before, between and behind the labels.
     labels = ops.astype(labels, int64)
-    gaps = Tensor(np.full((batch, longest + 1), blank))
+    gaps = tensor(np.full((batch, longest + 1), blank))
     pairs = ops.stack([gaps[:, :-1], labels], axis=2)
     classes = ops.concat([ops.reshape(pairs, (batch, 2 * longest)), gaps[:, -1:]], axis=1)
     before = ops.pad(classes, [(0, 0), (2, 0)], blank)[:, :states]
     may_skip = ops.logical_and(classes != blank, classes != before)
     spread = ops.broadcast_to(ops.expand_dims(classes, axis=0), (steps, batch, states))
     scores = ops.take_along_axis(x, spread, axis=2)
-    goes_on = Tensor(np.arange(steps)[:, np.newaxis]) < sizes
+    goes_on = tensor(np.arange(steps)[:, np.newaxis]) < sizes
     start = np.full((batch, states), -math.inf, x.dtype)
     start[:, 0] = 0.0
 
@@ -142,8 +142,8 @@ def _losses(x: Tensor, labels: Tensor, sizes: Tensor, counts: Tensor, blank: int
         after = _logsumexp([alpha, from_last, from_one_before]) + score
         return ops.where(ops.expand_dims(more, axis=1), after, alpha), None
 
-    alpha, _ = scan(step, Tensor(start), (scores, goes_on))
-    place = Tensor(np.arange(states))
+    alpha, _ = scan(step, tensor(start), (scores, goes_on))
+    place = tensor(np.arange(states))
     last = ops.expand_dims(2 * counts, axis=1)
     is_end = ops.logical_or(place == last, place == last - 1)
     return -_logsumexp([ops.where(is_end, alpha, -math.inf)], axis=1)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor, int64
+from schuss.core import Tensor, int64, tensor
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
 from schuss.nn.functional.resampling import cubic_weights
 
@@ -51,7 +51,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         if not align_corners:
             along = along * (n - 1) / n
         places[..., axes - 1 - axis] = along.reshape(-1, *[1] * (axes - 1 - axis))
-    flat = Tensor(places.reshape(-1, axes + 1))
+    flat = tensor(places.reshape(-1, axes + 1))
     return ops.reshape(ops.matmul(flat, ops.matrix_transpose(theta)), (batch, *spatial, axes))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor
+from schuss.core import Tensor, tensor
 from schuss.nn.functional._checks import require_floating, require_tensors
 from schuss.nn.functional._integers import of_integers_too
 from schuss.nn.functional.convolution import batched, channels_first, channels_last, lengths
@@ -121,10 +121,10 @@ def means(x: Tensor, windows: dict[str, Any], *, include: bool, divisor: int | N
     same = isinstance(counts, (int, float))
     each = np.full((channels, 1, *windows["kernel"]), 1.0 / counts if same else 1.0, x.dtype)
     sums = convolution(
-        x, Tensor(each), stride=windows["stride"], padding=windows["padding"],
+        x, tensor(each), stride=windows["stride"], padding=windows["padding"],
         dilation=windows["dilation"], groups=channels, size=windows["out"],
     )  # fmt: skip
-    return sums if same else sums * Tensor((1 / counts)[..., np.newaxis].astype(x.dtype))
+    return sums if same else sums * tensor((1 / counts)[..., np.newaxis].astype(x.dtype))
 
 
 def _divisors(size: tuple[int, ...], windows: dict[str, Any], *, include: bool) -> Any:

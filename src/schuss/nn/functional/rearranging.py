@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor
+from schuss.core import Tensor, tensor
 from schuss.nn.functional._checks import require_tensors
 from schuss.nn.functional.convolution import lengths
 from schuss.transforms import vjp
@@ -138,7 +138,7 @@ def _columns(x: Tensor, around: tuple[int, ...], places: np.ndarray[Any, Any]) -
     before = x.shape[:-2]
     padded = ops.pad(x, [(0, 0)] * len(before) + [(p, p) for p in around])
     flat = ops.reshape(padded, (*before, padded.shape[-2] * padded.shape[-1]))
-    taken = ops.take(flat, Tensor(places), axis=-1)
+    taken = ops.take(flat, tensor(places), axis=-1)
     return ops.reshape(taken, (*before[:-1], before[-1] * places.shape[0], places.shape[1]))
 
 

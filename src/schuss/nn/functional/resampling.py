@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as ops
-from schuss.core import Tensor
+from schuss.core import Tensor, tensor
 from schuss.nn.functional._checks import require_floating, require_tensors
 from schuss.nn.functional.adaptive_pooling import (
     adaptive_avg_pool1d,
@@ -136,8 +136,8 @@ def _nearest(n: int, m: int, factor: float | None, *, exact: bool) -> Tensor:
     scale = _scale(n, m, factor, np.dtype(np.float32), False)
     places = np.arange(m, dtype=np.float32) + np.float32(0.5 if exact else 0.0)
     if m == 2 * n and not exact:
-        return Tensor(np.arange(m) // 2)
-    return Tensor(np.minimum(np.floor(places * scale).astype(np.int64), n - 1))
+        return tensor(np.arange(m) // 2)
+    return tensor(np.minimum(np.floor(places * scale).astype(np.int64), n - 1))
 
 
 def _smooth(x: Tensor, axis: int, m: int, scale: Any, *, cubic: bool, aligned: bool) -> Tensor:
@@ -158,7 +158,7 @@ def _smooth(x: Tensor, axis: int, m: int, scale: Any, *, cubic: bool, aligned: b
     result: Any = None
     for offset, weight in taps.items():
         places = np.clip(first.astype(np.int64) + offset, 0, n - 1)
-        part = ops.take(x, Tensor(places), axis=axis) * Tensor(weight.reshape(shape))
+        part = ops.take(x, tensor(places), axis=axis) * tensor(weight.reshape(shape))
         result = part if result is None else result + part
     return result  # type: ignore[no-any-return]  # there are taps
 
@@ -180,7 +180,7 @@ def _averaged(x: Tensor, axis: int, m: int, scale: float, *, cubic: bool) -> Ten
     weights = near if cubic else np.maximum(1.0 - t, 0.0)
     weights = np.where((places >= first) & (places < last), weights, 0.0)
     weights /= weights.sum(1, keepdims=True)
-    matrix = Tensor(weights.astype(x.dtype))
+    matrix = tensor(weights.astype(x.dtype))
     return ops.moveaxis(ops.tensordot(x, matrix, axes=((axis,), (1,))), -1, axis)
 
 

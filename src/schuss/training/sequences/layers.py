@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Tensor, no_grad
+from schuss.core import Tensor, no_grad, tensor
 from schuss.nn import functional
 from schuss.nn.convolution import Conv1d
 from schuss.nn.module import Module, Parameter
@@ -25,7 +25,7 @@ def mask_of(lengths: Tensor, steps: int, stride: int = 1) -> Tensor:
     >>> mask_of(tensor([1, 3]), 4, stride=2).tolist()
     [[[1.0, 0.0]], [[1.0, 1.0]]]
     """
-    places = Tensor(np.arange(0, steps, stride, dtype=np.int32))
+    places = tensor(np.arange(0, steps, stride, dtype=np.int32))
     inside = places < F.reshape(lengths, (lengths.shape[0], 1, 1))
     found: Tensor = inside.astype(np.float32)
     return found
