@@ -9,7 +9,7 @@ import pytest
 
 import schuss.functions as F
 from schuss import random
-from schuss.core import Tensor
+from schuss.core import tensor
 
 N = 200_000
 
@@ -76,7 +76,7 @@ def test_state_goes_out_and_in_again() -> None:
     first = draws()
     random.set_state(state)
     assert equal(first, draws())
-    random.set_state(Tensor(state))
+    random.set_state(tensor(state))
     assert equal(first, draws())
     state[1] = 0
     assert random.get_state()[1] != 0
