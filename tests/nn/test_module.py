@@ -342,3 +342,9 @@ def test_a_deep_copy_of_a_network_has_no_gradients() -> None:
         kept = copy.deepcopy(x).grad.tolist()
         found.append([copy.deepcopy(layer).weight.grad, layer.weight.grad.tolist(), kept])
     assert found[0] == found[1] == [None, [[3.0, 3.0]], [2.0, 2.0]]
+
+
+def test_batch_norm_takes_no_channels():
+    figures = ss.zeros(0), ss.ones(0)
+    y = nn.functional.batch_norm(ss.zeros((3, 0, 2)), *figures, training=True)
+    assert y.shape == (3, 0, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -249,7 +250,7 @@ def _move_figures(
     momentum: float | Tensor,
 ) -> None:
     """Move the running figures towards the batch's."""
-    count = x.size // x.shape[1]
+    count = math.prod((x.shape[0], *x.shape[2:]))
     with no_grad():
         if running_mean is not None:
             _move(running_mean, mean.reshape(-1), momentum)
