@@ -235,3 +235,17 @@ def test_diagnoses(tmp_path: Path) -> None:
     log = write(tmp_path / "log.csv", without(waves(30), "size"))
     ss.train(log, target="y", **QUICK, out=tmp_path / "run")
     assert diagnose_run(tmp_path / "run").summary
+
+
+def test_one_class_is_left_in_training(tmp_path: Path) -> None:
+    ids = np.repeat(np.arange(40), 4)
+    # The latest sequences are all that there are of one class.
+    data = {
+        "id": ids,
+        "at": np.tile(np.arange(4), 40),
+        "day": ids * 10 + np.tile(np.arange(4), 40),
+        "x": np.random.default_rng(0).normal(size=160),
+        "y": np.where(ids < 30, "old", "new"),
+    }
+    with pytest.raises(DataError, match="all 26 training sequences have the class 'old'"):
+        ss.train(data, "y", sequence="id", order="at", time="day", quiet=True, out=tmp_path / "run")

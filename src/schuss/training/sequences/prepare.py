@@ -13,7 +13,7 @@ from schuss.data import PreparedTable, Share, Table, TablePreprocessor, TargetEn
 from schuss.data.splits import split_rows
 from schuss.data.tables.columns import ColumnKind, check_values, without_text
 from schuss.data.tables.preparing.copies import row_hashes
-from schuss.data.tables.preparing.prepare import group_numbers, moments
+from schuss.data.tables.preparing.prepare import check_training, group_numbers, moments
 from schuss.data.tables.preparing.weights import weight_column
 from schuss.errors import DataError, UsageError
 from schuss.training.sequences.grouping import Grouped, SequenceColumns
@@ -107,7 +107,7 @@ def prepare_sequences(
         numbers, validation_rows = split(numbers, validation_share, 1)
     training = grouped.take(numbers)
     encoder.fit(heads.take(numbers), scale=target_scale, robust=robust)
-    _check_classes(heads.take(numbers), encoder)
+    check_training(heads.take(numbers), encoder, "sequences")
     format = SequenceFormat.choose(training.lengths)
     notes += format.describe(grouped.lengths)
     # Bins are for rows that are answers each, and text is learned by what it says of these.
@@ -345,16 +345,3 @@ class _Split:
             raise DataError(f"{self._source}: {text}") from None
         out = np.isin(places, held)
         return numbers[~out], numbers[out]
-
-
-def _check_classes(heads: Table, encoder: TargetEncoder) -> None:
-    """Refuse training sequences that hold one class only."""
-    if encoder.task != "classification":
-        return
-    codes, _ = encoder.encode(heads)
-    if len(np.unique(codes)) < 2:
-        only = encoder.classes[int(codes[0])] if len(codes) else "no class"
-        raise DataError(
-            f"{heads.source}: all {len(codes):,} training sequences have the class {only!r}; add "
-            "sequences of other classes, or hold out fewer."
-        )

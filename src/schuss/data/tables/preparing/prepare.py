@@ -32,7 +32,7 @@ from schuss.data.tables.preparing.weights import weight_column
 from schuss.data.tables.table import Table
 from schuss.errors import DataError, UsageError
 
-__all__ = ["PreparedTable", "Share", "group_numbers", "moments", "prepare_table"]
+__all__ = ["PreparedTable", "Share", "check_training", "group_numbers", "moments", "prepare_table"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -282,7 +282,7 @@ def prepare_table(
     if target_scale == "log" and encoder.task == "regression":
         refuse_negative(table, target, encoder.values(table)[0])
     encoder.fit(train_table, scale=target_scale, robust=robust)
-    _check_training(train_table, encoder)
+    check_training(train_table, encoder)
     is_classes = encoder.task == "classification"
     y, _ = encoder.encode(train_table)
     telling = telling_rows(y.astype(np.int64)) if is_classes else None
@@ -350,14 +350,14 @@ def _own_weights(table: Table, weight: str | None) -> npt.NDArray[np.float32] | 
     return weight_column(table, weight) if weight is not None and weight in table else None
 
 
-def _check_training(table: Table, encoder: TargetEncoder) -> None:
-    """Refuse training rows that hold one class only."""
+def check_training(table: Table, encoder: TargetEncoder, examples: str = "rows") -> None:
+    """Refuse training examples, as they are called, that hold one class only."""
     if encoder.task != "classification":
         return
     codes, _ = encoder.encode(table)
     if len(np.unique(codes)) < 2:
         only = encoder.classes[int(codes[0])] if len(codes) else "no class"
         raise DataError(
-            f"{table.source}: all {len(codes):,} training rows have the class {only!r}; "
-            "add rows of other classes, or hold out fewer."
+            f"{table.source}: all {len(codes):,} training {examples} have the class {only!r}; "
+            f"add {examples} of other classes, or hold out fewer."
         )
