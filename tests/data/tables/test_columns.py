@@ -240,7 +240,7 @@ def test_real_tables(shared_data, name, target, expected):
     kinds = infer_kinds(read_table(shared_data / "tables" / f"{name}.csv").drop([target]))
     assert {k: kinds[k].kind for k in expected} == expected
     if name == "mpg":
-        assert kinds["name"].reason == "text, left out: 305 different values in 398 rows"
+        assert kinds["name"].reason == "free text, 305 different in 398 rows"
         assert kinds["horsepower"].reason.endswith("6 of 398 missing")
 
 
