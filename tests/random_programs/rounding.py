@@ -146,7 +146,7 @@ def difference(
             kinds = [f"{x.dtype}{list(x.shape)}" for x in (got, right)]
             return place, f"{kinds[0]} in the place of {kinds[1]}"
         off = _distance(got, right)
-        if off > tolerances.get(str(right.dtype), 0.0):
+        if off > _allowed(right, tolerances):
             far[place] = off
     if not far:
         return None
@@ -155,13 +155,19 @@ def difference(
     for seed in range(_RUNS):
         with _noise(seed):
             run = again()
-        for place in far:
+        for place in list(far):
             moved[place] = max(moved[place], _distance(run[place], exact[place]))
-    for place, off in far.items():
-        if off > tolerances.get(str(wanted[place].dtype), 0.0) + _MARGIN * moved[place]:
-            much = f"off by {off:.2g} of the largest; rounding moves it by {moved[place]:.2g}"
-            return place, much
-    return None
+            if far[place] <= _allowed(wanted[place], tolerances) + _MARGIN * moved[place]:
+                # More noise would allow more still.
+                del far[place]
+        if not far:
+            return None
+    place, off = next(iter(far.items()))
+    return place, f"off by {off:.2g} of the largest; rounding moves it by {moved[place]:.2g}"
+
+
+def _allowed(wanted: np.ndarray, tolerances: Mapping[str, float]) -> float:
+    return tolerances.get(str(wanted.dtype), 0.0)
 
 
 def _distance(got: np.ndarray, wanted: np.ndarray) -> float:
