@@ -143,3 +143,12 @@ def test_softmax_without_an_axis_has_pytorchs(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(
         ss.nn.Softmax()(ss.tensor(x)).numpy(), ss.nn.functional.softmax(ss.tensor(x)).numpy()
     )
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, ss.compile], ids=["eager", "compiled"])
+def test_distances_of_many_rows_are_exact(wrap: Any) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 9)).astype(np.float32)
+    found = wrap(lambda x: ss.cdist(x, x))(ss.tensor(x)).array
+    differences = (x[:, None] - x).astype(np.float64)
+    assert not np.diag(found).any()
+    np.testing.assert_allclose(found, np.sqrt((differences**2).sum(-1)), rtol=1e-6)
