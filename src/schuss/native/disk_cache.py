@@ -107,15 +107,25 @@ _writes = 0
 
 def _prune(folder: Path) -> None:
     """Remove what was not used for longest where there is too much of it."""
-    files = [entry for entry in os.scandir(folder) if entry.name.endswith(_OURS)]
-    facts = {entry.path: entry.stat(follow_symlinks=False) for entry in files}
-    there = sum(found.st_size for found in facts.values())
-    for path, found in sorted(facts.items(), key=lambda item: item[1].st_mtime):
+    there = sum(size for _, _, size in _files(folder))
+    if there <= _MOST_BYTES:
+        return
+    for _, name, size in sorted(_files(folder)):
         if there <= _MOST_BYTES:
             break
         with contextlib.suppress(OSError):
-            os.unlink(path)
-            there -= found.st_size
+            os.unlink(folder / name)
+            there -= size
+
+
+def _files(folder: Path) -> Iterator[tuple[float, str, int]]:
+    """Yield the time, name and size of each file: there may be tens of thousands."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(_OURS):
+                with contextlib.suppress(OSError):
+                    found = entry.stat(follow_symlinks=False)
+                    yield found.st_mtime, entry.name, found.st_size
 
 
 @contextlib.contextmanager

@@ -4,11 +4,14 @@ import os
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from schuss.data.files import source
 from schuss.data.files.labelled import LabelledFiles, find_files
+from schuss.data.tables.reading import gather
+from schuss.data.tables.table import Table
 from schuss.errors import DataError, UsageError
 
 SUFFIXES = (".png",)
@@ -147,3 +150,29 @@ def test_a_table_with_a_column_of_paths(tmp_path: Path) -> None:
     assert found.source.read("p/2.png") == b"p/2.png"
     table.write_text("id,photo,kind\n1,no.png,cat\n")
     assert find_files(table, SUFFIXES) is None
+
+
+def test_a_long_table_with_a_column_of_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gather, "_BATCH", 4)  # its text is coded from the first block on
+    write(tmp_path, "p/1.png", "p/2.png")
+    table = tmp_path / "photos.csv"
+    table.write_text("photo,kind\np/1.png,cat\np/2.png,dog\n")
+    assert pairs(find_files(table, SUFFIXES, "kind")) == {"p/1.png": "cat", "p/2.png": "dog"}
+
+
+def test_a_wide_table_without_paths_is_cut_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, taken = Table.take, []
+
+    def counted(self: Table, rows: Any) -> Table:
+        taken.append(rows)
+        return take(self, rows)
+
+    monkeypatch.setattr(Table, "take", counted)
+    table = tmp_path / "wide.csv"
+    table.write_text(",".join(f"x{k}" for k in range(50)) + "\n" + ",".join("a" * 50) + "\n")
+    assert find_files(table, SUFFIXES) is None
+    assert len(taken) <= 2

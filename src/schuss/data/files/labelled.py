@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from schuss.data.files.source import ArchiveSource, FolderSource, LeftOut, Source, is_archive
 from schuss.data.tables.reading.readers import BUNDLED, iter_table, read_table
 from schuss.data.tables.table import Table
@@ -131,15 +129,14 @@ def _of_paths(
 
 
 def _texts(table: Table, column: str) -> list[str]:
-    return [str(value) for value in np.asarray(table.columns[column]).tolist()]
+    return [str(value) for value in table[column].tolist()]
 
 
 def _path_column(table: Table, folder: Path, suffixes: Sequence[str]) -> str | None:
     """Return the column whose values are files with one of the suffixes, or None."""
-    for column in table.names:
-        if not table.is_text(column):
-            continue
-        texts = _texts(table.take(slice(0, _LOOKED_AT)), column)
+    head = table.take(slice(0, _LOOKED_AT))
+    for column in filter(head.is_text, head.names):
+        texts = _texts(head, column)
         ended = [Path(text).suffix.lower() in suffixes for text in texts if text]
         if ended and all(ended) and any((folder / text).is_file() for text in texts):
             return column
