@@ -231,7 +231,7 @@ def test_conversions() -> None:
 
 def test_repr() -> None:
     assert repr(tensor([1.0, 2.5])) == "tensor([1. , 2.5])"
-    assert repr(tensor([1], "int32")) == "tensor([1], dtype=int32)"
+    assert repr(tensor([1], "int32")) == "tensor([1], dtype=schuss.int32)"
     assert repr(tensor(1.0, requires_grad=True)) == "tensor(1., requires_grad=True)"
 
 

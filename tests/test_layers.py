@@ -20,6 +20,7 @@ ORDER = [
         "version",
         "counts",
         "devices",
+        "data_type",
         "dtypes",
         "messages",
         "errors",

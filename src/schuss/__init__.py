@@ -30,9 +30,9 @@ _PLACES = {
     "schuss.devices": """
         channels_last channels_last_3d contiguous_format device memory_format preserve_format
     """,
-    "schuss.dtypes": "bfloat16 double dtype float float32 float64 int int32 int64 long",
+    "schuss.data_type": "bfloat16 bool double dtype float float32 float64 int int32 int64 long",
     "schuss.array_api": """
-        astype bool broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
+        astype broadcast_arrays cumulative_prod cumulative_sum e expand_dims finfo
         from_dlpack iinfo inf isdtype matrix_transpose nan permute_dims pi repeat
         take_along_axis unique_all unique_counts unique_inverse unique_values unstack vecdot
     """,
@@ -111,7 +111,7 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from schuss.amp import GradScaler as GradScaler
     from schuss.array_api import (
-        astype as astype, bool as bool, broadcast_arrays as broadcast_arrays,
+        astype as astype, broadcast_arrays as broadcast_arrays,
         cumulative_prod as cumulative_prod, cumulative_sum as cumulative_sum, e as e,
         expand_dims as expand_dims, finfo as finfo, from_dlpack as from_dlpack, iinfo as iinfo,
         inf as inf, isdtype as isdtype, matrix_transpose as matrix_transpose, nan as nan,
@@ -131,8 +131,8 @@ if TYPE_CHECKING:
         contiguous_format as contiguous_format, device as device, memory_format as memory_format,
         preserve_format as preserve_format,
     )  # fmt: skip
-    from schuss.dtypes import (
-        bfloat16 as bfloat16, double as double, dtype as dtype, float as float,
+    from schuss.data_type import (
+        bfloat16 as bfloat16, bool as bool, double as double, dtype as dtype, float as float,
         float32 as float32, float64 as float64, int as int, int32 as int32, int64 as int64,
         long as long,
     )  # fmt: skip

@@ -208,8 +208,10 @@ def _require_numbers(name: str, position: int, error: Tensor) -> None:
 def mark(x: TensorLike) -> Tensor:
     """Return a stand-in for an argument, at which the reverse pass stops and collects."""
     x = as_tensor(x)
-    if x.dtype.kind != "f":
-        raise TypeError(f"grad: expected a float argument, got {x.dtype}; cast it to float32.")
+    if x.array.dtype.kind != "f":
+        raise TypeError(
+            f"grad: expected a float argument, got {x.array.dtype}; cast it to float32."
+        )
     marked = new_object(Tensor)
     tracer = TRACER.get()
     marked.array = x.array if tracer is None else tracer.contents(x)
@@ -386,8 +388,8 @@ def initial_error(root: Tensor, gradient: TensorLike | None) -> Tensor:
                 f"backward: expected one element or a gradient, got shape {root.shape}; reduce it "
                 "with sum() or mean(), or pass gradient=."
             )
-        return leaf(np.ones(root.shape, root.dtype))
-    error = astype(as_tensor(gradient), root.dtype)
+        return leaf(np.ones(root.shape, root.array.dtype))
+    error = astype(as_tensor(gradient), root.array.dtype)
     if error.shape != root.shape:
         raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {error.shape}.")
     # A copy: what arrives is kept, and the caller may write into the array that was given.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from schuss import data_type
 from schuss.counts import Count, Size, counted, lengths_in
 from schuss.devices import CPU, device
 from schuss.dtypes import (
@@ -176,9 +177,9 @@ class Tensor:
         return counted(self.array)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> data_type.dtype:
         """Type of the elements: float32, float64, int64, int32 or bool."""
-        return self.array.dtype
+        return data_type.data_type(self.array.dtype)
 
     @property
     def device(self) -> device:
@@ -254,8 +255,10 @@ class Tensor:
         return float(self.item())
 
     def __index__(self) -> int:
-        if self.dtype.kind not in "i":
-            raise TypeError(f"index: expected an integer tensor, got {self.dtype}; cast it first.")
+        if self.array.dtype.kind not in "i":
+            raise TypeError(
+                f"index: expected an integer tensor, got {self.array.dtype}; cast it first."
+            )
         return int(self.item())
 
     def __len__(self) -> int:
@@ -270,7 +273,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         body = np.array2string(np.asarray(self.array), separator=", ", prefix="tensor(")
-        kind = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype}"
+        kind = "" if self.array.dtype in (float32, int64, bool_) else f", dtype={self.dtype}"
         grad = ", requires_grad=True" if self.requires_grad else ""
         return f"tensor({body}{kind}{grad})"
 
@@ -310,9 +313,10 @@ class Tensor:
             TypeError: for an integer or boolean tensor.
             ValueError: when gradients are turned off for the result of an operation.
         """
-        if requires_grad and self.dtype.kind != "f":
+        if requires_grad and self.array.dtype.kind != "f":
             raise TypeError(
-                f"requires_grad: expected a float tensor, got {self.dtype}; cast it to float32."
+                f"requires_grad: expected a float tensor, got {self.array.dtype}; cast it to "
+                "float32."
             )
         if not requires_grad and self.node is not None:
             raise ValueError("requires_grad: this is a result; use detach() to cut it off.")

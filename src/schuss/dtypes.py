@@ -1,4 +1,4 @@
-"""The five dtypes that tensors have, and the precision that products may be computed in."""
+"""The five dtypes that tensors have, as NumPy has them; users see those of `data_type`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from schuss.data_type import EXPECTED, bfloat16
+
 __all__ = [
     "DEFAULTS",
-    "Precision",
-    "bfloat16",
     "bool_",
     "default_dtype",
     "float32",
@@ -18,36 +18,14 @@ __all__ = [
     "int32",
     "int64",
     "is_supported",
+    "supported_dtype",
 ]
-__all__ += ["double", "dtype", "float", "int", "long", "supported_dtype"]
 
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
 int32 = np.dtype(np.int32)
 bool_ = np.dtype(np.bool_)
-
-
-class Precision:
-    """How numbers are rounded, which is no dtype of tensors.
-
-    Args:
-        name: PyTorch's of the dtype.
-    """
-
-    is_floating_point, is_complex = True, False
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"schuss.{self.name}"
-
-    def __reduce__(self) -> str:
-        return self.name
-
-
-bfloat16 = Precision("bfloat16")
 
 
 class _Defaults:
@@ -57,10 +35,6 @@ class _Defaults:
 
 
 DEFAULTS = _Defaults()
-
-# By the names that PyTorch has for them, too; what is defined below means these.
-double, long = float64, int64
-dtype = np.dtype
 
 _KEPT: dict[np.dtype[Any], np.dtype[Any]] = {
     float32: float32,
@@ -78,17 +52,14 @@ def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     Raises:
         TypeError: when it is none of these.
     """
-    if isinstance(dtype, Precision):
+    if dtype is bfloat16:
         raise TypeError(
-            f"dtype: expected float32, float64, int64, int32 or bool, got {dtype.name}; no tensor "
-            "has it, but products are computed in it within `autocast`."
+            f"dtype: {EXPECTED}, got bfloat16; no tensor has it, but products are computed in it "
+            "within `autocast`."
         )
     found: np.dtype[Any] = np.dtype(DEFAULTS.floating if dtype is None else dtype)
     if found not in _KEPT:
-        raise TypeError(
-            f"dtype: expected float32, float64, int64, int32 or bool, got {found}; "
-            "cast the data to one of these first."
-        )
+        raise TypeError(f"dtype: {EXPECTED}, got {found}; cast the data to one of these first.")
     return _KEPT[found]
 
 
@@ -102,6 +73,3 @@ def default_dtype(dtype: np.dtype[Any]) -> np.dtype[Any] | None:
     if dtype.kind not in _BY_KIND:
         return None
     return float64 if dtype.itemsize > 8 else _BY_KIND[dtype.kind]
-
-
-float, int = float32, int32

@@ -74,7 +74,7 @@ def _define(module: Any) -> None:
             return movement.concat(tensors, axis=axis)
 
         def is_float_type(self, x: Tensor) -> bool:
-            return x.dtype.kind == "f"
+            return x.array.dtype.kind == "f"
 
         def einsum(self, pattern: str, *x: Tensor) -> Tensor:
             return products.einsum(pattern, *x)

@@ -40,9 +40,10 @@ _LAST_TWO = (-2, -1)
 
 def reals(owner: str, x: TensorLike) -> Tensor:
     x = as_tensor(x)
-    if x.dtype.kind != "f" or not x.ndim:
+    if x.array.dtype.kind != "f" or not x.ndim:
         raise TypeError(
-            f"{owner}: expected floats with at least one axis, got {x.dtype} of shape {x.shape}."
+            f"{owner}: expected floats with at least one axis, got {x.array.dtype} of "
+            f"shape {x.shape}."
         )
     return x
 

@@ -93,7 +93,7 @@ def check_gradients(
             given[i] = x
         out = f(*given)
         parts = out if isinstance(out, (tuple, list)) else (out,)
-        return tuple(y for y in map(as_tensor, parts) if y.dtype.kind == "f")
+        return tuple(y for y in map(as_tensor, parts) if y.array.dtype.kind == "f")
 
     check = _Check([arguments[i] for i in free], free, eps, tolerance, np.random.default_rng(seed))
     function: Function = level

@@ -78,7 +78,7 @@ def _set_data(x: Tensor, value: Tensor) -> None:
     if x.shape == value.shape:
         (x if x.is_leaf else x.detach()).assign(value)
     elif TRACER.get() is None:
-        x.array, x.stamp = astype(value, x.dtype).array, next_stamp()
+        x.array, x.stamp = astype(value, x.array.dtype).array, next_stamp()
     else:
         raise ValueError(f"data: expected shape {x.shape} while compiled, got {value.shape}.")
 

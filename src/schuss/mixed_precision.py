@@ -8,8 +8,8 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any
 
+from schuss.data_type import bfloat16, dtype
 from schuss.devices import require_cpu
-from schuss.dtypes import Precision, bfloat16
 from schuss.modes import AUTOCAST
 
 __all__ = ["autocast", "get_autocast_dtype", "is_autocast_enabled"]
@@ -88,7 +88,7 @@ def is_autocast_enabled(device_type: Any = "cpu") -> bool:
     return AUTOCAST.get()
 
 
-def get_autocast_dtype(device_type: Any = "cpu") -> Precision:
+def get_autocast_dtype(device_type: Any = "cpu") -> dtype:
     """Return what `autocast` computes in: bfloat16."""
     require_cpu("get_autocast_dtype", device_type)
     return bfloat16

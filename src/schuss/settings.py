@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import RECORDING, Tensor, supported_dtype
+from schuss.data_type import data_type, dtype
 from schuss.dtypes import DEFAULTS
 from schuss.hooks import CHANGES
 from schuss.modes import no_grad
@@ -52,9 +53,9 @@ def inference_mode(mode: Any = True) -> Any:
     return no_grad() if mode else set_grad_enabled(RECORDING.get())
 
 
-def get_default_dtype() -> np.dtype[Any]:
+def get_default_dtype() -> dtype:
     """Return the dtype of numbers with a point, and of layers: float32, unless it was set."""
-    return DEFAULTS.floating
+    return data_type(DEFAULTS.floating)
 
 
 def set_default_dtype(d: Any) -> None:

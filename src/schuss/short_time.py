@@ -28,7 +28,11 @@ def _window(
 ) -> Tensor:
     """Return the window of n_fft elements, with the shorter one that is given in its middle."""
     length = n_fft if length is None else length
-    given = leaf(np.ones(length, x.dtype)) if window is None else astype(as_tensor(window), x.dtype)
+    given = (
+        leaf(np.ones(length, x.array.dtype))
+        if window is None
+        else astype(as_tensor(window), x.array.dtype)
+    )
     if not 0 < length <= n_fft or given.shape != (length,):
         raise ValueError(
             f"{owner}: expected a window of win_length elements, at most n_fft={n_fft}, got "

@@ -44,7 +44,7 @@ def _pull(
         if live
         else {}
     )
-    return [arrived.get(m, leaf(np.zeros(m.shape, m.dtype))) for m in marked]
+    return [arrived.get(m, leaf(np.zeros(m.shape, m.array.dtype))) for m in marked]
 
 
 def _argument_positions(argnums: int | Sequence[int], count: int, owner: str) -> list[int]:
@@ -93,7 +93,7 @@ def value_and_grad(
             arguments = [marked[p] for p in positions]
             recording = outer and _depends_beyond([value], arguments)
             RECORDING.set(recording)
-            one = leaf(np.ones(value.shape, value.dtype))
+            one = leaf(np.ones(value.shape, value.array.dtype))
             # When nothing else wants a gradient, nobody can come back to this graph.
             found = _pull([value], [one], arguments, retain_graph=recording)
         finally:
@@ -156,7 +156,7 @@ def vjp(f: Callable[..., Any], *xs: TensorLike) -> tuple[Any, Callable[..., tupl
         wanted = RECORDING.get() and (recording or any(e.requires_grad for e in given))
         inner = RECORDING.set(wanted)
         try:
-            cast = [astype(e, y.dtype) for y, e in zip(outputs, given, strict=True)]
+            cast = [astype(e, y.array.dtype) for y, e in zip(outputs, given, strict=True)]
             found = _pull(outputs, cast, marked)
         finally:
             RECORDING.reset(inner)
@@ -210,10 +210,10 @@ def jvp(f: Callable[..., Any], xs: Any, vs: Any) -> tuple[Any, Any]:
         recording = outer and (
             _depends_beyond(outputs, marked) or any(v.requires_grad for v in directions)
         )
-        probes = [leaf(np.zeros(y.shape, y.dtype)).requires_grad_() for y in outputs]
+        probes = [leaf(np.zeros(y.shape, y.array.dtype)).requires_grad_() for y in outputs]
         pulled = _pull(outputs, probes, marked)
         RECORDING.set(recording)
-        cast = [astype(v, m.dtype) for v, m in zip(directions, marked, strict=True)]
+        cast = [astype(v, m.array.dtype) for v, m in zip(directions, marked, strict=True)]
         changes = _pull(pulled, cast, probes)
     finally:
         RECORDING.reset(token)

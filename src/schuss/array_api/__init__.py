@@ -29,7 +29,8 @@ from schuss.array_api.linear_algebra import *  # noqa: F403
 from schuss.array_api.manipulation import *  # noqa: F403
 from schuss.array_api.searching import *  # noqa: F403
 from schuss.array_api.statistics import *  # noqa: F403
-from schuss.core import Tensor, bool_, float32, float64, int32, int64
+from schuss.core import Tensor
+from schuss.data_type import bool, float32, float64, int32, int64
 
 __all__ = ["__array_namespace_info__", "bool", "e", "float32", "float64", "inf", "int32", "int64"]
 __all__ += ["linalg", "nan", "newaxis", "pi"]  # noqa: F405  # by __getattr__
@@ -45,7 +46,6 @@ for _part in (
     __all__ += _part.__all__
 
 e, inf, nan, newaxis, pi = math.e, math.inf, math.nan, None, math.pi
-bool = bool_
 __array_api_version__ = "2024.12"
 # What came before is a part of it.
 _VERSIONS = ("2021.12", "2022.12", "2023.12", __array_api_version__)

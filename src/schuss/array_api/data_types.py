@@ -21,6 +21,7 @@ from schuss.core import (
     supported_dtype,
     to_array,
 )
+from schuss.data_type import data_type, dtype
 from schuss.devices import require_cpu
 from schuss.primitives import base
 from schuss.primitives.base import promote
@@ -47,18 +48,18 @@ def astype(
     return base.astype(x, dtype, copy=copy)
 
 
-def result_type(*arrays_and_dtypes: TensorLike | npt.DTypeLike) -> np.dtype[Any]:
+def result_type(*arrays_and_dtypes: TensorLike | npt.DTypeLike) -> dtype:
     """Return the dtype that mixing these tensors, dtypes and numbers gives; numbers are weak.
 
     >>> result_type(int64, float32, 2.5)
-    dtype('float32')
+    schuss.float32
     """
     dtypes = [_dtype_of(x) for x in arrays_and_dtypes if not isinstance(x, (int, float))]
     numbers = [x for x in arrays_and_dtypes if isinstance(x, (int, float))]
     if not dtypes:
-        return _common(*[to_array(x).dtype for x in numbers])
-    mixed = promote(leaf(np.zeros((), _common(*dtypes))), *numbers)[0]
-    return mixed.dtype  # type: ignore[no-any-return]
+        return data_type(_common(*[to_array(x).dtype for x in numbers]))
+    mixed: Tensor = promote(leaf(np.zeros((), _common(*dtypes))), *numbers)[0]
+    return mixed.dtype
 
 
 def _dtype_of(x: Any) -> np.dtype[Any]:
@@ -102,7 +103,7 @@ def finfo(type: TensorLike | npt.DTypeLike, /) -> SimpleNamespace:
         max=float(found.max),
         min=float(found.min),
         smallest_normal=float(found.smallest_normal),
-        dtype=found.dtype,
+        dtype=data_type(found.dtype),
     )
 
 
@@ -110,5 +111,5 @@ def iinfo(type: TensorLike | npt.DTypeLike, /) -> SimpleNamespace:
     """Return the limits of an integer dtype: bits, max, min, dtype."""
     found = np.iinfo(_dtype_of(type))
     return SimpleNamespace(
-        bits=int(found.bits), max=int(found.max), min=int(found.min), dtype=found.dtype
+        bits=int(found.bits), max=int(found.max), min=int(found.min), dtype=data_type(found.dtype)
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from schuss.array_api.data_types import KINDS
-from schuss.core import bool_, float32, float64, int32, int64
+from schuss.data_type import bool, data_type, dtype, float32, float64, int32, int64
 from schuss.devices import CPU, require_cpu
 from schuss.dtypes import DEFAULTS
 
@@ -35,14 +33,14 @@ class NamespaceInfo:
         """Return the only device."""
         return [CPU]
 
-    def default_dtypes(self, *, device: Any = None) -> dict[str, np.dtype[Any]]:
+    def default_dtypes(self, *, device: Any = None) -> dict[str, dtype]:
         """Return the dtypes of Python's numbers and of indices; there are no complex numbers."""
         require_cpu("default_dtypes", device)
-        return {"real floating": DEFAULTS.floating, "integral": int64, "indexing": int64}
+        return {"real floating": data_type(DEFAULTS.floating), "integral": int64, "indexing": int64}
 
     def dtypes(
         self, *, device: Any = None, kind: str | tuple[str, ...] | None = None
-    ) -> dict[str, np.dtype[Any]]:
+    ) -> dict[str, dtype]:
         """Return the dtypes of a kind, of one of several kinds, or all of them, by their names.
 
         Args:
@@ -59,5 +57,5 @@ class NamespaceInfo:
         if unknown:
             raise ValueError(f"dtypes: expected kinds of {', '.join(KINDS)}, got {unknown[0]!r}.")
         wanted = {dtype for k in kinds for dtype in KINDS[k]}
-        every = {d.name: d for d in (bool_, int32, int64, float32, float64)}
+        every = {d.name: d for d in (bool, int32, int64, float32, float64)}
         return {name: dtype for name, dtype in every.items() if dtype in wanted}

@@ -46,4 +46,4 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
             f"vecdot: expected equal lengths along an axis from {-least} to -1, got {x1.shape} and "
             f"{x2.shape} along {axis}."
         )
-    return sum(multiply(x1, x2), axis=axis, dtype=result_dtype(x1.dtype, x2.dtype))
+    return sum(multiply(x1, x2), axis=axis, dtype=result_dtype(x1.array.dtype, x2.array.dtype))

@@ -71,7 +71,7 @@ def stft(
         n_fft,
         length // 4 if hop_length is None else hop_length,
         length,
-        hann_window(length, dtype=x.dtype) if window is None else window,
+        hann_window(length, dtype=x.array.dtype) if window is None else window,
         center,
         pad_mode,
         return_complex=False,
@@ -202,7 +202,14 @@ def mel_spectrogram(
     if power != 2.0:
         energy = energy ** (power / 2.0)
     filters = mel_filterbank(
-        sample_rate, n_fft, n_mels, f_min, f_max, mel_scale=mel_scale, norm=norm, dtype=x.dtype
+        sample_rate,
+        n_fft,
+        n_mels,
+        f_min,
+        f_max,
+        mel_scale=mel_scale,
+        norm=norm,
+        dtype=x.array.dtype,
     )
     return ops.matmul(filters, energy)
 
@@ -270,4 +277,4 @@ def mfcc(
     basis[0] /= math.sqrt(2.0)
     if lifter:
         basis *= 1.0 + lifter / 2.0 * np.sin(np.pi * (order + 1) / lifter)
-    return ops.matmul(leaf(basis.astype(levels.dtype)), levels)
+    return ops.matmul(leaf(basis.astype(levels.array.dtype)), levels)

@@ -118,7 +118,7 @@ class Function:
             place
             for place, y in enumerate(results)
             if isinstance(y, Tensor)
-            and y.dtype.kind == "f"
+            and y.array.dtype.kind == "f"
             and not any(y is other for other in ctx.non_differentiable)
         ]
         if not any(needs) or not differentiable:
@@ -162,7 +162,7 @@ class _Recorded:
     def _joined(self, results: list[Tensor]) -> Tensor:
         if len(results) == 1:
             return results[0]
-        dtype = result_dtype(*[y.dtype for y in results])
+        dtype = result_dtype(*[y.array.dtype for y in results])
         return concat([reshape(astype(y, dtype), (-1,)) for y in results])
 
     def _parts(self, whole: Tensor) -> dict[int, Tensor]:
@@ -214,7 +214,7 @@ class _Recorded:
 
 
 def _zeros_like(y: Any) -> Any:
-    return leaf(np.zeros(y.shape, y.dtype)) if isinstance(y, Tensor) else None
+    return leaf(np.zeros(y.shape, y.array.dtype)) if isinstance(y, Tensor) else None
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

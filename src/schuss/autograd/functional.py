@@ -37,7 +37,7 @@ class _Evaluated:
         """Return the gradients by the inputs, zeros for those that have no part."""
         live = [(y, e) for y, e in zip(outputs, errors, strict=True) if y.requires_grad]
         if not live:
-            return [leaf(np.zeros(x.shape, x.dtype)) for x in self.inputs]
+            return [leaf(np.zeros(x.shape, x.array.dtype)) for x in self.inputs]
         ys, es = zip(*live, strict=True)
         found = grad(ys, self.inputs, es, True, create, materialize_grads=True)
         return list(found)
@@ -54,7 +54,7 @@ def _directions(v: Any, like: list[Tensor], owner: str) -> list[Tensor]:
     if v is None:
         if len(like) != 1 or like[0].size != 1:
             raise RuntimeError(f"{owner}: expected v, which is only left out for a single element.")
-        return [leaf(np.ones(like[0].shape, like[0].dtype))]
+        return [leaf(np.ones(like[0].shape, like[0].array.dtype))]
     found = [as_tensor(x) for x in (v if isinstance(v, tuple) else (v,))]
     if [x.shape for x in found] != [x.shape for x in like]:
         raise RuntimeError(
@@ -91,14 +91,14 @@ def jvp(
     at = _Evaluated(func, inputs, create_graph=create_graph)
     directions = _directions(v, at.inputs, "jvp")
     # The transpose of the reverse pass, which is linear in the errors that it carries.
-    probes = [leaf(np.zeros(y.shape, y.dtype)).requires_grad_() for y in at.outputs]
+    probes = [leaf(np.zeros(y.shape, y.array.dtype)).requires_grad_() for y in at.outputs]
     pulled = at.pull(at.outputs, probes, create=True)
     live = [(g, d) for g, d in zip(pulled, directions, strict=True) if g.requires_grad]
     if live:
         gs, ds = zip(*live, strict=True)
         found = list(grad(gs, probes, ds, True, create_graph, materialize_grads=True))
     else:
-        found = [leaf(np.zeros(y.shape, y.dtype)) for y in at.outputs]
+        found = [leaf(np.zeros(y.shape, y.array.dtype)) for y in at.outputs]
     return (
         at.result(at.outputs, as_tuple=at.returns_tuple),
         at.result(found, as_tuple=at.returns_tuple),
@@ -133,7 +133,7 @@ def jacobian(
     for y in at.outputs:
         found: list[list[Tensor]] = [[] for _ in at.inputs]
         for place in range(y.size):
-            one = np.zeros(y.size, y.dtype)
+            one = np.zeros(y.size, y.array.dtype)
             one[place] = 1
             error = leaf(one.reshape(y.shape))
             for part, g in zip(found, at.pull([y], [error], create=create_graph), strict=True):
@@ -141,7 +141,7 @@ def jacobian(
         blocks = [
             reshape(stack(part), (*y.shape, *x.shape))
             if part
-            else leaf(np.zeros((*y.shape, *x.shape), x.dtype))
+            else leaf(np.zeros((*y.shape, *x.shape), x.array.dtype))
             for part, x in zip(found, at.inputs, strict=True)
         ]
         rows.append(at.result(blocks, as_tuple=at.is_tuple))
@@ -156,7 +156,7 @@ def _slope(func: Callable[..., Any]) -> Callable[..., Any]:
         if not isinstance(y, Tensor) or y.size != 1:
             raise RuntimeError("hessian: expected func to return one element.")
         if not y.requires_grad:
-            return tuple(leaf(np.zeros(x.shape, x.dtype)) for x in args)
+            return tuple(leaf(np.zeros(x.shape, x.array.dtype)) for x in args)
         return grad(y, args, None, True, True, materialize_grads=True)
 
     return slope

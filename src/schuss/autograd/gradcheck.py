@@ -134,12 +134,14 @@ def _errors(results: Sequence[Tensor], given: Any) -> list[Tensor]:
     if given is not None:
         return list(given) if isinstance(given, (tuple, list)) else [given]
     draws = np.random.default_rng(0)
-    return [leaf(draws.normal(size=y.shape).astype(y.dtype)).requires_grad_() for y in results]
+    return [
+        leaf(draws.normal(size=y.shape).astype(y.array.dtype)).requires_grad_() for y in results
+    ]
 
 
 def _floats(out: Any) -> list[Tensor]:
     parts = out if isinstance(out, (tuple, list)) else (out,)
-    return [y for y in parts if isinstance(y, Tensor) and y.dtype.kind == "f"]
+    return [y for y in parts if isinstance(y, Tensor) and y.array.dtype.kind == "f"]
 
 
 def _check(
@@ -169,8 +171,8 @@ def _row(y: Tensor, targets: list[Tensor], number: int, element: int) -> Array:
     """Return the gradient of one element of a result by one input, flat."""
     target = targets[number]
     if not y.requires_grad:
-        return np.zeros(target.size, y.dtype)
-    error = np.zeros(y.size, y.dtype)
+        return np.zeros(target.size, y.array.dtype)
+    error = np.zeros(y.size, y.array.dtype)
     error[element] = 1.0
     (slope,) = grad(
         y, target, leaf(error.reshape(y.shape)), retain_graph=True, allow_unused=True,

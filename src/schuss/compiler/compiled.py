@@ -265,7 +265,7 @@ class Compiled:
         key = (mode(), batch, *map(StaticArgument, first), *specs)
         found = self._scanned.get(key)
         if found is None or not found.fits():
-            samples = [leaf(np.empty((batch, *x.shape[1:]), x.dtype)) for x in data]
+            samples = [leaf(np.empty((batch, *x.shape[1:]), x.array.dtype)) for x in data]
             found, _ = self._select((*first, *samples), {}, padded=False)
             if len(self._scanned) >= MOST_SPECIALIZATIONS:
                 self._scanned.clear()

@@ -56,7 +56,7 @@ class _Scalar(Distribution):
         return type(self)(*parameters, validate_args=False)
 
     def _uniform(self, sample_shape: Sequence[int], like: Tensor) -> Tensor:
-        return random.rand(self._shape(sample_shape), dtype=like.dtype)
+        return random.rand(self._shape(sample_shape), dtype=like.array.dtype)
 
 
 class Normal(_Scalar):
@@ -78,7 +78,7 @@ class Normal(_Scalar):
         super().__init__(loc, scale, validate_args=validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.dtype)
+        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
         return self.loc + drawn * self.scale
 
     def log_prob(self, value: TensorLike) -> Tensor:

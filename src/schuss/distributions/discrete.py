@@ -34,7 +34,7 @@ __all__ = ["Bernoulli", "Categorical", "OneHotCategorical"]
 
 def _bounded(probs: Tensor) -> Tensor:
     """Keep probabilities off 0 and 1, so that their logarithms are finite."""
-    eps = float(np.finfo(probs.dtype).eps)
+    eps = float(np.finfo(probs.array.dtype).eps)
     return clip(probs, eps, 1 - eps)
 
 
@@ -80,12 +80,12 @@ class Bernoulli(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             probs = self.probs
-            drawn = random.rand(self._shape(sample_shape), dtype=probs.dtype)
-            return astype(drawn < probs, probs.dtype)
+            drawn = random.rand(self._shape(sample_shape), dtype=probs.array.dtype)
+            return astype(drawn < probs, probs.array.dtype)
 
     def log_prob(self, value: TensorLike) -> Tensor:
         logits = self.logits
-        return astype(self._value(value), logits.dtype) * logits - softplus(logits)
+        return astype(self._value(value), logits.array.dtype) * logits - softplus(logits)
 
     def entropy(self) -> Tensor:
         logits = self.logits
@@ -98,7 +98,7 @@ class Bernoulli(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """Return 0 and 1 along a first axis, over the batch where `expand`."""
-        return _enumerated(2, self.batch_shape, self.logits.dtype, expand)
+        return _enumerated(2, self.batch_shape, self.logits.array.dtype, expand)
 
     @property
     def mean(self) -> Tensor:
@@ -107,7 +107,7 @@ class Bernoulli(Distribution):
     @property
     def mode(self) -> Tensor:
         probs = self.probs
-        return where(probs == 0.5, np.nan, astype(probs > 0.5, probs.dtype))
+        return where(probs == 0.5, np.nan, astype(probs > 0.5, probs.array.dtype))
 
     @property
     def variance(self) -> Tensor:
@@ -175,7 +175,7 @@ class Categorical(Distribution):
             logits = where(self.probs > 0, self.logits, -np.inf)
             shape = (*self._shape(sample_shape), self._num_events)
             # The largest of the logits with Gumbel's noise has the probabilities of the softmax.
-            waits = -log1p(-random.rand(shape, dtype=logits.dtype))
+            waits = -log1p(-random.rand(shape, dtype=logits.array.dtype))
             return argmax(logits - log(waits), axis=-1)
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -187,7 +187,7 @@ class Categorical(Distribution):
         return picked[..., 0]
 
     def entropy(self) -> Tensor:
-        lowest = float(np.finfo(self.logits.dtype).min)
+        lowest = float(np.finfo(self.logits.array.dtype).min)
         return -sum(clip(self.logits, lowest) * self.probs, axis=-1)
 
     def expand(self, batch_shape: Sequence[int]) -> Categorical:
@@ -201,7 +201,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return leaf(np.full(self.batch_shape, np.nan, self.logits.dtype))
+        return leaf(np.full(self.batch_shape, np.nan, self.logits.array.dtype))
 
     @property
     def variance(self) -> Tensor:
@@ -231,7 +231,9 @@ class OneHotCategorical(Categorical):
         return super()._shape(sample_shape)[:-1]
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return astype(one_hot(super().sample(sample_shape), self._num_events), self.logits.dtype)
+        return astype(
+            one_hot(super().sample(sample_shape), self._num_events), self.logits.array.dtype
+        )
 
     def log_prob(self, value: TensorLike) -> Tensor:
         return super().log_prob(argmax(as_tensor(value), axis=-1))
@@ -239,7 +241,7 @@ class OneHotCategorical(Categorical):
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """Return all rows along a first axis, over the batch where `expand`."""
         rows = one_hot(super().enumerate_support(expand), self._num_events)
-        return astype(rows, self.logits.dtype)
+        return astype(rows, self.logits.array.dtype)
 
     @property
     def mean(self) -> Tensor:
@@ -251,7 +253,7 @@ class OneHotCategorical(Categorical):
 
     @property
     def mode(self) -> Tensor:
-        return astype(one_hot(super().mode, self._num_events), self.logits.dtype)
+        return astype(one_hot(super().mode, self._num_events), self.logits.array.dtype)
 
 
 def _enumerated(count: int, batch_shape: tuple[int, ...], dtype: Any, expand: bool) -> Tensor:

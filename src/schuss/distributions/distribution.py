@@ -178,7 +178,7 @@ def broadcast_parameters(*parameters: TensorLike) -> list[Tensor]:
         as_tensor(p) if is_plain else as_float(as_tensor(p))
         for p, is_plain in zip(parameters, plain, strict=True)
     ]
-    strong = [t.dtype for t, is_plain in zip(tensors, plain, strict=True) if not is_plain]
+    strong = [t.array.dtype for t, is_plain in zip(tensors, plain, strict=True) if not is_plain]
     dtype = result_dtype(*strong) if strong else DEFAULTS.floating
     shape = np.broadcast_shapes(*[t.shape for t in tensors])
     # Numbers get their dtype at once: on the way through another they would lose digits.

@@ -67,7 +67,7 @@ def _log_draws(alpha: Tensor, shape: tuple[int, ...]) -> Tensor:
         alpha: the concentration, of that shape.
         shape: of the draws.
     """
-    dtype = alpha.dtype
+    dtype = alpha.array.dtype
     # Below 1, a draw for alpha + 1 times a uniform number to the power 1 / alpha.
     small = alpha < 1
     d = where(small, alpha + 1, alpha) - 1 / 3
@@ -106,7 +106,7 @@ class Gamma(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = exp(log_of_gamma(self.concentration, self._shape(sample_shape))) / self.rate
-        return clip(drawn, float(np.finfo(drawn.dtype).tiny))
+        return clip(drawn, float(np.finfo(drawn.array.dtype).tiny))
 
     def log_prob(self, value: TensorLike) -> Tensor:
         value = self._value(value)
@@ -204,7 +204,7 @@ class Dirichlet(Distribution):
         a = self.concentration
         above = clip(a - 1, 0)
         # Where all are below 1 the density is infinite at every corner: the first one.
-        corner = astype(one_hot(argmax(above, axis=-1), a.shape[-1]), a.dtype)
+        corner = astype(one_hot(argmax(above, axis=-1), a.shape[-1]), a.array.dtype)
         has_corner = all(a < 1, axis=-1, keepdims=True)
         total = where(has_corner, 1.0, sum(above, axis=-1, keepdims=True))
         return where(has_corner, corner, above / total)

@@ -32,7 +32,7 @@ def log_slope(alpha: Tensor, logarithm: Tensor) -> Tensor:
     large = a > _LARGE
     near = _by_series(where(large, 1.0, a), where(large, 0.0, y))
     far = _by_expansion(where(large, a, 2 * _LARGE), where(large, exp(y), 2 * _LARGE))
-    return astype(where(large, far, near), alpha.dtype)
+    return astype(where(large, far, near), alpha.array.dtype)
 
 
 def _by_series(a: Tensor, y: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class MultivariateNormal(Distribution):
                 f"MultivariateNormal: expected loc of shape (..., n) and a matrix of shape "
                 f"(..., n, n), got {place.shape} and {matrix.shape}."
             )
-        dtype = result_dtype(place.dtype, matrix.dtype)
+        dtype = result_dtype(place.array.dtype, matrix.array.dtype)
         place, matrix = astype(place, dtype), astype(matrix, dtype)
         if covariance_matrix is not None:
             lower = cholesky(matrix)
@@ -80,7 +80,7 @@ class MultivariateNormal(Distribution):
     @property
     def precision_matrix(self) -> Tensor:
         """Its inverse."""
-        inverse = self.solved(eye(self.event_shape[0], dtype=self.loc.dtype))
+        inverse = self.solved(eye(self.event_shape[0], dtype=self.loc.array.dtype))
         return matmul(matrix_transpose(inverse), inverse)
 
     def solved(self, columns: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class MultivariateNormal(Distribution):
         )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.dtype)
+        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
         return self.loc + matmul(self.scale_tril, drawn[..., None])[..., 0]
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -132,5 +132,5 @@ def _inverted(precision: Tensor) -> Tensor:
     transposed inverse of that.
     """
     turned = flip(cholesky(flip(precision, axis=(-2, -1))), axis=(-2, -1))
-    identity = broadcast_to(eye(precision.shape[-1], dtype=precision.dtype), precision.shape)
+    identity = broadcast_to(eye(precision.shape[-1], dtype=precision.array.dtype), precision.shape)
     return solve_triangular(matrix_transpose(turned), identity, upper=False)

@@ -50,7 +50,7 @@ class StudentT(Distribution):
         self._chi2 = Chi2(self.df, validate_args=False)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        normal = random.randn(self._shape(sample_shape), dtype=self.loc.dtype)
+        normal = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
         squares = self._chi2.rsample(sample_shape)
         return self.loc + self.scale * normal / sqrt(squares / self.df)
 

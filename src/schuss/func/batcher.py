@@ -36,7 +36,7 @@ class Batched:
         self.whole = whole
         self.owner = owner
         self.shape: tuple[int, ...] = whole.shape[1:]
-        self.dtype = whole.dtype
+        self.dtype = whole.array.dtype
         self.ndim = len(self.shape)
         self.size = int(np.prod(self.shape))
 
@@ -208,7 +208,7 @@ class Batcher:
             array = memory_of(x if whole is None else whole)
         if whole is None:
             return array
-        return array[0] if len(array) else np.zeros(x.shape, x.dtype)
+        return array[0] if len(array) else np.zeros(x.shape, x.array.dtype)
 
     def assign(self, tensor: Tensor, value: Any) -> None:
         """Give a tensor other contents."""

@@ -155,7 +155,7 @@ def jvp(
 
 def _basis(x: Tensor) -> Tensor:
     """Return for each element of x a tensor of its shape that is 1 there, and 0 elsewhere."""
-    return leaf(np.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape))
+    return leaf(np.eye(x.size, dtype=x.array.dtype).reshape(x.size, *x.shape))
 
 
 def jacrev(
@@ -232,7 +232,7 @@ def jacfwd(
         def columns(place: int) -> Any:
             def column(step: Tensor) -> Any:
                 steps = [
-                    step if n == place else leaf(np.zeros(x.shape, x.dtype))
+                    step if n == place else leaf(np.zeros(x.shape, x.array.dtype))
                     for n, x in enumerate(inputs)
                 ]
                 _, change, *more = jvp(

@@ -45,7 +45,7 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
         return scores
     if mask is None:
         return ops.softmax(scores, -1)
-    is_bool = mask.dtype.kind == "b"
+    is_bool = mask.array.dtype.kind == "b"
     return _shares(ops.where(mask, scores, -math.inf) if is_bool else scores + mask, (-1,))
 
 
@@ -198,7 +198,7 @@ class _Blocks:
         return leaf(np.zeros((), np.int64))
 
     def _nothing(self, x: Tensor) -> Tensor:
-        return ops.zeros((self.rows, x.shape[-1]), dtype=x.dtype)
+        return ops.zeros((self.rows, x.shape[-1]), dtype=x.array.dtype)
 
     def _rows_of(self, t: Tensor) -> Tensor:
         return t * self.rows + leaf(np.arange(self.rows))

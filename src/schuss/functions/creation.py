@@ -66,7 +66,7 @@ def empty(shape: int | Sequence[int], *more: int, dtype: npt.DTypeLike | None = 
 def full_like(x: TensorLike, fill_value: Number, dtype: npt.DTypeLike | None = None) -> Tensor:
     """Return a tensor of x's shape and dtype filled with one number."""
     x = as_tensor(x)
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+    return full(x.shape, fill_value, x.array.dtype if dtype is None else dtype)
 
 
 def zeros_like(x: TensorLike, dtype: npt.DTypeLike | None = None) -> Tensor:
@@ -118,7 +118,7 @@ def _band(x: TensorLike, k: int, keep: Any) -> Tensor:
     if x.ndim < 2:
         raise ValueError(f"tril, triu: expected at least 2 axes, got shape {x.shape}.")
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
-    return where(keep(columns - rows, k), x, False if x.dtype == bool_ else 0)
+    return where(keep(columns - rows, k), x, False if x.array.dtype == bool_ else 0)
 
 
 def tril(x: TensorLike, k: int = 0) -> Tensor:

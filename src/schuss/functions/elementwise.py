@@ -85,7 +85,7 @@ def reciprocal(x: TensorLike) -> Tensor:
 def trunc(x: TensorLike) -> Tensor:
     """Return the integer part, toward zero, elementwise."""
     x = as_tensor(x)
-    return x if x.dtype.kind != "f" else where(x < 0, ceil(x), floor(x))
+    return x if x.array.dtype.kind != "f" else where(x < 0, ceil(x), floor(x))
 
 
 def clip(x: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
@@ -103,7 +103,7 @@ def _kept(x: Tensor, beyond: Any, bound: TensorLike) -> Tensor:
     """Return x unless it is beyond a bound, else the bound; at it the error goes to x."""
     bound = as_tensor(bound)
     kept = where(beyond(x, bound), bound, x)
-    if kept.dtype.kind != "f":
+    if kept.array.dtype.kind != "f":
         return kept
     # Where one of both is nan, the result is, and the error goes nowhere.
     return where(isnan(x) | isnan(bound), math.nan, kept)
@@ -122,7 +122,7 @@ def atan(x: TensorLike) -> Tensor:
 def asinh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic sine, elementwise."""
     x = as_tensor(x)
-    x = x if x.dtype.kind == "f" else astype(x, DEFAULTS.floating)
+    x = x if x.array.dtype.kind == "f" else astype(x, DEFAULTS.floating)
     minus = signbit(x)
     size = where(minus, negative(x), x)
     big = size > 1e4
@@ -136,7 +136,7 @@ def asinh(x: TensorLike) -> Tensor:
 def atanh(x: TensorLike) -> Tensor:
     """Inverse hyperbolic tangent, elementwise."""
     x = as_tensor(x)
-    x = x if x.dtype.kind == "f" else astype(x, DEFAULTS.floating)
+    x = x if x.array.dtype.kind == "f" else astype(x, DEFAULTS.floating)
     return (log1p(x) - log1p(negative(x))) * 0.5
 
 
@@ -152,7 +152,7 @@ def logaddexp(x: TensorLike, y: TensorLike) -> Tensor:
 def copysign(x: TensorLike, y: TensorLike) -> Tensor:
     """Return |x| with the sign of y, elementwise; the sign of a zero, or a nan, counts."""
     given = promote(operand(x), operand(y), 1.0)[:2]
-    dtype = next(z.dtype for z in given if isinstance(z, Tensor))
+    dtype = next(z.array.dtype for z in given if isinstance(z, Tensor))
     size, sign = (z if isinstance(z, Tensor) else leaf(np.asarray(z, dtype)) for z in given)
     return where(signbit(sign), negative(abs(size)), abs(size))
 
@@ -163,7 +163,7 @@ def floor_quotient(x: TensorLike, y: TensorLike) -> Tensor:
     PyTorch's `floor_divide` pairs it with the remainder there; the array API standard does not.
     """
     found = standard(floor_divide)(x, y)
-    if found.dtype.kind != "f":
+    if found.array.dtype.kind != "f":
         return found
     return where(isinf(x) | isinf(y), standard(divide)(x, y).detach(), found)
 
@@ -176,13 +176,13 @@ def isnan(x: TensorLike) -> Tensor:
 def isinf(x: TensorLike) -> Tensor:
     """Return whether each element is infinite."""
     x = as_tensor(x)
-    return equal(abs(x), float("inf")) if x.dtype.kind == "f" else zeros_like(x, bool_)
+    return equal(abs(x), float("inf")) if x.array.dtype.kind == "f" else zeros_like(x, bool_)
 
 
 def isfinite(x: TensorLike) -> Tensor:
     """Return whether each element is neither infinite nor nan."""
     x = as_tensor(x)
-    return less(abs(x), float("inf")) if x.dtype.kind == "f" else ones_like(x, bool_)
+    return less(abs(x), float("inf")) if x.array.dtype.kind == "f" else ones_like(x, bool_)
 
 
 def logical_and(x: TensorLike, y: TensorLike) -> Tensor:

@@ -66,7 +66,7 @@ def assign(x: Tensor, value: TensorLike) -> Tensor:
 
 def fill_(x: Tensor, value: Number) -> Tensor:
     """Set every element to `value`."""
-    filled = np.full(x.shape, value, x.dtype)
+    filled = np.full(x.shape, value, x.array.dtype)
     root = root_of(x)
     if root is not None and root.node is not None and RECORDING.get():
         return rewrite("fill_", x, lambda _: leaf(filled))
@@ -104,7 +104,7 @@ def _set(x: Tensor, index: Any, given: Tensor) -> None:
         else:
             rewrite("setitem", x, lambda former: put(former, at, given))
     elif isinstance(index, Tensor):
-        by = masked if index.dtype.kind == "b" else _rows_put
+        by = masked if index.array.dtype.kind == "b" else _rows_put
         rewrite("setitem", x, lambda former: by(former, index, given))
     else:
         several = isinstance(index, tuple) and any(isinstance(item, Tensor) for item in index)
@@ -114,7 +114,11 @@ def _set(x: Tensor, index: Any, given: Tensor) -> None:
 
 def _given(value: TensorLike, x: Tensor) -> Tensor:
     """Return what is to be written to x as a tensor; numbers keep all digits that x can have."""
-    return leaf(np.asarray(value, x.dtype)) if isinstance(value, (int, float)) else as_tensor(value)
+    return (
+        leaf(np.asarray(value, x.array.dtype))
+        if isinstance(value, (int, float))
+        else as_tensor(value)
+    )
 
 
 def _plain_index(index: Any) -> Any:
@@ -164,9 +168,12 @@ def _check_result(owner: str, x: Tensor, result: Tensor) -> Tensor:
         raise ValueError(
             f"{owner}: expected a result of shape {x.shape}, got {result.shape}; build a new one."
         )
-    if result.dtype is not x.dtype and ("bif".index(result.dtype.kind) > "bif".index(x.dtype.kind)):
+    if result.array.dtype is not x.array.dtype and (
+        "bif".index(result.array.dtype.kind) > "bif".index(x.array.dtype.kind)
+    ):
         raise TypeError(
-            f"{owner}: expected a result that {x.dtype} holds, got {result.dtype}; cast it first."
+            f"{owner}: expected a result that {x.array.dtype} holds, got {result.array.dtype}; "
+            "cast it first."
         )
     return result
 

@@ -63,8 +63,10 @@ class SVDResult(NamedTuple):
 def floats(owner: str, x: TensorLike, least: int = 2) -> Tensor:
     """Return x as a tensor of floats with at least so many axes, or raise."""
     x = as_tensor(x)
-    if x.dtype.kind != "f":
-        raise TypeError(f"{owner}: expected floats, got {x.dtype}; cast them to float32 first.")
+    if x.array.dtype.kind != "f":
+        raise TypeError(
+            f"{owner}: expected floats, got {x.array.dtype}; cast them to float32 first."
+        )
     if x.ndim < least:
         shape = "(..., rows, columns)" if least == 2 else "of at least one axis"
         raise ValueError(f"{owner}: expected x of shape {shape}, got {x.shape}.")
@@ -82,7 +84,7 @@ def square(owner: str, x: TensorLike) -> Tensor:
 def _alike(owner: str, a: TensorLike, b: TensorLike) -> tuple[Tensor, Tensor]:
     """Return two tensors of floats, cast to their common dtype."""
     a, b = floats(owner, a), floats(owner, b, 1)
-    dtype = result_dtype(a.dtype, b.dtype)
+    dtype = result_dtype(a.array.dtype, b.array.dtype)
     return astype(a, dtype), astype(b, dtype)
 
 
@@ -224,9 +226,9 @@ def _tolerances(x: Tensor, atol: Tolerance, rtol: Tolerance) -> tuple[Tensor, Te
     """Return both, in x's dtype; rtol is max(m, n) * eps where nothing is said."""
     if rtol is None:
         least = atol is None
-        rtol = builtins.max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if least else 0.0
+        rtol = builtins.max(x.shape[-2:]) * float(np.finfo(x.array.dtype).eps) if least else 0.0
     given = [as_tensor(0.0 if atol is None else atol), as_tensor(rtol)]
-    absolute, relative = (astype(t.detach(), x.dtype) for t in given)
+    absolute, relative = (astype(t.detach(), x.array.dtype) for t in given)
     return absolute, relative
 
 
@@ -280,7 +282,7 @@ def lstsq(
     columns = reshape(b, (m, 1)) if b.ndim == 1 else b
     x = matmul(pinv(a, rtol=rcond), columns)
     rank = matrix_rank(a, rtol=rcond)
-    residuals = zeros((0,), dtype=a.dtype)
+    residuals = zeros((0,), dtype=a.array.dtype)
     # In a trace the ranks are not known, and taken to be full.
     if m > n and (TRACER.get() is not None or bool(np.all(rank.array == n))):
         error = matmul(a, x) - columns

@@ -34,7 +34,7 @@ def vector_norm(
     x = floats("vector_norm", x, 0)
     axes = normalize_axes(None if axis is None else _as_axis(axis), x.ndim, "vector_norm")
     if not axes:
-        return astype(not_equal(x, 0.0), x.dtype) if ord == 0 else abs(x)
+        return astype(not_equal(x, 0.0), x.array.dtype) if ord == 0 else abs(x)
     return norm(x, axis=axes, keepdims=keepdims, ord=ord)
 
 

@@ -46,7 +46,7 @@ def matrix_exp(x: TensorLike) -> Tensor:
     if not x.size:
         return x
     norm = max(sum(abs(detach(x)), -2))
-    eye = np.eye(x.shape[-1], dtype=x.dtype)
+    eye = np.eye(x.shape[-1], dtype=x.array.dtype)
     if TRACER.get() is None:
         size = float(norm)
         times = math.ceil(math.log2(size / _SMALL)) if _SMALL < size < math.inf else 0
@@ -93,11 +93,11 @@ def householder_product(input: TensorLike, tau: TensorLike) -> Tensor:
             "householder_product: expected input of shape (..., m, n), n at most m, and tau of "
             f"shape (..., k), k at most n, got {a.shape} and {t.shape}."
         )
-    a, t = astype(basic_slice(a, (..., slice(k))), t.dtype), astype(t, a.dtype)
-    v = triangle(a, upper=False, strict=True) + np.eye(m, k, dtype=a.dtype)
+    a, t = astype(basic_slice(a, (..., slice(k))), t.array.dtype), astype(t, a.array.dtype)
+    v = triangle(a, upper=False, strict=True) + np.eye(m, k, dtype=a.array.dtype)
     factors = reshape(t, (*t.shape, 1))
     mixed = multiply(factors, triangle(matmul(matrix_transpose(v), v), upper=True, strict=True))
-    diagonal = multiply(factors, np.eye(k, dtype=a.dtype))
+    diagonal = multiply(factors, np.eye(k, dtype=a.array.dtype))
     middle = solve_triangular(mixed, diagonal, upper=True, unitriangular=True)
     first = matrix_transpose(basic_slice(v, (..., slice(n), slice(None))))
-    return subtract(np.eye(m, n, dtype=a.dtype), matmul(matmul(v, middle), first))
+    return subtract(np.eye(m, n, dtype=a.array.dtype), matmul(matmul(v, middle), first))

@@ -50,9 +50,9 @@ def placed(x: Tensor, index: Any, value: Tensor) -> Tensor:
     at = getitem(leaf(np.arange(x.size).reshape(x.shape)), index)
     if not at.size:
         return x
-    value = reshape(broadcast_to(astype(value, x.dtype), at.shape), (-1,))
+    value = reshape(broadcast_to(astype(value, x.array.dtype), at.shape), (-1,))
     at = reshape(at, (-1,))
     last = last_of_equal(at, 0)
     hit = greater(summed(astype(last, int64), at, x.size), 0)
     flat = where(hit, summed(where(last, value, 0), at, x.size), reshape(x, (-1,)))
-    return reshape(astype(flat, x.dtype), x.shape)
+    return reshape(astype(flat, x.array.dtype), x.shape)

@@ -59,7 +59,7 @@ def std(
     """Standard deviation over `axis`: the square root of `var`, of squares in float64."""
     x = as_float(x)
     found = root(var(astype(x, float64), axis, correction, keepdims))
-    return astype(found, x.dtype)
+    return astype(found, x.array.dtype)
 
 
 def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
@@ -67,7 +67,7 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
     x = as_tensor(x)
     if dtype is not None:
         x = astype(x, dtype)
-    elif x.dtype.kind != "f":
+    elif x.array.dtype.kind != "f":
         x = astype(x, int64)
     axes = normalize_axes(axis, x.ndim, "prod")
     rest = [a for a in range(x.ndim) if a not in axes]
@@ -80,7 +80,7 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
         half = x.shape[0] // 2
         merged = x[:half] * x[half : 2 * half]
         x = concat([merged, x[2 * half :]], 0) if x.shape[0] % 2 else merged
-    return reshape(x, kept, copy=is_one) if x.shape[0] else ones(kept, dtype=x.dtype)
+    return reshape(x, kept, copy=is_one) if x.shape[0] else ones(kept, dtype=x.array.dtype)
 
 
 def cumulative_prod(
@@ -101,10 +101,10 @@ def cumulative_prod(
         x = concat([x[:stride], x[stride:] * x[:-stride]], 0)
         stride *= 2
     if include_initial:
-        x = concat([ones((1, *x.shape[1:]), dtype=x.dtype), x], 0)
+        x = concat([ones((1, *x.shape[1:]), dtype=x.array.dtype), x], 0)
     elif x.shape[0] == 1:
         # Else it would be x itself.
-        x = astype(x, x.dtype, copy=True)
+        x = astype(x, x.array.dtype, copy=True)
     return moveaxis(x, 0, axis)
 
 
@@ -186,7 +186,7 @@ def among_equals(
     """
 
     def derivative(g: Tensor, y: Tensor) -> dict[int, Tensor]:
-        at = astype(equals(x, restore(y, x, axes, keepdims)), x.dtype)
+        at = astype(equals(x, restore(y, x, axes, keepdims)), x.array.dtype)
         count = maximum(sum(at, axes, keepdims=True), 1.0)
         return {0: multiply(at, divide(restore(g, x, axes, keepdims), count))}
 
@@ -210,7 +210,7 @@ def norm(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, ord: float
     if ord in (math.inf, -math.inf):
         return _extreme_size(size, max if ord > 0 else min, axis, keepdims)
     if ord == 0:
-        return sum(astype(not_equal(size, 0.0), size.dtype), axis, keepdims)
+        return sum(astype(not_equal(size, 0.0), size.array.dtype), axis, keepdims)
     if ord == 1:
         return sum(size, axis, keepdims)
     # A power's derivative at 0 may be infinite; the norm's is taken as 0 there.

@@ -13,9 +13,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-import numpy as np
-
 from schuss.core import TRACER, Tensor
+from schuss.data_type import dtype
 from schuss.errors import TraceError
 from schuss.primitives.base import astype
 from schuss.primitives.checks import Condition, require
@@ -57,7 +56,7 @@ class Selected(Tensor):
     requires_grad = property(_refuse)  # nor is this known by itself
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> dtype:
         """Type of the elements."""
         return self.values.dtype
 
@@ -89,7 +88,7 @@ class Selected(Tensor):
     def mean(self) -> Tensor:
         """Return the mean of the elements."""
         each = math.prod(self.values.shape[self.mask.ndim :])
-        return self.sum() / (sum(astype(self.mask, self.values.dtype)) * float(each))
+        return self.sum() / (sum(astype(self.mask, self.values.array.dtype)) * float(each))
 
 
 def _elementwise(function: Callable[..., Tensor]) -> Callable[..., Selected]:
@@ -110,7 +109,7 @@ def _reflected(function: Callable[..., Any]) -> Callable[..., Selected]:
 
 def _in_place(function: Callable[..., Any]) -> Callable[..., Selected]:
     def method(self: Selected, other: Any) -> Selected:
-        self.values = astype(function(self.values, self.beside(other)), self.values.dtype)
+        self.values = astype(function(self.values, self.beside(other)), self.values.array.dtype)
         return self
 
     return method

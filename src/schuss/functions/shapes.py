@@ -79,7 +79,7 @@ def contiguous(x: TensorLike) -> Tensor:
     """Return `x` itself if its elements lie in memory in order, else a copy where they do."""
     x = as_tensor(x)
     lies_in_order = memory_of(x).flags.c_contiguous
-    return x if lies_in_order else astype(x, x.dtype, copy=True)
+    return x if lies_in_order else astype(x, x.array.dtype, copy=True)
 
 
 def moveaxis(
@@ -151,7 +151,7 @@ def roll(x: TensorLike, shift: int | tuple[int, ...], axis: Axis = None) -> Tens
             cut = n - s % n
             head = (slice(None),) * a
             x = concat([x[(*head, slice(cut, None))], x[(*head, slice(0, cut))]], a)
-    return astype(x, x.dtype, copy=True) if x is given else x
+    return astype(x, x.array.dtype, copy=True) if x is given else x
 
 
 def repeat(x: TensorLike, repeats: int | TensorLike, axis: int | None = None) -> Tensor:
@@ -186,7 +186,7 @@ def diag(x: TensorLike) -> Tensor:
     """Return the square matrix with the vector `x` on its diagonal; of a matrix its diagonal."""
     x = as_tensor(x)
     if x.ndim == 2:
-        return astype(diagonal(x), x.dtype, copy=True)
+        return astype(diagonal(x), x.array.dtype, copy=True)
     return where(np.eye(x.shape[-1], dtype=bool), expand_dims(x, -1), 0)
 
 

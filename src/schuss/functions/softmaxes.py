@@ -123,7 +123,7 @@ def _logsumexp_to_x(
 def _logsumexp(x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
     top = max(x.detach(), axes, keepdims=True)
     # Numbers are still below infinity then, and their shares 0.
-    most = float(np.finfo(x.dtype).max)
+    most = float(np.finfo(x.array.dtype).max)
     top = minimum(maximum(top, -most), most)
     found = add(log(sum(exp(subtract(x, top)), axes, keepdims=True)), top)
     return found if keepdims else reshape(found, reduced_shape(x.shape, axes, False))

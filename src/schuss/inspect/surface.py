@@ -125,6 +125,6 @@ class LossSurface:
         parts, begun = [], 0
         for parameter in self.at:
             part = vector[begun : begun + parameter.size].reshape(parameter.shape)
-            parts.append(leaf(part.astype(parameter.dtype)))
+            parts.append(leaf(part.astype(parameter.array.dtype)))
             begun += parameter.size
         return tuple(parts)

@@ -72,7 +72,7 @@ class _Table(Module):
             raise ValueError(
                 f"{cls.__name__}: expected embeddings of two axes, got shape {embeddings.shape}."
             )
-        made = cls(*embeddings.shape, *args, **{"dtype": embeddings.dtype, **options})
+        made = cls(*embeddings.shape, *args, **{"dtype": embeddings.array.dtype, **options})
         made.weight.assign(embeddings.detach())
         made.weight.requires_grad_(not freeze)
         return made

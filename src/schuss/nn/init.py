@@ -86,7 +86,7 @@ def eye_(tensor: T) -> T:
     """
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected a matrix, got shape {tensor.shape}.")
-    tensor.assign(np.eye(*tensor.shape, dtype=tensor.dtype))
+    tensor.assign(np.eye(*tensor.shape, dtype=tensor.array.dtype))
     return tensor
 
 
@@ -109,7 +109,7 @@ def dirac_(tensor: T, groups: int = 1) -> T:
             f"dirac_: expected 3 to 5 axes, the first one a multiple of {groups}, got shape "
             f"{tensor.shape}."
         )
-    found = np.zeros(tensor.shape, tensor.dtype)
+    found = np.zeros(tensor.shape, tensor.array.dtype)
     each = tensor.shape[0] // groups
     centre = [n // 2 for n in tensor.shape[2:]]
     for channel in range(min(each, tensor.shape[1])):
@@ -126,7 +126,7 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0) -> T:
     >>> bool((nn.init.uniform_(zeros((9,)), 2.0, 3.0) >= 2.0).all())
     True
     """
-    draws = random.rand(*tensor.shape, dtype=tensor.dtype).array
+    draws = random.rand(*tensor.shape, dtype=tensor.array.dtype).array
     tensor.assign(draws * (b - a) + a)
     return tensor
 
@@ -138,7 +138,7 @@ def normal_(tensor: T, mean: float = 0.0, std: float = 1.0) -> T:
     >>> nn.init.normal_(zeros((3,)), 5.0, 0.0).tolist()
     [5.0, 5.0, 5.0]
     """
-    tensor.assign(random.randn(*tensor.shape, dtype=tensor.dtype).array * std + mean)
+    tensor.assign(random.randn(*tensor.shape, dtype=tensor.array.dtype).array * std + mean)
     return tensor
 
 
@@ -174,7 +174,7 @@ def trunc_normal_(
         draws = -mirrored
     else:
         draws = _truncated(low, high, tensor.shape)
-    tensor.assign(np.clip(draws * std + mean, a, b).astype(tensor.dtype))
+    tensor.assign(np.clip(draws * std + mean, a, b).astype(tensor.array.dtype))
     return tensor
 
 
@@ -343,5 +343,5 @@ def orthogonal_(tensor: T, gain: float = 1.0) -> T:
     q, r = np.linalg.qr(draws)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # makes the distribution uniform
     matrix = q if rows >= columns else q.T
-    tensor.assign((gain * matrix).reshape(tensor.shape).astype(tensor.dtype))
+    tensor.assign((gain * matrix).reshape(tensor.shape).astype(tensor.array.dtype))
     return tensor

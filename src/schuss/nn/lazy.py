@@ -37,7 +37,7 @@ class _Lazy(Module):
         self._given = args, options
         # One of a single feature says which parameters there will be, and refuses what is wrong.
         for name, parameter in self._made(options.get("groups", 1)).named_parameters():
-            setattr(self, name, UninitializedParameter(dtype=parameter.dtype))
+            setattr(self, name, UninitializedParameter(dtype=parameter.array.dtype))
 
     def _made(self, features: int) -> Module:
         args, options = self._given
@@ -49,7 +49,7 @@ class _Lazy(Module):
         changes_python("a lazy layer, by its first input")
         made = self._made(features)
         for parameter in self.parameters():
-            made.astype(parameter.dtype)
+            made.astype(parameter.array.dtype)
         held = {name: getattr(self, name) for name, _ in made.named_parameters()}
         for name, parameter in made.named_parameters():
             held[name].materialize(parameter)

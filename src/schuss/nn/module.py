@@ -337,7 +337,7 @@ class Module(Hookable):
             if set_to_none:
                 parameter.grad = None
             elif parameter.grad is not None:
-                parameter.grad = leaf(np.zeros(parameter.shape, parameter.dtype))
+                parameter.grad = leaf(np.zeros(parameter.shape, parameter.array.dtype))
 
     def astype(self: M, dtype: npt.DTypeLike) -> M:
         """Cast every float parameter and buffer to float32 or float64; return the module.
@@ -347,13 +347,13 @@ class Module(Hookable):
 
         >>> from schuss import nn
         >>> nn.Linear(2, 1).astype("float64").weight.dtype
-        dtype('float64')
+        schuss.float64
         """
         wanted = supported_dtype(dtype)
         if wanted.kind != "f":
             raise TypeError(f"astype: expected float32 or float64 for a network, got {wanted}.")
         for tensor in (*self.parameters(), *self.buffers()):
-            if tensor.dtype.kind == "f" and tensor.dtype != wanted:
+            if tensor.array.dtype.kind == "f" and tensor.array.dtype != wanted:
                 # Not `assign`, which keeps the dtype; optimisers keep hold of the same object.
                 tensor.array = tensor.array.astype(wanted)
                 if tensor.grad is not None:

@@ -255,7 +255,7 @@ class FeatureNorm(_Affine):
             with no_grad():
                 self.num_batches_tracked.assign(self.num_batches_tracked + 1)
                 if self.momentum is None:
-                    momentum = 1.0 / self.num_batches_tracked.astype(input.dtype)
+                    momentum = 1.0 / self.num_batches_tracked.astype(input.array.dtype)
         return functional.batch_norm(
             input,
             self.running_mean if tracking or not self.training else None,

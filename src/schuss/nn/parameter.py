@@ -63,7 +63,7 @@ class UninitializedParameter(Parameter):
         if isinstance(shape, Tensor):
             self.array = shape.array
         else:
-            kept = self.dtype if dtype is None else supported_dtype(dtype)
+            kept = self.array.dtype if dtype is None else supported_dtype(dtype)
             self.array = np.zeros(tuple(shape), kept)
         self.__class__ = Parameter  # type: ignore[assignment]  # that is what is meant
 

@@ -30,12 +30,12 @@ def to(
 
     >>> from schuss import nn
     >>> nn.Linear(2, 1).to("cpu", "float64").weight.dtype
-    dtype('float64')
+    schuss.float64
     """
     require_cpu("to", device)
     for item in to:
         if isinstance(item, Tensor):
-            dtype = item.dtype
+            dtype = item.array.dtype
         elif _is_dtype(item):
             dtype = item
         elif not isinstance(item, bool):

@@ -218,7 +218,7 @@ class RNNBase(Module):
             features.append(self.hidden_size)
         shapes = [(self.num_layers * self._directions, batch, n) for n in features]
         if hx is None:
-            return tuple(ops.zeros(shape, dtype=x.dtype) for shape in shapes)
+            return tuple(ops.zeros(shape, dtype=x.array.dtype) for shape in shapes)
         given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         if [h.shape for h in given] != shapes:
             raise ValueError(
@@ -273,10 +273,10 @@ def _each(function: Callable[[Tensor], Tensor], states: Any) -> Any:
 def _inside(owner: str, lengths: TensorLike, steps: int, batch: int) -> Tensor:
     """Return whether each step of each sequence is before its end, of shape (steps, batch, 1)."""
     ends = as_tensor(lengths)
-    if ends.shape != (batch,) or ends.dtype.kind != "i":
+    if ends.shape != (batch,) or ends.array.dtype.kind != "i":
         raise ValueError(
-            f"{owner}: expected lengths, integers of shape ({batch},), got {ends.dtype} of shape "
-            f"{ends.shape}."
+            f"{owner}: expected lengths, integers of shape ({batch},), got {ends.array.dtype} "
+            f"of shape {ends.shape}."
         )
     if TRACER.get() is None and not (ends.array <= steps).all():
         raise ValueError(

@@ -87,7 +87,7 @@ class RNNCellBase(Module):
             )
         shape = (*x.shape[:-1], self.hidden_size)
         if states is None:
-            states = (ops.zeros(shape, dtype=x.dtype),) * count
+            states = (ops.zeros(shape, dtype=x.array.dtype),) * count
         if [h.shape for h in states] != [shape] * count:
             got = " and ".join(str(h.shape) for h in states)
             raise ValueError(f"{owner}: expected states of shape {shape}, got {got}.")

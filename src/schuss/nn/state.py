@@ -76,5 +76,5 @@ def load_state(
             + "\n".join(problems)
         )
     for name, array in new.items():
-        own[name].assign(np.array(array, own[name].dtype))
+        own[name].assign(np.array(array, own[name].array.dtype))
     return IncompatibleKeys(missing, unexpected)

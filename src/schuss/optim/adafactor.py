@@ -86,8 +86,8 @@ class Adafactor(Optimizer):
             return {"variance": zeros(parameter)}
         shape = parameter.shape
         return {
-            "row_var": leaf(np.zeros((*shape[:-1], 1), parameter.dtype)),
-            "col_var": leaf(np.zeros((*shape[:-2], 1, shape[-1]), parameter.dtype)),
+            "row_var": leaf(np.zeros((*shape[:-1], 1), parameter.array.dtype)),
+            "col_var": leaf(np.zeros((*shape[:-2], 1, shape[-1]), parameter.array.dtype)),
         }
 
     def coefficients(self, step: Tensor, group: Group) -> Factors:
@@ -101,7 +101,7 @@ class Adafactor(Optimizer):
         weight, relative = coefficients
         eps1, eps2 = group["eps"]
         if eps1 is None:
-            eps1 = float(np.finfo(parameter.dtype).eps)
+            eps1 = float(np.finfo(parameter.array.dtype).eps)
         root = math.sqrt(max(parameter.size, 1))
         rate = ops.maximum(norm(parameter) / root, eps2) * relative
         changed, squares = self._squares(gradient, state, weight, eps1)

@@ -80,10 +80,10 @@ class ASGD(Optimizer):
     ) -> tuple[Tensor, State]:
         """Return the parameter, the mean, and what the next step goes by."""
         parameter, gradient = decayed(parameter, gradient, group)
-        eta, mu = (state[name].astype(parameter.dtype) for name in ("eta", "mu"))
+        eta, mu = (state[name].astype(parameter.array.dtype) for name in ("eta", "mu"))
         place = parameter * (1.0 - eta * group["lambd"]) - gradient * eta
         mean = ops.where(mu == 1.0, place, state["ax"] + (place - state["ax"]) * mu)
         changed = {"ax": mean}
         for name, value in zip(("eta", "mu"), coefficients, strict=True):
-            changed[name] = value.astype(state[name].dtype)
+            changed[name] = value.astype(state[name].array.dtype)
         return place, changed

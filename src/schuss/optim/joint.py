@@ -47,7 +47,7 @@ class JointOptimizer(Optimizer):
             factors: dict[object, Factors] = {}
             for move in moves:
                 self._require_dense(move)
-                dtype = move.parameter.dtype
+                dtype = move.parameter.array.dtype
                 if dtype not in factors:
                     factors[dtype] = cast(self.prepare(common, move.group), move.parameter)
                 changed, part = self.observe(*move[:-1], factors[dtype])
@@ -67,7 +67,7 @@ class JointOptimizer(Optimizer):
         fresh, found = self.settle(common, self._traced(group), sums)
         factors: dict[object, Factors] = {}
         for move in moves:
-            dtype = move.parameter.dtype
+            dtype = move.parameter.array.dtype
             if dtype not in factors:
                 factors[dtype] = (*move.coefficients, *cast(found, move.parameter))
             self._change(*move[:-1], factors[dtype])

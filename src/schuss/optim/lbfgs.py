@@ -204,7 +204,7 @@ class _Descent:
             loss = self.closure()
         self.evaluations += 1
         parts = [
-            np.zeros(p.size, p.dtype) if p.grad is None else p.grad.numpy().reshape(-1)
+            np.zeros(p.size, p.array.dtype) if p.grad is None else p.grad.numpy().reshape(-1)
             for p in self.parameters
         ]
         gradient = np.concatenate(parts)

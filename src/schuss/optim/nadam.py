@@ -87,10 +87,10 @@ class NAdam(Optimizer):
         beta1, beta2 = group["betas"]
         now, coming, root = coefficients
         parameter, gradient = decayed(parameter, gradient, group)
-        product = state["mu_product"] * now.astype(state["mu_product"].dtype)
+        product = state["mu_product"] * now.astype(state["mu_product"].array.dtype)
         mean = follow(state["exp_avg"], gradient, beta1)
         square = state["exp_avg_sq"] * beta2 + gradient * gradient * (1.0 - beta2)
-        past = product.astype(parameter.dtype)
+        past = product.astype(parameter.array.dtype)
         rates = [(1.0 - now) / (1.0 - past), coming / (1.0 - past * coming)]
         direction = gradient * (rates[0] * group["lr"]) + mean * (rates[1] * group["lr"])
         changed = {"mu_product": product, "exp_avg": mean, "exp_avg_sq": square}

@@ -364,10 +364,10 @@ def _advanced(step: Tensor, kept: bool) -> Tensor:
 
 def cast(factors: Factors, parameter: Tensor) -> Factors:
     """Return factors of which those that are tensors have a parameter's dtype."""
-    dtype = parameter.dtype
+    dtype = parameter.array.dtype
     return tuple([f.astype(dtype) if isinstance(f, Tensor) else f for f in factors])
 
 
 def zeros(parameter: Tensor) -> Tensor:
     """Return zeros of a parameter's shape and dtype, a state's usual start."""
-    return leaf(np.zeros(parameter.shape, parameter.dtype))
+    return leaf(np.zeros(parameter.shape, parameter.array.dtype))

@@ -101,10 +101,10 @@ def make_group(owner: str, given: object, defaults: Group, groups: Iterable[Grou
                 f"{owner}: expected parameters to be tensors, got {type(parameter).__name__}; "
                 "use model.parameters()."
             )
-        if not parameter.is_leaf or parameter.dtype.kind != "f":
+        if not parameter.is_leaf or parameter.array.dtype.kind != "f":
             raise ValueError(
                 f"{owner}: expected float parameters that no operation made, got number "
-                f"{position}, {parameter.dtype} of shape {parameter.shape}."
+                f"{position}, {parameter.array.dtype} of shape {parameter.shape}."
             )
         if id(parameter) in known:
             raise ValueError(

@@ -114,7 +114,7 @@ class SAM(Wrapper):
                 state["old_p"] = zeros(parameter)
         state["old_p"].assign(parameter)
         gradient: Any = parameter.grad
-        way = gradient * scale.astype(parameter.dtype)
+        way = gradient * scale.astype(parameter.array.dtype)
         if group["adaptive"]:
             way = parameter * parameter * way
         parameter.assign(parameter + way)

@@ -81,7 +81,7 @@ class Shampoo(Optimizer):
         """Return for each axis the second moments and their root, and the momentum, zero."""
         state = {"momentum_buffer": zeros(parameter)} if group["momentum"] else {}
         for axis in _axes(parameter, group):
-            n, dtype = parameter.shape[axis], parameter.dtype
+            n, dtype = parameter.shape[axis], parameter.array.dtype
             begun = np.eye(n, dtype=dtype) * dtype.type(group["matrix_eps"])
             state |= {f"pre_cond_{axis}": leaf(begun)}
             state |= {f"inv_pre_cond_{axis}": leaf(np.zeros((n, n), dtype))}

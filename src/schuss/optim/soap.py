@@ -96,7 +96,7 @@ class SOAP(Optimizer):
     def init(self, parameter: Tensor, group: Group) -> State:
         """Return the mean and mean square, and for each axis the second moments and the basis."""
         state = {"exp_avg": zeros(parameter), "exp_avg_sq": zeros(parameter)}
-        shape, dtype = _merged(parameter.shape, group), parameter.dtype
+        shape, dtype = _merged(parameter.shape, group), parameter.array.dtype
         for axis in _axes(parameter, group):
             n = shape[axis]
             state |= {f"GG_{axis}": leaf(np.zeros((n, n), dtype))}

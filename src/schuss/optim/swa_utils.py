@@ -144,8 +144,8 @@ class AveragedModel(Module):
     def _average_lists(self, averaged: list[Tensor], values: list[Tensor]) -> None:
         assert self.multi_avg_fn is not None
         # As in PyTorch, a call takes tensors of one dtype.
-        for dtype in dict.fromkeys(tensor.dtype for tensor in averaged):
-            alike = [i for i, tensor in enumerate(averaged) if tensor.dtype == dtype]
+        for dtype in dict.fromkeys(tensor.array.dtype for tensor in averaged):
+            alike = [i for i, tensor in enumerate(averaged) if tensor.array.dtype == dtype]
             held, taken = [averaged[i] for i in alike], [values[i] for i in alike]
             self.multi_avg_fn(held, taken, self.n_averaged)
 

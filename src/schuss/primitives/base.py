@@ -180,8 +180,10 @@ def _stacked(x: Sequence[Any]) -> Tensor:
             f"tensor: expected numbers in a regular shape, got a list of tensors of shapes "
             f"{', '.join(map(str, shapes))}; pad them or keep them apart."
         )
-    tensors = [part.dtype for part, item in zip(parts, x, strict=True) if isinstance(item, Tensor)]
-    dtype = result_dtype(*(tensors or [part.dtype for part in parts]))
+    tensors = [
+        part.array.dtype for part, item in zip(parts, x, strict=True) if isinstance(item, Tensor)
+    ]
+    dtype = result_dtype(*(tensors or [part.array.dtype for part in parts]))
     return apply(REGISTRY["stack"], tuple([astype(p, dtype) for p in parts]), {"axis": 0})
 
 
@@ -259,7 +261,7 @@ def astype(x: TensorLike, dtype: Any, *, copy: bool = False) -> Tensor:
     if x.array.dtype is dtype and not copy:
         return x
     dtype = supported_dtype(dtype)
-    if x.dtype == dtype and not copy:
+    if x.array.dtype == dtype and not copy:
         return x
     if dtype.kind != "f" and x.requires_grad:
         x = x.detach()
@@ -278,7 +280,7 @@ def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) ->
     Raises:
         ValueError: when `copy` is False and the data cannot be shared.
     """
-    if isinstance(data, Tensor) and (dtype is None or data.dtype == dtype) and not copy:
+    if isinstance(data, Tensor) and (dtype is None or data.array.dtype == dtype) and not copy:
         return data
     if isinstance(data, Tensor) and not copy and data.requires_grad:
         return astype(data, dtype)

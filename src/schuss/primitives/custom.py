@@ -49,7 +49,7 @@ def custom(
     """
     tracer = TRACER.get()
     some = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
-    wanted = some and RECORDING.get() and result.dtype.kind == "f"
+    wanted = some and RECORDING.get() and result.array.dtype.kind == "f"
     if tracer is not None and wanted:
         result = tracer.custom(name, inputs, result, derivative)
     made = new_object(Tensor)

@@ -31,7 +31,7 @@ def _as_pairs(z: Array) -> Array:
 
 def _along(weights: Array, axis: int, x: Tensor) -> Tensor:
     """Return numbers along one axis, to multiply pairs by."""
-    return leaf(weights.astype(x.dtype).reshape(-1, *[1] * (x.ndim - axis - 1)))
+    return leaf(weights.astype(x.array.dtype).reshape(-1, *[1] * (x.ndim - axis - 1)))
 
 
 def _counts(length: int, inner: float) -> Array:

@@ -298,15 +298,17 @@ def _index_arrays(item: Any) -> tuple[list[Tensor], tuple[int, ...]]:
             f"index: expected integers, slices, None, ... or masks, got {type(item).__name__} "
             f"({error})"
         ) from None
-    if found.dtype.kind == "b":
+    if found.array.dtype.kind == "b":
         tracer = TRACER.get()
         if tracer is not None:
             return list(tracer.nonzero(found)), found.shape
         if found.ndim == 0:
             raise IndexError("index: expected a mask with axes, got one boolean; use where().")
         return [leaf(places) for places in found.array.nonzero()], found.shape
-    if found.dtype.kind != "i":
-        raise IndexError(f"index: expected integers or booleans, got {found.dtype}; cast it first.")
+    if found.array.dtype.kind != "i":
+        raise IndexError(
+            f"index: expected integers or booleans, got {found.array.dtype}; cast it first."
+        )
     return [found], ()
 
 
@@ -348,10 +350,10 @@ def take_along_axis(x: TensorLike, indices: TensorLike, axis: int = -1) -> Tenso
     """Pick along `axis` the elements at `indices`, which has x's number of axes."""
     x, found = as_tensor(x), as_tensor(indices)
     (axis,) = normalize_axes(axis, x.ndim, "take_along_axis")
-    if found.ndim != x.ndim or found.dtype.kind != "i":
+    if found.ndim != x.ndim or found.array.dtype.kind != "i":
         raise ValueError(
             f"take_along_axis: expected integer indices with {x.ndim} axes, got shape "
-            f"{found.shape} of {found.dtype}."
+            f"{found.shape} of {found.array.dtype}."
         )
     for a, n in enumerate(x.shape):
         if a != axis and found.shape[a] == 1 != n:

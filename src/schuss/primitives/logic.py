@@ -132,7 +132,7 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
         condition = as_tensor(condition)
     if condition.array.dtype.kind != "b":
         raise TypeError(
-            f"where: expected a boolean condition, got {condition.dtype}; compare it first."
+            f"where: expected a boolean condition, got {condition.array.dtype}; compare it first."
         )
     x, y = _alike(x, y)
     inputs = (condition, x, y)

@@ -94,7 +94,7 @@ def reshape(x: TensorLike, shape: int | Sequence[int], *, copy: bool | None = No
     if not isinstance(x, Tensor):
         x = as_tensor(x)
     if copy:
-        x = astype(x, x.dtype, copy=True)
+        x = astype(x, x.array.dtype, copy=True)
     if type(shape) is not tuple:
         shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
     if TRACER.get() is not None:

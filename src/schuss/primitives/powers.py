@@ -111,4 +111,4 @@ hypot = binary(
 
 def zeros_as(x: Tensor) -> Tensor:
     """Return zeros of x's shape and dtype, that do not depend on x."""
-    return leaf(np.zeros(x.shape, x.dtype))
+    return leaf(np.zeros(x.shape, x.array.dtype))

@@ -67,7 +67,7 @@ def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any 
         x = as_tensor(x)
     if dtype is not None:
         x = astype(x, dtype)
-        if x.dtype.kind != "f" and x.dtype != int64:
+        if x.array.dtype.kind != "f" and x.array.dtype != int64:
             # NumPy sums them in int64 all the same.
             return astype(sum(x, axis, keepdims), dtype)
     elif x.array.dtype.kind != "f":
@@ -98,8 +98,8 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
         x = as_tensor(x)
     if dtype is not None:
         x = astype(x, dtype)
-        if x.dtype.kind != "f":
-            raise TypeError(f"mean: expected dtype float32 or float64, got {x.dtype}.")
+        if x.array.dtype.kind != "f":
+            raise TypeError(f"mean: expected dtype float32 or float64, got {x.array.dtype}.")
     if x.array.dtype.kind != "f":
         x = astype(x, DEFAULTS.floating)
     array = x.array
@@ -178,7 +178,7 @@ def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _extreme(name: str, value: Any, lower: Reduction) -> Callable[..., Tensor]:
     def derivative(g: Tensor, y: Tensor, x: Tensor, *, axes: Axes, keepdims: bool) -> Tensor:
         # Equal extremes share the error evenly.
-        at = astype(equal(x, restore(y, x, axes, keepdims)), x.dtype)
+        at = astype(equal(x, restore(y, x, axes, keepdims)), x.array.dtype)
         share = divide(restore(g, x, axes, keepdims), sum(at, axes, keepdims=True))
         return multiply(at, share)
 

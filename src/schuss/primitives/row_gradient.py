@@ -8,6 +8,7 @@ import numpy as np
 
 from schuss.core import TRACER, Array, Tensor, leaf, new_object, next_stamp
 from schuss.counts import Size
+from schuss.data_type import dtype
 from schuss.native.cpython import reference_count
 from schuss.primitives.base import REGISTRY, apply
 from schuss.primitives.deferred import DeferredArray, DeferredTensor, defer, materialize
@@ -49,9 +50,9 @@ class RowGradient(DeferredTensor):
         return Size(self._shape)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> dtype:
         """Type of the elements."""
-        return self.values.array.dtype
+        return self.values.dtype
 
     def __add__(self, other: Any) -> Tensor:
         if type(other) is not RowGradient or self.rows is None or other.rows is None:

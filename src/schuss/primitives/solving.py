@@ -30,7 +30,7 @@ def _system_shape(a: Spec, b: Spec, **attributes: bool) -> Spec:
 
 def identity(x: Tensor) -> Tensor:
     """Return the identity of the last axis's length, in x's dtype."""
-    return leaf(np.eye(x.shape[-1], dtype=x.dtype))
+    return leaf(np.eye(x.shape[-1], dtype=x.array.dtype))
 
 
 def triangle(x: Tensor, *, upper: bool, strict: bool = False) -> Tensor:

@@ -137,7 +137,7 @@ def _changed(x: Tensor, steps: list[Any], change: Callable[[Tensor], Tensor]) ->
             parts.append(parts[-1])
         else:
             parts.append(apply(primitive, (parts[-1],), attributes))
-    new = astype(change(parts.pop()), x.dtype)
+    new = astype(change(parts.pop()), x.array.dtype)
     for primitive, attributes in reversed(steps):
         new = _put_back(parts.pop(), primitive, attributes, new)
     return new
@@ -216,7 +216,7 @@ def put(x: Tensor, index: Any, value: Tensor) -> Tensor:
     places = np.full(x.shape, -1, np.int64)
     shape = places[index].shape
     places[index] = np.arange(math.prod(shape)).reshape(shape)
-    value = astype(value, x.dtype)
+    value = astype(value, x.array.dtype)
     if not (math.prod(shape) or value.size):
         # There is nothing to write; what it was made of has an error of 0 nevertheless.
         axes = tuple(range(value.ndim))

@@ -25,7 +25,7 @@ def as_pair(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     a, b = promote(operand(x), operand(y))
     if not isinstance(a, Tensor):
         return leaf(np.asarray(a, b.dtype)), b
-    return a, b if isinstance(b, Tensor) else leaf(np.asarray(b, a.dtype))
+    return a, b if isinstance(b, Tensor) else leaf(np.asarray(b, a.array.dtype))
 
 
 def whole(number: Any) -> Any:

@@ -35,8 +35,8 @@ def sub(input: TensorLike, other: TensorLike, alpha: Number = 1) -> Tensor:
 
 def _scaled(owner: str, x: TensorLike, alpha: Number) -> Tensor:
     x = as_tensor(x)
-    if isinstance(alpha, float) and x.dtype.kind != "f":
-        raise TypeError(f"{owner}: expected an integer as alpha for {x.dtype}, got {alpha}.")
+    if isinstance(alpha, float) and x.array.dtype.kind != "f":
+        raise TypeError(f"{owner}: expected an integer as alpha for {x.array.dtype}, got {alpha}.")
     return F.multiply(x, alpha)
 
 
@@ -56,11 +56,11 @@ def div(input: TensorLike, other: TensorLike, rounding_mode: str | None = None) 
             f"div: expected rounding_mode None, 'floor' or 'trunc', got {rounding_mode!r}."
         )
     x, y = as_tensor(input), as_tensor(other)
-    if "f" in x.dtype.kind + y.dtype.kind:
+    if "f" in x.array.dtype.kind + y.array.dtype.kind:
         return F.trunc(F.divide(input, other))
     down = F.floor_divide(input, other)
     inexact = F.not_equal(F.multiply(down, other), input)
-    return down + astype(inexact & F.not_equal(x < 0, y < 0), down.dtype)
+    return down + astype(inexact & F.not_equal(x < 0, y < 0), down.array.dtype)
 
 
 def fmod(input: TensorLike, other: TensorLike) -> Tensor:
@@ -79,15 +79,15 @@ def fmod(input: TensorLike, other: TensorLike) -> Tensor:
 def sign(input: TensorLike) -> Tensor:
     """Return -1, 0 or 1, elementwise; 0 for what is not a number."""
     x = as_tensor(input)
-    if x.dtype.kind != "f":
-        return x if x.dtype == bool_ else F.sign(x)
+    if x.array.dtype.kind != "f":
+        return x if x.array.dtype == bool_ else F.sign(x)
     return sgn(x)
 
 
 def square(input: TensorLike) -> Tensor:
     """Return input * input, elementwise; booleans are counted."""
     x = as_tensor(input)
-    return F.square(astype(x, int64) if x.dtype == bool_ else x)
+    return F.square(astype(x, int64) if x.array.dtype == bool_ else x)
 
 
 def float_power(input: TensorLike, exponent: TensorLike) -> Tensor:
@@ -207,9 +207,9 @@ def fmin(input: TensorLike, other: TensorLike) -> Tensor:
 def heaviside(input: TensorLike, values: TensorLike) -> Tensor:
     """Return 0 below zero, `values` at it and 1 above."""
     x, at = as_tensor(input), as_tensor(values)
-    if x.dtype != at.dtype:
-        raise TypeError(f"heaviside: expected one dtype, got {x.dtype} and {at.dtype}.")
-    return F.where(F.equal(x, 0), at, astype(x > 0, x.dtype)).detach()
+    if x.array.dtype != at.array.dtype:
+        raise TypeError(f"heaviside: expected one dtype, got {x.array.dtype} and {at.array.dtype}.")
+    return F.where(F.equal(x, 0), at, astype(x > 0, x.array.dtype)).detach()
 
 
 def nan_to_num(
@@ -227,9 +227,9 @@ def nan_to_num(
         neginf: in that of minus infinity, by default the smallest.
     """
     x = as_tensor(input)
-    if x.dtype.kind != "f":
+    if x.array.dtype.kind != "f":
         return x
-    largest = float(np.finfo(x.dtype).max)
+    largest = float(np.finfo(x.array.dtype).max)
     y = F.where(F.isnan(x), 0.0 if nan is None else float(nan), x)
     y = F.where(F.equal(x, math.inf), largest if posinf is None else float(posinf), y)
     return F.where(F.equal(x, -math.inf), -largest if neginf is None else float(neginf), y)
@@ -270,7 +270,7 @@ def copysign(input: TensorLike, other: TensorLike) -> Tensor:
     """Return |input| with the sign of other; the sign of a zero counts."""
     x = input if isinstance(input, Tensor) else as_tensor(input)
     y = other if isinstance(other, (Tensor, float)) else as_tensor(other)
-    mixed = promote(x, y, 1.0)[0].dtype if isinstance(y, Tensor) else as_float(x).dtype
+    mixed = promote(x, y, 1.0)[0].dtype if isinstance(y, Tensor) else as_float(x).array.dtype
     return F.copysign(astype(x, mixed), y)
 
 
@@ -303,11 +303,17 @@ def isclose(
     """
     if rtol < 0 or atol < 0:
         raise ValueError(f"isclose: expected rtol >= 0 and atol >= 0, got {rtol} and {atol}.")
-    if isinstance(input, Tensor) and isinstance(other, Tensor) and input.dtype != other.dtype:
-        raise TypeError(f"isclose: expected one dtype, got {input.dtype} and {other.dtype}.")
+    if (
+        isinstance(input, Tensor)
+        and isinstance(other, Tensor)
+        and input.array.dtype != other.array.dtype
+    ):
+        raise TypeError(
+            f"isclose: expected one dtype, got {input.array.dtype} and {other.array.dtype}."
+        )
     x, y = as_pair(input, other)
     near = F.equal(x, y)
-    if x.dtype.kind != "b":
+    if x.array.dtype.kind != "b":
         apart = F.abs(as_float(x) - as_float(y)) <= F.abs(as_float(y)) * rtol + atol
         near = near | (F.isfinite(x) & F.isfinite(y) & apart)
     return near | (F.isnan(x) & F.isnan(y)) if equal_nan else near
@@ -350,14 +356,20 @@ def masked_fill(input: TensorLike, mask: TensorLike, value: TensorLike) -> Tenso
     at = as_tensor(mask)
     if type(value) is float and x.array.dtype.kind == "f" and at.array.dtype.kind == "b":
         return F.where(at, value, x)
-    if at.dtype != bool_:
-        raise TypeError(f"masked_fill: expected a boolean mask, got {at.dtype}; compare it first.")
+    if at.array.dtype != bool_:
+        raise TypeError(
+            f"masked_fill: expected a boolean mask, got {at.array.dtype}; compare it first."
+        )
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"masked_fill: expected one number as value, got shape {value.shape}.")
     filled = as_tensor(value)
-    if x.dtype.kind != "f" and filled.dtype.kind == "f" and not isinstance(value, Tensor):
-        raise TypeError(f"masked_fill: expected a value that {x.dtype} holds, got {value}.")
-    return F.where(at, astype(filled, x.dtype), x)
+    if (
+        x.array.dtype.kind != "f"
+        and filled.array.dtype.kind == "f"
+        and not isinstance(value, Tensor)
+    ):
+        raise TypeError(f"masked_fill: expected a value that {x.array.dtype} holds, got {value}.")
+    return F.where(at, astype(filled, x.array.dtype), x)
 
 
 def dist(input: TensorLike, other: TensorLike, p: float = 2.0) -> Tensor:

@@ -61,27 +61,27 @@ def ones_like(input: TensorLike, dtype: Any = None) -> Tensor:
 def full_like(input: TensorLike, fill_value: Any, dtype: Any = None) -> Tensor:
     """Return a tensor of input's shape and dtype, filled with one number."""
     x = as_tensor(input)
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype)
+    return full(x.shape, fill_value, x.array.dtype if dtype is None else dtype)
 
 
 def new_zeros(input: Tensor, size: Any, dtype: Any = None) -> Tensor:
     """Return zeros of input's dtype, or another."""
-    return zeros(size, input.dtype if dtype is None else dtype)
+    return zeros(size, input.array.dtype if dtype is None else dtype)
 
 
 def new_ones(input: Tensor, size: Any, dtype: Any = None) -> Tensor:
     """Return ones of input's dtype, or another."""
-    return ones(size, input.dtype if dtype is None else dtype)
+    return ones(size, input.array.dtype if dtype is None else dtype)
 
 
 def new_full(input: Tensor, size: Any, fill_value: Number, dtype: Any = None) -> Tensor:
     """Return a tensor of input's dtype, or another, filled with one number."""
-    return full(size, fill_value, input.dtype if dtype is None else dtype)
+    return full(size, fill_value, input.array.dtype if dtype is None else dtype)
 
 
 def new_tensor(input: Tensor, data: TensorLike, dtype: Any = None) -> Tensor:
     """Return a copy of data as a tensor of input's dtype, or another."""
-    return Tensor(data, dtype=input.dtype if dtype is None else dtype)
+    return Tensor(data, dtype=input.array.dtype if dtype is None else dtype)
 
 
 def scalar_tensor(s: Number, dtype: Any = None) -> Tensor:
@@ -195,7 +195,7 @@ def as_tensor_of(data: TensorLike, dtype: Any = None) -> Tensor:
 def clone(input: Tensor) -> Tensor:
     """Return a copy, through which errors flow back."""
     x = as_tensor(input)
-    return astype(x, x.dtype, copy=True)
+    return astype(x, x.array.dtype, copy=True)
 
 
 def _typed(name: str, dtype: Any) -> Callable[..., Tensor]:

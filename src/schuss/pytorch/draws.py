@@ -127,7 +127,7 @@ def randn_like(input: TensorLike, dtype: Any = None) -> Tensor:
 
 
 def _floating(owner: str, x: Tensor, dtype: Any) -> Any:
-    kind = np.dtype(x.dtype if dtype is None else dtype)
+    kind = np.dtype(x.array.dtype if dtype is None else dtype)
     if kind.kind != "f":
         raise TypeError(f"{owner}: expected floats, got {kind}; give dtype=.")
     return kind
@@ -136,7 +136,7 @@ def _floating(owner: str, x: Tensor, dtype: Any) -> Any:
 def randint_like(input: TensorLike, low: Any, high: Any = None, *, dtype: Any = None) -> Tensor:
     """Return integers in [low, high), of input's shape and dtype."""
     x = as_tensor(input)
-    return randint(low, high, x.shape, dtype=x.dtype if dtype is None else dtype)
+    return randint(low, high, x.shape, dtype=x.array.dtype if dtype is None else dtype)
 
 
 def normal(
@@ -151,7 +151,7 @@ def normal(
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if size is None:
         size = np.broadcast_shapes(*[x.shape for x in tensors])
-        dtype = tensors[0].dtype if tensors else dtype
+        dtype = tensors[0].array.dtype if tensors else dtype
     message = "normal: expected std >= 0, got others."
     require(Condition(ValueError, message, lambda x: x >= 0), as_tensor(std))
     with _from(generator):
@@ -168,8 +168,8 @@ def bernoulli(
     message = "bernoulli: expected probabilities from 0 to 1, got others."
     require(Condition(ValueError, message, lambda x: (x >= 0) & (x <= 1)), as_tensor(chance))
     with _from(generator):
-        drawn = random.rand(x.shape, dtype=x.dtype if x.dtype.kind == "f" else float32)
-    return astype(F.less(drawn, chance), x.dtype)
+        drawn = random.rand(x.shape, dtype=x.array.dtype if x.array.dtype.kind == "f" else float32)
+    return astype(F.less(drawn, chance), x.array.dtype)
 
 
 def multinomial(
@@ -188,8 +188,8 @@ def multinomial(
         generator: drawn from.
     """
     x, count = as_tensor(input), whole(num_samples)
-    if x.dtype.kind != "f" or x.ndim not in (1, 2):
-        raise ValueError(f"multinomial: expected rows of floats, got {x.shape} of {x.dtype}.")
+    if x.array.dtype.kind != "f" or x.ndim not in (1, 2):
+        raise ValueError(f"multinomial: expected rows of floats, got {x.shape} of {x.array.dtype}.")
     require(_Chances(count, replacement), x)
     with _from(generator):
         if replacement:
@@ -240,7 +240,7 @@ class _Chances(ValueCheck):
 
 
 def _like(x: Tensor) -> Any:
-    return x.dtype if x.dtype.kind == "f" else float32
+    return x.array.dtype if x.array.dtype.kind == "f" else float32
 
 
 def filled_normal(
@@ -268,7 +268,7 @@ def filled_uniform(
 def filled_bernoulli(input: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fill with 1, with a probability, and else 0."""
     with _from(generator):
-        return astype(F.less(random.rand(input.shape, dtype=float64), p), input.dtype)
+        return astype(F.less(random.rand(input.shape, dtype=float64), p), input.array.dtype)
 
 
 def filled_exponential(
@@ -286,9 +286,9 @@ def filled_random(
 ) -> Tensor:
     """Fill with integers in [from, to), or [0, from) where there is no `to`."""
     if to is None:
-        largest = {"b": 2, "i": 2**31, "f": 2**24}[input.dtype.kind]
+        largest = {"b": 2, "i": 2**31, "f": 2**24}[input.array.dtype.kind]
         low, high = (0, from_) if from_ else (0, largest)
     else:
         low, high = from_, to
     drawn = randint(low, high, input.shape, generator=generator)
-    return astype(drawn, input.dtype if input.dtype != int64 else int64)
+    return astype(drawn, input.array.dtype if input.array.dtype != int64 else int64)

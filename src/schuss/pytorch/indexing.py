@@ -26,9 +26,9 @@ def at_axis(axis: int, item: Any) -> tuple[Any, ...]:
 def positions(owner: str, index: TensorLike) -> Tensor:
     """Return an integer index, or raise."""
     at = as_tensor(index)
-    if at.dtype.kind != "i" and at.size:
-        raise TypeError(f"{owner}: expected an integer index, got {at.dtype}; cast it first.")
-    return at if at.dtype.kind == "i" else astype(at, int64)
+    if at.array.dtype.kind != "i" and at.size:
+        raise TypeError(f"{owner}: expected an integer index, got {at.array.dtype}; cast it first.")
+    return at if at.array.dtype.kind == "i" else astype(at, int64)
 
 
 def gather(input: Any, dim: int, index: TensorLike) -> Tensor:
@@ -41,7 +41,7 @@ def gather(input: Any, dim: int, index: TensorLike) -> Tensor:
         at = F.reshape(at, (1,))
     axis = axis_of(x, dim, "gather")
     if not at.size:
-        return F.zeros(shape, dtype=x.dtype)
+        return F.zeros(shape, dtype=x.array.dtype)
     if at.ndim != x.ndim:
         raise ValueError(f"gather: expected an index with {x.ndim} axes, got shape {shape}.")
     found = F.gather(x, axis, at)
@@ -65,8 +65,10 @@ def take(input: TensorLike, index: TensorLike) -> Tensor:
 def masked_select(input: TensorLike, mask: TensorLike) -> Tensor:
     """Return the elements where `mask` holds, as a vector."""
     at = as_tensor(mask)
-    if at.dtype != bool_:
-        raise TypeError(f"masked_select: expected a boolean mask, got {at.dtype}; compare first.")
+    if at.array.dtype != bool_:
+        raise TypeError(
+            f"masked_select: expected a boolean mask, got {at.array.dtype}; compare first."
+        )
     x, at = F.broadcast_arrays(input, at)
     return x[at] if x.ndim else F.reshape(x, (1,))[F.reshape(at, (1,))]
 
@@ -96,9 +98,9 @@ def select(input: TensorLike, dim: int, index: int) -> Tensor:
 def narrow(input: TensorLike, dim: int, start: Any, length: int) -> Tensor:
     """Return `length` slices along `dim`, from `start`."""
     x = as_tensor(input)
-    if isinstance(start, Tensor) and (start.dtype.kind != "i" or start.ndim):
+    if isinstance(start, Tensor) and (start.array.dtype.kind != "i" or start.ndim):
         raise TypeError(
-            f"narrow: expected an integer as start, got shape {start.shape} of {start.dtype}."
+            f"narrow: expected an integer as start, got shape {start.shape} of {start.array.dtype}."
         )
     axis = axis_of(x, dim, "narrow")
     n, count, first = x.shape[axis], whole(length), whole(start)

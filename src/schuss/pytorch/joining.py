@@ -177,10 +177,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Return coordinate grids from vectors; the first varies along the first axis ("ij")."""
     parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
     vectors = [as_tensor(x) for x in parts]
-    if builtins.any(x.ndim > 1 for x in vectors) or len({x.dtype for x in vectors}) > 1:
+    if builtins.any(x.ndim > 1 for x in vectors) or len({x.array.dtype for x in vectors}) > 1:
         raise ValueError(
             "meshgrid: expected vectors of one dtype, got "
-            f"{', '.join(f'{x.shape} of {x.dtype}' for x in vectors)}."
+            f"{', '.join(f'{x.shape} of {x.array.dtype}' for x in vectors)}."
         )
     return F.meshgrid(*vectors, indexing=indexing)
 

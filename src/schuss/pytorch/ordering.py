@@ -79,8 +79,8 @@ def _middle(input: TensorLike, dim: int | None, keepdim: bool, owner: str) -> An
     if dim is not None:
         return _middle_along(x, whole(dim), keepdim, owner)
     if not x.size:
-        if x.dtype.kind == "f":
-            return F.full((), np.nan, x.dtype)
+        if x.array.dtype.kind == "f":
+            return F.full((), np.nan, x.array.dtype)
         raise ValueError(f"{owner}: expected at least one element, got shape {x.shape}.")
     found = _middle_along(F.reshape(x, (-1,)), 0, False, owner).values
     return one_of_all(owner, x, found)
@@ -270,9 +270,9 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
         minlength: the least length of the result.
     """
     x = as_tensor(input)
-    if x.dtype.kind != "i" or x.ndim != 1:
+    if x.array.dtype.kind != "i" or x.ndim != 1:
         raise ValueError(
-            f"bincount: expected a vector of integers, got shape {x.shape} of {x.dtype}."
+            f"bincount: expected a vector of integers, got shape {x.shape} of {x.array.dtype}."
         )
     if minlength < 0:
         raise ValueError(f"bincount: expected minlength >= 0, got {minlength}.")
@@ -291,7 +291,7 @@ def bincount(input: TensorLike, weights: TensorLike | None = None, minlength: in
     message = f"bincount: expected integers from 0 to {count - 1}{below}, got others."
     require(Condition(ValueError, message, lambda i: (i >= 0) & (i < count)), x)
     found = summed(astype(w, int64 if weights is None else float64), x, count)
-    return astype(found, float32) if w.dtype == float32 else found
+    return astype(found, float32) if w.array.dtype == float32 else found
 
 
 def histc(input: TensorLike, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -303,8 +303,8 @@ def histc(input: TensorLike, bins: int = 100, min: float = 0, max: float = 0) ->
     count = whole(bins)
     if count <= 0 or max < min:
         raise ValueError(f"histc: expected bins > 0 and min <= max, got {bins}, {min}, {max}.")
-    flat = F.reshape(x if x.dtype.kind == "f" else astype(x, float64), (-1,))
-    low, high = F.full((), float(min), flat.dtype), F.full((), float(max), flat.dtype)
+    flat = F.reshape(x if x.array.dtype.kind == "f" else astype(x, float64), (-1,))
+    low, high = F.full((), float(min), flat.array.dtype), F.full((), float(max), flat.array.dtype)
     if min == max and flat.size:
         low, high = F.min(flat), F.max(flat)
     level = F.equal(low, high)
@@ -315,4 +315,4 @@ def histc(input: TensorLike, bins: int = 100, min: float = 0, max: float = 0) ->
     place = F.where(inside, (flat - low) * count / (high - low), 0.0)
     place = F.clip(astype(place, int64), 0, count - 1)
     found = summed(astype(inside, int64), place, count)
-    return astype(found, x.dtype if x.dtype.kind == "f" else int64)
+    return astype(found, x.array.dtype if x.array.dtype.kind == "f" else int64)

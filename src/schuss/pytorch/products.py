@@ -22,9 +22,9 @@ def _ranked(owner: str, *pairs: tuple[TensorLike, int]) -> list[Tensor]:
             f"{owner}: expected {', '.join(str(rank) for _, rank in pairs)} axes, got shapes "
             f"{', '.join(str(x.shape) for x in tensors)}."
         )
-    if len({x.dtype for x in tensors}) > 1:
+    if len({x.array.dtype for x in tensors}) > 1:
         raise TypeError(
-            f"{owner}: expected one dtype, got {', '.join(str(x.dtype) for x in tensors)}."
+            f"{owner}: expected one dtype, got {', '.join(str(x.array.dtype) for x in tensors)}."
         )
     return tensors
 
@@ -78,9 +78,9 @@ def outer(input: TensorLike, vec2: TensorLike) -> Tensor:
 
 def _blended(owner: str, input: TensorLike, beta: Number, product: Tensor, alpha: Number) -> Tensor:
     x = as_tensor(input)
-    if product.dtype.kind != "f":
+    if product.array.dtype.kind != "f":
         # As PyTorch has it, in the numbers of their dtype.
-        kind: Any = bool if product.dtype.kind == "b" else int
+        kind: Any = bool if product.array.dtype.kind == "b" else int
         beta, alpha = kind(beta), kind(alpha)
     scaled = product if alpha == 1 else product * alpha
     kept = F.broadcast_to(x, product.shape)
@@ -131,7 +131,7 @@ def addbmm(
 ) -> Tensor:
     """Return beta * input + alpha * the sum of batch1 @ batch2."""
     product = bmm(batch1, batch2)
-    return _blended("addbmm", input, beta, F.sum(product, 0, dtype=product.dtype), alpha)
+    return _blended("addbmm", input, beta, F.sum(product, 0, dtype=product.array.dtype), alpha)
 
 
 def chain_matmul(*matrices: Any) -> Tensor:
@@ -170,7 +170,7 @@ def tensordot(a: TensorLike, b: TensorLike, dims: Any = 2) -> Tensor:
         # An axis of length 1 goes with any.
         if 1 in (x.shape[i], y.shape[j]) and x.shape[i] != y.shape[j]:
             x, y = (
-                F.sum(t, k, True, dtype=t.dtype) if t.shape[k] != 1 else t
+                F.sum(t, k, True, dtype=t.array.dtype) if t.shape[k] != 1 else t
                 for t, k in ((x, i), (y, j))
             )
     return F.tensordot(x, y, (mine, theirs))

@@ -116,8 +116,8 @@ def var(
         raise TypeError("var: expected unbiased or correction, got both.")
     less = (1 if unbiased is not False else 0) if correction is None else correction
     x = as_tensor(input)
-    if x.dtype.kind != "f":
-        raise TypeError(f"var, std: expected floats, got {x.dtype}; cast it to float32.")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"var, std: expected floats, got {x.array.dtype}; cast it to float32.")
     axes = normalize_axes(every_axis(dim, x), x.ndim, "var")
     return variance(x, axes=axes, keepdims=keepdim, correction=float(less))
 
@@ -132,8 +132,8 @@ def std(
 ) -> Tensor:
     """Return the standard deviation over `dim`: the square root of `var`, of squares in float64."""
     x = as_tensor(input)
-    wide = astype(x, float64) if x.dtype == float32 else x
-    return astype(root(var(wide, dim, unbiased, keepdim, correction=correction)), x.dtype)
+    wide = astype(x, float64) if x.array.dtype == float32 else x
+    return astype(root(var(wide, dim, unbiased, keepdim, correction=correction)), x.array.dtype)
 
 
 def var_mean(
@@ -176,7 +176,7 @@ def norm(
     if p == "fro" and kind == "f":
         return F.norm(x, dim, keepdim)
     if kind != "f":
-        raise TypeError(f"norm: expected floats, got {x.dtype}; cast it to float32.")
+        raise TypeError(f"norm: expected floats, got {x.array.dtype}; cast it to float32.")
     if isinstance(p, str) and p not in ("fro", "nuc"):
         raise ValueError(f"norm: expected a number, 'fro' or 'nuc' as p, got {p!r}.")
     if p == "nuc":
@@ -201,10 +201,10 @@ def nanmean(
 ) -> Tensor:
     """Return the mean over `dim` of what is a number."""
     x = as_tensor(input) if dtype is None else astype(input, dtype)
-    if x.dtype.kind != "f":
-        raise TypeError(f"nanmean: expected floats, got {x.dtype}; cast it to float32.")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"nanmean: expected floats, got {x.array.dtype}; cast it to float32.")
     count = F.sum(~F.isnan(x), dim, keepdim)
-    return nansum(x, dim, keepdim) / astype(count, x.dtype)
+    return nansum(x, dim, keepdim) / astype(count, x.array.dtype)
 
 
 def cumsum(input: TensorLike, dim: int, dtype: Any = None) -> Tensor:
@@ -302,7 +302,7 @@ def diff(
     axis, times = whole(dim), whole(n)
     if times == 0:
         return x
-    if x.dtype != bool_:
+    if x.array.dtype != bool_:
         return F.diff(x, axis, times, prepend=prepend, append=append)
     parts = [as_tensor(part) for part in (prepend, x, append) if part is not None]
     x = F.concat(parts, axis)

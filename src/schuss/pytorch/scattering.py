@@ -51,7 +51,7 @@ def _scattering(
     """Return what is scattered: x, an axis, an index and a tensor at least as long as that."""
     x, at = as_tensor(input), positions(owner, index)
     axis = axis_of(x, dim, owner)
-    value = as_tensor(src) if isinstance(src, Tensor) else as_tensor(np.asarray(src, x.dtype))
+    value = as_tensor(src) if isinstance(src, Tensor) else as_tensor(np.asarray(src, x.array.dtype))
     if value.ndim == 0 and x.ndim:
         value = F.broadcast_to(value, at.shape)
     if at.size and not (
@@ -66,8 +66,10 @@ def _scattering(
         )
     if at.size:
         _require_range(owner, at, 0, x.shape[axis])
-    if value.dtype != x.dtype:
-        raise TypeError(f"{owner}: expected src of {x.dtype}, got {value.dtype}; cast it.")
+    if value.array.dtype != x.array.dtype:
+        raise TypeError(
+            f"{owner}: expected src of {x.array.dtype}, got {value.array.dtype}; cast it."
+        )
     return x, axis, at, value
 
 
@@ -110,7 +112,7 @@ def scatter(
     last = last_of_equal(at, axis)
     placed = _added(x, axis, at, F.where(last, value[tuple(map(slice, at.shape))], 0))
     hit = F.greater(_added(x, axis, at, astype(last, int64)), 0)
-    return F.where(hit, astype(placed, x.dtype), x)
+    return F.where(hit, astype(placed, x.array.dtype), x)
 
 
 @of_numbers_too
@@ -155,19 +157,19 @@ def _reduced(
     spread = F.broadcast_to(F.expand_dims(value, -2), (*part.shape, n))
     hit = F.any(hits, -1)
     neutral = {"sum": 0, "mean": 0, "prod": 1, "amax": -math.inf, "amin": math.inf}[reduce]
-    if math.isinf(neutral) and x.dtype.kind != "f":
-        limits = np.iinfo(x.dtype) if x.dtype.kind == "i" else None
+    if math.isinf(neutral) and x.array.dtype.kind != "f":
+        limits = np.iinfo(x.array.dtype) if x.array.dtype.kind == "i" else None
         lowest, highest = (limits.min, limits.max) if limits else (False, True)
         neutral = lowest if neutral < 0 else highest
-    spread = F.where(hits, spread, F.full((), neutral, x.dtype))
+    spread = F.where(hits, spread, F.full((), neutral, x.array.dtype))
     if include_self:
         spread = F.concat([F.expand_dims(part, -1), spread], -1)
     function = {"sum": F.sum, "mean": F.sum, "prod": F.prod, "amax": F.max, "amin": F.min}[reduce]
     merged = function(spread, -1)
     if reduce == "mean":
         count = F.maximum(F.sum(hits, -1) + int(include_self), 1)
-        merged = merged / count if x.dtype.kind == "f" else F.floor_divide(merged, count)
-    merged = F.moveaxis(F.where(hit, astype(merged, x.dtype), part), -1, axis)
+        merged = merged / count if x.array.dtype.kind == "f" else F.floor_divide(merged, count)
+    merged = F.moveaxis(F.where(hit, astype(merged, x.array.dtype), part), -1, axis)
     if merged.shape == x.shape:
         return merged
     return put(x, tuple(map(slice, merged.shape)), merged)
@@ -189,12 +191,14 @@ def _slices(
     shape = (*x.shape[:axis], at.shape[0], *x.shape[axis + 1 :])
     if value.ndim and value.shape != shape:
         raise ValueError(f"{owner}: expected values of shape {shape}, got {value.shape}.")
-    if value.dtype != x.dtype and isinstance(source, Tensor) and value.ndim:
-        raise TypeError(f"{owner}: expected values of {x.dtype}, got {value.dtype}; cast them.")
+    if value.array.dtype != x.array.dtype and isinstance(source, Tensor) and value.ndim:
+        raise TypeError(
+            f"{owner}: expected values of {x.array.dtype}, got {value.array.dtype}; cast them."
+        )
     n = x.shape[axis]
     _require_range(owner, at, -n, n)
     at = F.where(at < 0, at + n, at)
-    value = F.broadcast_to(astype(value, x.dtype), shape)
+    value = F.broadcast_to(astype(value, x.array.dtype), shape)
     grid = F.broadcast_to(F.reshape(at, (-1, *[1] * (x.ndim - axis - 1))), shape)
     return x, axis, grid, value
 
@@ -223,7 +227,7 @@ def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Any) -> Te
     """Return input with one number in the slices at positions along `dim`."""
     if isinstance(value, Tensor) and value.ndim:
         raise ValueError(f"index_fill: expected one number as value, got shape {value.shape}.")
-    number = value if isinstance(value, Tensor) else F.full((), value, as_tensor(input).dtype)
+    number = value if isinstance(value, Tensor) else F.full((), value, as_tensor(input).array.dtype)
     x, axis, at, values = _slices("index_fill", input, dim, index, number)
     return _in_shape(as_tensor(input), scatter(x, axis, at, values) if at.size else x)
 
@@ -234,13 +238,15 @@ def index_put(
     """Return input with values, broadcast, at NumPy's index of several tensors."""
     index: tuple[Any, ...] = tuple([slice(None) if i is None else i for i in indices])
     value = as_tensor(values)
-    if value.dtype != input.dtype:
-        raise TypeError(f"index_put: expected values of {input.dtype}, got {value.dtype}.")
+    if value.array.dtype != input.array.dtype:
+        raise TypeError(
+            f"index_put: expected values of {input.array.dtype}, got {value.array.dtype}."
+        )
     if not accumulate and TRACER.get() is None:
         plain = tuple([np.asarray(i.numpy()) if isinstance(i, Tensor) else i for i in index])
         return put(input, plain, value)
     first = index[0] if len(index) == 1 else None
-    if TRACER.get() is not None and isinstance(first, Tensor) and first.dtype == bool_:
+    if TRACER.get() is not None and isinstance(first, Tensor) and first.array.dtype == bool_:
         if accumulate:
             return input + masked(F.zeros_like(input), first, value)
         return masked(input, first, value)
@@ -257,9 +263,10 @@ def put_at(
 ) -> Tensor:
     """Return input with the elements of `source` at positions of the flat input."""
     x, at, value = as_tensor(input), F.reshape(positions("put", index), (-1,)), as_tensor(source)
-    if value.dtype != x.dtype or value.size != at.size:
+    if value.array.dtype != x.array.dtype or value.size != at.size:
         raise ValueError(
-            f"put: expected {at.size} values of {x.dtype}, got {value.size} of {value.dtype}."
+            f"put: expected {at.size} values of {x.array.dtype}, got {value.size} of "
+            f"{value.array.dtype}."
         )
     if not at.size:
         return x
@@ -272,10 +279,10 @@ def masked_scatter(input: TensorLike, mask: TensorLike, source: TensorLike) -> T
     """Return input with the elements of `source`, one by one, where `mask` holds."""
     x, at = F.broadcast_arrays(input, mask)
     value = F.reshape(source, (-1,))
-    if at.dtype != bool_ or value.dtype != x.dtype:
+    if at.array.dtype != bool_ or value.array.dtype != x.array.dtype:
         raise TypeError(
-            f"masked_scatter: expected a boolean mask and a source of {x.dtype}, got {at.dtype} "
-            f"and {value.dtype}."
+            f"masked_scatter: expected a boolean mask and a source of {x.array.dtype}, got "
+            f"{at.array.dtype} and {value.array.dtype}."
         )
     if not value.size or not x.size:
         return x
@@ -288,7 +295,7 @@ def _replaced(x: Tensor, index: Any, value: Tensor, owner: str) -> Tensor:
     shape = x[index].shape
     if value.shape != shape:
         raise ValueError(f"{owner}: expected src of shape {shape}, got {value.shape}.")
-    return put(x, index, astype(value, x.dtype))
+    return put(x, index, astype(value, x.array.dtype))
 
 
 def select_scatter(input: TensorLike, src: TensorLike, dim: int, index: int) -> Tensor:

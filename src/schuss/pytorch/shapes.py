@@ -259,7 +259,7 @@ def diag_embed(input: TensorLike, offset: int = 0, dim1: int = -2, dim2: int = -
     before, after = builtins.max(-offset, 0), builtins.max(offset, 0)
     padded = F.pad(x, [*[(0, 0)] * (x.ndim - 1), (before, after)])
     at = np.eye(n, n, offset, dtype=bool)
-    found = F.where(at, F.expand_dims(padded, -1), False if x.dtype == bool_ else 0)
+    found = F.where(at, F.expand_dims(padded, -1), False if x.array.dtype == bool_ else 0)
     return F.moveaxis(found, (-2, -1), (a, b))
 
 
@@ -270,7 +270,7 @@ def diag(input: TensorLike, diagonal: int = 0) -> Tensor:
         raise ValueError(f"diag: expected 1 or 2 axes, got shape {x.shape}.")
     if x.ndim == 1:
         return diag_embed(x, whole(diagonal))
-    return astype(F.diagonal(x, whole(diagonal)), x.dtype, copy=True)
+    return astype(F.diagonal(x, whole(diagonal)), x.array.dtype, copy=True)
 
 
 def diagflat(input: TensorLike, offset: int = 0) -> Tensor:
@@ -282,7 +282,7 @@ def unfold(input: TensorLike, dimension: int, size: int, step: int) -> Tensor:
     """Return windows of `size` along an axis, `step` apart, as a last axis."""
     x = as_tensor(input)
     if not x.ndim:
-        return F.reshape(x, (1,)) if size else F.zeros(0, dtype=x.dtype)
+        return F.reshape(x, (1,)) if size else F.zeros(0, dtype=x.array.dtype)
     (axis,) = normalize_axes(whole(dimension), x.ndim, "unfold")
     n = x.shape[axis]
     if not 0 <= size <= n or step < 1:

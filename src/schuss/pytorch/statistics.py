@@ -38,8 +38,8 @@ def quantile(
         ignore_nan: whether what is not a number does not count.
     """
     x, at = as_pair(as_tensor(input), q)
-    if x.dtype.kind != "f":
-        raise TypeError(f"quantile: expected float32 or float64, got {x.dtype}.")
+    if x.array.dtype.kind != "f":
+        raise TypeError(f"quantile: expected float32 or float64, got {x.array.dtype}.")
     known = at.array
     inside = not isinstance(known, np.ndarray) or bool(((known >= 0) & (known <= 1)).all())
     if at.ndim > 1 or not inside:
@@ -56,7 +56,7 @@ def quantile(
     x = F.moveaxis(F.sort(x, axis), axis, -1)
     broken = F.isnan(x)
     count = F.sum(~broken, -1, True) if ignore_nan else F.full_like(x[..., :1], x.shape[-1])
-    found = _between(x, F.reshape(astype(at, x.dtype), (-1,)), count, interpolation)
+    found = _between(x, F.reshape(astype(at, x.array.dtype), (-1,)), count, interpolation)
     if not ignore_nan:
         found = F.where(F.any(broken, -1, True), math.nan, found)
     found = F.moveaxis(found, -1, 0)
@@ -70,7 +70,7 @@ def quantile(
 
 def _between(x: Tensor, q: Tensor, count: Tensor, interpolation: str) -> Tensor:
     """Return quantiles of sorted rows, of which only the first `count` elements are meant."""
-    place = q * F.maximum(astype(count, x.dtype) - 1.0, 0.0)
+    place = q * F.maximum(astype(count, x.array.dtype) - 1.0, 0.0)
     if interpolation in ("lower", "higher", "nearest"):
         to = {"lower": F.floor, "higher": F.ceil, "nearest": F.round}[interpolation]
         return F.take_along_axis(x, astype(to(place), np.int64), -1)
@@ -125,8 +125,8 @@ def _require_weights(name: str, w: Tensor | None, count: int) -> None:
     """Raise TypeError or ValueError unless these are weights of so many observations."""
     if w is None:
         return
-    if name == "fweights" and w.dtype.kind != "i":
-        raise TypeError(f"cov: expected integers as fweights, got {w.dtype}.")
+    if name == "fweights" and w.array.dtype.kind != "i":
+        raise TypeError(f"cov: expected integers as fweights, got {w.array.dtype}.")
     if w.ndim > 1 or w.size != count:
         raise ValueError(f"cov: expected {name} of shape ({count},), got {w.shape}.")
     message = f"cov: expected {name} of at least 0, got negative ones."

@@ -8,12 +8,15 @@ import numpy as np
 
 from schuss import functions as F
 from schuss.core import Tensor, bool_, float32, float64, int32, int64
+from schuss.data_type import dtype
 from schuss.devices import require_cpu
 from schuss.dtypes import supported_dtype
 from schuss.functions import shapes
 from schuss.primitives.base import astype, promote
 from schuss.pytorch.arguments import whole
 from schuss.pytorch.creation import TYPES
+
+_DTYPES = (dtype, np.dtype)
 
 
 def _cast(input: Tensor, dtype: Any) -> Tensor:
@@ -54,7 +57,7 @@ def half(input: Tensor) -> Tensor:
 
 def to(input: Tensor, *to: Any, dtype: Any = None, other: Any = None, copy: bool = False) -> Tensor:
     """Cast to a dtype, or to another tensor's; the only device, "cpu", is where input is."""
-    if len(to) == 1 and isinstance(to[0], np.dtype):
+    if len(to) == 1 and isinstance(to[0], _DTYPES):
         return astype(input, to[0], copy=copy)
     for item in to:
         if isinstance(item, Tensor):
@@ -63,11 +66,11 @@ def to(input: Tensor, *to: Any, dtype: Any = None, other: Any = None, copy: bool
             require_cpu("to", item)
         elif isinstance(item, bool) or item is None:
             continue
-        elif hasattr(item, "type") and not isinstance(item, (type, np.dtype)):
+        elif hasattr(item, "type") and not isinstance(item, (type, *_DTYPES)):
             require_cpu("to", item)
         else:
             dtype = item
-    kind = other.dtype if other is not None else input.dtype if dtype is None else dtype
+    kind = other.array.dtype if other is not None else input.array.dtype if dtype is None else dtype
     return astype(input, kind, copy=copy)
 
 
@@ -85,7 +88,7 @@ def cuda(input: Tensor, device: Any = "cuda") -> Tensor:
 def type_of(input: Tensor, dtype: Any = None) -> Any:
     """Return the name of input's type, such as "schuss.FloatTensor", or input cast to a dtype."""
     if dtype is None:
-        return f"schuss.{TYPES[input.dtype]}"
+        return f"schuss.{TYPES[input.array.dtype]}"
     if isinstance(dtype, str):
         name = dtype.rpartition(".")[2]
         dtype = next((kind for kind, known in TYPES.items() if known == name), dtype)
@@ -94,7 +97,7 @@ def type_of(input: Tensor, dtype: Any = None) -> Any:
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """Return input cast to another tensor's dtype."""
-    return astype(input, other.dtype)
+    return astype(input, other.array.dtype)
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
@@ -119,7 +122,7 @@ def numel(input: Tensor) -> int:
 
 def element_size(input: Tensor) -> int:
     """Return the bytes of one element."""
-    return input.dtype.itemsize
+    return input.array.dtype.itemsize
 
 
 def is_floating_point(input: Any) -> bool:
@@ -183,13 +186,12 @@ def can_cast(from_: Any, to: Any) -> bool:
     return "bif".index(a.kind) <= "bif".index(b.kind)
 
 
-def result_type(tensor1: Any, tensor2: Any) -> np.dtype[Any]:
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
     """Return the dtype that an operation of both has."""
     a, b = promote(*[x.item() if isinstance(x, np.generic) else x for x in (tensor1, tensor2)])
-    found: np.dtype[Any] = a.dtype if isinstance(a, Tensor) else b.dtype
-    return found
+    return a.dtype if isinstance(a, Tensor) else b.dtype
 
 
-def promote_types(type1: Any, type2: Any) -> np.dtype[Any]:
+def promote_types(type1: Any, type2: Any) -> dtype:
     """Return the dtype that tensors of both have in common."""
     return F.add(F.zeros(1, dtype=type1), F.zeros(1, dtype=type2)).dtype

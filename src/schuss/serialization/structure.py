@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from schuss.core import Array, Tensor, leaf, supported_dtype
+from schuss.data_type import dtype
 from schuss.errors import FileFormatError, UsageError
 from schuss.nn.parameter import Parameter
 
@@ -53,8 +54,8 @@ class _Encoder:
             return made | ({"requires_grad": True} if value.requires_grad else {})
         if isinstance(value, np.ndarray):
             return {"array": self._name(value, value, path)}
-        if isinstance(value, np.dtype):
-            return {"dtype": str(supported_dtype(value))}
+        if isinstance(value, dtype | np.dtype):
+            return {"dtype": supported_dtype(value).name}
         if isinstance(value, bytes):
             return {"bytes": base64.b64encode(value).decode()}
         if isinstance(value, Mapping):
@@ -144,7 +145,7 @@ class _Decoder:
 _PLAIN: dict[str, Callable[[_Decoder, Any], Any]] = {
     "array": lambda decoder, name: decoder._arrays[name].copy(),
     "bytes": lambda _, text: base64.b64decode(text, validate=True),
-    "dtype": lambda _, name: supported_dtype(name),
+    "dtype": lambda _, name: dtype(name),
     "float": lambda _, text: float(text),
     "int": lambda _, text: int(text),
 }

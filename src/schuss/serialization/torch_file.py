@@ -153,7 +153,7 @@ class _Archive:
         )
         made = leaf(np.array(view, dtype, order="C"))
         requires_grad = bool(rest and rest[0] is True)
-        return made.requires_grad_(requires_grad) if made.dtype.kind == "f" else made
+        return made.requires_grad_(requires_grad) if made.array.dtype.kind == "f" else made
 
 
 class _Machine:

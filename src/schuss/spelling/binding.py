@@ -260,17 +260,17 @@ def _written(owner: str, out: Any, result: Any, *, casts: bool) -> Any:
         return type(result)(*out) if hasattr(result, "_fields") else tuple(out)
     if not isinstance(out, Tensor):
         raise TypeError(f"{owner}: expected a tensor as out, got {type(out).__name__}.")
-    higher = "bif".index(result.dtype.kind) > "bif".index(out.dtype.kind)
-    if higher or (not casts and result.dtype != out.dtype):
+    higher = "bif".index(result.dtype.kind) > "bif".index(out.array.dtype.kind)
+    if higher or (not casts and result.dtype != out.array.dtype):
         kind = f"a dtype that holds {result.dtype}" if casts else str(result.dtype)
-        raise TypeError(f"{owner}: expected out of {kind}, got {out.dtype}.")
+        raise TypeError(f"{owner}: expected out of {kind}, got {out.array.dtype}.")
     if out.shape == result.shape:
         return out.copy_(result)
     if TRACER.get() is not None or (out.array.size and out.shape != (0,)) or out.requires_grad:
         raise ValueError(
             f"{owner}: expected out of shape {result.shape}, or empty, got {out.shape}."
         )
-    out.array = np.array(result.array, out.dtype)
+    out.array = np.array(result.array, out.array.dtype)
     out.stamp = next_stamp()
     return out
 
@@ -295,7 +295,7 @@ def _worded(owner: str, error: Exception, values: dict[str, Any]) -> Exception:
 
 def _described(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"of shape {value.shape} and {value.dtype}"
+        return f"of shape {value.shape} and {value.array.dtype}"
     if isinstance(value, (list, tuple)) and builtins.any(isinstance(x, Tensor) for x in value):
         return f"({', '.join(map(_described, value))})"
     text = repr(value)

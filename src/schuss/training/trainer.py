@@ -417,5 +417,5 @@ def _made_again(kind: type[Trainer], model: Module, options: dict[str, Any]) -> 
 
 def _dtype(model: Module) -> Any:
     """Return the dtype of a model's first float parameter."""
-    floats = (p.dtype for p in model.parameters() if p.dtype.kind == "f")
+    floats = (p.array.dtype for p in model.parameters() if p.array.dtype.kind == "f")
     return next(floats, float32)

@@ -137,7 +137,7 @@ class BoundStates:
             elif self._stays(tensor) or (is_shared(tensor) and id(tensor) not in self._renewed):
                 array = self.shared.add(tensor)
             else:
-                array = aligned(tensor.shape, tensor.dtype)
+                array = aligned(tensor.shape, tensor.array.dtype)
                 array[...] = tensor.array
                 give_ownership(tensor, array)
             self._pointers[place] = array_data_address(array)

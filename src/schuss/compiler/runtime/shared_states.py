@@ -46,8 +46,8 @@ class SharedStates:
 
     def _load_into(self, tensor: Tensor) -> Array:
         copy = self._copies.get(id(tensor))
-        if copy is None or (copy.shape, copy.dtype) != (tensor.shape, tensor.dtype):
-            copy = self._copies[id(tensor)] = aligned(tensor.shape, tensor.dtype)
+        if copy is None or (copy.shape, copy.dtype) != (tensor.shape, tensor.array.dtype):
+            copy = self._copies[id(tensor)] = aligned(tensor.shape, tensor.array.dtype)
         self.loaded.append((tensor, copy))
         return copy
 

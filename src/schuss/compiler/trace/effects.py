@@ -111,7 +111,7 @@ def _take_over_tensors(entries: Entries, tracer: Tracer) -> None:
             and isinstance(old.array, np.ndarray)
             and old.is_leaf
             and not new.requires_grad
-            and (new.shape, new.dtype) == (old.shape, old.dtype)
+            and (new.shape, new.array.dtype) == (old.shape, old.array.dtype)
         ):
             tracer.assign(old, new)
             entries.held[name] = old

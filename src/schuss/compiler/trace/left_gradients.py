@@ -41,7 +41,7 @@ class LeftGradient:
     def _renew(self) -> None:
         owner = self.owner()
         assert owner is not None
-        self.tensor = deferred_leaf(np.zeros(owner.shape, owner.dtype))
+        self.tensor = deferred_leaf(np.zeros(owner.shape, owner.array.dtype))
 
     def give_away(self) -> None:
         """Leave the tensor to who keeps it, and copies of another from now on."""

@@ -29,21 +29,23 @@ def require_tensors(owner: str, **given: object) -> None:
 
 def require_floating(owner: str, name: str, x: Tensor) -> None:
     """Raise TypeError unless `x` is float32 or float64."""
-    if x.dtype.kind != "f":
+    if x.array.dtype.kind != "f":
         raise TypeError(
-            f"{owner}: expected {name} of dtype float32 or float64, got {x.dtype}; "
+            f"{owner}: expected {name} of dtype float32 or float64, "
+            f"got {x.array.dtype}; "
             f"convert it with {name}.astype(schuss.float32)."
         )
 
 
 def require_same_dtype(owner: str, name: str, x: Tensor, weight: Tensor) -> None:
     """Raise TypeError unless `x` has the dtype of the layer's weights."""
-    if x.dtype != weight.dtype:
-        way_out = f"convert it with {name}.astype(schuss.{weight.dtype})"
-        if x.dtype.kind == "f":
-            way_out += f" or the network with model.astype(schuss.{x.dtype})"
+    if x.array.dtype != weight.array.dtype:
+        way_out = f"convert it with {name}.astype(schuss.{weight.array.dtype})"
+        if x.array.dtype.kind == "f":
+            way_out += f" or the network with model.astype(schuss.{x.array.dtype})"
         raise TypeError(
-            f"{owner}: expected {name} of dtype {weight.dtype} like the weights, got {x.dtype}; "
+            f"{owner}: expected {name} of dtype {weight.array.dtype} like the weights, "
+            f"got {x.array.dtype}; "
             f"{way_out}."
         )
 
@@ -109,7 +111,7 @@ def require_indices(
     array = indices.array
     if array.dtype.kind not in "iu":
         raise TypeError(
-            f"{owner}: expected {name} of dtype int64 or int32, got {indices.dtype}; "
+            f"{owner}: expected {name} of dtype int64 or int32, got {indices.array.dtype}; "
             f"convert it with {name}.astype(schuss.int64)."
         )
     if TRACER.get() is None and within(array, count):
@@ -170,11 +172,11 @@ def check_pair(owner: str, x: Tensor, target: Tensor, *, floats: bool = True) ->
     if floats:
         require_floating(owner, "input", x)
     require_same_shape(owner, x, target)
-    if target.dtype == x.dtype:
+    if target.array.dtype == x.array.dtype:
         return target
-    if target.dtype.kind == "f":
+    if target.array.dtype.kind == "f":
         require_same_dtype(owner, "target", target, x)
-    return ops.astype(target, x.dtype)
+    return ops.astype(target, x.array.dtype)
 
 
 def check_regression(owner: str, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -215,6 +217,6 @@ def check_broadcast(
             f"{owner}: expected shapes that can be broadcast, got input {x.shape}, {shown}."
         ) from None
     for name, other in others.items():
-        if other.dtype.kind == "f":
+        if other.array.dtype.kind == "f":
             require_same_dtype(owner, name, other, x)
-    return [ops.astype(other, x.dtype) for other in others.values()]
+    return [ops.astype(other, x.array.dtype) for other in others.values()]

@@ -25,7 +25,7 @@ def of_integers_too(function: F) -> F:
         if not isinstance(input, Tensor) or input.array.dtype.kind != "i":
             return function(input, *arguments, **options)
         given = (input, *arguments, *options.values())
-        if any(isinstance(x, Tensor) and x.dtype.kind == "f" for x in given):
+        if any(isinstance(x, Tensor) and x.array.dtype.kind == "f" for x in given):
             return function(input, *arguments, **options)
         found = function(
             _wide(input), *map(_wide, arguments), **{k: _wide(x) for k, x in options.items()}
@@ -42,4 +42,4 @@ def _wide(x: Any) -> Any:
 
 
 def _cut(y: Tensor, like: Tensor) -> Tensor:
-    return ops.astype(ops.trunc(y), like.dtype) if y.dtype.kind == "f" else y
+    return ops.astype(ops.trunc(y), like.array.dtype) if y.array.dtype.kind == "f" else y

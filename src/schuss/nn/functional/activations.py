@@ -87,7 +87,7 @@ def rrelu(
         raise ValueError(f"rrelu: expected lower up to upper, got {lower} and {upper}.")
     if not training:
         return activations.leaky_relu(input, (lower + upper) / 2.0)
-    slope = random.rand(input.shape, dtype=input.dtype) * (upper - lower) + lower
+    slope = random.rand(input.shape, dtype=input.array.dtype) * (upper - lower) + lower
     return ops.where(input > 0, input, input * slope)
 
 
@@ -251,7 +251,7 @@ def hardtanh(
         raise ValueError(
             f"hardtanh: expected min_val at most max_val, got {min_val} and {max_val}."
         )
-    if input.dtype.kind == "i":
+    if input.array.dtype.kind == "i":
         return ops.clip(input, int(min_val), int(max_val))
     return activations.hardtanh(input, low=float(min_val), high=float(max_val))
 

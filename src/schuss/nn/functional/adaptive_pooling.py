@@ -55,7 +55,7 @@ def _adaptive_avg(owner: str, axes: int, x: Tensor, output_size: Any) -> Tensor:
         return as_given(means(pictures, windows, include=True, divisor=None), x.ndim)
     # Each axis is multiplied by a matrix that has the windows' shares in its rows.
     for axis, (n, m) in enumerate(zip(size, out, strict=True)):
-        shares = np.zeros((m, n), x.dtype)
+        shares = np.zeros((m, n), x.array.dtype)
         for i, (low, high) in enumerate(_bounds(n, m)):
             shares[i, low:high] = 1 / (high - low)
         last = ops.moveaxis(pictures, axis + 1, -1)

@@ -78,7 +78,7 @@ def ctc_loss(
     if zero_infinity:
         losses = ops.where(losses == math.inf, 0.0, losses)
     if reduction == "mean":
-        return ops.mean(losses / ops.astype(ops.maximum(counts, 1), x.dtype))
+        return ops.mean(losses / ops.astype(ops.maximum(counts, 1), x.array.dtype))
     if reduction == "sum":
         return ops.sum(losses)
     return losses if is_batched else ops.squeeze(losses, axis=0)
@@ -132,7 +132,7 @@ def _losses(x: Tensor, labels: Tensor, sizes: Tensor, counts: Tensor, blank: int
     spread = ops.broadcast_to(ops.expand_dims(classes, axis=0), (steps, batch, states))
     scores = ops.take_along_axis(x, spread, axis=2)
     goes_on = tensor(np.arange(steps)[:, np.newaxis]) < sizes
-    start = np.full((batch, states), -math.inf, x.dtype)
+    start = np.full((batch, states), -math.inf, x.array.dtype)
     start[:, 0] = 0.0
 
     def step(alpha: Tensor, part: tuple[Tensor, Tensor]) -> tuple[Tensor, None]:

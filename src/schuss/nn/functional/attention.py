@@ -82,8 +82,10 @@ def _require(
     require_tensors(owner, query=query, key=key, value=value)
     require_floating(owner, "query", query)
     for name, x in (("key", key), ("value", value)):
-        if x.dtype != query.dtype:
-            raise TypeError(f"{owner}: expected {name} of {query.dtype}, got {x.dtype}.")
+        if x.array.dtype != query.array.dtype:
+            raise TypeError(
+                f"{owner}: expected {name} of {query.array.dtype}, got {x.array.dtype}."
+            )
     shapes = f"query {query.shape}, key {key.shape} and value {value.shape}"
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(f"{owner}: expected two axes or more each, got {shapes}.")
@@ -97,5 +99,5 @@ def _require(
     require_tensors(owner, attn_mask=mask)
     if is_causal:
         raise ValueError(f"{owner}: expected attn_mask or is_causal, got both.")
-    if mask.dtype.kind != "b":
+    if mask.array.dtype.kind != "b":
         require_same_dtype(owner, "attn_mask", mask, query)

@@ -87,7 +87,7 @@ def cross_entropy(
         loss = class_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else look_up(weight, classes)
     if kept is not None:
-        kept = kept.astype(input.dtype)
+        kept = kept.astype(input.array.dtype)
         factor = kept if factor is None else factor * kept
     if factor is not None:
         loss = loss * factor
@@ -186,7 +186,7 @@ def nll_loss(
     loss = likelihood_loss(input, classes, axis=axis, averaged=False)
     factor = None if weight is None else look_up(weight, classes)
     if kept is not None:
-        kept = kept.astype(input.dtype)
+        kept = kept.astype(input.array.dtype)
         factor = kept if factor is None else factor * kept
     return _class_reduced(loss if factor is None else loss * factor, factor, reduction)
 

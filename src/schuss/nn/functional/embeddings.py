@@ -77,7 +77,7 @@ def padding_row(owner: str, padding_idx: int, count: int) -> int:
 def _times(weight: Tensor, indices: Tensor) -> Tensor:
     """Return how often each row is named, of shape (num_embeddings, 1)."""
     # The gradient of a look-up counts that.
-    marks = ops.zeros((weight.shape[0], 1), dtype=weight.dtype)
+    marks = ops.zeros((weight.shape[0], 1), dtype=weight.array.dtype)
     named, count = vjp(lambda marks: look_up(marks, indices), marks)
     (times,) = count(ops.ones_like(named))
     return times
@@ -138,7 +138,7 @@ def embedding_bag(
     """
     owner = "embedding_bag"
     require_tensors(owner, input=input, weight=weight)
-    if input.dtype.kind == "f" and weight.dtype.kind == "i":
+    if input.array.dtype.kind == "f" and weight.array.dtype.kind == "i":
         # PyTorch's former order.
         input, weight = weight, input
     if mode not in ("sum", "mean", "max"):
@@ -146,10 +146,10 @@ def embedding_bag(
     _check_bags(owner, input, offsets, mode, per_sample_weights)
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if padding_idx is None:
-        counted = ops.ones(input.shape, dtype=weight.dtype)
+        counted = ops.ones(input.shape, dtype=weight.array.dtype)
     else:
         padded = input == padding_row(owner, padding_idx, weight.shape[0])
-        counted = ops.astype(ops.logical_not(padded), weight.dtype)
+        counted = ops.astype(ops.logical_not(padded), weight.array.dtype)
     bags = _Bags.of(input, offsets, weight, include_last_offset=include_last_offset)
     total = bags.sum(counted)
     if mode == "max":
@@ -211,7 +211,7 @@ class _Bags:
             values = values * rows
         if self.of_each is None:
             return ops.sum(values, axis=1)
-        empty = ops.zeros((self.count, values.shape[-1]), dtype=self.like.dtype)
+        empty = ops.zeros((self.count, values.shape[-1]), dtype=self.like.array.dtype)
         return index_add(empty, 0, self.of_each, values)
 
     def largest(self, rows: Tensor) -> Tensor:
@@ -219,7 +219,7 @@ class _Bags:
         if self.of_each is None:
             place = ops.argmax(rows, axis=1, keepdims=True)
             return ops.squeeze(ops.take_along_axis(rows, place, axis=1), axis=1)
-        empty = ops.zeros((self.count, rows.shape[-1]), dtype=self.like.dtype)
+        empty = ops.zeros((self.count, rows.shape[-1]), dtype=self.like.array.dtype)
         place = ops.broadcast_to(ops.expand_dims(self.of_each, -1), rows.shape)
         found: Tensor = scatter_reduce(empty, 0, place, rows, "amax", include_self=False)
         return found

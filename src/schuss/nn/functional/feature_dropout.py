@@ -25,7 +25,7 @@ def _kept(owner: str, x: Tensor, p: float, *, channels: bool) -> Tensor:
                 f"{owner}: expected input of shape (batch, channels, ...), got {x.shape}."
             )
         shape = (*x.shape[:2], *[1] * (x.ndim - 2))
-    return ops.astype(random.bernoulli(1.0 - p, shape), x.dtype)
+    return ops.astype(random.bernoulli(1.0 - p, shape), x.array.dtype)
 
 
 def _require(owner: str, x: Tensor, p: float) -> None:

@@ -45,7 +45,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
             "affine_grid: expected theta of shape (batch, 2, 3) with size (batch, channels, height,"
             f" width), or (batch, 3, 4) for volumes, got {theta.shape} and {tuple(size)}."
         )
-    places = np.ones((*spatial, axes + 1), theta.dtype)
+    places = np.ones((*spatial, axes + 1), theta.array.dtype)
     for axis, n in enumerate(spatial):
         along = np.linspace(-1.0, 1.0, n) if n > 1 else np.zeros(1)
         if not align_corners:

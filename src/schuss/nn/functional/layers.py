@@ -134,7 +134,7 @@ def rms_norm(
     """
     axes = _last_axes("RMSNorm", input, normalized_shape, weight)
     if eps is None:
-        eps = float(np.finfo(input.dtype).eps)
+        eps = float(np.finfo(input.array.dtype).eps)
     mean_square = ops.mean(input * input, axes, keepdims=True)
     return _scaled(input / ops.sqrt(mean_square + eps), weight, None)
 
@@ -331,4 +331,4 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         kept = np.less(drawn, number(1.0 - p, drawn.dtype))
         return input * leaf(np.asarray(kept * number(scale, array.dtype)))
     keep = random.bernoulli(1.0 - p, input.shape)
-    return input * (ops.astype(keep, input.dtype) * scale)
+    return input * (ops.astype(keep, input.array.dtype) * scale)

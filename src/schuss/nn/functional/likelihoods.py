@@ -61,7 +61,7 @@ def gaussian_nll_loss(
     """
     owner = "gaussian_nll_loss"
     if not isinstance(var, Tensor):
-        var = ops.full((), float(var), input.dtype)
+        var = ops.full((), float(var), input.array.dtype)
     if var.ndim and var.shape != input.shape:
         if var.shape == input.shape[:-1]:
             var = ops.expand_dims(var, -1)

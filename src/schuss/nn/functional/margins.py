@@ -105,7 +105,7 @@ def multi_margin_loss(
     classes = input.shape[-1]
     require_indices(owner, "target", target, classes)
     right = ops.one_hot(target, classes)
-    ahead = ops.sum(input * ops.astype(right, input.dtype), axis=-1, keepdims=True)
+    ahead = ops.sum(input * ops.astype(right, input.array.dtype), axis=-1, keepdims=True)
     short = ops.clip(margin - ahead + input, 0.0, None)
     loss = short * short if p == 2 else short
     if weight is not None:
@@ -148,7 +148,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     # What stands behind the first -1 counts nothing.
     given = ops.astype(ops.cumulative_sum(ops.astype(target < 0, "int64"), axis=-1) == 0, "int64")
     chosen = ops.one_hot(ops.clip(target, 0, None), classes) * ops.expand_dims(given, -1)
-    chosen = ops.astype(chosen, input.dtype)  # (..., places in the target, classes)
+    chosen = ops.astype(chosen, input.array.dtype)  # (..., places in the target, classes)
     ahead = ops.sum(chosen * ops.expand_dims(input, -2), axis=-1, keepdims=True)
     short = ops.clip(1.0 - ahead + ops.expand_dims(input, -2), 0.0, None)
     right = ops.sum(chosen, axis=-2, keepdims=True)

@@ -99,7 +99,7 @@ def multi_head_attention_forward(
     v = _split(v, num_heads) if static_v is None else _unjoined(static_v, batch, num_heads, width)
     more = (bias_k is not None and static_k is None) + add_zero_attn
     if add_zero_attn:
-        nothing = ops.zeros((*k.shape[:2], 1, width), dtype=k.dtype)
+        nothing = ops.zeros((*k.shape[:2], 1, width), dtype=k.array.dtype)
         k, v = ops.concat([k, nothing], axis=2), ops.concat([v, nothing], axis=2)
     is_hint = is_causal and key_padding_mask is None and not need_weights and not more
     mask = None
@@ -215,10 +215,12 @@ def _added(name: str, mask: Tensor, q: Tensor, keys: int, more: int) -> Tensor:
     require_tensors(_OWNER, **{name: mask})
     if not mask.ndim or mask.shape[-1] != keys:
         raise ValueError(f"{_OWNER}: expected {name} for {keys} keys, got shape {mask.shape}.")
-    if mask.dtype.kind == "b":
-        mask = ops.astype(ops.where(mask, -math.inf, 0.0), q.dtype)
-    elif mask.dtype != q.dtype:
-        raise TypeError(f"{_OWNER}: expected {name} of bool or {q.dtype}, got {mask.dtype}.")
+    if mask.array.dtype.kind == "b":
+        mask = ops.astype(ops.where(mask, -math.inf, 0.0), q.array.dtype)
+    elif mask.array.dtype != q.array.dtype:
+        raise TypeError(
+            f"{_OWNER}: expected {name} of bool or {q.array.dtype}, got {mask.array.dtype}."
+        )
     if not more:
         return mask
     return ops.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, more)])

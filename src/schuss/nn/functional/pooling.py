@@ -119,12 +119,12 @@ def means(x: Tensor, windows: dict[str, Any], *, include: bool, divisor: int | N
         counts = _divisors(x.shape[1:-1], windows, include=include)
     channels = x.shape[-1]
     same = isinstance(counts, (int, float))
-    each = np.full((channels, 1, *windows["kernel"]), 1.0 / counts if same else 1.0, x.dtype)
+    each = np.full((channels, 1, *windows["kernel"]), 1.0 / counts if same else 1.0, x.array.dtype)
     sums = convolution(
         x, tensor(each), stride=windows["stride"], padding=windows["padding"],
         dilation=windows["dilation"], groups=channels, size=windows["out"],
     )  # fmt: skip
-    return sums if same else sums * tensor((1 / counts)[..., np.newaxis].astype(x.dtype))
+    return sums if same else sums * tensor((1 / counts)[..., np.newaxis].astype(x.array.dtype))
 
 
 def _divisors(size: tuple[int, ...], windows: dict[str, Any], *, include: bool) -> Any:

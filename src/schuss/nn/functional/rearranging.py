@@ -203,5 +203,5 @@ def fold(
             f"without batch, got {input.shape}."
         )
     shape = (*input.shape[:-2], input.shape[-2] // count, *size)
-    _, back = vjp(lambda x: _columns(x, around, places), ops.zeros(shape, dtype=input.dtype))
+    _, back = vjp(lambda x: _columns(x, around, places), ops.zeros(shape, dtype=input.array.dtype))
     return back(input)[0]

@@ -89,7 +89,7 @@ def interpolate(
     x = input
     for axis, (n, m, factor) in enumerate(zip(input.shape[2:], out, factors, strict=True), 2):
         if is_smooth:
-            scale = _scale(n, m, factor, x.dtype, bool(align_corners))
+            scale = _scale(n, m, factor, x.array.dtype, bool(align_corners))
             if antialias:
                 x = _averaged(x, axis, m, float(scale), cubic=mode == "bicubic")
                 continue
@@ -145,8 +145,12 @@ def _smooth(x: Tensor, axis: int, m: int, scale: Any, *, cubic: bool, aligned: b
     n = x.shape[axis]
     if n == m and not cubic:
         return x
-    centres = np.arange(m, dtype=x.dtype)
-    at = centres * scale if aligned else (centres + x.dtype.type(0.5)) * scale - x.dtype.type(0.5)
+    centres = np.arange(m, dtype=x.array.dtype)
+    at = (
+        centres * scale
+        if aligned
+        else (centres + x.array.dtype.type(0.5)) * scale - x.array.dtype.type(0.5)
+    )
     if not cubic:
         at = np.maximum(at, 0)
     first = np.floor(at)
@@ -180,7 +184,7 @@ def _averaged(x: Tensor, axis: int, m: int, scale: float, *, cubic: bool) -> Ten
     weights = near if cubic else np.maximum(1.0 - t, 0.0)
     weights = np.where((places >= first) & (places < last), weights, 0.0)
     weights /= weights.sum(1, keepdims=True)
-    matrix = tensor(weights.astype(x.dtype))
+    matrix = tensor(weights.astype(x.array.dtype))
     return ops.moveaxis(ops.tensordot(x, matrix, axes=((axis,), (1,))), -1, axis)
 
 

@@ -103,7 +103,7 @@ def _max_unpool(
     rows = (*whole.shape[:2], -1)
     at, values = ops.reshape(indices, rows), ops.reshape(whole, rows)
     with no_grad():
-        nothing = ops.zeros((*whole.shape[:2], count), dtype=x.dtype)
+        nothing = ops.zeros((*whole.shape[:2], count), dtype=x.array.dtype)
         flat = scatter(nothing, 2, at, values)
     # As in PyTorch, what overlapping windows put to one place has the error there, each of them.
     flat = custom(owner, (values,), flat, lambda g, y: {0: ops.take_along_axis(g, at, 2)})

@@ -61,8 +61,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(ss.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    if tensor.dtype.kind != "i":
-        raise TypeError(f"one_hot: expected integers, got {tensor.dtype}; cast them first.")
+    if tensor.array.dtype.kind != "i":
+        raise TypeError(f"one_hot: expected integers, got {tensor.array.dtype}; cast them first.")
     if TRACER.get() is None or num_classes < 0:
         array = tensor.numpy()
         low, high = (int(array.min()), int(array.max())) if array.size else (0, -1)
@@ -102,7 +102,7 @@ def gumbel_softmax(
         eps: has no effect.
         dim: along which the classes lie.
     """
-    drawn = random.rand(logits.shape, dtype=logits.dtype)
+    drawn = random.rand(logits.shape, dtype=logits.array.dtype)
     # -log(-log(u)), with u in (0, 1).
     noise = ops.negative(ops.log(ops.negative(ops.log1p(ops.negative(drawn)))))
     soft = ops.softmax((logits + noise.detach()) / tau, dim)
@@ -112,7 +112,7 @@ def gumbel_softmax(
     shape = [1] * soft.ndim
     shape[dim] = -1
     chosen = ops.equal(ops.reshape(ops.arange(soft.shape[dim]), shape), place)
-    return astype(chosen, soft.dtype) - soft.detach() + soft
+    return astype(chosen, soft.array.dtype) - soft.detach() + soft
 
 
 def pad(

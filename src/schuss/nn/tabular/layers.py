@@ -250,7 +250,7 @@ class NTKLinear(Module):
             x: inputs of this layer, (..., batch, in_features).
             rows: number of rows in the convex combination.
         """
-        weight = random.randn(*self.weight.shape, dtype=self.weight.dtype).array
+        weight = random.randn(*self.weight.shape, dtype=self.weight.array.dtype).array
         products = (x.array @ weight.swapaxes(-1, -2)) / math.sqrt(self.in_features)
         spread = products.std(axis=-2, keepdims=True)
         spread = np.where(spread > 1e-6, spread, 1.0).astype(weight.dtype)

@@ -61,7 +61,7 @@ class Orthogonal(Module):
         if self.orthogonal_map == "matrix_exp":
             turned = matrix_exp(skew)
         else:
-            eye = np.eye(n, dtype=x.dtype)
+            eye = np.eye(n, dtype=x.array.dtype)
             turned = solve(skew * -0.5 + eye, skew * 0.5 + eye)
         return turned[..., :k]
 
@@ -86,12 +86,12 @@ class Orthogonal(Module):
             return matrix_transpose(found) if is_wide else found
         n, k = tall.shape[-2:]
         if n > k:
-            rest = random.randn(*tall.shape[:-2], n, n - k, dtype=tall.dtype)
+            rest = random.randn(*tall.shape[:-2], n, n - k, dtype=tall.array.dtype)
             self.base = _orthonormal(ops.concat([tall, rest], -1))
         else:
             self.base = tall.clone() if _is_orthonormal(tall) else _orthonormal(tall)
         # Without reflections, and with -1 on the diagonal, the product is the identity.
-        return ops.zeros_like(value) - np.eye(*value.shape[-2:], dtype=value.dtype)
+        return ops.zeros_like(value) - np.eye(*value.shape[-2:], dtype=value.array.dtype)
 
 
 def _reflected(x: Tensor) -> Tensor:
@@ -109,14 +109,14 @@ def _orthonormal(x: Tensor) -> Tensor:
 
 def _is_orthonormal(x: Tensor) -> bool:
     product = (matrix_transpose(x) @ x).numpy()
-    eps = 10 * x.shape[-2] * np.finfo(x.dtype).eps
+    eps = 10 * x.shape[-2] * np.finfo(x.array.dtype).eps
     return bool(np.allclose(product, np.eye(x.shape[-1]), atol=eps))
 
 
 def _vectors_of(x: Tensor) -> Tensor:
     """Return the vectors of the reflections that make x, with the signs on the diagonal."""
     vectors, tau = np.linalg.qr(x.numpy(), mode="raw")
-    found = np.array(np.swapaxes(vectors, -1, -2), x.dtype)
+    found = np.array(np.swapaxes(vectors, -1, -2), x.array.dtype)
     i = np.arange(found.shape[-1])
     found[..., i, i] = np.sign(found[..., i, i]) * np.where(tau == 0, -1, 1)
     return leaf(found)

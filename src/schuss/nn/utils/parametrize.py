@@ -99,10 +99,10 @@ def register_parametrization(
 
 
 def _require_alike(before: Tensor, after: Tensor, name: str, unsafe: bool) -> None:
-    if not unsafe and (before.shape, before.dtype) != (after.shape, after.dtype):
+    if not unsafe and (before.shape, before.array.dtype) != (after.shape, after.array.dtype):
         raise ValueError(
-            f"register_parametrization: expected {name} to stay {before.dtype} of shape "
-            f"{before.shape}, got {after.dtype} of {after.shape}; unsafe=True allows it."
+            f"register_parametrization: expected {name} to stay {before.array.dtype} of shape "
+            f"{before.shape}, got {after.array.dtype} of {after.shape}; unsafe=True allows it."
         )
 
 

@@ -26,7 +26,7 @@ def rows_axis(module: Module) -> int:
 def first_vectors(matrix: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """Return two random vectors of length 1, one for each side of a matrix."""
     u, v = (
-        normalize(random.randn((length,), dtype=matrix.dtype), dim=0, eps=eps)
+        normalize(random.randn((length,), dtype=matrix.array.dtype), dim=0, eps=eps)
         for length in matrix.shape
     )
     return u, v

@@ -147,7 +147,7 @@ def _power(objective: Objective) -> float | None:
 
 def _scale(parameter: Tensor, factor: float, factors: dict[int, float]) -> None:
     if id(parameter) not in factors:
-        parameter.assign(leaf((parameter.array * factor).astype(parameter.dtype)))
+        parameter.assign(leaf((parameter.array * factor).astype(parameter.array.dtype)))
     factors[id(parameter)] = factors.get(id(parameter), 1.0) * factor
 
 

@@ -58,7 +58,7 @@ class Polish:
             loss = learner.objective(
                 learner.model(*xs), target, None if weight is None else columns[-1]
             )
-            loss = loss * scale.astype(loss.dtype)
+            loss = loss * scale.astype(loss.array.dtype)
             learner.optimizer.zero_grad()
             loss.backward()
             return loss.detach()

@@ -59,8 +59,8 @@ class Snapshot:
         held, self._arrays = self._arrays, {}
         for tensor in self._tensors():
             array = held.get(id(tensor))
-            if array is None or array.shape != tensor.shape or array.dtype != tensor.dtype:
-                array = np.empty(tensor.shape, tensor.dtype)
+            if array is None or array.shape != tensor.shape or array.dtype != tensor.array.dtype:
+                array = np.empty(tensor.shape, tensor.array.dtype)
             np.copyto(array, tensor.array)
             self._arrays[id(tensor)] = array
         optimizer = self._optimizer
@@ -98,7 +98,7 @@ class Snapshot:
         named = self._named(self._optimizer.state)
         for name, array in held.items():
             tensor = named.get(name)
-            if tensor is None or array.shape != tensor.shape or array.dtype != tensor.dtype:
+            if tensor is None or array.shape != tensor.shape or array.dtype != tensor.array.dtype:
                 raise ValueError(f"the last good state's {name} is of another training")
         if len(groups) != len(self._groups):
             raise ValueError("the last good state has other groups")

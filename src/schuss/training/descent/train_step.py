@@ -62,13 +62,13 @@ def make_step(
             return loss
 
         loss = backward()
-        before = health.before(loss.dtype) if measured else None
+        before = health.before(loss.array.dtype) if measured else None
         clip()
         if optimizer.needs_closure:
             optimizer.step(again)
         else:
             optimizer.step()
-        figures = None if before is None else health.after(before, loss.dtype)
+        figures = None if before is None else health.after(before, loss.array.dtype)
         # What nobody reads need not be kept: a compiled step then never writes gradients out.
         optimizer.zero_grad()
         return loss.detach(), figures

@@ -43,7 +43,7 @@ def place_weights(model: Module, vector: Array) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             part = vector[begun : begun + parameter.size]
-            parameter.assign(leaf(part.reshape(parameter.shape).astype(parameter.dtype)))
+            parameter.assign(leaf(part.reshape(parameter.shape).astype(parameter.array.dtype)))
             begun += parameter.size
 
 
@@ -85,7 +85,7 @@ class RowwiseProblem:
         self.outputs = self._probe(examples)
 
     def _require_small(self, examples: Examples) -> None:
-        dtypes = {p.dtype for p in self._parameters}
+        dtypes = {p.array.dtype for p in self._parameters}
         if not self.size or len(dtypes) != 1:
             raise Unsuited("its parameters are not of one dtype")
         self.dtype = dtypes.pop()

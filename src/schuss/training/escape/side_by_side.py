@@ -77,7 +77,7 @@ class SideBySide:
         """
         first = np.full(self.count, _FIRST_DAMPING) if damping is None else damping
         for state, value in ((self._at, vectors), (self._damping, first), (self._weight, weight)):
-            state.assign(value.astype(state.dtype))
+            state.assign(value.astype(state.array.dtype))
 
     def take(self, steps: int) -> Array:
         """Take so many steps, and return the losses after each: (steps, count)."""

@@ -62,7 +62,7 @@ class Starts:
             reset()
         for parameter, mean, deviation in self._kept:
             drawn = random.randn(parameter.shape).array * deviation + mean
-            parameter.assign(leaf(drawn.astype(parameter.dtype)))
+            parameter.assign(leaf(drawn.astype(parameter.array.dtype)))
         if orthogonal:
             for matrix in self._matrices:
                 init.orthogonal_(matrix, gain=_GAIN)

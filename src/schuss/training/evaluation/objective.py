@@ -102,5 +102,5 @@ def _parameters(loss: Loss) -> frozenset[str]:
 def _aligned(output: Any, y: Tensor) -> tuple[Any, Tensor]:
     """Give float targets of shape (rows,) the shape (rows, 1) of a network with one output."""
     if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] == 1 and y.ndim == 1:
-        return output, y.reshape((-1, 1)).astype(output.dtype)
+        return output, y.reshape((-1, 1)).astype(output.array.dtype)
     return output, y

@@ -34,7 +34,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Python's floats become float64 and its integers int64; texts stay a list.
 
     >>> default_collate([{"x": 1.5, "y": "a"}, {"x": 2.5, "y": "b"}])
-    {'x': tensor([1.5, 2.5], dtype=float64), 'y': ['a', 'b']}
+    {'x': tensor([1.5, 2.5], dtype=schuss.float64), 'y': ['a', 'b']}
 
     Raises:
         ValueError: where sequences differ in length.
