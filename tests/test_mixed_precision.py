@@ -212,7 +212,7 @@ def test_it_is_a_decorator_and_says_what_it_is() -> None:
 
 
 def test_what_there_is_not_is_refused() -> None:
-    with pytest.raises(TypeError, match="expected dtype bfloat16, got float32"):
+    with pytest.raises(TypeError, match="expected dtype bfloat16, got schuss.float32"):
         ss.autocast("cpu", dtype=ss.float32)
     with pytest.raises(ValueError, match="cuda"):
         ss.autocast("cuda", dtype=ss.bfloat16)

@@ -37,7 +37,7 @@ def called(name: str, lib: Any, a: Any, b: Any) -> Any:
 
 
 def dtype_of(result: Any) -> str:
-    return str(getattr(result, "dtype", result)).removeprefix("torch.")
+    return str(getattr(result, "dtype", result)).rpartition(".")[2]
 
 
 # PyTorch's `ldexp` warns of how it goes about it.

@@ -101,9 +101,10 @@ def checked(result: Any, carry: Any) -> tuple[Any, Any]:
                 f"scan: expected a carry of shape {old.shape} again, got {new.shape}; the first "
                 "one has to have the shape of all."
             )
-        if new.dtype != old.dtype:
+        if new.array.dtype != old.array.dtype:
             raise TypeError(
-                f"scan: expected a carry of {old.dtype} again, got {new.dtype}; cast the first one."
+                f"scan: expected a carry of {old.array.dtype} again, got "
+                f"{new.array.dtype}; cast the first one."
             )
     return after, y
 

@@ -124,7 +124,7 @@ def require_fit(owner: str, group: Group, ranges: Mapping[str, Range]) -> None:
     Raises:
         ValueError: if there are such.
     """
-    dtypes = {parameter.dtype for parameter in group["params"]}
+    dtypes = {parameter.array.dtype for parameter in group["params"]}
     narrow = min(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float64))
     for name in ranges:
         if name in group:

@@ -325,7 +325,9 @@ def _broadcast_shape(specs: tuple[Spec, ...]) -> tuple[int, ...]:
 def mismatch(name: str, error: Exception, *inputs: Any) -> Exception:
     """Return the error to raise for `error`, met on applying `name` to `inputs`."""
     if isinstance(error, TypeError):
-        got = " and ".join(str(getattr(x, "dtype", type(x).__name__)) for x in inputs)
+        got = " and ".join(
+            x.dtype.name if hasattr(x, "dtype") else type(x).__name__ for x in inputs
+        )
         return TypeError(f"{name}: expected inputs of another dtype, got {got}; cast them first.")
     shapes = [getattr(x, "shape", ()) for x in inputs]
     try:

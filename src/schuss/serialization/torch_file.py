@@ -18,6 +18,7 @@ import numpy as np
 
 from schuss.core import Array, Tensor, leaf
 from schuss.counts import Size
+from schuss.data_type import dtype
 from schuss.errors import FileFormatError
 from schuss.nn.parameter import Parameter
 
@@ -197,7 +198,7 @@ class _Machine:
         if isinstance(value, _Global):
             module, _, name = value.path.rpartition(".")
             if module == "torch" and name in _DTYPES:
-                return np.dtype(_DTYPES[name])
+                return dtype(_DTYPES[name])
             raise self._archive.refuse(value.path)
         return value
 

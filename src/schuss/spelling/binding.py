@@ -262,7 +262,7 @@ def _written(owner: str, out: Any, result: Any, *, casts: bool) -> Any:
         raise TypeError(f"{owner}: expected a tensor as out, got {type(out).__name__}.")
     higher = "bif".index(result.dtype.kind) > "bif".index(out.array.dtype.kind)
     if higher or (not casts and result.dtype != out.array.dtype):
-        kind = f"a dtype that holds {result.dtype}" if casts else str(result.dtype)
+        kind = f"a dtype that holds {result.dtype.name}" if casts else result.dtype.name
         raise TypeError(f"{owner}: expected out of {kind}, got {out.array.dtype}.")
     if out.shape == result.shape:
         return out.copy_(result)
