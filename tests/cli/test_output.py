@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -136,6 +137,24 @@ def test_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     with open_output("-") as write:
         write({"a": np.array([1, 2])})
     assert capsys.readouterr().out == "a\n1\n2\n"
+
+
+def test_standard_output_is_utf8_whatever_the_locale_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    with open_output("-") as write:
+        write(SECOND)
+    assert raw.getvalue().splitlines()[1].startswith("Zoë,".encode())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_standard_output_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = io.TextIOWrapper(io.FileIO("/dev/full", "w"))
+    monkeypatch.setattr("sys.stdout", full)
+    wanted = "No space left on device: 'standard output'"
+    with pytest.raises(OSError, match=wanted), open_output("-") as write:
+        write(SECOND)
+    full.detach().close()
 
 
 def test_names_that_say_no_format(tmp_path: Path) -> None:

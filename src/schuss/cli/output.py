@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
@@ -26,6 +27,8 @@ Columns: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 Write: TypeAlias = Callable[..., None]
 
 SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz", ".parquet")
+# What only writing fails by.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
@@ -72,7 +75,8 @@ def open_output(
     """
     suffix = check_output(target)
     if target == "-":
-        yield _same_columns(target, _delimited(sys.stdout, ","))
+        with _standard_output() as stream:
+            yield _same_columns(target, _delimited(stream, ","))
         return
     path = Path(target)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -93,6 +97,24 @@ def open_output(
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+@contextmanager
+def _standard_output() -> Iterator[IO[str]]:
+    """Give standard output for a table: in UTF-8, as files are; or as a terminal can show it."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper):
+        if stream.isatty():
+            stream.reconfigure(errors="backslashreplace")
+        else:
+            stream.reconfigure(encoding="utf-8", newline="")
+    try:
+        yield stream
+        stream.flush()
+    except OSError as problem:
+        if problem.errno in _FULL and problem.filename is None:
+            problem.filename = "standard output"
+        raise
 
 
 def _same_columns(target: str, write: Write) -> Write:

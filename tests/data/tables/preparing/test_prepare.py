@@ -181,7 +181,8 @@ def test_the_first_infinity_is_named_whichever_share_it_falls_to():
         (
             {"exclude": ["x", "c", "g", "t", "w"]},
             DataError,
-            "the table: no column is left to learn from (none given); give columns that vary, or "
+            "the table: no column is left to learn from (there is none beside the target, "
+            "or none that is not excluded); give columns that vary, or "
             "say what they are with kinds=.",
         ),
     ],

@@ -296,3 +296,13 @@ def test_a_spelling_is_folded_where_others_of_the_classes_are_kept_apart() -> No
     encoder = TargetEncoder.infer(table, "y")
     assert encoder.classes == ["A", "Red", "a"]
     assert encoder.encode(table)[0][:5].tolist() == [1, 1, 1, 0, 2]
+
+
+@pytest.mark.parametrize("days", [["2024-01-02", "2024-01-03"], ["3.1.2024", "14.1.2024"]])
+def test_dates_as_classes_are_said(days: list[str]) -> None:
+    encoder = TargetEncoder.infer(Table({"y": days * 6}), "y")
+    assert encoder.notes == [
+        "in the target 'y', each date is a class; give numbers, such as the days since one of "
+        "them, to have it taken for a quantity"
+    ]
+    assert TargetEncoder.infer(Table({"y": ["1.5 l", "red"] * 6}), "y").notes == []

@@ -221,8 +221,9 @@ class TablePreprocessor:
         self._note_dates()
         if not self._fitted:
             left_out = "; ".join(f"{k.name}: {k.reason}" for k in list(kinds.values())[:3])
+            left_out = left_out or "there is none beside the target, or none that is not excluded"
             raise DataError(
-                f"{table.source}: no column is left to learn from ({left_out or 'none given'}); "
+                f"{table.source}: no column is left to learn from ({left_out}); "
                 "give columns that vary, or say what they are with kinds=."
             )
         return self

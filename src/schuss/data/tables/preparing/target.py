@@ -20,6 +20,7 @@ from schuss.data.tables.preparing.target_values import (
     class_labels,
     merged_spellings,
     not_a_number,
+    notes_on_dates,
     number_label,
     read_target,
     refuse_counter,
@@ -181,6 +182,7 @@ class TargetEncoder:
         found = [by_label.get(str(label), 0) for label in self.classes]
         self.classes, notes = merged_spellings(self.classes, found)
         self.notes += [f"in the target {self.name!r}, {note}" for note in notes]
+        self.notes += notes_on_dates(self.name, self.classes)
         if self.words:
             words = " and ".join(map(shown, self.words))
             self.notes.append(f"in the target {self.name!r}, {words} is a class, not missing")

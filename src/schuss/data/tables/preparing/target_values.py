@@ -19,6 +19,7 @@ from schuss.data.tables.marks import (
 )
 from schuss.data.tables.parsing import TEXT, NumberFormat, truth_value
 from schuss.data.tables.table import Table, shown
+from schuss.data.tables.timestamps import time_format
 from schuss.errors import DataError
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "class_labels",
     "merged_spellings",
     "not_a_number",
+    "notes_on_dates",
     "number_label",
     "read_target",
     "refuse_counter",
@@ -218,3 +220,14 @@ def refuse_counter(table: Table, name: str, distinct: npt.NDArray[np.float64]) -
             f"{distinct[-1]:.0f} once, so it looks like an identifier; "
             'give task="regression" if it is a quantity, or choose another column.'
         )
+
+
+def notes_on_dates(name: str, classes: Sequence[Label]) -> list[str]:
+    """Say it where classes are dates, which have an order that classes lack."""
+    words = [label for label in classes if isinstance(label, str)]
+    if not words or len(words) < len(classes) or time_format(words)[0] is None:
+        return []
+    return [
+        f"in the target {name!r}, each date is a class; give numbers, such as the days since one "
+        "of them, to have it taken for a quantity"
+    ]
