@@ -10,6 +10,8 @@ import numpy as np
 __all__ = ["bfloat16", "bool", "data_type", "double", "dtype", "float", "float32", "float64"]
 __all__ += ["int", "int32", "int64", "long"]
 
+# What NumPy's dtypes may be equal to.
+_COMPARED = (np.dtype, type, str)
 EXPECTED = "expected float32, float64, int64, int32 or bool"
 
 
@@ -63,7 +65,9 @@ class dtype:  # noqa: N801  # PyTorch's name
         raise TypeError(f"to_complex: {EXPECTED}, got complex numbers; there are none.")
 
     def __eq__(self, other: object) -> builtins.bool:
-        if self is bfloat16 or not isinstance(other, np.dtype | type | str):
+        if isinstance(other, dtype):
+            return self is other
+        if self is bfloat16 or not isinstance(other, _COMPARED):
             return NotImplemented
         return builtins.bool(self.dtype == other)
 

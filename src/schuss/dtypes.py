@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data_type import EXPECTED, bfloat16
+from schuss import data_type
+from schuss.data_type import EXPECTED
 
 __all__ = [
     "DEFAULTS",
@@ -52,11 +53,13 @@ def supported_dtype(dtype: npt.DTypeLike | None) -> np.dtype[Any]:
     Raises:
         TypeError: when it is none of these.
     """
-    if dtype is bfloat16:
-        raise TypeError(
-            f"dtype: {EXPECTED}, got bfloat16; no tensor has it, but products are computed in it "
-            "within `autocast`."
-        )
+    if isinstance(dtype, data_type.dtype):
+        if dtype is data_type.bfloat16:
+            raise TypeError(
+                f"dtype: {EXPECTED}, got bfloat16; no tensor has it, but products are computed in "
+                "it within `autocast`."
+            )
+        return dtype.dtype
     found: np.dtype[Any] = np.dtype(DEFAULTS.floating if dtype is None else dtype)
     if found not in _KEPT:
         raise TypeError(f"dtype: {EXPECTED}, got {found}; cast the data to one of these first.")
