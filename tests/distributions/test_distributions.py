@@ -374,7 +374,7 @@ def test_errors() -> None:
         d.Bernoulli(1.5)
     with pytest.raises(ValueError, match="values from 0 to 2"):
         d.Categorical(ss.ones(3)).log_prob(3)
-    with pytest.raises(ValueError, match="low below high"):
+    with pytest.raises(ValueError, match="high - low above 0"):
         d.Uniform(1.0, 1.0)
     with pytest.raises(NotImplementedError, match="got Normal and Laplace; average"):
         d.kl_divergence(d.Normal(0.0, 1.0), d.Laplace(0.0, 1.0))

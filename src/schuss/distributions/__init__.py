@@ -12,6 +12,8 @@ import re
 import sys
 from types import ModuleType
 
+from schuss.distributions import constraints, transforms
+from schuss.distributions.constraint_registry import biject_to, transform_to
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
 from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
 from schuss.distributions.distribution import Distribution, Independent
@@ -20,6 +22,8 @@ from schuss.distributions.kl import kl_divergence, register_kl
 from schuss.distributions.mixture import MixtureSameFamily
 from schuss.distributions.multivariate_normal import MultivariateNormal
 from schuss.distributions.student_t import StudentT
+from schuss.distributions.transformed import TransformedDistribution
+from schuss.distributions.transforms import *  # noqa: F403  # PyTorch has them here, too
 
 __all__ = [
     "Bernoulli",
@@ -38,10 +42,16 @@ __all__ = [
     "Normal",
     "OneHotCategorical",
     "StudentT",
+    "TransformedDistribution",
     "Uniform",
+    "biject_to",
+    "constraints",
     "kl_divergence",
     "register_kl",
+    "transform_to",
+    "transforms",
 ]
+__all__ += transforms.__all__
 
 # PyTorch has each in a module of its own, by which they are imported, too.
 for _name in __all__:

@@ -8,14 +8,8 @@ from typing import Any, ClassVar, TypeVar
 
 from schuss import random
 from schuss.core import Tensor, TensorLike
-from schuss.distributions.distribution import (
-    NOT_NEGATIVE,
-    POSITIVE,
-    REAL,
-    Constraint,
-    Distribution,
-    broadcast_parameters,
-)
+from schuss.distributions.constraints import Constraint, interval, nonnegative, positive, real
+from schuss.distributions.distribution import Distribution, broadcast_parameters
 from schuss.functions import (
     abs,
     broadcast_to,
@@ -56,7 +50,7 @@ class _Scalar(Distribution):
         return type(self)(*parameters, validate_args=False)
 
     def _uniform(self, sample_shape: Sequence[int], like: Tensor) -> Tensor:
-        return random.rand(self._shape(sample_shape), dtype=like.array.dtype)
+        return random.rand(self._extended_shape(sample_shape), dtype=like.array.dtype)
 
 
 class Normal(_Scalar):
@@ -67,7 +61,7 @@ class Normal(_Scalar):
         scale: the standard deviation, above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": real, "scale": positive}
     _parameters = ("loc", "scale")
     loc: Tensor
     scale: Tensor
@@ -78,7 +72,7 @@ class Normal(_Scalar):
         super().__init__(loc, scale, validate_args=validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
+        drawn = random.randn(self._extended_shape(sample_shape), dtype=self.loc.array.dtype)
         return self.loc + drawn * self.scale
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -117,8 +111,8 @@ class LogNormal(_Scalar):
         scale: its standard deviation, above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
-    support = POSITIVE
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": real, "scale": positive}
+    support = positive
     _parameters = ("loc", "scale")
     loc: Tensor
     scale: Tensor
@@ -167,7 +161,7 @@ class Laplace(_Scalar):
         scale: the mean distance from it, above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale": POSITIVE}
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": real, "scale": positive}
     _parameters = ("loc", "scale")
     loc: Tensor
     scale: Tensor
@@ -212,8 +206,8 @@ class Exponential(_Scalar):
         rate: 1 / mean, above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"rate": POSITIVE}
-    support = NOT_NEGATIVE
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"rate": positive}
+    support = nonnegative
     _parameters = ("rate",)
     rate: Tensor
 
@@ -248,10 +242,6 @@ class Exponential(_Scalar):
         return 1 / (self.rate * self.rate)
 
 
-def _is_between(x: Any, low: Any, high: Any) -> Any:
-    return (x >= low) & (x <= high)
-
-
 class Uniform(_Scalar):
     """The uniform distribution on [low, high).
 
@@ -260,7 +250,7 @@ class Uniform(_Scalar):
         high: where it ends, above `low`.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"low": REAL, "high": REAL}
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"low": real, "high": real}
     _parameters = ("low", "high")
     low: Tensor
     high: Tensor
@@ -270,14 +260,9 @@ class Uniform(_Scalar):
     ) -> None:
         super().__init__(low, high, validate_args=validate_args)
         low, high = self.low, self.high
-        if self._validates:
-            self._expect("low below high:", high - low, "apart", lambda x: x > 0)
-        self.support = (
-            "from low to high",
-            lambda x, low, high: (x >= low) & (x <= high),
-            low,
-            high,
-        )
+        if self._validate_args:
+            self._expect("high - low", high - low, positive)
+        self.support = interval(low, high)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.icdf(self._uniform(sample_shape, self.low))

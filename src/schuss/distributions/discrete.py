@@ -9,7 +9,19 @@ import numpy as np
 
 from schuss import random
 from schuss.core import Tensor, TensorLike, int64, leaf, no_grad
-from schuss.distributions.distribution import REAL, UNIT, Constraint, Distribution, one_of_two
+from schuss.counts import Size
+from schuss.distributions.constraints import (
+    Constraint,
+    boolean,
+    integer_interval,
+    real,
+    real_vector,
+    simplex,
+    unit_interval,
+    weights,
+)
+from schuss.distributions.constraints import one_hot as one_hot_rows
+from schuss.distributions.distribution import Distribution, one_of_two
 from schuss.functions import (
     argmax,
     broadcast_to,
@@ -46,8 +58,8 @@ class Bernoulli(Distribution):
         logits: or its log-odds.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"probs": UNIT, "logits": REAL}
-    support = ("0 or 1", lambda x: (x == 0) | (x == 1))
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"probs": unit_interval, "logits": real}
+    support = boolean
 
     def __init__(
         self,
@@ -59,8 +71,8 @@ class Bernoulli(Distribution):
         given = as_float(as_tensor(value))
         setattr(self, f"_{name}", given)
         super().__init__(given.shape, (), validate_args)
-        if self._validates:
-            self._expect(f"parameter {name}", given, *self.arg_constraints[name])
+        if self._validate_args:
+            self._expect(f"parameter {name}", given, self.arg_constraints[name])
 
     @property
     def probs(self) -> Tensor:
@@ -80,7 +92,7 @@ class Bernoulli(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             probs = self.probs
-            drawn = random.rand(self._shape(sample_shape), dtype=probs.array.dtype)
+            drawn = random.rand(self._extended_shape(sample_shape), dtype=probs.array.dtype)
             return astype(drawn < probs, probs.array.dtype)
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -125,13 +137,7 @@ class Categorical(Distribution):
         logits: or their logarithms, up to a constant.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {
-        "probs": (
-            "at least 0, not all of them 0,",
-            lambda x: (x >= 0) & (x.sum(-1) > 0)[..., None],
-        ),
-        "logits": REAL,
-    }
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"probs": simplex, "logits": real_vector}
 
     def __init__(
         self,
@@ -144,14 +150,14 @@ class Categorical(Distribution):
         if given.ndim < 1:
             raise ValueError(f"Categorical: expected {name} of shape (..., classes), got ().")
         super().__init__(given.shape[:-1], (), validate_args)
-        if self._validates:
-            self._expect(f"parameter {name}", given, *self.arg_constraints[name])
+        if self._validate_args:
+            self._expect(f"parameter {name}", given, weights if name == "probs" else real_vector)
         if name == "probs":
             self._probs = given / sum(given, axis=-1, keepdims=True)
         else:
             self._logits = log_softmax(given, axis=-1)
         count = self._num_events = given.shape[-1]
-        self.support = (f"from 0 to {count - 1}", lambda x: (x >= 0) & (x < count))
+        self.support = integer_interval(0, count - 1)
 
     @property
     def probs(self) -> Tensor:
@@ -173,13 +179,17 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             logits = where(self.probs > 0, self.logits, -np.inf)
-            shape = (*self._shape(sample_shape), self._num_events)
+            drawn = self._extended_shape(sample_shape)
+            shape = (*drawn[: len(drawn) - len(self.event_shape)], self._num_events)
             # The largest of the logits with Gumbel's noise has the probabilities of the softmax.
             waits = -log1p(-random.rand(shape, dtype=logits.array.dtype))
             return argmax(logits - log(waits), axis=-1)
 
     def log_prob(self, value: TensorLike) -> Tensor:
-        value = astype(self._value(value), int64)
+        return self._log_prob_of(self._value(value))
+
+    def _log_prob_of(self, classes: Tensor) -> Tensor:
+        value = astype(classes, int64)
         count = self._num_events
         shape = np.broadcast_shapes(value.shape, self.batch_shape)
         logits = broadcast_to(self.logits, (*shape, count))
@@ -225,10 +235,7 @@ class OneHotCategorical(Categorical):
         validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        self.event_shape = (self._num_events,)
-
-    def _shape(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
-        return super()._shape(sample_shape)[:-1]
+        self._event_shape, self.support = Size((self._num_events,)), one_hot_rows
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return astype(
@@ -236,7 +243,7 @@ class OneHotCategorical(Categorical):
         )
 
     def log_prob(self, value: TensorLike) -> Tensor:
-        return super().log_prob(argmax(as_tensor(value), axis=-1))
+        return self._log_prob_of(argmax(self._value(value), axis=-1))
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """Return all rows along a first axis, over the batch where `expand`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -11,39 +11,32 @@ import numpy as np
 
 import schuss.methods  # noqa: F401  # attaches them to Tensor
 from schuss.core import Array, Tensor, TensorLike, leaf, no_grad
+from schuss.counts import Size
+from schuss.distributions.constraints import Constraint, independent, is_dependent, real
 from schuss.dtypes import DEFAULTS
 from schuss.functions import broadcast_to, exp, logical_not, sqrt, sum
 from schuss.functions.reductions import as_float
 from schuss.primitives.base import as_tensor, astype, result_dtype
 from schuss.primitives.checks import ValueCheck, require
 
-__all__ = ["NOT_NEGATIVE", "POSITIVE", "REAL", "UNIT", "Constraint", "Distribution"]
-__all__ += ["Independent", "Shape", "broadcast_parameters", "one_of_two"]
+__all__ = ["Distribution", "Independent", "Shape", "broadcast_parameters", "one_of_two"]
 
 Shape = tuple[int, ...]
 D = TypeVar("D", bound="Distribution")
 
-#: What values of a parameter may be: in words, and as a condition on the values, as arrays or as
-#: tensors, and on the tensors that follow it.
-Constraint = tuple[Any, ...]
-REAL: Constraint = ("a number", lambda x: x == x)
-POSITIVE: Constraint = ("above 0", lambda x: x > 0)
-NOT_NEGATIVE: Constraint = ("of at least 0", lambda x: x >= 0)
-UNIT: Constraint = ("from 0 to 1", lambda x: (x >= 0) & (x <= 1))
-
 
 @dataclass(frozen=True)
 class _Constrained(ValueCheck):
-    """Values have to be as a constraint says."""
+    """Values have to be as a constraint says, which may depend on the tensors after them."""
 
     owner: str
     what: str
     words: str
-    holds: Callable[..., Any] = field(repr=False, compare=False)
+    constraint: Constraint = field(repr=False, compare=False)
 
     def require(self, *arrays: Array) -> None:
         """Raise ValueError where they are not."""
-        if not np.all(self.holds(*arrays)):
+        if not self._holds(*map(leaf, arrays)).array.all():
             raise ValueError(
                 f"{self.owner}: expected {self.what} {self.words} everywhere, got "
                 f"{leaf(arrays[0])}."
@@ -51,15 +44,17 @@ class _Constrained(ValueCheck):
 
     def refused(self, *tensors: Tensor) -> Tensor:
         """Return where they are not."""
-        return logical_not(self.holds(*tensors))
+        return logical_not(self._holds(*tensors))
+
+    def _holds(self, value: Tensor, *others: Tensor) -> Tensor:
+        constraint = self.constraint.with_tensors(iter(others)) if others else self.constraint
+        return as_tensor(constraint.check(value))
 
 
 class Distribution:
     """A distribution, or a batch of them.
 
     Attributes:
-        batch_shape: of the parameters, broadcast.
-        event_shape: of one draw from one of the distributions.
         has_rsample: whether `rsample` draws in a way that gradients pass through.
     """
 
@@ -67,38 +62,50 @@ class Distribution:
     #: Of each parameter, what its values may be.
     arg_constraints: ClassVar[Mapping[str, Constraint]] = MappingProxyType({})
     #: What draws may be.
-    support: Constraint = REAL
-    _validates = True
+    support: Any = real
+    _validate_args = True
 
     def __init__(
         self, batch_shape: Shape = (), event_shape: Shape = (), validate_args: bool | None = None
     ) -> None:
-        self.batch_shape = batch_shape
-        self.event_shape = event_shape
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         if validate_args is not None:
-            self._validates = validate_args
-        if self._validates:
+            self._validate_args = validate_args
+        if self._validate_args:
             for name, constraint in self.arg_constraints.items():
-                if name in self.__dict__:
-                    self._expect(f"parameter {name}", self.__dict__[name], *constraint)
+                if name in self.__dict__ and not is_dependent(constraint):
+                    self._expect(f"parameter {name}", self.__dict__[name], constraint)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
         """Set whether parameters and values are checked where nothing else is said."""
-        Distribution._validates = value
+        Distribution._validate_args = value
 
-    def _expect(
-        self, what: str, value: Any, words: str, holds: Callable[..., Any], *others: Tensor
-    ) -> None:
+    @property
+    def batch_shape(self) -> Size:
+        """Shape of the parameters, broadcast."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one draw from one of the distributions."""
+        return self._event_shape
+
+    def _expect(self, what: str, value: Any, constraint: Constraint) -> None:
         """Raise ValueError for values that may not be."""
         if isinstance(value, Tensor):
-            require(_Constrained(type(self).__name__, what, words, holds), value, *others)
+            check = _Constrained(type(self).__name__, what, constraint.words, constraint)
+            require(check, value, *constraint.tensors())
+
+    def _validate_sample(self, value: Tensor) -> None:
+        """Raise ValueError for a value that the distribution does not have."""
+        self._expect("values", value, self.support)
 
     def _value(self, value: TensorLike) -> Tensor:
         """Return a value whose probability is asked for, once it is known to have one."""
         found = as_tensor(value)
-        if self._validates:
-            self._expect("values", found, *self.support)
+        if self._validate_args:
+            self._validate_sample(found)
         return found
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -157,10 +164,10 @@ class Distribution:
         """Return exp(entropy)."""
         return exp(self.entropy())
 
-    def _shape(self, sample_shape: Sequence[int]) -> Shape:
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
         """Return the shape of draws."""
         given = (sample_shape,) if isinstance(sample_shape, int) else tuple(sample_shape)
-        return (*given, *self.batch_shape, *self.event_shape)
+        return Size((*given, *self.batch_shape, *self.event_shape))
 
     def __repr__(self) -> str:
         shown = ", ".join(
@@ -227,6 +234,13 @@ class Independent(Distribution):
     def has_rsample(self) -> bool:  # type: ignore[override]  # as the base has it
         """Whether the base has it."""
         return self.base_dist.has_rsample
+
+    @property
+    def support(self) -> Constraint:
+        """What draws may be."""
+        found: Constraint = self.base_dist.support
+        count = self.reinterpreted_batch_ndims
+        return independent(found, count) if count else found
 
     def _summed(self, x: Tensor) -> Tensor:
         count = self.reinterpreted_batch_ndims

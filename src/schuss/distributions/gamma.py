@@ -9,14 +9,15 @@ import numpy as np
 
 from schuss import random
 from schuss.core import Tensor, TensorLike, no_grad
-from schuss.distributions.distribution import (
-    NOT_NEGATIVE,
-    POSITIVE,
-    UNIT,
+from schuss.distributions.constraints import (
     Constraint,
-    Distribution,
-    broadcast_parameters,
+    independent,
+    nonnegative,
+    positive,
+    simplex,
+    unit_interval,
 )
+from schuss.distributions.distribution import Distribution, broadcast_parameters
 from schuss.distributions.gamma_slope import log_slope
 from schuss.functions import (
     all,
@@ -92,10 +93,10 @@ class Gamma(Distribution):
     """
 
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {
-        "concentration": POSITIVE,
-        "rate": POSITIVE,
+        "concentration": positive,
+        "rate": positive,
     }
-    support = NOT_NEGATIVE
+    support = nonnegative
     has_rsample = True
 
     def __init__(
@@ -105,7 +106,9 @@ class Gamma(Distribution):
         super().__init__(self.concentration.shape, (), validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = exp(log_of_gamma(self.concentration, self._shape(sample_shape))) / self.rate
+        drawn = (
+            exp(log_of_gamma(self.concentration, self._extended_shape(sample_shape))) / self.rate
+        )
         return clip(drawn, float(np.finfo(drawn.array.dtype).tiny))
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -142,7 +145,7 @@ class Chi2(Gamma):
         df: how many there are, above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"df": POSITIVE}
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"df": positive}
 
     def __init__(self, df: TensorLike, validate_args: bool | None = None) -> None:
         (self.df,) = broadcast_parameters(df)
@@ -159,11 +162,10 @@ class Dirichlet(Distribution):
         concentration: shape (..., classes), above 0.
     """
 
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"concentration": POSITIVE}
-    support = (
-        "of at least 0 that add up to 1",
-        lambda x: (x >= 0) & (abs(x.sum(-1, keepdims=True) - 1) < 1e-5),
-    )
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {
+        "concentration": independent(positive, 1)
+    }
+    support = simplex
     has_rsample = True
 
     def __init__(self, concentration: TensorLike, validate_args: bool | None = None) -> None:
@@ -174,7 +176,7 @@ class Dirichlet(Distribution):
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = log_of_gamma(self.concentration, self._shape(sample_shape))
+        drawn = log_of_gamma(self.concentration, self._extended_shape(sample_shape))
         parts = exp(drawn - max(drawn.detach(), axis=-1, keepdims=True))
         return parts / sum(parts, axis=-1, keepdims=True)
 
@@ -224,10 +226,10 @@ class Beta(Distribution):
     """
 
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {
-        "concentration1": POSITIVE,
-        "concentration0": POSITIVE,
+        "concentration1": positive,
+        "concentration0": positive,
     }
-    support = UNIT
+    support = unit_interval
     has_rsample = True
 
     def __init__(

@@ -10,7 +10,8 @@ import numpy as np
 
 from schuss import random
 from schuss.core import Tensor, TensorLike
-from schuss.distributions.distribution import REAL, Constraint, Distribution
+from schuss.distributions.constraints import Constraint, lower_cholesky, real_vector
+from schuss.distributions.distribution import Distribution
 from schuss.functions import broadcast_to, diagonal, eye, flip, log, matmul, matrix_transpose, sum
 from schuss.functions.matrices import cholesky, solve_triangular
 from schuss.functions.reductions import as_float
@@ -36,7 +37,10 @@ class MultivariateNormal(Distribution):
     """
 
     has_rsample = True
-    arg_constraints: ClassVar[Mapping[str, Constraint]] = {"loc": REAL, "scale_tril": REAL}
+    arg_constraints: ClassVar[Mapping[str, Constraint]] = {
+        "loc": real_vector,
+        "scale_tril": lower_cholesky,
+    }
 
     def __init__(
         self,
@@ -92,7 +96,7 @@ class MultivariateNormal(Distribution):
         )
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
+        drawn = random.randn(self._extended_shape(sample_shape), dtype=self.loc.array.dtype)
         return self.loc + matmul(self.scale_tril, drawn[..., None])[..., 0]
 
     def log_prob(self, value: TensorLike) -> Tensor:

@@ -8,13 +8,8 @@ from typing import ClassVar
 
 from schuss import random
 from schuss.core import Tensor, TensorLike
-from schuss.distributions.distribution import (
-    POSITIVE,
-    REAL,
-    Constraint,
-    Distribution,
-    broadcast_parameters,
-)
+from schuss.distributions.constraints import Constraint, positive, real
+from schuss.distributions.distribution import Distribution, broadcast_parameters
 from schuss.distributions.gamma import Chi2
 from schuss.functions import broadcast_to, log, log1p, sqrt, where
 from schuss.functions.special import digamma, lgamma
@@ -32,9 +27,9 @@ class StudentT(Distribution):
     """
 
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {
-        "df": POSITIVE,
-        "loc": REAL,
-        "scale": POSITIVE,
+        "df": positive,
+        "loc": real,
+        "scale": positive,
     }
     has_rsample = True
 
@@ -50,7 +45,7 @@ class StudentT(Distribution):
         self._chi2 = Chi2(self.df, validate_args=False)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        normal = random.randn(self._shape(sample_shape), dtype=self.loc.array.dtype)
+        normal = random.randn(self._extended_shape(sample_shape), dtype=self.loc.array.dtype)
         squares = self._chi2.rsample(sample_shape)
         return self.loc + self.scale * normal / sqrt(squares / self.df)
 
