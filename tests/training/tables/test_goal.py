@@ -11,8 +11,12 @@ import pytest
 
 from schuss.data import Table
 from schuss.errors import DataError, UsageError
+from schuss.nn.tabular.network import TabularMLP
 from schuss.training import Run, load, train
+from schuss.training.evaluation.evaluate import outputs, softmax
+from schuss.training.evaluation.examples import Examples
 from schuss.training.runs.bundle import read_bundle, write_bundle
+from schuss.training.tables.goal import calibrate
 
 OPTIONS: dict[str, Any] = {"hidden": [16], "epochs": 20, "quiet": True}
 
@@ -40,6 +44,18 @@ def test_rare_classes_have_their_chance(rare: Run) -> None:
     found = rare.evaluate((x, y))["log_loss"]
     assert found is not None
     assert found < -(share * np.log(share) + (1 - share) * np.log(1 - share))
+
+
+@pytest.mark.parametrize("members", [None, 5])
+def test_the_mean_chance_of_held_out_rows_is_their_share(members: int | None) -> None:
+    x, y = _rare(4000)
+    codes = (y == "yes").astype(np.int64)
+    folds = (np.arange(4000) % 5,) if members else ()
+    inputs = (x, np.zeros((4000, 0), np.int32), *folds) if members else (x,)
+    model = TabularMLP(2, 2, hidden=(8,), members=members, calibrated=True)
+    rows = Examples.of((inputs, codes))
+    calibrate(model, rows, None)
+    assert softmax(outputs(model, rows))[:, 1].mean() == pytest.approx(codes.mean(), rel=0.25)
 
 
 def test_the_epoch_is_that_of_the_least_log_loss(rare: Run) -> None:
@@ -78,11 +94,11 @@ def test_a_run_of_an_earlier_version_is_used_as_it_is(rare: Run, tmp_path: Path)
     write_bundle(file, state, "model", header)
     old = load(file)
     assert old.goal == {"temperature": 1.0}
-    rare.model.calibrate(1.0)
+    rare.model.calibrate(1.0, np.zeros(2))
     try:
         assert np.array_equal(old.predict_proba(x), rare.predict_proba(x))
     finally:
-        rare.model.calibrate(temperature)
+        rare.model.calibrate(temperature, np.zeros(2))
 
 
 def test_a_named_metric_chooses_the_epoch(tmp_path: Path) -> None:

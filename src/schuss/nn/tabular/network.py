@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schuss import functions as F
-from schuss.core import TRACER, Tensor, leaf, no_grad, tensor
+from schuss.core import TRACER, Array, Tensor, leaf, no_grad, tensor
 from schuss.nn.containers import ModuleList
 from schuss.nn.dropout import Dropout
 from schuss.nn.module import Module
@@ -60,7 +60,7 @@ class TabularMLP(Module):
         embedding_std: their standard deviation at the start.
         baseline: add a `LinearBaseline`; for one value that `start_from` is given.
         members: networks side by side, each with parameters of its own; at least 2; None for one.
-        calibrated: divide the logits by a temperature in evaluation; `calibrate` sets it.
+        calibrated: calibrate the logits in evaluation by what `calibrate` is given.
         dtype: float32 (default) or float64.
 
     Raises:
@@ -208,13 +208,20 @@ class TabularMLP(Module):
             y = y * self.baseline.remainder + self.baseline(numeric)
         return y / self.temperature if self.calibrated and not self.training else y
 
-    def calibrate(self, temperature: float) -> None:
-        """Divide the logits of evaluation by a temperature above 0, of each member before the mean.
+    def calibrate(self, temperature: float, biases: Array) -> None:
+        """Divide the logits of evaluation by a temperature, and then add the classes' biases.
+
+        So it is for each member before the mean.
 
         Args:
-            temperature: such as `fit_temperature` finds; above 1 it makes probabilities milder.
+            temperature: above 0, such as `fit_temperature` finds; above 1 it makes probabilities
+                milder.
+            biases: (out_features,), such as `fit_biases` finds. They go into the last layer, which
+                has such already.
         """
         self.temperature.assign(np.array(temperature, self.temperature.dtype))
+        moved = self.head.bias.array + temperature * biases
+        self.head.bias.assign(moved.astype(self.head.bias.dtype))
 
     def _left_out(self, numeric: Tensor, categories: Tensor | None, folds: Tensor) -> Tensor:
         """Return each row's output by the member that must not learn from it.

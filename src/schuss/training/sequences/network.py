@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Tensor
+from schuss.core import Array, Tensor
 from schuss.nn import functional
 from schuss.nn.containers import ModuleList
 from schuss.nn.convolution import Conv1d
@@ -120,6 +120,12 @@ class SequenceNetwork(Module):
         pooled: Tensor = F.concat(parts, axis=1)
         return pooled
 
-    def calibrate(self, temperature: float) -> None:
-        """Divide the logits of evaluation by a temperature above 0."""
+    def calibrate(self, temperature: float, biases: Array) -> None:
+        """Divide the logits of evaluation by a temperature, and then add the classes' biases.
+
+        These, (out_features,), go into the last layer, which has such already.
+        """
         self.temperature.assign(np.array(temperature, self.temperature.dtype))
+        assert self.head.bias is not None
+        moved = self.head.bias.array + temperature * biases
+        self.head.bias.assign(moved.astype(self.head.bias.dtype))

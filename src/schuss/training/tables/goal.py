@@ -14,7 +14,7 @@ from schuss.data.tables.preparing.quantity import spans_powers_of_ten
 from schuss.errors import UsageError
 from schuss.nn.tabular.baseline import MOST_COLUMNS, ridge
 from schuss.training.evaluation.calibrated import class_weights
-from schuss.training.evaluation.calibration import fit_temperature
+from schuss.training.evaluation.calibration import fit_biases, fit_temperature
 from schuss.training.evaluation.evaluate import outputs
 from schuss.training.evaluation.examples import Examples
 from schuss.training.evaluation.metrics import Metric
@@ -120,6 +120,8 @@ def value_metrics(
 
 
 def calibrate(model: Any, validation: Examples, class_factors: Sequence[float] | None) -> None:
-    """Give a network the temperature that fits its logits on the validation rows."""
+    """Give a network the temperature and the biases that fit its logits on validation rows."""
     weight = class_weights(validation.y, validation.weight, class_factors)
-    model.calibrate(fit_temperature(outputs(model, validation), validation.y, weight))
+    logits = outputs(model, validation)
+    temperature = fit_temperature(logits, validation.y, weight)
+    model.calibrate(temperature, fit_biases(logits / temperature, validation.y, weight))
