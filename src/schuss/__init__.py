@@ -23,7 +23,7 @@ from schuss.version import __version__
 _PLACES = {
     "schuss": """
         amp array_api audio autograd backends cuda data distributions errors fft func functions
-        linalg nn optim pytorch random special training utils
+        jit linalg nn optim pytorch random special training utils
     """,
     "schuss.core": "Tensor enable_grad is_grad_enabled no_grad",
     "schuss.counts": "Size",
@@ -104,7 +104,8 @@ if TYPE_CHECKING:
     from schuss import (  # noqa: I001  # packed, or it would be 350 lines
         amp as amp, array_api as array_api, audio as audio, autograd as autograd,
         backends as backends, cuda as cuda, data as data, distributions as distributions,
-        errors as errors, fft as fft, func as func, functions as functions, linalg as linalg,
+        errors as errors, fft as fft, func as func, functions as functions, jit as jit,
+        linalg as linalg,
         nn as nn, optim as optim,
         pytorch as pytorch, random as random, special as special, training as training,
         utils as utils,

@@ -15,12 +15,20 @@ from types import ModuleType
 from schuss.distributions import constraints, transforms
 from schuss.distributions.constraint_registry import biject_to, transform_to
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
+from schuss.distributions.counts import Binomial, Geometric, NegativeBinomial, Poisson
 from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
 from schuss.distributions.distribution import Distribution, Independent
+from schuss.distributions.extremes import Cauchy, Gumbel, HalfCauchy, HalfNormal, Pareto, Weibull
 from schuss.distributions.gamma import Beta, Chi2, Dirichlet, Gamma
 from schuss.distributions.kl import kl_divergence, register_kl
 from schuss.distributions.mixture import MixtureSameFamily
 from schuss.distributions.multivariate_normal import MultivariateNormal
+from schuss.distributions.relaxed import (
+    ExpRelaxedCategorical,
+    LogitRelaxedBernoulli,
+    RelaxedBernoulli,
+    RelaxedOneHotCategorical,
+)
 from schuss.distributions.student_t import StudentT
 from schuss.distributions.transformed import TransformedDistribution
 from schuss.distributions.transforms import *  # noqa: F403  # PyTorch has them here, too
@@ -28,22 +36,36 @@ from schuss.distributions.transforms import *  # noqa: F403  # PyTorch has them 
 __all__ = [
     "Bernoulli",
     "Beta",
+    "Binomial",
     "Categorical",
+    "Cauchy",
     "Chi2",
     "Dirichlet",
     "Distribution",
+    "ExpRelaxedCategorical",
     "Exponential",
     "Gamma",
+    "Geometric",
+    "Gumbel",
+    "HalfCauchy",
+    "HalfNormal",
     "Independent",
     "Laplace",
     "LogNormal",
+    "LogitRelaxedBernoulli",
     "MixtureSameFamily",
     "MultivariateNormal",
+    "NegativeBinomial",
     "Normal",
     "OneHotCategorical",
+    "Pareto",
+    "Poisson",
+    "RelaxedBernoulli",
+    "RelaxedOneHotCategorical",
     "StudentT",
     "TransformedDistribution",
     "Uniform",
+    "Weibull",
     "biject_to",
     "constraints",
     "kl_divergence",
@@ -54,9 +76,16 @@ __all__ = [
 __all__ += transforms.__all__
 
 # PyTorch has each in a module of its own, by which they are imported, too.
+_ELSEWHERE = {
+    "ExpRelaxedCategorical": "relaxed_categorical",
+    "LogitRelaxedBernoulli": "relaxed_bernoulli",
+    "RelaxedOneHotCategorical": "relaxed_categorical",
+}
 for _name in __all__:
-    _place = f"{__name__}.{re.sub('(?<=[a-z])(?=[A-Z])', '_', _name).lower()}"
-    if isinstance(globals()[_name], type) and _place not in sys.modules:
-        _module = ModuleType(_place)
-        setattr(_module, _name, globals()[_name])
-        sys.modules[_place] = _module
+    _place = _ELSEWHERE.get(_name, re.sub("(?<=[a-z])(?=[A-Z])", "_", _name).lower())
+    _path = f"{__name__}.{_place}"
+    _kind = globals()[_name]
+    if isinstance(_kind, type) and not issubclass(_kind, transforms.Transform):
+        _module = sys.modules.setdefault(_path, ModuleType(_path))
+        setattr(_module, _name, _kind)
+        globals().setdefault(_place, _module)

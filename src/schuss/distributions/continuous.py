@@ -4,56 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from schuss import random
 from schuss.core import Tensor, TensorLike
 from schuss.distributions.constraints import Constraint, interval, nonnegative, positive, real
-from schuss.distributions.distribution import Distribution, broadcast_parameters
-from schuss.functions import (
-    abs,
-    broadcast_to,
-    clip,
-    erf,
-    exp,
-    expm1,
-    log,
-    log1p,
-    sign,
-    where,
-    zeros_like,
-)
+from schuss.distributions.scalar import Scalar
+from schuss.functions import abs, clip, erf, exp, expm1, log, log1p, sign, where, zeros_like
 from schuss.functions.error_functions import ndtri
 from schuss.primitives.base import as_tensor
 
 __all__ = ["Exponential", "Laplace", "LogNormal", "Normal", "Uniform"]
 
-D = TypeVar("D", bound="_Scalar")
 
-
-class _Scalar(Distribution):
-    """A distribution whose parameters have one value for each of a batch."""
-
-    has_rsample = True
-    _parameters: ClassVar[tuple[str, ...]]
-
-    def __init__(self, *parameters: TensorLike, validate_args: bool | None = None) -> None:
-        found = broadcast_parameters(*parameters)
-        for name, value in zip(self._parameters, found, strict=True):
-            setattr(self, name, value)
-        super().__init__(found[0].shape, (), validate_args)
-
-    def expand(self: D, batch_shape: Sequence[int]) -> D:
-        parameters = [
-            broadcast_to(getattr(self, name), tuple(batch_shape)) for name in self._parameters
-        ]
-        return type(self)(*parameters, validate_args=False)
-
-    def _uniform(self, sample_shape: Sequence[int], like: Tensor) -> Tensor:
-        return random.rand(self._extended_shape(sample_shape), dtype=like.array.dtype)
-
-
-class Normal(_Scalar):
+class Normal(Scalar):
     """The normal distribution.
 
     Args:
@@ -76,8 +40,9 @@ class Normal(_Scalar):
         return self.loc + drawn * self.scale
 
     def log_prob(self, value: TensorLike) -> Tensor:
-        z = (self._value(value) - self.loc) / self.scale
-        return -0.5 * z * z - log(self.scale) - 0.5 * math.log(2 * math.pi)
+        distance = self._value(value) - self.loc
+        squares = distance * distance / (2 * self.variance)
+        return -squares - log(self.scale) - 0.5 * math.log(2 * math.pi)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + log(self.scale)
@@ -103,7 +68,7 @@ class Normal(_Scalar):
         return self.scale * self.scale
 
 
-class LogNormal(_Scalar):
+class LogNormal(Scalar):
     """The distribution of exp(x) for a normal x.
 
     Args:
@@ -153,7 +118,7 @@ class LogNormal(_Scalar):
         return expm1(square) * exp(2 * self.loc + square)
 
 
-class Laplace(_Scalar):
+class Laplace(Scalar):
     """The Laplace distribution.
 
     Args:
@@ -199,7 +164,7 @@ class Laplace(_Scalar):
         return 2 * self.scale * self.scale
 
 
-class Exponential(_Scalar):
+class Exponential(Scalar):
     """The exponential distribution.
 
     Args:
@@ -242,7 +207,7 @@ class Exponential(_Scalar):
         return 1 / (self.rate * self.rate)
 
 
-class Uniform(_Scalar):
+class Uniform(Scalar):
     """The uniform distribution on [low, high).
 
     Args:

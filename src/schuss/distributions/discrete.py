@@ -97,7 +97,9 @@ class Bernoulli(Distribution):
 
     def log_prob(self, value: TensorLike) -> Tensor:
         logits = self.logits
-        return astype(self._value(value), logits.array.dtype) * logits - softplus(logits)
+        value = self._value(value)
+        floats = value if value.array.dtype.kind == "f" else astype(value, logits.array.dtype)
+        return floats * logits - softplus(logits)
 
     def entropy(self) -> Tensor:
         logits = self.logits

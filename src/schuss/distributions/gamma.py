@@ -112,8 +112,8 @@ class Gamma(Distribution):
         return clip(drawn, float(np.finfo(drawn.array.dtype).tiny))
 
     def log_prob(self, value: TensorLike) -> Tensor:
-        value = self._value(value)
         a, b = self.concentration, self.rate
+        value = astype(self._value(value), b.array.dtype)
         return a * log(b) + (a - 1) * log(value) - b * value - lgamma(a)
 
     def entropy(self) -> Tensor:

@@ -8,11 +8,14 @@ from typing import Any
 
 from schuss.core import Tensor
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
+from schuss.distributions.counts import Binomial, Geometric, Poisson
 from schuss.distributions.discrete import Bernoulli, Categorical
 from schuss.distributions.distribution import Distribution, Independent
+from schuss.distributions.extremes import EULER, Cauchy, Gumbel, HalfCauchy, HalfNormal, Pareto
 from schuss.distributions.gamma import Beta, Dirichlet, Gamma
 from schuss.distributions.multivariate_normal import MultivariateNormal
-from schuss.functions import abs, exp, expand_dims, log, softplus, sum, where
+from schuss.distributions.transformed import TransformedDistribution
+from schuss.functions import abs, exp, expand_dims, log, log1p, softplus, sum, where
 from schuss.functions.special import digamma, lgamma
 
 __all__ = ["kl_divergence", "register_kl"]
@@ -132,6 +135,59 @@ def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
 @register_kl(Beta, Beta)
 def _beta(p: Beta, q: Beta) -> Tensor:
     return _dirichlet(p.dirichlet, q.dirichlet)
+
+
+@register_kl(HalfCauchy, HalfCauchy)
+@register_kl(HalfNormal, HalfNormal)
+def _half(p: HalfNormal, q: HalfNormal) -> Tensor:
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    found = q.alpha * log(p.scale / q.scale) - log(ratio) + ratio - 1
+    return where(p.scale < q.scale, math.inf, found)
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    total, distance = p.scale + q.scale, p.loc - q.loc
+    return log(total * total + distance * distance) - log(4 * p.scale * q.scale)
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
+    ratio, distance = p.scale / q.scale, (p.loc - q.loc) / q.scale
+    rest = exp(lgamma(1 + ratio) - distance)
+    return distance - log(ratio) + ratio * EULER + rest - (1 + EULER)
+
+
+@register_kl(Poisson, Poisson)
+def _poisson(p: Poisson, q: Poisson) -> Tensor:
+    return p.rate * (log(p.rate) - log(q.rate)) - (p.rate - q.rate)
+
+
+@register_kl(Geometric, Geometric)
+def _geometric(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - log1p(-q.probs) / p.probs - q.logits
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    change = log1p(-p.probs) - log1p(-q.probs)
+    found = p.total_count * (p.probs * (p.logits - q.logits) + change)
+    # Fewer trials of q have no closed form; they cannot give what p gives, either.
+    return where(p.total_count > q.total_count, math.inf, found)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError(
+            "kl_divergence: expected the same transforms in both distributions."
+        )
+    return kl_divergence(p.base_dist, q.base_dist)
 
 
 @register_kl(Independent, Independent)

@@ -161,12 +161,12 @@ def as_tensor(x: TensorLike) -> Tensor:
     """Return `x` as a tensor, numbers with their default dtypes; tensors in lists are stacked."""
     if isinstance(x, Tensor):
         return x
-    return _stacked(x) if isinstance(x, (list, tuple)) and _has_tensor(x) else leaf(to_array(x))
+    return _stacked(x) if isinstance(x, (list, tuple)) and has_tensor(x) else leaf(to_array(x))
 
 
-def _has_tensor(x: Sequence[Any]) -> bool:
+def has_tensor(x: Sequence[Any]) -> bool:
     return any(
-        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and _has_tensor(item))
+        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and has_tensor(item))
         for item in x
     )
 
@@ -284,7 +284,7 @@ def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) ->
         return data
     if isinstance(data, Tensor) and not copy and data.requires_grad:
         return astype(data, dtype)
-    if isinstance(data, (list, tuple)) and copy is not False and _has_tensor(data):
+    if isinstance(data, (list, tuple)) and copy is not False and has_tensor(data):
         stacked = _stacked(data)
         return stacked if dtype is None else astype(stacked, dtype)
     array = to_array(data, dtype)
@@ -297,7 +297,8 @@ def asarray(data: TensorLike, dtype: Any = None, *, copy: bool | None = None) ->
 
 def from_numpy(array: Array) -> Tensor:
     """Return a tensor that shares memory with `array`: what is written to either is in both."""
-    return asarray(np.asarray(array))
+    # While a trace is made, what was an array of NumPy's is a tensor already.
+    return array if isinstance(array, Tensor) else asarray(np.asarray(array))
 
 
 def elementwise_shape(*specs: Spec) -> Spec:

@@ -9,10 +9,23 @@ from typing import Any
 import numpy as np
 
 from schuss import functions as F
-from schuss.core import Number, Tensor, TensorLike, bool_, float32, float64, int32, int64, leaf
+from schuss.core import (
+    TRACER,
+    Number,
+    Tensor,
+    TensorLike,
+    bool_,
+    float32,
+    float64,
+    int32,
+    int64,
+    leaf,
+    no_grad,
+)
+from schuss.core import tensor as of_values
 from schuss.counts import lengths_in
 from schuss.dtypes import DEFAULTS, supported_dtype
-from schuss.primitives.base import as_tensor, asarray, astype
+from schuss.primitives.base import as_tensor, asarray, astype, has_tensor
 from schuss.pytorch.arguments import whole
 
 __all__: list[str] = []
@@ -79,9 +92,28 @@ def new_full(input: Tensor, size: Any, fill_value: Number, dtype: Any = None) ->
     return full(size, fill_value, input.array.dtype if dtype is None else dtype)
 
 
+def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tensor:
+    """Return a new tensor with a copy of data, which may be or hold tensors.
+
+    >>> tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    if TRACER.get() is None or not (isinstance(data, Tensor) or _holds_tensors(data)):
+        return of_values(data, dtype, requires_grad=requires_grad)
+    with no_grad():
+        x = asarray(data)
+        found = astype(x, x.array.dtype if dtype is None else supported_dtype(dtype), copy=True)
+    return found.requires_grad_() if requires_grad else found
+
+
+def _holds_tensors(data: Any) -> bool:
+    return isinstance(data, list | tuple) and has_tensor(data)
+
+
 def new_tensor(input: Tensor, data: TensorLike, dtype: Any = None) -> Tensor:
     """Return a copy of data as a tensor of input's dtype, or another."""
-    return Tensor(data, dtype=input.array.dtype if dtype is None else dtype)
+    return tensor(data, dtype=input.array.dtype if dtype is None else dtype)
 
 
 def scalar_tensor(s: Number, dtype: Any = None) -> Tensor:
@@ -201,7 +233,7 @@ def clone(input: Tensor) -> Tensor:
 def _typed(name: str, dtype: Any) -> Callable[..., Tensor]:
     def typed(*data: Any) -> Tensor:
         sizes = lengths_in(data)
-        return Tensor(data[0], dtype=dtype) if sizes is None else zeros(sizes, dtype)
+        return tensor(data[0], dtype=dtype) if sizes is None else zeros(sizes, dtype)
 
     typed.__name__ = typed.__qualname__ = name
     typed.__doc__ = f"Return a {dtype} tensor of data, or of lengths of axes."

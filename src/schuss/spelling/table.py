@@ -143,9 +143,6 @@ _TABLE = {
     "schuss.primitives.base": """
         f asarray (obj, dtype=None, *, copy=None)
     """,
-    "schuss.core": """
-        f tensor (data, dtype=None, *, requires_grad=False)
-    """,
     "schuss.functions": """
         fmi asinh arcsinh = asinh (input)
         fmi atan arctan = atan (input)
@@ -271,6 +268,7 @@ sorter=None)
         fm cross cholesky_solve
     """,
     "schuss.pytorch.creation": """
+        f tensor (data, dtype=None, *, requires_grad=False)
         f zeros (*size, dtype=None)
         f ones (*size, dtype=None)
         f empty (*size, dtype=None)

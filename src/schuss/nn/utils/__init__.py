@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schuss.nn.utils import parametrizations, parametrize, rnn
+from schuss.nn.utils import parametrizations, parametrize, prune, rnn
 from schuss.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
 from schuss.nn.utils.vectors import parameters_to_vector, vector_to_parameters
 from schuss.nn.utils.weight_norm import remove_weight_norm, weight_norm
@@ -15,6 +15,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",

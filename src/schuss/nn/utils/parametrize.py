@@ -12,7 +12,7 @@ from schuss.nn.module import Module
 from schuss.nn.parameter import Parameter
 
 __all__ = ["ParametrizationList", "cached", "is_parametrized", "register_parametrization"]
-__all__ += ["remove_parametrizations", "with_properties"]
+__all__ += ["remove_parametrizations", "with_properties", "without_property"]
 
 # What was computed within `cached`, by the module and the parameter's name.
 _CACHE: dict[tuple[int, str], Tensor] = {}
@@ -111,6 +111,18 @@ def with_properties(kind: type[Module]) -> type[Module]:
     made = type(f"Parametrized{kind.__name__}", (kind,), {"__module__": kind.__module__})
     made.__qualname__ = made.__name__
     return made
+
+
+def without_property(kind: type[Module], name: str) -> type[Module]:
+    """Return a class made by `with_properties` without one of its properties."""
+    parent = kind.__mro__[1]
+    if name in vars(kind):
+        return parent
+    found = with_properties(without_property(parent, name))
+    for key, value in vars(kind).items():
+        if isinstance(value, property):
+            setattr(found, key, value)
+    return found
 
 
 def _computed(name: str, module: Module) -> Tensor:

@@ -9,7 +9,7 @@ from schuss import functions as ops
 from schuss.core import Tensor, no_grad
 from schuss.nn.module import Module
 from schuss.nn.parameter import Parameter
-from schuss.nn.utils.parametrize import with_properties
+from schuss.nn.utils.parametrize import with_properties, without_property
 from schuss.nn.utils.power_iteration import (
     as_matrix,
     first_vectors,
@@ -99,6 +99,6 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
         value = getattr(module, name)
     for part in ("orig", "u", "v"):
         delattr(module, f"{name}_{part}")
-    module.__class__ = type(module).__mro__[1]
+    module.__class__ = without_property(type(module), name)
     setattr(module, name, Parameter(value.detach()))
     return module

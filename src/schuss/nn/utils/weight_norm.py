@@ -8,7 +8,7 @@ from schuss.core import Tensor, no_grad
 from schuss.nn.module import Module
 from schuss.nn.parameter import Parameter
 from schuss.nn.utils.parametrizations import norm_except
-from schuss.nn.utils.parametrize import with_properties
+from schuss.nn.utils.parametrize import with_properties, without_property
 
 __all__ = ["remove_weight_norm", "weight_norm"]
 
@@ -58,6 +58,6 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
         value = getattr(module, name)
     for part in ("g", "v"):
         delattr(module, f"{name}_{part}")
-    module.__class__ = type(module).__mro__[1]
+    module.__class__ = without_property(type(module), name)
     setattr(module, name, Parameter(value.detach()))
     return module
