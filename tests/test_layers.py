@@ -56,6 +56,7 @@ ORDER = [
         "amp",
         "cuda",
         "backends",
+        "jit",
     ),
     *(
         "autograd",

@@ -101,7 +101,7 @@ class Poisson(Scalar):
     """
 
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {"rate": nonnegative}
-    support = nonnegative_integer
+    support: Any = nonnegative_integer
     has_rsample = False
     _parameters = ("rate",)
     rate: Tensor
@@ -111,7 +111,7 @@ class Poisson(Scalar):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            return _drawn_counts(self.rate, self._shape(sample_shape))
+            return _drawn_counts(self.rate, self._extended_shape(sample_shape))
 
     rsample = Distribution.rsample
 
@@ -142,7 +142,7 @@ class _Successes(Distribution):
     """
 
     arg_constraints: ClassVar[Mapping[str, Constraint]] = {"probs": unit_interval, "logits": real}
-    support = nonnegative_integer
+    support: Any = nonnegative_integer
     _probs: Tensor | None = None
     _logits: Tensor | None = None
 
@@ -208,7 +208,7 @@ class Geometric(_Successes):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             probs = self.probs
-            uniform = random.rand(self._shape(sample_shape), dtype=probs.array.dtype)
+            uniform = random.rand(self._extended_shape(sample_shape), dtype=probs.array.dtype)
             return floor(log1p(-uniform) / log1p(-probs))
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -263,7 +263,7 @@ class Binomial(_Successes):
         with no_grad():
             counts = self.total_count.numpy() if self._most is None else self._most
             most = int(np.max(counts, initial=0))
-            shape = self._shape(sample_shape)
+            shape = self._extended_shape(sample_shape)
             trials = random.rand((most, *shape), dtype=self.probs.array.dtype)
             number = np.arange(most, dtype=np.float64).reshape(-1, *[1] * len(shape))
             succeed = (trials < self.probs) & (leaf(number) < self.total_count)
@@ -314,7 +314,7 @@ class NegativeBinomial(_Successes):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            shape = self._shape(sample_shape)
+            shape = self._extended_shape(sample_shape)
             rate = exp(log_of_gamma(self.total_count, shape) + self.logits)
             return _drawn_counts(rate, shape)
 

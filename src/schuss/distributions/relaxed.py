@@ -69,7 +69,7 @@ class LogitRelaxedBernoulli(Distribution):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         logits = self.logits
         tiny = float(np.finfo(logits.array.dtype).tiny)
-        uniform = random.rand(self._shape(sample_shape), dtype=logits.array.dtype)
+        uniform = random.rand(self._extended_shape(sample_shape), dtype=logits.array.dtype)
         return (log(uniform + tiny) - log1p(-uniform) + logits) / self.temperature
 
     def log_prob(self, value: TensorLike) -> Tensor:
@@ -154,7 +154,7 @@ class ExpRelaxedCategorical(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         logits = self.logits
-        waits = -log1p(-random.rand(self._shape(sample_shape), dtype=logits.array.dtype))
+        waits = -log1p(-random.rand(self._extended_shape(sample_shape), dtype=logits.array.dtype))
         return log_softmax((logits - log(waits)) / self.temperature, axis=-1)
 
     def log_prob(self, value: TensorLike) -> Tensor:

@@ -34,4 +34,4 @@ class Scalar(Distribution):
         return type(self)(*parameters, validate_args=False)
 
     def _uniform(self, sample_shape: Sequence[int], like: Tensor) -> Tensor:
-        return random.rand(self._shape(sample_shape), dtype=like.array.dtype)
+        return random.rand(self._extended_shape(sample_shape), dtype=like.array.dtype)

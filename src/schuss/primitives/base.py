@@ -27,7 +27,7 @@ from schuss.lowering.kinds import Elementwise, Lowering
 from schuss.modes import AS_USUAL, FLOAT_ERRORS, QUIET
 
 __all__ = ["NOT_DIFFERENTIABLE", "REGISTRY", "Primitive", "Spec", "apply", "asarray", "astype"]
-__all__ += ["from_numpy"]
+__all__ += ["from_numpy", "has_tensor"]
 
 Rule: TypeAlias = Callable[..., Tensor]
 Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]
@@ -165,10 +165,13 @@ def as_tensor(x: TensorLike) -> Tensor:
 
 
 def has_tensor(x: Sequence[Any]) -> bool:
-    return any(
-        isinstance(item, Tensor) or (isinstance(item, (list, tuple)) and has_tensor(item))
-        for item in x
-    )
+    """Whether a list holds a tensor, or a list that does."""
+    # A long list has few types, and these are found faster than its elements are looked at.
+    kinds = set(map(type, x))
+    if any(issubclass(kind, Tensor) for kind in kinds):
+        return True
+    lists = tuple(kind for kind in kinds if issubclass(kind, (list, tuple)))
+    return bool(lists) and any(has_tensor(item) for item in x if isinstance(item, lists))
 
 
 def _stacked(x: Sequence[Any]) -> Tensor:
@@ -180,10 +183,7 @@ def _stacked(x: Sequence[Any]) -> Tensor:
             f"tensor: expected numbers in a regular shape, got a list of tensors of shapes "
             f"{', '.join(map(str, shapes))}; pad them or keep them apart."
         )
-    tensors = [
-        part.array.dtype for part, item in zip(parts, x, strict=True) if isinstance(item, Tensor)
-    ]
-    dtype = result_dtype(*(tensors or [part.array.dtype for part in parts]))
+    dtype = result_dtype(*[part.array.dtype for part in parts])
     return apply(REGISTRY["stack"], tuple([astype(p, dtype) for p in parts]), {"axis": 0})
 
 

@@ -99,16 +99,17 @@ def tensor(data: Any, dtype: Any = None, *, requires_grad: bool = False) -> Tens
     tensor([[1, 2],
             [3, 4]])
     """
-    if TRACER.get() is None or not (isinstance(data, Tensor) or _holds_tensors(data)):
+    if isinstance(data, list | tuple):
+        holds_tensors = has_tensor(data)
+    else:
+        # Values of a traced tensor are not known yet.
+        holds_tensors = isinstance(data, Tensor) and TRACER.get() is not None
+    if not holds_tensors:
         return of_values(data, dtype, requires_grad=requires_grad)
     with no_grad():
         x = asarray(data)
         found = astype(x, x.array.dtype if dtype is None else supported_dtype(dtype), copy=True)
     return found.requires_grad_() if requires_grad else found
-
-
-def _holds_tensors(data: Any) -> bool:
-    return isinstance(data, list | tuple) and has_tensor(data)
 
 
 def new_tensor(input: Tensor, data: TensorLike, dtype: Any = None) -> Tensor:
