@@ -50,6 +50,27 @@ def test_xor_is_learned_from_any_start(activation, validation):
         assert fit.best["train_loss"] < 0.05
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1e3, 0.0), (1e-3, 1.0), (6.5, 20.0)])
+def test_inputs_of_any_scale_are_learned(scale, shift):
+    x, y = parity(2)
+    x = x * np.float32(scale) + np.float32(shift)
+    for seed in range(3):
+        model = network(2, 2, 1, seed=seed)
+        Trainer(model, "binary_cross_entropy", progress=False, seed=seed).fit((x, y), None)
+        assert wrong(model, x, y) == 0
+
+
+def test_spirals_of_three_turns_are_learned():
+    number = np.arange(97)
+    radius, angle = 6.5 * (104 - number) / 104, number * np.pi / 16
+    arm = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+    x, y = np.concatenate([arm, -arm]).astype(np.float32), np.repeat(np.float32([0, 1]), 97)
+    model = network(2, 8, 8, 1)
+    fit = Trainer(model, "binary_cross_entropy", progress=False).fit((x, y), None)
+    assert wrong(model, x, y) == 0
+    assert fit.escape.solved
+
+
 def test_parity_is_learned_with_two_outputs():
     x, y = parity(4)
     model = network(4, 4, 2)

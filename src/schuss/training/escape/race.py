@@ -1,4 +1,4 @@
-"""Race: waves of many short descents, of which the best go on, until one is at the bottom."""
+"""Race: many short descents, round by round from the best so far, until one is at the bottom."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ import numpy as np
 
 from schuss.core import Array
 from schuss.training.escape.rowwise import RowwiseProblem
-from schuss.training.escape.side_by_side import SideBySide
+from schuss.training.escape.side_by_side import FIRST_DAMPING, SideBySide
 from schuss.training.escape.starts import Starts
 
 __all__ = ["Race", "RaceResult"]
 
-# Starts of a wave; of tiny problems more, since all of them together cost hardly anything.
+# Starts of a race; of tiny problems more, since all of them together cost hardly anything.
 _STARTS, _STARTS_OF_TINY = 16, 32
-_TINY_SECONDS = 3e-5
-# Steps of all starts, and then of the better half; how many are taken in one call.
-_FIRST_STEPS, _MORE_STEPS, _STEPS_PER_CALL = 50, 250, 5
+_TINY_SECONDS = 1.3e-5
+# Steps of all starts, and of each round after it; how many are taken in one call.
+_FIRST_STEPS, _ROUND_STEPS, _STEPS_PER_CALL = 50, 100, 5
+# Of a round's descents, these shares go on from where they are, and start afresh; the others start
+# from this share of all, the best, each with one unit drawn anew.
+_ON, _FRESH, _PARENTS = 0.25, 0.25, 0.75
 # A descent stands still that gains no such share of its loss in so many calls.
 _GAIN, _CALLS = 1e-3, 5
 # At the bottom, rows cost together less than this share of what one does untrained.
 _BOTTOM = 0.5
 # Then it goes on as long as each call gains so much, down to this share of the untrained loss.
 _POLISH_GAIN, _POLISH_CALLS, _POLISHED = 0.1, 10, 1e-6
-# Waves end when so many of them found the same best loss, to this accuracy.
-_SAME_WAVES, _SAME = 2, 0.01
+# Rounds end when so many of them have not made the best loss less by this share.
+_VAIN_ROUNDS, _SAME = 4, 0.01
 # Seconds of work in all, counted by these figures, not by a clock: a seed decides everything.
-_SECONDS = 4.0
-_FLOPS, _STEP_SECONDS = 8e9, 5e-6
+_SECONDS = 2.5
+_FLOPS, _STEP_SECONDS = 2.4e10, 5e-6
 
 
 @dataclass
@@ -40,7 +43,7 @@ class RaceResult:
         losses: its loss after each step.
         solved: whether it is at the bottom: all rows together cost less than one untrained.
         starts: how many there were.
-        ends: losses of those that went on to the end of their wave.
+        ends: losses of the best of them in the end.
     """
 
     vector: Array
@@ -66,31 +69,45 @@ class RaceResult:
 
 
 @dataclass
-class _Descents:
-    """Descents side by side: where they are, and their losses so far, (steps, count)."""
+class _Population:
+    """Networks so far: weights (count, size), dampings (count,), and their losses, step by step."""
 
-    side_by_side: SideBySide
-    losses: Array
-
-    def take(self) -> None:
-        self.losses = np.concatenate([self.losses, self.side_by_side.take(_STEPS_PER_CALL)])
+    vectors: Array
+    damping: Array
+    trails: list[list[float]]
 
     @property
-    def now(self) -> Array:
-        return np.where(np.isfinite(self.losses[-1]), self.losses[-1], np.inf)
+    def losses(self) -> Array:
+        return np.array([trail[-1] for trail in self.trails])
 
     @property
-    def stand_still(self) -> bool:
-        """Whether none has gained anything lately."""
-        back = _CALLS * _STEPS_PER_CALL
-        if len(self.losses) <= back:
-            return False
-        before = self.losses[-1 - back]
-        return bool((before - self.losses[-1] <= _GAIN * np.abs(before)).all())
+    def best(self) -> float:
+        return min(trail[-1] for trail in self.trails)
+
+    def of(self, chosen: Array) -> _Population:
+        """Return those of these numbers."""
+        trails = [self.trails[number] for number in chosen]
+        return _Population(self.vectors[chosen], self.damping[chosen], trails)
+
+    def sorted(self, count: int) -> _Population:
+        """Return the best, the very best first."""
+        return self.of(np.argsort(self.losses, kind="stable")[:count])
+
+    def joined(self, other: _Population) -> _Population:
+        """Return both."""
+        return _Population(
+            np.concatenate([self.vectors, other.vectors]),
+            np.concatenate([self.damping, other.damping]),
+            self.trails + other.trails,
+        )
 
 
 class Race:
     """Races descents from many starts on the same rows.
+
+    After some steps of all starts come rounds: the best go on, others start from good ones with a
+    unit drawn anew (basin hopping: Wales and Doye, 1997, Journal of Physical Chemistry A 101), or
+    afresh.
 
     Args:
         problem: what is descended.
@@ -104,14 +121,14 @@ class Race:
         #: Seconds of one step of one start, about.
         self.cost = _STEP_SECONDS + flops / _FLOPS
         count = _STARTS_OF_TINY if self.cost < _TINY_SECONDS else _STARTS
-        self._many = SideBySide(problem, count)
-        self._few = SideBySide(problem, count // 2)
+        self._side_by_side = SideBySide(problem, count)
+        self._count = count
         self._spent = 0.0
 
     @property
     def is_affordable(self) -> bool:
-        """Whether there is time for one wave at all."""
-        return self.cost * self._many.count * _FIRST_STEPS < _SECONDS
+        """Whether all starts take less than half of the time."""
+        return self.cost * self._count * _FIRST_STEPS < 0.5 * _SECONDS
 
     def bottom(self, weight: Array) -> float:
         """Return the loss below which all rows together cost less than one that is untrained.
@@ -128,7 +145,7 @@ class Race:
         self._bottom = _BOTTOM * self._untrained / int(np.count_nonzero(weight))
 
     def run(self, first: Array, weight: Array) -> RaceResult:
-        """Race until one is at the bottom, the same basin is found again, or the time is spent.
+        """Race until one is at the bottom, none gets any better, or the time is spent.
 
         Args:
             first: weights that are among the starts.
@@ -136,16 +153,17 @@ class Race:
         """
         self._look_at(weight)
         self._spent = 0.0
-        result: RaceResult | None = None
-        again = 0
-        while True:
-            found = self._wave(first, result)
-            before = result
-            result = found if before is None else _better(before, found)
-            if before is not None and found.loss <= before.loss * (1.0 + _SAME):
-                again = again + 1 if found.loss >= before.loss * (1.0 - _SAME) else 0
-            if result.solved or self._spent >= _SECONDS or again >= _SAME_WAVES - 1:
-                return result
+        vectors = self._starts.draw(self._count)
+        vectors[0] = first
+        found = self._descended(self._fresh(vectors), _FIRST_STEPS)
+        starts, in_vain = self._count, 0
+        while found.best > self._bottom and in_vain < _VAIN_ROUNDS and self._spent < _SECONDS:
+            before = found.best
+            found = found.joined(self._descended(self._round(found), _ROUND_STEPS))
+            found = found.sorted(self._count)
+            starts += self._count - self._going_on
+            in_vain = 0 if found.best < (1.0 - _SAME) * before else in_vain + 1
+        return self._result(found, starts)
 
     def polish(self, vector: Array, weight: Array) -> RaceResult:
         """Descend from one point alone.
@@ -155,76 +173,83 @@ class Race:
             weight: of each row, of sum 1.
         """
         self._look_at(weight)
-        count = self._few.count
-        descents = self._begin(self._few, np.repeat(vector[None], count, axis=0))
-        self._descend(descents, _FIRST_STEPS)
-        return self._result(descents, np.zeros((0, count)), 0)
+        self._spent = 0.0
+        start = self._fresh(np.repeat(vector[None], self._count, axis=0))
+        return self._result(self._descended(start, _FIRST_STEPS), 0)
 
-    def _wave(self, first: Array, best: RaceResult | None) -> RaceResult:
-        vectors = self._starts.draw(self._many.count)
-        if best is None:
-            vectors[0] = first
-        else:
-            # The other half goes on from the best basin so far (basin hopping).
-            half = self._many.count // 2
-            vectors[:half] = self._starts.change(best.vector, vectors[:half])
-        descents = self._begin(self._many, vectors)
-        self._descend(descents, _FIRST_STEPS)
-        before = np.zeros((0, self._many.count))
-        if not self._is_solved(descents):
-            kept = np.argsort(descents.now, kind="stable")[: self._few.count]
-            before = descents.losses[:, kept]
-            many = self._many
-            self._few.begin(many.vectors[kept], self._weight, many.damping[kept])
-            descents = _Descents(self._few, np.zeros((0, self._few.count)))
-            self._descend(descents, _MORE_STEPS)
-        if self._is_solved(descents):
-            self._polish(descents)
-        return self._result(descents, before, self._many.count)
+    @property
+    def _going_on(self) -> int:
+        return int(_ON * self._count)
 
-    def _begin(self, side_by_side: SideBySide, vectors: Array) -> _Descents:
-        side_by_side.begin(vectors, self._weight)
-        return _Descents(side_by_side, np.zeros((0, side_by_side.count)))
+    def _fresh(self, vectors: Array) -> _Population:
+        return _Population(
+            vectors, np.full(len(vectors), FIRST_DAMPING), [[] for _ in range(len(vectors))]
+        )
 
-    def _take(self, descents: _Descents) -> None:
-        descents.take()
-        self._spent += self.cost * descents.side_by_side.count * _STEPS_PER_CALL
+    def _round(self, found: _Population) -> _Population:
+        """Return where the descents of a round begin."""
+        best = found.sorted(int(_PARENTS * self._count))
+        on = np.arange(self._going_on)
+        changed = np.resize(np.arange(len(best.trails)), self._count - len(on))
+        begun = best.of(np.concatenate([on, changed]))
+        drawn = self._starts.draw(len(changed))
+        begun.vectors[len(on) :] = self._starts.change(begun.vectors[len(on) :], drawn)
+        begun.damping[len(on) :] = FIRST_DAMPING
+        fresh = int(_FRESH * self._count)
+        begun.vectors[-fresh:] = drawn[-fresh:]
+        begun.trails[-fresh:] = [[] for _ in range(fresh)]
+        return begun
 
-    def _descend(self, descents: _Descents, steps: int) -> None:
+    def _descended(self, begun: _Population, steps: int) -> _Population:
+        """Return where these are after so many steps, fewer if one is at the bottom."""
+        many = self._side_by_side
+        many.begin(begun.vectors, self._weight, begun.damping)
+        losses = np.zeros((0, self._count))
         for _ in range(steps // _STEPS_PER_CALL):
-            self._take(descents)
-            if self._is_solved(descents) or descents.stand_still:
-                return
+            losses = np.concatenate([losses, self._taken()])
+            if losses[-1].min() <= self._bottom:
+                losses = np.concatenate([losses, self._polished(losses[-1].min())])
+                break
+            if _stand_still(losses) or self._spent >= _SECONDS:
+                break
+        trails = [a + b for a, b in zip(begun.trails, losses.T.tolist(), strict=True)]
+        return _Population(many.vectors, many.damping, trails)
 
-    def _is_solved(self, descents: _Descents) -> bool:
-        return bool(descents.now.min() <= self._bottom)
+    def _taken(self) -> Array:
+        """Take the steps of one call; return the losses, with infinity for what is no number."""
+        self._spent += self.cost * self._count * _STEPS_PER_CALL
+        losses = self._side_by_side.take(_STEPS_PER_CALL)
+        return np.where(np.isfinite(losses), losses, np.inf)
 
-    def _polish(self, descents: _Descents) -> None:
+    def _polished(self, before: float) -> Array:
+        """Go on from the bottom as long as it pays; return the losses."""
+        losses = np.zeros((0, self._count))
         for _ in range(_POLISH_CALLS):
-            before = descents.now.min()
             if before <= _POLISHED * self._untrained:
-                return
-            self._take(descents)
-            if descents.now.min() > (1.0 - _POLISH_GAIN) * before:
-                return
+                break
+            losses = np.concatenate([losses, self._taken()])
+            if losses[-1].min() > (1.0 - _POLISH_GAIN) * before:
+                break
+            before = losses[-1].min()
+        return losses
 
-    def _result(self, descents: _Descents, before: Array, starts: int) -> RaceResult:
-        best = int(descents.now.argmin())
-        if not np.isfinite(descents.now[best]):
-            return RaceResult(descents.side_by_side.vectors[best], [np.inf], False, starts)
-        trail = np.concatenate([before[:, best] if len(before) else [], descents.losses[:, best]])
+    def _result(self, found: _Population, starts: int) -> RaceResult:
+        best = found.sorted(1)
+        ends = found.losses
         return RaceResult(
-            descents.side_by_side.vectors[best],
-            trail.tolist(),
-            self._is_solved(descents),
+            best.vectors[0],
+            best.trails[0],
+            best.best <= self._bottom,
             starts,
-            descents.now[np.isfinite(descents.now)].tolist(),
+            ends[np.isfinite(ends)].tolist(),
         )
 
 
-def _better(one: RaceResult, other: RaceResult) -> RaceResult:
-    """Return the result with the lower loss, with what both of them saw."""
-    best = min(one, other, key=lambda result: result.loss)
-    return RaceResult(
-        best.vector, best.losses, best.solved, one.starts + other.starts, one.ends + other.ends
-    )
+def _stand_still(losses: Array) -> bool:
+    """Whether none has gained anything lately."""
+    back = _CALLS * _STEPS_PER_CALL
+    if len(losses) <= back:
+        return False
+    with np.errstate(invalid="ignore"):
+        gained = losses[-1 - back] - losses[-1] > _GAIN * np.abs(losses[-1])
+    return not gained.any()

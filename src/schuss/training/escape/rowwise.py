@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from schuss.training.evaluation.examples import Examples, in_memory
 from schuss.training.evaluation.objective import Objective
 from schuss.transforms import hvp
 
-__all__ = ["RowwiseProblem", "Unsuited", "place_weights", "weights_of"]
+__all__ = ["RowwiseProblem", "Unsuited", "place_weights", "unchanged", "weights_of"]
 
 # Beyond, normal equations cost more than they save.
 _MOST_PARAMETERS = 512
@@ -45,6 +46,18 @@ def place_weights(model: Module, vector: Array) -> None:
             part = vector[begun : begun + parameter.size]
             parameter.assign(leaf(part.reshape(parameter.shape).astype(parameter.array.dtype)))
             begun += parameter.size
+
+
+@contextmanager
+def unchanged(model: Module) -> Iterator[None]:
+    """Leave a model's buffers and the random state as they are, whatever is called."""
+    buffers = [(b, b.array.copy()) for b in model.buffers()]
+    try:
+        with random.fork_rng():
+            yield
+    finally:
+        for buffer, array in buffers:
+            buffer.assign(array)
 
 
 class RowwiseProblem:
@@ -97,9 +110,8 @@ class RowwiseProblem:
 
     def _probe(self, examples: Examples) -> int:
         """Return the outputs of a row, once the loss is seen to be the mean of the rows' own."""
-        buffers = [(b, b.array.copy()) for b in self.model.buffers()]
         try:
-            with no_grad(), random.fork_rng():
+            with no_grad(), unchanged(self.model):
                 inputs, y, weight = examples.batch(slice(None))
                 found = self.model(*inputs)
                 if not isinstance(found, Tensor) or found.shape[:1] != (self.rows,):
@@ -115,9 +127,6 @@ class RowwiseProblem:
         # Whatever somebody's network or loss raises, it only means that it is trained otherwise.
         except Exception as error:
             raise Unsuited(f"row by row it fails: {error}") from error
-        finally:
-            for buffer, array in buffers:
-                buffer.assign(array)
         if not math.isfinite(whole) or abs(whole - mine) > _TOLERANCE * max(abs(whole), 1e-6):
             raise Unsuited("its loss is not the mean of its rows' losses")
         self._output_shape = (1, *found.shape[1:])

@@ -11,10 +11,11 @@ from schuss.core import Array, Tensor, leaf, no_grad
 from schuss.func import vmap
 from schuss.training.escape.rowwise import RowwiseProblem
 
-__all__ = ["SideBySide"]
+__all__ = ["FIRST_DAMPING", "SideBySide"]
 
-# Damping at the start and at most, relative to the largest element of the matrix's diagonal.
-_FIRST_DAMPING, _MOST_DAMPING = 0.1, 1e6
+#: Damping at the start, relative to the largest element of the matrix's diagonal.
+FIRST_DAMPING = 0.1
+_MOST_DAMPING = 1e6
 # By how much it changes: the step was as good as foreseen, about so, hardly, or went up.
 _GOOD, _FAIR, _POOR, _WORSE = 0.2, 0.5, 1.5, 4.0
 
@@ -67,16 +68,15 @@ class SideBySide:
 
         self._step = Compiled(step)
 
-    def begin(self, vectors: Array, weight: Array, damping: Array | None = None) -> None:
+    def begin(self, vectors: Array, weight: Array, damping: Array) -> None:
         """Start from these vectors, on rows of these weights.
 
         Args:
             vectors: of shape (count, size).
             weight: of each row, of sum 1.
-            damping: of each start, to go on as `damping` says; None begins anew.
+            damping: of each start.
         """
-        first = np.full(self.count, _FIRST_DAMPING) if damping is None else damping
-        for state, value in ((self._at, vectors), (self._damping, first), (self._weight, weight)):
+        for state, value in ((self._at, vectors), (self._damping, damping), (self._weight, weight)):
             state.assign(value.astype(state.array.dtype))
 
     def take(self, steps: int) -> Array:

@@ -13,6 +13,7 @@ from schuss.core import Array
 from schuss.modes import quietly
 from schuss.training.arguments import Requirement, problems
 from schuss.training.descent.learner import Learner
+from schuss.training.escape.input_scale import InputScale
 from schuss.training.escape.race import Race, RaceResult
 from schuss.training.escape.rowwise import RowwiseProblem, Unsuited
 from schuss.training.evaluation.examples import Examples, joined
@@ -102,6 +103,11 @@ class Escape:
         learner.model.train()
         with quietly():
             self._problem = RowwiseProblem(learner.model, learner.objective, rows)
+            self._scale = InputScale(learner.model, rows)
+            if self._scale.examples is not rows:
+                self._problem = RowwiseProblem(
+                    learner.model, learner.objective, self._scale.examples
+                )
             self._all = self._problem.weight
             self._learned = np.arange(len(rows)) < len(training)
             weight = np.where(self._learned, self._all, 0.0)
@@ -115,7 +121,7 @@ class Escape:
         if self._has_validation:
             return False
         with self._drawing():
-            result = self._race.run(self._problem.vector(), self._weight)
+            result = self._race.run(self._ordinary(), self._weight)
         self._take(loop, result.vector, result)
         return True
 
@@ -126,7 +132,7 @@ class Escape:
     def after(self, loop: RacingLoop) -> EscapeReport | None:
         """Race where the descent has not learned its rows; return what came of it."""
         problem = self._problem
-        ordinary = problem.vector()
+        ordinary = self._ordinary()
         with self._drawing():
             reached = float(self._weight @ problem.row_losses(ordinary[None])[0])
             if not self._has_validation or reached <= self._race.bottom(self._weight):
@@ -136,6 +142,10 @@ class Escape:
         if vector is None:
             return _report(result, taken=False)
         return self._take(loop, vector, result)
+
+    def _ordinary(self) -> Array:
+        """Return the network's weights, for the rows that the race takes."""
+        return self._scale.entered(self._problem.vector())
 
     def _drawing(self) -> Any:
         return random.drawing_from(random.new_key(self._seed))
@@ -164,7 +174,7 @@ class Escape:
         return further.vector if further.solved or tell_nothing else result.vector
 
     def _take(self, loop: RacingLoop, vector: Array, result: RaceResult) -> EscapeReport:
-        self._problem.place(vector)
+        self._problem.place(self._scale.left(vector))
         report = _report(result, taken=True)
         loop.adopt(result.losses, report)
         return report

@@ -18,8 +18,6 @@ __all__ = ["Starts"]
 
 # What keeps the size of a signal through rectifiers (He et al., arXiv 1502.01852).
 _GAIN = math.sqrt(2.0)
-# Shares of the units that are drawn anew, by turns.
-_CHANGED = (0.05, 0.1, 0.2, 0.3)
 
 
 class Starts:
@@ -52,6 +50,7 @@ class Starts:
             for name in module.unit_axes
             if getattr(module, name).ndim >= 2
         ]
+        self._units = _units(self._copy)
 
     def draw(self, count: int) -> Array:
         """Return the weights of so many networks: (count, size)."""
@@ -68,23 +67,36 @@ class Starts:
                 init.orthogonal_(matrix, gain=_GAIN)
         return weights_of(self._copy)
 
-    def change(self, vector: Array, drawn: Array) -> Array:
-        """Return copies of weights, some of whose units have drawn ones instead: (count, size).
+    def change(self, vectors: Array, drawn: Array) -> Array:
+        """Return copies of weights in each of which one unit has drawn ones instead.
 
         Args:
-            vector: the weights, (size,); a unit's are those along a tensor's first axis.
+            vectors: the weights, (count, size).
             drawn: of `draw`, (count, size).
         """
-        shares = np.resize(_CHANGED, len(drawn))[:, None]
-        found = np.repeat(vector[None], len(drawn), axis=0)
-        begun = 0
-        for parameter in self._copy.parameters():
-            if not parameter.requires_grad:
-                continue
-            units = parameter.shape[0] if parameter.ndim else 1
-            changed = random.rand((len(drawn), units)).array < shares
-            part = slice(begun, begun + parameter.size)
-            is_drawn = np.repeat(changed, parameter.size // units, axis=1)
-            found[:, part] = np.where(is_drawn, drawn[:, part], found[:, part])
-            begun += parameter.size
+        found = vectors.copy()
+        numbers = random.rand(len(vectors)).array * len(self._units)
+        for one, other, number in zip(found, drawn, numbers.astype(np.int64), strict=True):
+            unit = self._units[min(number, len(self._units) - 1)]
+            one[unit] = other[unit]
         return found
+
+
+def _units(model: Module) -> list[Array]:
+    """Return where in a vector of all weights those of each unit lie.
+
+    A unit's are a module's own along their first axes: rows of its matrices, with its biases.
+    """
+    begun, places = 0, {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            indices = np.arange(begun, begun + parameter.size)
+            places[id(parameter)] = indices.reshape(parameter.shape or (1,))
+            begun += parameter.size
+    found = []
+    for module in model.modules():
+        own = [places.pop(id(p)) for p in module.parameters(recurse=False) if id(p) in places]
+        for length in dict.fromkeys(len(indices) for indices in own):
+            rows = [indices.reshape(length, -1) for indices in own if len(indices) == length]
+            found += list(np.concatenate(rows, axis=1))
+    return found
