@@ -158,3 +158,17 @@ def test_numbers_are_written_with_all_digits() -> None:
     whole = ss.tensor([0, 0])
     whole[0] = 2**53 + 1
     assert whole.tolist() == [2**53 + 1, 0]
+
+
+def test_what_a_mask_of_none_picks_can_be_written_to() -> None:
+    y = ss.ones(2, 3)
+    y[:, ss.tensor([False] * 3)] *= 2
+    assert y.tolist() == [[1.0] * 3] * 2
+    value = ss.ones(2, 1, requires_grad=True)
+    z = y * 1
+    z[:, ss.tensor([False] * 3)] = value * 3
+    (z.sum() + value.sum()).backward()
+    assert z.tolist() == y.tolist()
+    assert value.grad.tolist() == [[1.0], [1.0]]
+    with pytest.raises(ValueError, match=r"expected a value of shape \(2, 0\), got \(3, 1\)"):
+        z[:, ss.tensor([False] * 3)] = ss.ones(3, 1, requires_grad=True) * 1

@@ -60,6 +60,28 @@ def rows(x: Any, w: Any, m: Any) -> Any:
     return y
 
 
+def beside_others(x: Any, w: Any, m: Any) -> Any:
+    """A mask within an index: along a later axis, after an integer, with slices and new axes."""
+    y = ss.stack([x, x * w, x * 0.5], 1)  # (2, 3, 3)
+    rows, columns = m[:, 0], m[0]
+    y[rows, 0] += w
+    y[:, columns] *= 2
+    y[..., columns] -= x[:, None, columns] * w
+    y[0, :, columns] = y[0, :, columns] + y[1, :, columns].exp()
+    y[rows, 1:, -1] = w
+    y[:, :1, columns] = ss.arange(2.0, dtype="float64")[:, None, None] * w
+    found = (y[:, columns].exp() * x[0, 0]).sum() + y[rows, 0, 1:].sum() + y[1, columns].sum()
+    return y + found + (y[:, :, columns] * ss.tensor([[2.0], [3.0], [4.0]]) * w).sum()
+
+
+def several_along_an_axis(x: Any, w: Any, m: Any) -> Any:
+    y = ss.stack([x, x * w], 0)  # (2, 2, 3)
+    n = int(np.asarray(MASKS[0]).sum())
+    y[:, m] = ss.arange(2.0 * n, dtype="float64").reshape(2, n) * w
+    y[1, m] += ss.arange(float(n))
+    return y * (y[:, m] * ss.arange(float(n))).sum()
+
+
 def losses(x: Any, w: Any, m: Any) -> Any:
     f = ss.nn.functional
     y = x.detach() * 0.5
@@ -79,13 +101,23 @@ MASKS = [
     [[True] * 3, [True] * 3],
     [[False] * 3, [False] * 3],
 ]
-CALLS: list[Callable[..., Any]] = [added, of_all, each_its_own, logarithms, in_place, rows, losses]
+CALLS: list[Callable[..., Any]] = [
+    added,
+    of_all,
+    beside_others,
+    several_along_an_axis,
+    each_its_own,
+    logarithms,
+    in_place,
+    rows,
+    losses,
+]
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda f: f.__name__)
 @pytest.mark.parametrize("mask", [0, 1, 2])
 def test_as_eager(call: Any, mask: int) -> None:
-    if mask and call in (each_its_own, in_place):
+    if mask and call in (each_its_own, in_place, several_along_an_axis):
         pytest.skip("of another number, or the mean of none")
     if mask == 2 and call in (logarithms, losses):
         pytest.skip("the mean of none")
@@ -134,6 +166,10 @@ def test_numbers_that_do_not_go_together_are_refused() -> None:
         put(x, ss.tensor([True, True, False, False]), three)
     with pytest.raises(IndexError, match=r"expected a mask of shape \(4,\), got \(3,\)"):
         ss.compile(lambda x, m: x[m].sum())(x, three > 0)
+    with pytest.raises(IndexError, match=r"expected a mask of shape \(4,\), got \(3,\)"):
+        ss.compile(lambda x, m: x[None, m].sum())(x, three > 0)
+    with pytest.raises(TraceError, match="indexes with a boolean mask"):
+        ss.compile(lambda x, m: (x[:, m] + x[m]).sum())(ss.ones(3, 3), three > 0)
 
 
 def test_what_needs_the_number_says_where() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import schuss as ss
 from schuss.core import Tensor, leaf, tensor
 from schuss.gradcheck import check_gradients
 from schuss.transforms import vjp
@@ -58,6 +59,31 @@ def plain(index: Any) -> Any:
     return index.array if isinstance(index, Tensor) else index
 
 
+def right(x: np.ndarray[Any, Any], index: Any) -> np.ndarray[Any, Any]:
+    """NumPy's result; but what arrays pick stays in its place beside integers, as in PyTorch."""
+    items = plain(index)
+    found: np.ndarray[Any, Any] = x[items]
+    if not isinstance(items, tuple):
+        return found
+    arrays = [k for k, i in enumerate(items) if isinstance(i, np.ndarray) and i.ndim]
+    picking = [k for k, i in enumerate(items) if not isinstance(i, slice | None | type(...))]
+    if not arrays or picking[-1] - picking[0] < len(picking):
+        return found
+    if arrays[-1] - arrays[0] >= len(arrays) and not all(
+        k in picking for k in range(arrays[0], arrays[-1])
+    ):
+        return found
+    masks = [i for i in items if isinstance(i, np.ndarray) and i.dtype == bool]
+    others = [np.empty(1) if i.dtype == bool else i for i in (items[k] for k in arrays)]
+    count = np.broadcast(*others).ndim
+    taken = sum(i is not None and i is not ... for i in items) + sum(m.ndim - 1 for m in masks)
+    start = sum(
+        x.ndim - taken if i is ... else int(i is None or isinstance(i, slice))
+        for i in items[: arrays[0]]
+    )
+    return np.moveaxis(found, range(count), range(start, start + count))
+
+
 @pytest.mark.parametrize("index", INDICES, ids=IDS)
 def test_values(index: Any) -> None:
     for x in (
@@ -67,10 +93,10 @@ def test_values(index: Any) -> None:
         X > 0,
         (X * 9).astype(int),
     ):
-        got, right = leaf(x)[index], x[plain(index)]
-        assert got.shape == right.shape
-        assert got.dtype == right.dtype
-        np.testing.assert_array_equal(got.array, right)
+        got, wanted = leaf(x)[index], right(x, index)
+        assert got.shape == wanted.shape
+        assert got.dtype == wanted.dtype
+        np.testing.assert_array_equal(got.array, wanted)
 
 
 @pytest.mark.parametrize("index", INDICES, ids=IDS)
@@ -78,9 +104,9 @@ def test_gradients(index: Any) -> None:
     x = X[:, :, ::-1]
     got, pull = vjp(lambda t: t[index], leaf(x))
     error = np.random.default_rng(1).normal(size=got.shape)
-    right = np.zeros(x.shape)
-    np.add.at(right, plain(index), error)
-    np.testing.assert_allclose(pull(error)[0].array, right, rtol=1e-13, atol=1e-15)
+    places = right(np.arange(x.size).reshape(x.shape), index)
+    wanted = np.bincount(places.reshape(-1), error.reshape(-1), x.size).reshape(x.shape)
+    np.testing.assert_allclose(pull(error)[0].array, wanted, rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("index", INDICES[::4], ids=IDS[::4])
@@ -107,6 +133,36 @@ def test_gradients_as_pytorch(index: Any) -> None:
     mine = tensor(X, requires_grad=True)
     (mine[index] ** 2).sum().backward()
     np.testing.assert_allclose(mine.grad.array, x.grad.numpy(), rtol=1e-13)
+
+
+MIXED: list[Any] = [
+    (0, slice(None), [0, 1, 3]), (0, ..., [0, 1]), (0, None, [0, 1]), ([0, 1], slice(None), 2),
+    (-1, slice(None, None, 2), A([True, False, True, False, True])),
+    (0, slice(1, 3), A([[0], [1]])),
+    (slice(None), 1, [0, 1]), (slice(None), [0, 2], 1), (None, 1, slice(None), [0, 1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("index", MIXED, ids=str)
+def test_integers_beside_arrays_are_taken_first_as_pytorch_does(index: Any, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+
+    def run(m: Any, x: Any) -> Any:
+        at = tuple(m.tensor(i) if isinstance(i, list | np.ndarray) else i for i in index)
+        y = x * 1
+        found = x[at]
+        y[at] = m.arange(float(found.numel()), dtype=m.float64).reshape(found.shape)
+        y[at] += 1
+        return found, y
+
+    if compiled and any(isinstance(i, np.ndarray) and i.dtype == bool for i in index):
+        pytest.skip("tests/functions/test_selected.py has what masks pick there")
+    wanted = run(torch, torch.tensor(X))
+    call = ss.compile(lambda x: run(ss, x)) if compiled else lambda x: run(ss, x)
+    for mine, other in zip(call(tensor(X)), wanted, strict=True):
+        assert mine.shape == tuple(other.shape)
+        np.testing.assert_array_equal(mine, other.numpy())
 
 
 def test_repeated_rows_accumulate() -> None:
@@ -197,13 +253,13 @@ single = st.one_of(slices, st.integers(-6, 6), st.none(), st.just(...),
 def test_any_index(items: list[Any]) -> None:
     index = tuple(items)
     try:
-        right = X[plain(index)]
+        wanted = right(X, index)
     except IndexError:
-        with pytest.raises(IndexError, match=r"index: .*\(4, 3, 5\)"):
+        with pytest.raises(IndexError, match=r"index: .*\(shape \([0-9, ]*\)\)"):
             leaf(X)[index]
         return
     got, pull = vjp(lambda t: t[index], leaf(X))
-    np.testing.assert_array_equal(got.array, right)
+    np.testing.assert_array_equal(got.array, wanted)
     expected = np.zeros(X.shape)
     np.add.at(expected, plain(index), 1.0)
     np.testing.assert_array_equal(pull(np.ones(got.shape))[0].array, expected)

@@ -17,13 +17,14 @@ from schuss.backprop import is_freed
 from schuss.core import RECORDING, TRACER, Number, Tensor, TensorLike, leaf, no_grad
 from schuss.functions.elementwise import clip, floor_quotient
 from schuss.functions.placing import placed
-from schuss.functions.selected import Selected, spread
+from schuss.functions.selected import spread
 from schuss.primitives import storage
 from schuss.primitives.base import as_tensor
 from schuss.primitives.bits import bitwise_left_shift, bitwise_right_shift
 from schuss.primitives.checks import InBounds, require
 from schuss.primitives.elementwise import add, divide, multiply, remainder, subtract
-from schuss.primitives.indexing import gather
+from schuss.primitives.index_template import around_mask, integers_first
+from schuss.primitives.indexing import gather, getitem
 from schuss.primitives.logic import (
     bitwise_and,
     bitwise_or,
@@ -97,6 +98,17 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> None:
 
 
 def _set(x: Tensor, index: Any, given: Tensor) -> None:
+    if isinstance(index, tuple) and len(index) > 1:
+        tracing = TRACER.get() is not None
+        parts = integers_first(index if tracing else _plain_index(index))
+        if parts is not None and not any(isinstance(item, Tensor) for item in parts[0]):
+            return _set(getitem(x, parts[0]), parts[1], given)
+        around = around_mask(index, x.ndim) if tracing else None
+        if around is not None:
+            plain, mask, axis = around
+            part = getitem(x, plain)
+            rewrite("setitem", part, lambda former: masked(former, mask, given, axis))
+            return None
     if TRACER.get() is None:
         at = _plain_index(index)
         if writes_at_once("setitem", x, given):
@@ -127,14 +139,15 @@ def _plain_index(index: Any) -> Any:
     return np.asarray(index.array) if isinstance(index, Tensor) else index
 
 
-def masked(x: Tensor, mask: Tensor, value: Tensor) -> Tensor:
-    """Return x with a value where a mask of its first axes holds: one for all, or for each."""
-    rest = x.ndim - mask.ndim
-    if isinstance(value, Selected):
-        value = value.where_it_is(mask)
-    elif value.ndim > rest:
-        value = spread("setitem", value, mask)
-    return where(reshape(mask, (*mask.shape, *[1] * rest)), value, x)
+def masked(x: Tensor, mask: Tensor, value: Tensor, axis: int = 0) -> Tensor:
+    """Return x with a value where a mask of its axes from `axis` on holds: one for all, or each."""
+    after = x.ndim - mask.ndim - axis
+    if after < 0 or mask.shape != x.shape[axis : axis + mask.ndim]:
+        raise IndexError(
+            f"expected a mask of shape {x.shape[axis : axis + mask.ndim]}, got {mask.shape}"
+        )
+    value = spread("setitem", value, mask, after)
+    return where(reshape(mask, (*mask.shape, *[1] * after)), value, x)
 
 
 def _rows_put(x: Tensor, rows: Tensor, value: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ would be no number, in derivatives as well.
 
 from __future__ import annotations
 
+import builtins
 import math
 import operator
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 from schuss.core import TRACER, Tensor
 from schuss.data_type import dtype
 from schuss.errors import TraceError
+from schuss.functions.shapes import moveaxis
 from schuss.primitives.base import astype
 from schuss.primitives.checks import Condition, require
 from schuss.primitives.indexing import gather
@@ -32,15 +34,17 @@ class Selected(Tensor):
 
     Args:
         values: what is computed, of the shape of what the mask picks from.
-        mask: booleans, for its first axes.
+        mask: booleans, for its axes before the last `after`.
+        after: how many axes follow the mask's.
         reason: why it is refused where the number is asked for.
     """
 
-    __slots__ = ("mask", "mask_read", "reason", "values")
+    __slots__ = ("after", "mask", "mask_read", "reason", "values")
 
-    def __init__(self, values: Tensor, mask: Tensor, reason: str) -> None:
+    def __init__(self, values: Tensor, mask: Tensor, after: int, reason: str) -> None:
         self.values = values
         self.mask = mask
+        self.after = after
         self.mask_read = TRACER.get().read(mask)
         self.reason = reason
         self.grad = self.node = None
@@ -62,18 +66,16 @@ class Selected(Tensor):
 
     def beside(self, other: Any) -> Any:
         """Return what goes with the values of each element: of as many others, or of all."""
-        if isinstance(other, Selected):
-            return other.where_it_is(self.mask)
-        if isinstance(other, Tensor) and other.ndim > self.values.ndim - self.mask.ndim:
-            return spread("index", other, self.mask)
-        return other
+        return spread("index", other, self.mask, self.after) if isinstance(other, Tensor) else other
 
-    def where_it_is(self, mask: Tensor) -> Tensor:
-        """Return the values, picked by this mask.
+    def where_it_is(self, mask: Tensor, after: int) -> Tensor:
+        """Return the values, picked by this mask, with so many axes after it.
 
         Raises:
-            TraceError: if it is another one.
+            TraceError: if it is another one, or elsewhere.
         """
+        if after != self.after:
+            self._refuse()
         if TRACER.get().read(mask) is not self.mask_read:
             raise TraceError(
                 "compile: what one boolean mask picked goes together with what another one does, "
@@ -83,18 +85,18 @@ class Selected(Tensor):
 
     def sum(self) -> Tensor:
         """Return the sum of the elements."""
-        return sum(where(_like(self.mask, self.values), self.values, 0))
+        return sum(where(_like(self.mask, self.after), self.values, 0))
 
     def mean(self) -> Tensor:
         """Return the mean of the elements."""
-        each = math.prod(self.values.shape[self.mask.ndim :])
-        return self.sum() / (sum(astype(self.mask, self.values.array.dtype)) * float(each))
+        each = math.prod(self.values.shape) / builtins.max(math.prod(self.mask.shape), 1)
+        return self.sum() / (sum(astype(self.mask, self.values.array.dtype)) * each)
 
 
 def _elementwise(function: Callable[..., Tensor]) -> Callable[..., Selected]:
     def method(self: Selected, *others: Any, **options: Any) -> Selected:
         found = function(self.values, *map(self.beside, others), **options)
-        return Selected(found, self.mask, self.reason)
+        return Selected(found, self.mask, self.after, self.reason)
 
     return method
 
@@ -102,7 +104,7 @@ def _elementwise(function: Callable[..., Tensor]) -> Callable[..., Selected]:
 def _reflected(function: Callable[..., Any]) -> Callable[..., Selected]:
     def method(self: Selected, other: Any) -> Selected:
         found = function(self.beside(other), self.values)
-        return Selected(found, self.mask, self.reason)
+        return Selected(found, self.mask, self.after, self.reason)
 
     return method
 
@@ -133,37 +135,54 @@ for _name in (
     setattr(Selected, _name, _elementwise(_method(_name)))
 
 
-def _like(mask: Tensor, x: Tensor) -> Tensor:
-    return reshape(mask, (*mask.shape, *[1] * (x.ndim - mask.ndim)))
+def _like(mask: Tensor, after: int) -> Tensor:
+    return reshape(mask, (*mask.shape, *[1] * after))
 
 
-def select(x: Tensor, mask: Tensor, reason: str) -> Selected:
-    """Return the elements of a traced `x` where a mask of its first axes holds; see `Selected`.
+def select(x: Tensor, mask: Tensor, axis: int, reason: str) -> Selected:
+    """Return the elements of a traced `x` where a mask of its axes from one on holds.
 
     Raises:
         IndexError: for a mask of other lengths.
     """
-    if mask.shape != x.shape[: mask.ndim]:
+    own = x.shape[axis : axis + mask.ndim]
+    if mask.shape != own:
         raise IndexError(
-            f"index: expected a mask of shape {x.shape[: mask.ndim]}, got {mask.shape} "
-            f"(shape {x.shape})."
+            f"index: expected a mask of shape {own}, got {mask.shape} (shape {x.shape})."
         )
+    after = x.ndim - mask.ndim - axis
     if not mask.size:
-        return Selected(x, mask, reason)
+        return Selected(x, mask, after, reason)
     first = argmax(astype(reshape(mask, (-1,)), "int32"))
-    one = gather(detach(reshape(x, (-1, *x.shape[mask.ndim :]))), (first,))
-    return Selected(where(_like(mask, x), x, one), mask, reason)
+    before, rest = x.shape[:axis], x.shape[x.ndim - after :]
+    rows = moveaxis(reshape(detach(x), (*before, -1, *rest)), axis, 0)
+    one = reshape(gather(rows, (first,)), (*before, *[1] * mask.ndim, *rest))
+    return Selected(where(_like(mask, after), x, one), mask, after, reason)
 
 
-def spread(owner: str, values: Tensor, mask: Tensor) -> Tensor:
-    """Return values, one for each place where a mask holds, at these places; others elsewhere."""
-    n, rest = values.shape[0], values.shape[1:]
+def spread(owner: str, values: Tensor, mask: Tensor, after: int) -> Tensor:
+    """Return values, one for each place where a mask holds, at these places; others elsewhere.
+
+    Args:
+        owner: whom errors name.
+        values: with one axis for what the mask picks, before the last `after`; those with fewer
+            axes, or a length of 1 there, are the same for all.
+        mask: the mask.
+        after: how many axes follow the mask's.
+    """
+    if isinstance(values, Selected):
+        return values.where_it_is(mask, after)
+    axis = values.ndim - after - 1
+    if axis < 0:
+        return values
+    n, before, rest = values.shape[axis], values.shape[:axis], values.shape[axis + 1 :]
     if n == 1:
-        return reshape(values, rest)
+        return reshape(values, (*before, *[1] * mask.ndim, *rest))
     message = f"{owner}: expected a mask that holds at as many places as there are values, {n}."
     counts = cumulative_sum(astype(reshape(mask, (-1,)), "int64"), axis=0)
     require(Condition(IndexError, message, lambda held: held.sum() == n), mask)
     if not n:
-        return reshape(sum(values, 0), rest)
+        return reshape(sum(values, axis), (*before, *[1] * mask.ndim, *rest))
     places = (counts - 1).clamp(0, n - 1)
-    return reshape(gather(values, (places,)), (*mask.shape, *rest))
+    found = moveaxis(gather(moveaxis(values, axis, 0), (places,)), 0, axis)
+    return reshape(found, (*before, *mask.shape, *rest))

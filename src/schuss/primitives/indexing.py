@@ -17,8 +17,10 @@ from schuss.primitives.index_template import (
     ARRAY,
     ROWS_BY_INDEX,
     Template,
+    around_mask,
     array_axes,
     filled,
+    integers_first,
     stand_in,
 )
 from schuss.primitives.movement import basic_slice
@@ -193,6 +195,9 @@ def _picked_if_there(x: Tensor, arrays: tuple[Tensor, ...], template: Template) 
 def getitem(x: Tensor, index: Any) -> Tensor:
     """Index as NumPy does: slices, integers, None, Ellipsis, integer arrays, boolean masks.
 
+    But that integers beside arrays are taken first, as PyTorch has it: `x[0, :, rows]` is
+    `x[0][:, rows]`.
+
     Raises:
         IndexError: for an index out of range, too many indices, or one of another kind.
     """
@@ -215,6 +220,15 @@ def getitem(x: Tensor, index: Any) -> Tensor:
         # No axis goes, and one comes, of length 1 or 0.
         return basic_slice(basic_slice(x, (None,)), (slice(int(bool(index))),))
     items = index if isinstance(index, tuple) else (index,)
+    if len(items) > 1:
+        parts = integers_first(items)
+        if parts is not None:
+            return getitem(getitem(x, parts[0]), parts[1])
+        tracer = TRACER.get()
+        around = None if tracer is None else around_mask(items, x.ndim)
+        if around is not None:
+            plain, by, axis = around
+            return tracer.selected(getitem(x, plain), by, axis)  # type: ignore[no-any-return]  # a kind of tensor
     template: list[Any] = []
     arrays: list[Tensor] = []
     masks: dict[int, tuple[int, ...]] = {}

@@ -113,8 +113,10 @@ def write(owner: str, x: Tensor, values: Any, index: Any = ...) -> Tensor:
 
 def _repeats(array: Array) -> bool:
     """Return whether elements of an array lie in one place."""
-    return 0 in array.strides and any(
-        n > 1 and step == 0 for n, step in zip(array.shape, array.strides, strict=True)
+    return (
+        0 in array.strides
+        and array.size > 0
+        and any(n > 1 and step == 0 for n, step in zip(array.shape, array.strides, strict=True))
     )
 
 

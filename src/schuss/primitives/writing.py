@@ -217,7 +217,7 @@ def put(x: Tensor, index: Any, value: Tensor) -> Tensor:
     shape = places[index].shape
     places[index] = np.arange(math.prod(shape)).reshape(shape)
     value = astype(value, x.array.dtype)
-    if not (math.prod(shape) or value.size):
+    if not math.prod(shape) and _fits(value, shape):
         # There is nothing to write; what it was made of has an error of 0 nevertheless.
         axes = tuple(range(value.ndim))
         value = apply(REGISTRY["sum"], (value,), {"axes": axes, "keepdims": False})
@@ -228,13 +228,20 @@ def put(x: Tensor, index: Any, value: Tensor) -> Tensor:
     return apply(REGISTRY["where"], (leaf(np.asarray(places >= 0)), value, x), {})
 
 
+def _fits(value: Tensor, shape: tuple[int, ...]) -> bool:
+    try:
+        return np.broadcast_shapes(value.shape, shape) == shape
+    except ValueError:
+        return False
+
+
 def _spread(value: Tensor, shape: tuple[int, ...], places: Array, index: Any) -> Tensor:
     """Return the value, of `shape` after broadcasting, laid out at its places among others."""
     extra = value.ndim - len(shape)
     if extra > 0 and value.shape[:extra] == (1,) * extra:
         value = apply(REGISTRY["reshape"], (value,), {"shape": value.shape[extra:]})
     if value.shape != shape:
-        if np.broadcast_shapes(value.shape, shape) != shape:
+        if not _fits(value, shape):
             raise ValueError(f"setitem: expected a value of shape {shape}, got {value.shape}.")
         value = apply(REGISTRY["broadcast_to"], (value,), {"shape": shape})
     if is_basic(index):

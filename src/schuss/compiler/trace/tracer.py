@@ -222,9 +222,9 @@ class Tracer(TracesLoops, Scopes):
         axes = tuple(range(len(refused.shape)))
         self._checks[check] = made("max", refused, axes=axes, keepdims=False) if axes else refused
 
-    def selected(self, x: Tensor, mask: Tensor) -> Tensor:
+    def selected(self, x: Tensor, mask: Tensor, axis: int = 0) -> Tensor:
         """Return what a mask picks, of which only some functions can do without the number."""
-        return select(x, mask, depends_on_values())
+        return select(x, mask, axis, depends_on_values())
 
     def nonzero(self, x: Tensor) -> NoReturn:
         """Refuse what has a shape that depends on values."""

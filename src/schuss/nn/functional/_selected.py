@@ -8,7 +8,7 @@ from typing import Any
 
 from schuss import functions as ops
 from schuss.core import Tensor
-from schuss.functions.selected import Selected
+from schuss.functions.selected import Selected, spread
 
 __all__ = ["take_selected"]
 
@@ -54,7 +54,8 @@ def _elementwise(
     if weight is not None or reduction not in ("none", "mean", "sum"):
         return None
     pair = picked.beside(input), picked.beside(target)
-    loss = Selected(call(*pair, reduction="none", **options), picked.mask, picked.reason)
+    found = call(*pair, reduction="none", **options)
+    loss = Selected(found, picked.mask, picked.after, picked.reason)
     return loss if reduction == "none" else getattr(loss, reduction)()
 
 
@@ -68,9 +69,11 @@ def _of_classes(
     reduction: str = "mean",
     **options: Any,
 ) -> Tensor | None:
-    if not isinstance(input, Selected) or input.values.ndim != input.mask.ndim + 1:
+    if not isinstance(input, Selected) or input.after != 1:
         return None
-    classes = input.beside(target)
+    if input.values.ndim != input.mask.ndim + 1 or not isinstance(target, Tensor):
+        return None
+    classes = spread("index", target, input.mask, 0)
     if classes.dtype.kind != "i":
         return None
     logits = ops.reshape(input.values, (-1, input.values.shape[-1]))
@@ -80,4 +83,4 @@ def _of_classes(
     loss = call(logits, classes, **options)
     if reduction != "none":
         return loss
-    return Selected(ops.reshape(loss, input.mask.shape), input.mask, input.reason)
+    return Selected(ops.reshape(loss, input.mask.shape), input.mask, 0, input.reason)
