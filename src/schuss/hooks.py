@@ -12,11 +12,13 @@ import numpy as np
 
 from schuss.core import TRACER, Tensor
 
-__all__ = ["CHANGES", "Hooks", "RemovableHandle", "register_hook"]
+__all__ = ["CALLED_BY_ALL", "CHANGES", "Hooks", "RemovableHandle", "functions_of", "register_hook"]
 __all__ += ["register_post_accumulate_grad_hook", "retain_grad", "run_after", "run_hooks"]
 
 # How often hooks of tensors came or went outside of traces, which have called those that they met.
 CHANGES = ctypes.c_int64(0)
+# What any function may call besides what it names: the hooks of all modules.
+CALLED_BY_ALL: list[Any] = []
 _next_number = count().__next__
 
 
@@ -58,6 +60,12 @@ class Hooks:
         self.before: dict[int, Callable[[Tensor], Any]] = {}
         self.after: dict[int, Callable[[Tensor], Any]] = {}
         self.retains = False
+
+
+def functions_of(x: Tensor) -> list[Callable[..., Any]]:
+    """Return the hooks of a tensor."""
+    found: Hooks | None = getattr(x, "hook", None)
+    return [] if found is None else [*found.before.values(), *found.after.values()]
 
 
 def _hooks_of(x: Tensor, owner: str) -> Hooks:

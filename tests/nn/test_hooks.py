@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import schuss as ss
+from schuss import nn
+from schuss.nn.modules.module import register_module_forward_hook
 
 torch = pytest.importorskip("torch")
 
@@ -176,3 +178,69 @@ def test_hooks_of_all_modules_are_pytorchs() -> None:
     assert seen_by_hooks_of_all_modules(ss, lambda f: f) == wanted
     # Hooks are called while tracing alone.
     assert seen_by_hooks_of_all_modules(ss, ss.compile)[:2] == wanted[:2]
+
+
+def forward_hook(model: Any, held: dict[str, Any]) -> Any:
+    return model[0].register_forward_hook(lambda m, i, o: held.update(y=o.detach()))
+
+
+def pre_hook(model: Any, held: dict[str, Any]) -> Any:
+    return model[2].register_forward_pre_hook(lambda m, i: held.__setitem__("x", i[0].detach()))
+
+
+def backward_hook(model: Any, held: dict[str, Any]) -> Any:
+    return model[0].register_full_backward_hook(lambda m, i, o: held.update(error=o[0]))
+
+
+def hook_of_all(model: Any, held: dict[str, Any]) -> Any:
+    return register_module_forward_hook(lambda m, i, o: held.update({type(m).__name__: o.detach()}))
+
+
+def tensor_hook(model: Any, held: dict[str, Any]) -> Any:
+    return model[0].weight.register_hook(lambda g: held.update(g=g * 1) or g * 2)
+
+
+def hook_of_a_gradient(model: Any, held: dict[str, Any]) -> Any:
+    return model[0].weight.register_post_accumulate_grad_hook(lambda p: held.update(g=p.grad))
+
+
+@pytest.mark.parametrize(
+    "register",
+    [forward_hook, pre_hook, backward_hook, hook_of_all, tensor_hook, hook_of_a_gradient],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.filterwarnings("ignore:Full backward hook")
+@pytest.mark.filterwarnings("ignore:compile. the function changes:RuntimeWarning")
+def test_what_hooks_note_in_compiled_functions_is_what_they_note_eagerly(register: Any) -> None:
+    found = []
+    for compiled in (False, True):
+        ss.manual_seed(0)
+        model, held, noted = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), {}, []
+        handle = register(model, held)
+
+        def step(x: Any, model: Any = model) -> Any:
+            loss = (model(x) ** 2).sum()
+            for p in model.parameters():
+                p.grad = None
+            loss.backward()
+            return loss
+
+        run = ss.compile(step) if compiled else step
+        with handle:
+            for k in range(5):
+                loss = run(ss.arange(6.0).reshape(2, 3) * (k + 1) / 10)
+                noted.append([loss.item(), *[held[name].numpy().tolist() for name in sorted(held)]])
+        found.append(noted)
+    for eager, fast in zip(*found, strict=True):
+        assert len(eager) == len(fast) > 1
+        for a, b in zip(eager, fast, strict=True):
+            np.testing.assert_allclose(b, a, 1e-5, 1e-6)
+
+
+def test_that_a_hook_makes_a_function_eager_is_said() -> None:
+    layer, seen = nn.Linear(3, 2), []
+    layer.register_forward_hook(lambda m, i, o: seen.append(o.detach()))
+    run = ss.compile(lambda x: layer(x).sum())
+    with pytest.warns(RuntimeWarning, match=r"changes an item each time .* evaluated eagerly"):
+        totals = [run(ss.ones(1, 3) * k).item() for k in range(4)]
+    assert [round(y.sum().item(), 5) for y in seen] == [round(t, 5) for t in totals]

@@ -9,7 +9,7 @@ from typing import Any
 
 from schuss.backprop import mark
 from schuss.core import Tensor
-from schuss.hooks import CHANGES, RemovableHandle, register_hook
+from schuss.hooks import CALLED_BY_ALL, CHANGES, RemovableHandle, register_hook
 
 __all__ = ["EVERYWHERE", "Hookable", "call_with_hooks"]
 
@@ -47,6 +47,7 @@ class _Everywhere:
         def change(held: tuple[_Hook, ...]) -> None:
             self.hooks = replace(self.hooks, **{when: held})
             self.used = self.hooks != _Hooks()
+            CALLED_BY_ALL[:] = [self.hooks]
             CHANGES.value += 1
 
         def held() -> tuple[_Hook, ...]:

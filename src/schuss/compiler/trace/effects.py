@@ -18,7 +18,7 @@ from schuss.compiler.trace.abstract import Abstract
 from schuss.compiler.trace.python_state import Reads
 from schuss.compiler.trace.state_guards import MISSING, Entries
 from schuss.compiler.trace.tracer import Tracer
-from schuss.core import Tensor
+from schuss.core import Array, Tensor
 
 __all__ = ["Effects"]
 
@@ -83,7 +83,7 @@ class Effects:
         """Have the program do what it can of what has changed; return the name of the rest."""
         for guard in self._guards:
             if isinstance(guard, Entries):
-                _take_over_tensors(guard, tracer)
+                _take_over_tensors(guard, self.tensors, tracer)
         for guard in self._guards:
             name = guard.changed()
             if name is not None:
@@ -99,8 +99,11 @@ class Effects:
             generator.restore()
 
 
-def _take_over_tensors(entries: Entries, tracer: Tracer) -> None:
-    """Let tensors become what took their places, and put them back there."""
+def _take_over_tensors(entries: Entries, known: Sequence[Tensor], tracer: Tracer) -> None:
+    """Let tensors become what took their places, and put them back there.
+
+    Not those that lie where another one does, which would become the same.
+    """
     for name, old in zip(entries.names, entries.values, strict=True):
         new = entries.held.get(name, MISSING)
         if new is old or not (isinstance(new, Tensor) and isinstance(old, Tensor)):
@@ -110,8 +113,15 @@ def _take_over_tensors(entries: Entries, tracer: Tracer) -> None:
             type(array) is Abstract
             and isinstance(old.array, np.ndarray)
             and old.is_leaf
+            and not any(x is not old and _share_memory(x, old.array) for x in known)
             and not new.requires_grad
             and (new.shape, new.array.dtype) == (old.shape, old.array.dtype)
         ):
             tracer.assign(old, new)
             entries.held[name] = old
+
+
+def _share_memory(x: Tensor, array: Array) -> bool:
+    """Whether a tensor, or its gradient, lies where an array does."""
+    held = [x.array] if x.grad is None else [x.array, x.grad.array]
+    return any(isinstance(a, np.ndarray) and np.may_share_memory(a, array) for a in held)

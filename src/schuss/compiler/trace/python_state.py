@@ -23,6 +23,7 @@ import numpy as np
 
 from schuss.compiler.trace.state_guards import PLAIN, SHOWN, Attribute, Cell, Entries, Guard, Items
 from schuss.core import Tensor
+from schuss.hooks import CALLED_BY_ALL, functions_of
 from schuss.primitives.base import Primitive
 
 __all__ = ["PythonState", "Reads", "shown_as_it_is"]
@@ -90,7 +91,7 @@ class Reads:
             known = len(self._names)
             self._seen.clear()
             self.generators.clear()
-            waiting = list(roots)
+            waiting = [*roots, *CALLED_BY_ALL]
             while waiting:
                 value = waiting.pop()
                 if id(value) not in self._seen:
@@ -100,7 +101,10 @@ class Reads:
     def _within(self, value: Any) -> Iterator[Any]:
         """Yield what a value leads to, and note what it is."""
         kind = type(value)
-        if kind in PLAIN or isinstance(value, (Tensor, np.ndarray, np.generic, Primitive)):
+        if isinstance(value, Tensor):
+            yield from functions_of(value)
+            return
+        if kind in PLAIN or isinstance(value, (np.ndarray, np.generic, Primitive)):
             return
         if hasattr(value, "bit_generator") or isinstance(value, random.Random):
             self.generators.append(value)
@@ -126,6 +130,8 @@ class Reads:
                 yield from self._entries(vars(value)).values()
         elif isinstance(value, type):
             yield from self._of_class(value)
+        elif _is_record(kind):
+            yield from vars(value).values()
         elif hasattr(value, "__dict__"):
             self._instances[id(value)] = value
             yield kind
@@ -220,6 +226,12 @@ def _is_data(value: Any) -> bool:
     return not isinstance(
         value, (types.FunctionType, property, staticmethod, classmethod, types.MemberDescriptorType)
     )
+
+
+def _is_record(kind: type) -> bool:
+    """Whether objects of this class of Schuss's, as a module's hooks are, are what is in them."""
+    fixed = getattr(kind, "__dataclass_params__", None)
+    return fixed is not None and fixed.frozen and kind.__module__.startswith("schuss.")
 
 
 def _is_layer(kind: type) -> bool:
