@@ -313,3 +313,35 @@ def test_what_is_refused() -> None:
         d.ReshapeTransform((2, 3), (5,))
     with pytest.raises(NotImplementedError, match="AbsTransform: there is no log_abs_det"):
         d.AbsTransform().log_abs_det_jacobian(ss.ones(1), ss.ones(1))
+
+
+def test_logistic_normal_is_pytorchs() -> None:
+    found = []
+    for m in (ss, torch):
+        loc = m.tensor([[0.3, -0.5], [1.0, 2.0]], dtype=m.float64, requires_grad=True)
+        d = m.distributions.LogisticNormal(loc, m.tensor([0.5, 1.5], dtype=m.float64))
+        x = m.tensor([[0.1, 0.5, 0.4], [0.7, 0.2, 0.1]], dtype=m.float64)
+        density = d.log_prob(x)
+        shapes = (tuple(d.batch_shape), tuple(d.event_shape), tuple(d.rsample((4,)).shape))
+        found.append((shapes, density, m.autograd.grad(density.sum(), [loc])[0]))
+    assert found[0][0] == found[1][0]
+    for mine, other in zip(found[0][1:], found[1][1:], strict=True):
+        np.testing.assert_allclose(mine.detach(), other.detach().numpy(), 1e-9)
+    with pytest.raises(ValueError, match=r"LogisticNormal: expected loc of shape"):
+        ss.distributions.LogisticNormal(0.0, 1.0)
+
+
+def test_gradients_go_straight_through_classes() -> None:
+    logits = ss.tensor([[0.2, 0.3, -0.5], [1.0, 2.0, 0.0]], dtype="float64", requires_grad=True)
+    weights = ss.tensor([1.0, -2.0, 3.0], dtype="float64")
+
+    def slope(logits: ss.Tensor) -> tuple[ss.Tensor, ss.Tensor]:
+        ss.manual_seed(0)
+        drawn = ss.distributions.OneHotCategoricalStraightThrough(logits=logits).rsample()
+        return drawn.detach(), ss.autograd.grad((drawn * weights).sum(), [logits])[0]
+
+    (wanted,) = ss.autograd.grad((ss.softmax(logits, -1) * weights).sum(), [logits])
+    for run in (slope, ss.compile(slope)):
+        drawn, found = run(logits)
+        np.testing.assert_allclose(np.sort(drawn.numpy()), [[0, 0, 1]] * 2, atol=1e-12)
+        np.testing.assert_allclose(found, wanted, 1e-12)

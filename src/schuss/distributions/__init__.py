@@ -16,7 +16,12 @@ from schuss.distributions import constraints, transforms
 from schuss.distributions.constraint_registry import biject_to, transform_to
 from schuss.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
 from schuss.distributions.counts import Binomial, Geometric, NegativeBinomial, Poisson
-from schuss.distributions.discrete import Bernoulli, Categorical, OneHotCategorical
+from schuss.distributions.discrete import (
+    Bernoulli,
+    Categorical,
+    OneHotCategorical,
+    OneHotCategoricalStraightThrough,
+)
 from schuss.distributions.distribution import Distribution, Independent
 from schuss.distributions.extremes import Cauchy, Gumbel, HalfCauchy, HalfNormal, Pareto, Weibull
 from schuss.distributions.gamma import Beta, Chi2, Dirichlet, Gamma
@@ -30,7 +35,7 @@ from schuss.distributions.relaxed import (
     RelaxedOneHotCategorical,
 )
 from schuss.distributions.student_t import StudentT
-from schuss.distributions.transformed import TransformedDistribution
+from schuss.distributions.transformed import LogisticNormal, TransformedDistribution
 from schuss.distributions.transforms import *  # noqa: F403  # PyTorch has them here, too
 
 __all__ = [
@@ -52,12 +57,14 @@ __all__ = [
     "Independent",
     "Laplace",
     "LogNormal",
+    "LogisticNormal",
     "LogitRelaxedBernoulli",
     "MixtureSameFamily",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",
     "OneHotCategorical",
+    "OneHotCategoricalStraightThrough",
     "Pareto",
     "Poisson",
     "RelaxedBernoulli",

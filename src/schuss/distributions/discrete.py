@@ -42,6 +42,7 @@ from schuss.functions.reductions import as_float
 from schuss.primitives.base import as_tensor, astype
 
 __all__ = ["Bernoulli", "Categorical", "OneHotCategorical"]
+__all__ += ["OneHotCategoricalStraightThrough"]
 
 
 def _bounded(probs: Tensor) -> Tensor:
@@ -263,6 +264,19 @@ class OneHotCategorical(Categorical):
     @property
     def mode(self) -> Tensor:
         return astype(one_hot(super().mode, self._num_events), self.logits.array.dtype)
+
+
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    """`OneHotCategorical` whose draws have the gradient of the probabilities.
+
+    Bengio, Léonard and Courville, 2013, arXiv 1308.3432.
+    """
+
+    has_rsample = True
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        probs = self.probs
+        return self.sample(sample_shape) + (probs - probs.detach())
 
 
 def _enumerated(count: int, batch_shape: tuple[int, ...], dtype: Any, expand: bool) -> Tensor:

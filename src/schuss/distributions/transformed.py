@@ -9,11 +9,13 @@ from schuss.core import Tensor, TensorLike, no_grad
 from schuss.counts import Size
 from schuss.distributions import constraints
 from schuss.distributions.constraints import Constraint
+from schuss.distributions.continuous import Normal
 from schuss.distributions.distribution import Distribution, Independent
+from schuss.distributions.joint_transforms import StickBreakingTransform
 from schuss.distributions.transform import ComposeTransform, Transform, summed
 from schuss.primitives.base import as_tensor
 
-__all__ = ["TransformedDistribution"]
+__all__ = ["LogisticNormal", "TransformedDistribution"]
 
 
 class TransformedDistribution(Distribution):
@@ -136,3 +138,21 @@ class TransformedDistribution(Distribution):
         """Return whether y grows with x, or falls; None where it always grows."""
         found = ComposeTransform(self.transforms).sign
         return None if isinstance(found, int) and found == 1 else found
+
+
+class LogisticNormal(TransformedDistribution):
+    """Probabilities that stick breaking makes of normal numbers, one class more than of these.
+
+    Args:
+        loc: the means, shape (..., classes - 1).
+        scale: the standard deviations, above 0.
+        validate_args: whether parameters and values are checked.
+    """
+
+    def __init__(
+        self, loc: TensorLike, scale: TensorLike, validate_args: bool | None = None
+    ) -> None:
+        normal = Normal(loc, scale, validate_args=validate_args)
+        if not normal.batch_shape:
+            raise ValueError("LogisticNormal: expected loc of shape (..., classes - 1), got ().")
+        super().__init__(normal, StickBreakingTransform(), validate_args)
