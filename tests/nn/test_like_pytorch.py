@@ -23,6 +23,11 @@ CALLS: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "conv_transpose2d": lambda f, x, w, b: f.conv_transpose2d(x[:, :3], w, stride=2),
     "max_pool2d": lambda f, x, w, b: f.max_pool2d(x, 3, 2, 1, ceil_mode=True),
     "max_pool2d with positions": lambda f, x, w, b: f.max_pool2d(x, 2, return_indices=True),
+    "avg_pool1d": lambda f, x, w, b: f.avg_pool1d(x[0], 3, 1, 1, count_include_pad=False),
+    "avg_pool2d": lambda f, x, w, b: f.avg_pool2d(x, (3, 2), 2, (1, 0), True, False),
+    "avg_pool2d by another number": lambda f, x, w, b: f.avg_pool2d(x, 3, divisor_override=4),
+    "avg_pool3d": lambda f, x, w, b: f.avg_pool3d(x, (2, 3, 7), 1, (1, 1, 3)),
+    "local_response_norm": lambda f, x, w, b: f.local_response_norm(x, 3, alpha=0.1),
     "poisson_nll_loss": lambda f, x, w, b: f.poisson_nll_loss(x, x.abs(), full=True),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schuss import functions as ops
-from schuss.core import Tensor, no_grad
+from schuss.core import Tensor, int64, no_grad
 from schuss.functions.normalization import standardize
 from schuss.nn.functional._checks import require_floating, require_tensors
 from schuss.nn.functional.layers import batch_norm
@@ -141,4 +141,7 @@ def local_response_norm(
     total = square[:, :channels]
     for first in range(1, size):
         total = total + square[:, first : first + channels]
+    if total.array.dtype == int64:
+        # PyTorch's mean of integers is an integer.
+        return input / (ops.astype(total / size, int64) * alpha + k) ** beta
     return input / (total * (alpha / size) + k) ** beta

@@ -107,8 +107,15 @@ def _avg_pool(
 ) -> Tensor:  # fmt: skip
     if divisor == 0:
         raise ValueError(f"{owner}: expected divisor_override other than 0, got 0.")
-    pictures = as_pictures(owner, x, axes)
+    of_integers = x.array.dtype == np.int64
+    pictures = as_pictures(owner, ops.astype(x, np.float64) if of_integers else x, axes)
     windows = _windows(owner, pictures, kernel, stride, padding, 1, ceil_mode=ceil_mode)
+    if of_integers:
+        # Their means are integers in PyTorch, without what is behind the point.
+        counts = divisor or _divisors(pictures.shape[1:-1], windows, include=count_include_pad)
+        each = counts if isinstance(counts, int | float) else tensor(counts[..., np.newaxis])
+        found = means(pictures, windows, include=True, divisor=1) / each
+        return as_given(ops.astype(found, np.int64), x.ndim)
     return as_given(means(pictures, windows, include=count_include_pad, divisor=divisor), x.ndim)
 
 
