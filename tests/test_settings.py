@@ -92,3 +92,38 @@ def test_the_state_of_random_numbers() -> None:
     assert ss.seed() == ss.initial_seed() >= 0
     with pytest.raises(ValueError, match="set_state: expected int64 of shape"):
         ss.set_rng_state(ss.tensor([1.0]))
+
+
+def test_switches_that_change_nothing_are_read_again() -> None:
+    ss.use_deterministic_algorithms(True, warn_only=True)
+    assert ss.are_deterministic_algorithms_enabled()
+    ss.use_deterministic_algorithms(False)
+    assert not ss.are_deterministic_algorithms_enabled()
+    assert ss.get_float32_matmul_precision() == "highest"
+    ss.set_float32_matmul_precision("high")
+    assert ss.get_float32_matmul_precision() == "high"
+    ss.set_float32_matmul_precision("highest")
+    with pytest.raises(ValueError, match="'highest', 'high' or 'medium', got 'low'"):
+        ss.set_float32_matmul_precision("low")
+    ss.set_num_interop_threads(2)
+    assert ss.get_num_interop_threads() == 2
+    ss.set_num_interop_threads(1)
+    ss.set_default_device("cpu")
+    assert ss.get_default_device() == ss.device("cpu")
+    with pytest.raises(ValueError, match="set_default_device: expected device 'cpu'"):
+        ss.set_default_device("cuda")
+
+
+@pytest.mark.parametrize("kind", ["torch.DoubleTensor", "DoubleTensor"])
+def test_the_default_type_of_tensors(kind: str) -> None:
+    try:
+        ss.set_default_tensor_type(kind)
+        assert ss.ones(2).dtype is ss.float64
+        ss.set_default_tensor_type(ss.FloatTensor)
+        assert ss.ones(2).dtype is ss.float32
+        ss.set_default_tensor_type(ss.DoubleTensor)
+        assert ss.ones(2).dtype is ss.float64
+    finally:
+        ss.set_default_dtype(ss.float32)
+    with pytest.raises(TypeError, match="expected FloatTensor or DoubleTensor, got torch.Half"):
+        ss.set_default_tensor_type("torch.HalfTensor")

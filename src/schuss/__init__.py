@@ -56,7 +56,10 @@ _PLACES = {
     "schuss.pytorch.draws": "Generator",
     "schuss.serialization": "save",
     "schuss.settings": """
-        get_default_dtype inference_mode set_default_dtype set_grad_enabled set_printoptions
+        are_deterministic_algorithms_enabled get_default_device get_default_dtype
+        get_float32_matmul_precision get_num_interop_threads inference_mode set_default_device
+        set_default_dtype set_default_tensor_type set_float32_matmul_precision set_grad_enabled
+        set_num_interop_threads set_printoptions use_deterministic_algorithms
     """,
     "schuss.transforms": "grad hvp jvp value_and_grad vjp",
     "schuss.gradcheck": "check_gradients",
@@ -174,7 +177,9 @@ if TYPE_CHECKING:
         arange as arange, arccos as arccos, arccosh as arccosh, arcsin as arcsin,
         arcsinh as arcsinh, arctan as arctan, arctan2 as arctan2, arctanh as arctanh,
         argmax as argmax, argmin as argmin, argsort as argsort, argwhere as argwhere,
-        as_strided as as_strided, as_tensor as as_tensor,
+        as_strided as as_strided, as_tensor as as_tensor, bartlett_window as bartlett_window,
+        blackman_window as blackman_window, hamming_window as hamming_window,
+        hann_window as hann_window, kaiser_window as kaiser_window,
         asarray as asarray, asin as asin, asinh as asinh, atan as atan,
         atan2 as atan2, atanh as atanh, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
         atleast_3d as atleast_3d, baddbmm as baddbmm, bernoulli as bernoulli, bincount as bincount,
@@ -257,9 +262,16 @@ if TYPE_CHECKING:
     )  # fmt: skip
     from schuss.serialization import save as save
     from schuss.settings import (
-        get_default_dtype as get_default_dtype, inference_mode as inference_mode,
-        set_default_dtype as set_default_dtype, set_grad_enabled as set_grad_enabled,
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+        get_default_device as get_default_device, get_default_dtype as get_default_dtype,
+        get_float32_matmul_precision as get_float32_matmul_precision,
+        get_num_interop_threads as get_num_interop_threads, inference_mode as inference_mode,
+        set_default_device as set_default_device, set_default_dtype as set_default_dtype,
+        set_default_tensor_type as set_default_tensor_type,
+        set_float32_matmul_precision as set_float32_matmul_precision,
+        set_grad_enabled as set_grad_enabled, set_num_interop_threads as set_num_interop_threads,
         set_printoptions as set_printoptions,
+        use_deterministic_algorithms as use_deterministic_algorithms,
     )  # fmt: skip
     from schuss.threads import get_num_threads as get_num_threads
     from schuss.threads import set_num_threads as set_num_threads

@@ -9,12 +9,16 @@ import numpy as np
 
 from schuss.core import RECORDING, Tensor, supported_dtype
 from schuss.data_type import data_type, dtype
+from schuss.devices import CPU, device, require_cpu
 from schuss.dtypes import DEFAULTS
 from schuss.hooks import CHANGES
 from schuss.modes import no_grad
 
 __all__ = ["get_default_dtype", "inference_mode", "set_default_dtype", "set_grad_enabled"]
-__all__ += ["set_printoptions"]
+__all__ += ["set_default_device", "set_default_tensor_type", "set_printoptions"]
+__all__ += ["are_deterministic_algorithms_enabled", "use_deterministic_algorithms"]
+__all__ += ["get_default_device", "get_float32_matmul_precision", "set_float32_matmul_precision"]
+__all__ += ["get_num_interop_threads", "set_num_interop_threads"]
 
 
 class set_grad_enabled:  # noqa: N801  # PyTorch's name
@@ -75,6 +79,79 @@ def set_default_dtype(d: Any) -> None:
     if wanted != DEFAULTS.floating:
         DEFAULTS.floating = wanted
         CHANGES.value += 1
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Set the default dtype by a type of tensors: `FloatTensor` or `DoubleTensor`, or its name."""
+    name = t if isinstance(t, str) else getattr(t, "__name__", "")
+    kind = {"FloatTensor": "float32", "DoubleTensor": "float64"}.get(name.rpartition(".")[2])
+    if kind is None:
+        raise TypeError(f"set_default_tensor_type: expected FloatTensor or DoubleTensor, got {t}.")
+    set_default_dtype(kind)
+
+
+def get_default_device() -> device:
+    """Return the only device, "cpu"."""
+    return CPU
+
+
+def set_default_device(device: Any) -> None:
+    """Take the only device, "cpu", which is None's, too.
+
+    Raises:
+        ValueError: for another one.
+    """
+    require_cpu("set_default_device", device)
+
+
+class _Switches:
+    """What can be set and read again, and changes nothing."""
+
+    deterministic = False
+    precision = "highest"
+    threads = 1
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Take whether results have to be the same each time: they always are."""
+    _Switches.deterministic = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Return what `use_deterministic_algorithms` was told."""
+    return _Switches.deterministic
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Take how exact products may be: they are float32's, unless `autocast` says otherwise.
+
+    Args:
+        precision: "highest", "high" or "medium".
+
+    Raises:
+        ValueError: for another word.
+    """
+    if precision not in ("highest", "high", "medium"):
+        raise ValueError(
+            f"set_float32_matmul_precision: expected 'highest', 'high' or 'medium', got "
+            f"{precision!r}."
+        )
+    _Switches.precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """Return what `set_float32_matmul_precision` was told."""
+    return _Switches.precision
+
+
+def set_num_interop_threads(threads: int) -> None:
+    """Take how many operations may run side by side; see `set_num_threads` for each one's."""
+    _Switches.threads = int(threads)
+
+
+def get_num_interop_threads() -> int:
+    """Return what `set_num_interop_threads` was told."""
+    return _Switches.threads
 
 
 def set_printoptions(

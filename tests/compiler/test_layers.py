@@ -209,6 +209,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], tuple[Any, ...]]] = {
         ),
     ),
     "Embedding": (lambda: nn.Embedding(9, 4, padding_idx=1), (CLASSES,)),
+    "DataParallel": (lambda: nn.DataParallel(nn.Linear(8, 2)), (X,)),
     "ModuleDict": (lambda: nn.Sequential(nn.ModuleDict({"a": nn.Linear(8, 2)})["a"]), (X,)),
     "ModuleList": (lambda: nn.Sequential(*nn.ModuleList([nn.Linear(8, 3), nn.ReLU()])), (X,)),
     "Sequential": (lambda: nn.Sequential(nn.Linear(8, 3), nn.Tanh(), nn.Linear(3, 8)), (X,)),

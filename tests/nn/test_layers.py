@@ -213,7 +213,15 @@ SAMPLES = [
     Sample("GLU", normal(2, 4, 3), (1,)),
 ]
 
-NOT_LAYERS = {"CompiledModule", "Module", "ModuleDict", "ModuleList", "Sequential", "Parameter"}
+NOT_LAYERS = {
+    "CompiledModule",
+    "Module",
+    "DataParallel",
+    "ModuleDict",
+    "ModuleList",
+    "Sequential",
+    "Parameter",
+}
 NOT_LAYERS |= {"MultiheadAttention", "Transformer"}  # test_attention.py
 NOT_LAYERS |= {f"Transformer{kind}coder{of}" for kind in ("En", "De") for of in ("", "Layer")}
 NOT_LAYERS |= {"ParameterDict", "ParameterList"}  # files of their own

@@ -348,3 +348,16 @@ def test_batch_norm_takes_no_channels():
     figures = ss.zeros(0), ss.ones(0)
     y = nn.functional.batch_norm(ss.zeros((3, 0, 2)), *figures, training=True)
     assert y.shape == (3, 0, 2)
+
+
+def test_data_parallel_is_its_module() -> None:
+    inner = nn.Linear(3, 2)
+    model = nn.DataParallel(inner)
+    x = ss.ones(4, 3)
+    assert model(x).tolist() == inner(x).tolist()
+    assert model.module is inner
+    assert list(model.state_dict()) == ["module.weight", "module.bias"]
+    with pytest.raises(ValueError, match="DataParallel: expected device 'cpu'"):
+        nn.DataParallel(inner, device_ids=[0, 1])
+    with pytest.raises(TypeError, match="DataParallel: expected a Module for part 'module'"):
+        nn.DataParallel(lambda x: x)

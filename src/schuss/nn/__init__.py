@@ -40,7 +40,7 @@ from schuss.nn.attention import MultiheadAttention
 from schuss.nn.call import functional_call
 from schuss.nn.comparisons import CosineEmbeddingLoss, MarginRankingLoss, TripletMarginLoss
 from schuss.nn.compiled import CompiledModule
-from schuss.nn.containers import ModuleDict, ModuleList, Sequential
+from schuss.nn.containers import DataParallel, ModuleDict, ModuleList, Sequential
 from schuss.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -213,6 +213,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

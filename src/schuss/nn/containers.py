@@ -1,14 +1,15 @@
-"""Modules that hold modules: Sequential, ModuleList and ModuleDict."""
+"""Modules that hold modules: Sequential, ModuleList, ModuleDict and DataParallel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import index as as_index
 from typing import Any, overload
 
+from schuss.devices import require_cpu
 from schuss.nn.module import Module
 
-__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+__all__ = ["DataParallel", "ModuleDict", "ModuleList", "Sequential"]
 
 
 def _require_module(owner: Module, name: str, module: object) -> None:
@@ -230,3 +231,36 @@ class ModuleDict(_Container):
         """Take all parts out."""
         for name in list(self):
             del self[name]
+
+
+class DataParallel(Module):
+    """A module by itself, as `module`: what PyTorch's makes of it where there is no other device.
+
+    Args:
+        module: is called.
+        device_ids: None, or none.
+        output_device: "cpu" or None.
+        dim: without effect.
+
+    Raises:
+        ValueError: for other devices.
+    """
+
+    module: Module
+
+    def __init__(
+        self,
+        module: Module,
+        device_ids: Sequence[Any] | None = None,
+        output_device: Any = None,
+        dim: int = 0,
+    ) -> None:
+        super().__init__()
+        _require_module(self, "module", module)
+        for place in (*(device_ids or ()), output_device):
+            require_cpu("DataParallel", f"cuda:{place}" if isinstance(place, int) else place)
+        self.module = module
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Return what the module does."""
+        return self.module(*inputs, **kwargs)

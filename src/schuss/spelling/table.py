@@ -292,6 +292,13 @@ sorter=None)
         m new_full (input, size, fill_value, *, dtype=None)
         m new_tensor (input, data, *, dtype=None)
     """,
+    "schuss.pytorch.windows": """
+        f hann_window (window_length, periodic=True, *, dtype=None)
+        f hamming_window (window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None)
+        f blackman_window (window_length, periodic=True, *, dtype=None)
+        f bartlett_window (window_length, periodic=True, *, dtype=None)
+        f kaiser_window (window_length, periodic=True, beta=12.0, *, dtype=None)
+    """,
     "schuss.pytorch.draws": """
         f rand randn randint randperm normal
         fm multinomial bernoulli
