@@ -73,9 +73,9 @@ class _Mover:
             axes = next((self._moved[x][1] for x in moving if self._moved[x][1]), None)
             attributes = _MOVEMENTS[node.op](node, axes) if axes is not None else None
             if axes is not None and attributes is not None:
-                operands = [self._operand(x, x.shape, axes) for x in moving]
+                moved = [self._operand(x, x.shape, axes) for x in moving]
                 indices = [self._as_it_was(x) for x in node.inputs[len(moving) :]]
-                return made(node.op, *operands, *indices, **attributes), axes
+                return made(node.op, *moved, *indices, **attributes), axes
         inputs = tuple(self._as_it_was(x) for x in node.inputs)
         return (node if inputs == node.inputs else again(node, inputs)), None
 

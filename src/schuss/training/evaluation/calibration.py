@@ -102,4 +102,5 @@ def fit_biases(logits: Array, y: Array, weight: Array | None = None) -> Array:
         biases = biases - step / max(1.0, float(np.abs(step).max()))
         if float(np.abs(step).max()) < 1e-9:
             break
-    return biases - biases.mean()
+    centred: Array = biases - biases.mean()
+    return centred
