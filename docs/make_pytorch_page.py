@@ -62,8 +62,8 @@ part as others do, while in functions and methods they widen none that has axes,
 
 Not mentioned below, since functions and methods of tensors take them all: `out=`,
 `requires_grad=`, `device="cpu"`, and, since they cannot matter here, `layout=`, `memory_format=`,
-`names=`, `non_blocking=`, `pin_memory=` and `sparse_grad=`. Nor are, without effect, `inplace=` of
-layers and `foreach=`, `fused=` and `capturable=` of optimisers; nor, though they come with a warning,
+`names=`, `non_blocking=`, `pin_memory=` and `sparse_grad=`. Nor are `inplace=` of
+layers and, without effect, `foreach=`, `fused=` and `capturable=` of optimisers; nor, though they come with a warning,
 the losses' `size_average=` and `reduce=`, which PyTorch has given up for `reduction=`.
 """  # noqa: E501  # rows of a table
 

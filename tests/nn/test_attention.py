@@ -239,3 +239,13 @@ def test_a_causal_mask_for_transformers():
 def test_wrong_arguments_are_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_mask_of_another_float_dtype() -> None:
+    ss.manual_seed(0)
+    attention = ss.nn.MultiheadAttention(4, 2, batch_first=True).double()
+    x = ss.randn(2, 3, 4, dtype=ss.float64)
+    mask = ss.triu(ss.full((3, 3), float("-inf")), 1)
+    found, expected = (attention(x, x, x, attn_mask=m)[0] for m in (mask, mask.double()))
+    assert found.dtype == ss.float64
+    assert (found == expected).all()

@@ -122,3 +122,34 @@ def test_variances_and_margins_of_fewer_numbers() -> None:
         assert mine.shape == tuple(theirs.shape)
     with pytest.raises(ValueError, match="or with a length of 1 along one axis"):
         ss.nn.functional.gaussian_nll_loss(ss.ones(4, 3), ss.ones(4, 3), ss.ones(1, 1))
+
+
+IN_PLACE: dict[str, Any] = {
+    "ReLU": lambda nn: nn.ReLU(True),
+    "LeakyReLU": lambda nn: nn.LeakyReLU(0.2, True),
+    "ELU": lambda nn: nn.ELU(inplace=True),
+    "SiLU": lambda nn: nn.SiLU(inplace=True),
+    "Hardtanh": lambda nn: nn.Hardtanh(-0.5, 0.5, True),
+    "relu": lambda nn: lambda x: nn.functional.relu(x, inplace=True),
+    "celu": lambda nn: lambda x: nn.functional.celu(x, 0.5, True),
+    "not": lambda nn: lambda x: nn.functional.leaky_relu(x, 0.2, False),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+@pytest.mark.parametrize("run", [lambda f: f, ss.compile])
+def test_what_a_layer_in_place_was_given_becomes_its_result(name: str, run: Any) -> None:
+    found = []
+    for m in (ss, torch):
+        layer = IN_PLACE[name](m.nn)
+        x = m.tensor(np.linspace(-2, 2, 12).reshape(3, 4), requires_grad=True)
+
+        def both(x: Any, m: Any = m, layer: Any = layer) -> Any:
+            inner = x * 1.5
+            loss = (layer(inner) * inner).sum()
+            return inner, m.autograd.grad(loss, x)[0]
+
+        call = run(both) if m is ss else both
+        found.append([np.asarray(t.detach().numpy()) for t in call(x)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)

@@ -8,6 +8,8 @@ descent, `p -= rate * p.grad`, needs it.
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +41,7 @@ from schuss.primitives.reduction import broadcast_to, max
 from schuss.primitives.views import origin_of, root_of
 from schuss.primitives.writing import put, rewrite, writes_at_once
 
-__all__ = ["add_", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
+__all__ = ["add_", "changing_in_place", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
 
 
 def assign(x: Tensor, value: TensorLike) -> Tensor:
@@ -237,6 +239,23 @@ def pow_(x: Tensor, exponent: TensorLike) -> Tensor:
 def clamp_(x: Tensor, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
     """Limit to the range from `min` to `max` in place."""
     return replaced("clamp_", x, lambda x: clip(x, min, max))
+
+
+def changing_in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let a function, whose last argument is `inplace`, change its first where that is True."""
+    place = len(inspect.signature(function).parameters) - 1
+    owner = f"{function.__name__}_"
+
+    @functools.wraps(function)
+    def changing(input: Tensor, *arguments: Any, inplace: bool = False, **options: Any) -> Tensor:
+        if not inplace and len(arguments) < place:
+            return function(input, *arguments, **options)
+        given = arguments[: place - 1]
+        if not (inplace or arguments[-1]):
+            return function(input, *given, **options)
+        return replaced(owner, input, lambda x: function(x, *given, **options))
+
+    return changing
 
 
 def _augmented(sign: str, function: Any) -> Any:

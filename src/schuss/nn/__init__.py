@@ -167,7 +167,7 @@ from schuss.nn.unpooling import (
     Softmax2d,
 )
 from schuss.nn.vectors import GLU, CosineSimilarity, PairwiseDistance
-from schuss.spelling.constructors import take_without_effect
+from schuss.spelling.constructors import take_inplace, take_without_effect
 
 __all__ = [
     "CELU",
@@ -340,7 +340,7 @@ __all__ = [
     "utils",
 ]
 
-# As PyTorch has them. Nothing is changed in place here, and all is on the CPU.
+# As PyTorch has them. All is on the CPU.
 _IN_PLACE = (
     *(CELU, ELU, SELU, AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout),
     *(Hardsigmoid, Hardswish, Hardtanh, LeakyReLU, Mish, RReLU, ReLU, ReLU6),
@@ -349,7 +349,8 @@ _IN_PLACE = (
 for _name in __all__:
     _layer = globals()[_name]
     if isinstance(_layer, type) and issubclass(_layer, Module) and _layer is not Module:
-        _last = "inplace" if _layer in _IN_PLACE else None
-        take_without_effect(_layer, "device", *[_last] if _last else [], last=_last)
+        take_without_effect(_layer, "device")
+        if _layer in _IN_PLACE:
+            take_inplace(_layer)
         if issubclass(_layer, Loss):
             _layer.__init__ = take_size_average(_layer.__init__)  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from schuss import functions as ops
 from schuss import random
 from schuss.core import Tensor
 from schuss.functions import activations
+from schuss.functions.inplace import changing_in_place, replaced
 from schuss.nn.functional._checks import require_floating
 from schuss.pytorch import reductions
 
@@ -21,7 +22,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
     Args:
         input: float tensor of any shape.
-        inplace: has no effect: nothing is changed in place.
+        inplace: whether the input becomes the result, too.
 
     Returns:
         A tensor of the same shape and dtype.
@@ -30,9 +31,10 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(ss.tensor([-1.0, 0.0, 2.0])).tolist()
     [0.0, 0.0, 2.0]
     """
-    return ops.relu(input)
+    return replaced("relu_", input, ops.relu) if inplace else ops.relu(input)
 
 
+@changing_in_place
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Return min(max(x, 0), 6).
 
@@ -43,13 +45,14 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input, 0.0, 6.0)
 
 
+@changing_in_place
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and negative_slope * x elsewhere.
 
     Args:
         input: float tensor of any shape.
         negative_slope: slope below (and at) 0.
-        inplace: has no effect: nothing is changed in place.
+        inplace: whether the input becomes the result, too.
 
     >>> import schuss as ss
     >>> leaky_relu(ss.tensor([-1.0, 2.0]), 0.5).tolist()
@@ -58,6 +61,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     return activations.leaky_relu(input, negative_slope)
 
 
+@changing_in_place
 def rrelu(
     input: Tensor,
     lower: float = 1.0 / 8.0,
@@ -74,7 +78,7 @@ def rrelu(
         lower: lowest slope.
         upper: highest slope; where it does not train, the slope is the mean of both.
         training: whether to draw slopes.
-        inplace: has no effect: nothing is changed in place.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if lower is above upper.
@@ -120,6 +124,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return ops.where(above, input, ops.where(above, 0.0, input) * weight)
 
 
+@changing_in_place
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and alpha * (exp(x) - 1) elsewhere.
 
@@ -132,6 +137,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return activations.exponential_unit(input, alpha)
 
 
+@changing_in_place
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return the self-normalising unit, scale * elu(x, alpha) with the paper's two constants.
 
@@ -144,6 +150,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     return elu(input, _SELU_ALPHA) * _SELU_SCALE
 
 
+@changing_in_place
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """Return x where x > 0, and alpha * (exp(x / alpha) - 1) elsewhere.
 
@@ -183,6 +190,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return ops.gelu(input, approximate)
 
 
+@changing_in_place
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * sigmoid(x), also called swish.
 
@@ -193,6 +201,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     return activations.silu(input)
 
 
+@changing_in_place
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * tanh(softplus(x)) = x * n / (n + 2), with n = e^x * (e^x + 2).
 
@@ -235,6 +244,7 @@ def tanh(input: Tensor) -> Tensor:
     return ops.tanh(input)
 
 
+@changing_in_place
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -256,6 +266,7 @@ def hardtanh(
     return activations.hardtanh(input, low=float(min_val), high=float(max_val))
 
 
+@changing_in_place
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """Return (x + 3) / 6 limited to [0, 1].
 
@@ -267,6 +278,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return hardtanh(input + 3.0, 0.0, 6.0) / 6.0
 
 
+@changing_in_place
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """Return x * hardsigmoid(x).
 
@@ -314,6 +326,7 @@ def softsign(input: Tensor) -> Tensor:
     return activations.softsign(input)
 
 
+@changing_in_place
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """Return x where x > threshold, and `value` elsewhere.
 

@@ -7,6 +7,7 @@ import math
 from schuss import functions as ops
 from schuss import random
 from schuss.core import Tensor
+from schuss.functions.inplace import changing_in_place
 from schuss.nn.functional._checks import require_floating, require_tensors
 
 __all__ = ["alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
@@ -45,6 +46,7 @@ def _drop_channels(owner: str, axes: int, x: Tensor, p: float, training: bool) -
     return x * (_kept(owner, x, p, channels=True) * (1.0 / (1.0 - p)))
 
 
+@changing_in_place
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -54,7 +56,7 @@ def dropout1d(
         input: floats of shape (batch, channels, length), or without batch.
         p: probability of zeroing, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].
@@ -62,6 +64,7 @@ def dropout1d(
     return _drop_channels("dropout1d", 1, input, p, training)
 
 
+@changing_in_place
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -71,7 +74,7 @@ def dropout2d(
         input: floats of shape (batch, channels, height, width); axis 1 holds the channels always.
         p: probability of zeroing, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].
@@ -80,6 +83,7 @@ def dropout2d(
     return _drop_channels("dropout2d", 0, input, p, training)
 
 
+@changing_in_place
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -89,7 +93,7 @@ def dropout3d(
         input: floats of shape (batch, channels, depth, height, width), or without batch.
         p: probability of zeroing, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].
@@ -108,6 +112,7 @@ def _alpha(owner: str, x: Tensor, p: float, training: bool, *, channels: bool) -
     return x * (kept * scale) + ((1.0 - kept) * _LOWEST - p * _LOWEST) * scale
 
 
+@changing_in_place
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -119,7 +124,7 @@ def alpha_dropout(
         input: floats of any shape.
         p: probability of setting an element, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].
@@ -127,6 +132,7 @@ def alpha_dropout(
     return _alpha("alpha_dropout", input, p, training, channels=False)
 
 
+@changing_in_place
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -136,7 +142,7 @@ def feature_alpha_dropout(
         input: floats of shape (batch, channels, ...).
         p: probability of setting a channel, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].

@@ -10,6 +10,7 @@ import numpy as np
 from schuss import functions as ops
 from schuss import random
 from schuss.core import TRACER, Tensor, leaf, no_grad
+from schuss.functions.inplace import changing_in_place
 from schuss.functions.normalization import deviations, inverse_root, standardize, standardize_affine
 from schuss.modes import AUTOCAST
 from schuss.nn.functional._checks import require_floating, require_same_dtype, require_tensors
@@ -297,6 +298,7 @@ def _check_batch(
         )
 
 
+@changing_in_place
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Return the input with each element zeroed with probability p, the others over 1 - p.
 
@@ -306,7 +308,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         input: float tensor of any shape.
         p: probability of zeroing, in [0, 1].
         training: whether to drop at all.
-        inplace: has no effect: nothing is changed in place.
+        inplace: whether the input becomes the result, too.
 
     Raises:
         ValueError: if p is outside of [0, 1].

@@ -217,7 +217,9 @@ def _added(name: str, mask: Tensor, q: Tensor, keys: int, more: int) -> Tensor:
         raise ValueError(f"{_OWNER}: expected {name} for {keys} keys, got shape {mask.shape}.")
     if mask.array.dtype.kind == "b":
         mask = ops.astype(ops.where(mask, -math.inf, 0.0), q.array.dtype)
-    elif mask.array.dtype != q.array.dtype:
+    elif mask.array.dtype.kind == "f":
+        mask = ops.astype(mask, q.array.dtype)
+    else:
         raise TypeError(
             f"{_OWNER}: expected {name} of bool or {q.array.dtype}, got {mask.array.dtype}."
         )
