@@ -41,7 +41,7 @@ from schuss.primitives.reduction import broadcast_to, max
 from schuss.primitives.views import origin_of, root_of
 from schuss.primitives.writing import put, rewrite, writes_at_once
 
-__all__ = ["add_", "changing_in_place", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
+__all__ = ["add_", "clamp_", "copy_", "div_", "mul_", "pow_", "sub_"]
 
 
 def assign(x: Tensor, value: TensorLike) -> Tensor:
