@@ -216,3 +216,8 @@ def test_the_spelling_of_channels_at_the_top(same_as_pytorch):
 def test_what_does_not_fit_is_an_error(call, message):
     with pytest.raises(ValueError, match=message):
         call(ss.ones((2, 3, 4, 5)))
+
+
+def test_means_of_no_channels_compiled() -> None:
+    pool = ss.compile(lambda x: ss.nn.functional.avg_pool2d(x, 2, 1, 1, ceil_mode=True))
+    assert pool(ss.zeros(1, 0, 1, 1)).shape == (1, 0, 2, 2)

@@ -89,7 +89,7 @@ class Problem:
     def flops(self) -> int:
         """Multiplications and additions."""
         positions = self.pictures * math.prod(self.geometry.out)
-        return 2 * positions * self.taps * self.inputs * self.outputs // self.groups
+        return 2 * positions * self.taps * self.inputs * self.outputs // max(self.groups, 1)
 
     @property
     def is_depthwise(self) -> bool:
