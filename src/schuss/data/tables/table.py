@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,15 @@ from schuss.data.tables.parsing import (
     parse_number,
     parse_numbers,
 )
+from schuss.data.tables.stored_column import StoredColumn
 from schuss.data.tables.timestamps import TimeFormat, parse_stamps
 from schuss.data.tables.values import as_column, whole_characters
 from schuss.errors import DataError
 
-__all__ = ["Table", "did_you_mean", "shown", "text_of"]
+__all__ = ["Column", "Table", "did_you_mean", "shown", "text_of"]
+
+#: What a table holds of a column.
+Column: TypeAlias = "Array | CodedText | StoredColumn"
 
 #: So many rows tell whether a table's numbers have decimal commas.
 TELLING_ROWS = 1000
@@ -76,7 +80,8 @@ class Table:
     `schuss.data.infer_kinds`.
 
     Args:
-        columns: Column names and their values, each of shape (rows,); text may be `CodedText`.
+        columns: Column names and their values, each of shape (rows,); text may be `CodedText`, and
+            what lies in a file a `StoredColumn`.
         source: What messages call this table: the file's name, or "the table".
         lines: Line of each row in the file, counted from 1, shape (rows,); None where the rows
             came from memory.
@@ -104,9 +109,9 @@ class Table:
         decimal_comma: bool = False,
     ) -> None:
         """Hold the columns; see the class."""
-        self.columns: dict[str, Array | CodedText] = {
+        self.columns: dict[str, Column] = {
             whole_characters(str(name)): values
-            if isinstance(values, CodedText)
+            if isinstance(values, CodedText | StoredColumn)
             else as_column(values)
             for name, values in columns.items()
         }
@@ -152,7 +157,7 @@ class Table:
         """
         self._expect((name,))
         values = self.columns[name]
-        return values.decoded() if isinstance(values, CodedText) else values
+        return values if isinstance(values, np.ndarray) else values.decoded()
 
     def is_text(self, name: str) -> bool:
         """Tell whether a column is text.
@@ -167,9 +172,7 @@ class Table:
         """Show the size and the names."""
         return f"Table({self.source}: {self.rows} rows, {len(self.columns)} columns)"
 
-    def _with(
-        self, columns: Mapping[str, Array | CodedText], lines: npt.NDArray[np.int64] | None
-    ) -> Table:
+    def _with(self, columns: Mapping[str, Column], lines: npt.NDArray[np.int64] | None) -> Table:
         found = Table(
             columns,
             source=self.source,
@@ -197,7 +200,7 @@ class Table:
         chosen._read, chosen._factors = self._read, self._factors
         return chosen
 
-    def of_columns(self, columns: Mapping[str, Array | CodedText]) -> Table:
+    def of_columns(self, columns: Mapping[str, Column]) -> Table:
         """Return a table of the same rows with other columns.
 
         Args:
@@ -244,13 +247,12 @@ class Table:
         if not marks:
             return self
         numbers = [n for n in map(parse_number, marks) if n is not None and n == n]
-        columns: dict[str, Array | CodedText] = {}
-        for name, values in self.columns.items():
-            if isinstance(values, CodedText):
-                if not any(word.strip() in marks for word in values.words):
-                    columns[name] = values
-                    continue
-                values = values.decoded()
+        columns: dict[str, Column] = {}
+        for name, held in self.columns.items():
+            if isinstance(held, CodedText) and not any(w.strip() in marks for w in held.words):
+                columns[name] = held
+                continue
+            values = self[name]
             if values.dtype == TEXT:
                 bare = np.strings.strip(values)
                 gone = np.any([bare == mark for mark in marks], axis=0)

@@ -80,7 +80,7 @@ class SequenceFormat:
 
         Args:
             numbers: of each row, float32 of shape (rows, columns).
-            codes: of each row, int32 of shape (rows, columns).
+            codes: of each row, whole numbers of shape (rows, columns).
             starts: where each sequence starts, and the number of rows.
         """
         lengths = np.diff(starts)
@@ -96,7 +96,7 @@ class SequenceFormat:
             steps = _means_and_deviations(numbers, begin, end)
         parts = [Padded(steps, borders, self.steps)]
         if codes.shape[1]:
-            parts.append(Padded(codes[begin], borders, self.steps))
+            parts.append(Padded(codes[begin].astype(np.int32), borders, self.steps))
         made = [part[:] if part.nbytes <= _KEPT_BYTES else part for part in parts]
         return (made[0], counts.astype(np.int32), *made[1:])
 

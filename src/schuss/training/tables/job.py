@@ -20,6 +20,7 @@ from schuss.training.evaluation.calibrated import calibrated_metrics
 from schuss.training.evaluation.examples import Examples, class_factors
 from schuss.training.evaluation.metrics import Metric
 from schuss.training.loop.plan import seed_for
+from schuss.training.tables.codes import widened
 from schuss.training.tables.goal import (
     calibrate,
     check_task,
@@ -103,7 +104,7 @@ class TableJob:
             if train.copies is not None:
                 _, first, copy = np.unique(train.copies, return_index=True, return_inverse=True)
                 folds = folds[first][copy]
-            inputs = (train.numeric, train.categories, folds)
+            inputs = (train.numeric, widened(train.categories), folds)
         learned_from = named(
             Examples.of((inputs, train.y), weight=train.weight, owner="train"), train
         )

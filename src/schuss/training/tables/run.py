@@ -30,10 +30,11 @@ from schuss.training.evaluation import cost
 from schuss.training.evaluation.compiled_forward import CompiledForward
 from schuss.training.evaluation.evaluate import outputs, softmax
 from schuss.training.evaluation.examples import Examples
-from schuss.training.evaluation.metrics import measure
+from schuss.training.evaluation.metrics import confusion_matrix, measure
 from schuss.training.evaluation.objective import Objective
 from schuss.training.kinds.describing import classes_text, shares_text
 from schuss.training.kinds.run import Figures, Predicted, Predictions, Run
+from schuss.training.tables.codes import widened
 from schuss.training.tables.predictions import Measured, chunks_of
 from schuss.training.tables.recipe import TabularRecipe, tabular_recipe
 
@@ -213,6 +214,14 @@ class TableRun(Run):
             chunks = self.pieces(tables) if isinstance(tables, Table) else tables
             return self._figures([self._measured(chunk) for chunk in chunks])
 
+    def confusion_of(self, table: Table) -> Array:
+        """Return how many rows of each class (a row) are taken for each (a column), int64."""
+        with quietly():
+            found = confusion_matrix(np.empty(0, np.int64), np.empty((0, self.target.n_outputs)))
+            for part in map(self._measured, self.pieces(table)):
+                found += confusion_matrix(part.y, part.output)
+        return found
+
     def _measured(self, table: Table) -> Measured:
         """Return what is measured of a table's rows: all that is learned of them."""
         there = self.target.present(table)
@@ -360,9 +369,9 @@ class TableRun(Run):
         return Predictions(values, None, raw != values, beyond)
 
 
-def network_inputs(numeric: Array, categories: Array) -> tuple[Array, ...]:
+def network_inputs(numeric: Array, categories: Array) -> tuple[Any, ...]:
     """Return what the network is called with: codes only where there are columns of them."""
-    return (numeric, categories) if categories.shape[1] else (numeric,)
+    return (numeric, widened(categories)) if categories.shape[1] else (numeric,)
 
 
 def build_network(config: Mapping[str, Any]) -> TabularMLP:

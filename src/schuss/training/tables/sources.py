@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from schuss.data import BUNDLED, Table, read_table
-from schuss.data.tables.coded_text import CodedText
 from schuss.errors import DataError, UsageError
 
 __all__ = [
@@ -42,11 +41,11 @@ def fingerprint(table: Table) -> str:
         sha.update(f"{name}\0{kind}\0{len(values)}\0".encode())
         for start in range(0, len(values), _ROWS):
             part = values[start : start + _ROWS]
-            if isinstance(part, np.ndarray) and not table.is_text(name):
-                sha.update(part.tobytes())
+            some = part if isinstance(part, np.ndarray) else part.decoded()
+            if not table.is_text(name):
+                sha.update(some.tobytes())
                 continue
-            text = part.decoded() if isinstance(part, CodedText) else part
-            sha.update(("\0" * (start > 0) + "\0".join(text.tolist())).encode())
+            sha.update(("\0" * (start > 0) + "\0".join(some.tolist())).encode())
     return sha.hexdigest()
 
 

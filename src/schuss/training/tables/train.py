@@ -11,7 +11,6 @@ from schuss.data.tables.reading.options import read_options
 from schuss.errors import DataError
 from schuss.messages import printable, say
 from schuss.nn.module import Module
-from schuss.training.evaluation.metrics import confusion_matrix
 from schuss.training.kinds.kind import OutputOptions
 from schuss.training.kinds.repeatable import repeatable
 from schuss.training.loop.fit import Fit
@@ -205,8 +204,7 @@ def _result(run: TableRun, job: TableJob, fit: Fit, notes: Sequence[str]) -> dic
 def _confusion(run: TableRun, job: TableJob) -> list[list[int]] | None:
     """Return which held-out rows were taken for which class; None where nothing is held out."""
     share = job.prepared.validation if job.prepared.test is None else job.prepared.test
-    chances = None if share is None else run.predict_table(job.table_of(share)).probabilities
-    if share is None or chances is None:
+    if share is None or run.task != "classification":
         return None
-    found: list[list[int]] = confusion_matrix(share.y, chances).tolist()
+    found: list[list[int]] = run.confusion_of(job.table_of(share)).tolist()
     return found

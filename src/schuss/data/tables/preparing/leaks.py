@@ -41,8 +41,7 @@ def telling_columns(
         if classes and kind.kind in ("category", "boolean"):
             telling = _one_class_each(labels_of(table, kind)[1], y)
         elif classes and kind.kind == "numeric":
-            numbers = numbers_of(table, kind)
-            telling = _one_class_each(np.unique(numbers, return_inverse=True)[1], y)
+            telling = _one_class_each(numbers_of(table, kind), y)
         elif not classes and kind.kind == "numeric":
             telling = _runs_along(numbers_of(table, kind), y.astype(np.float64))
         else:
@@ -52,11 +51,11 @@ def telling_columns(
     return found
 
 
-def _one_class_each(codes: npt.NDArray[np.int64], y: npt.NDArray[Any]) -> bool:
-    distinct = np.unique(codes)
-    if not 2 <= len(distinct) <= len(codes) / _ROWS_PER_VALUE:
+def _one_class_each(values: npt.NDArray[Any], y: npt.NDArray[Any]) -> bool:
+    distinct = np.unique(values)
+    if not 2 <= len(distinct) <= len(values) / _ROWS_PER_VALUE:
         return False
-    pairs = (codes - distinct[0]) * (int(y.max()) + 1) + y
+    pairs = np.searchsorted(distinct, values) * (int(y.max()) + 1) + y
     return len(np.unique(pairs)) == len(distinct)
 
 

@@ -20,7 +20,7 @@ from schuss.data.tables.columns import (
 )
 from schuss.data.tables.inference import infer_kinds
 from schuss.data.tables.marks import marks_that_are_words
-from schuss.data.tables.parsing import TEXT
+from schuss.data.tables.parsing import TEXT, Array
 from schuss.data.tables.preparing.binning import telling_rows
 from schuss.data.tables.preparing.copies import copies_of_rows, repeated_ids, shared_rows, together
 from schuss.data.tables.preparing.leaks import telling_columns
@@ -45,7 +45,8 @@ class Share:
         table: The raw rows.
         rows: Their positions in the table that they came from, int64 of shape (rows,).
         numeric: float32 of shape (rows, preprocessor.n_numeric).
-        categories: int32 of shape (rows, len(preprocessor.category_sizes)).
+        categories: Codes of shape (rows, len(preprocessor.category_sizes)): int32, or of many the
+            smallest unsigned type.
         y: int64 classes, or float32 standardised values, of shape (rows,).
         weight: float32 of shape (rows,), or None where all rows count the same.
         copies: int64 of shape (rows,), equal where rows are alike; or None where none are.
@@ -54,7 +55,7 @@ class Share:
     table: Table
     rows: Rows
     numeric: npt.NDArray[np.float32]
-    categories: npt.NDArray[np.int32]
+    categories: Array
     y: npt.NDArray[Any]
     weight: npt.NDArray[np.float32] | None
     copies: Rows | None = None

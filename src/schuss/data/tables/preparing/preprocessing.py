@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from schuss.data.tables.columns import ColumnKind, labels_of, numbers_of, stamps_of
 from schuss.data.tables.on_demand import OnDemand
+from schuss.data.tables.parsing import Array
 from schuss.data.tables.preparing.binning import bin_codes, learn_bins
 from schuss.data.tables.preparing.dates import (
     Floats,
@@ -25,6 +26,7 @@ from schuss.data.tables.preparing.saved import reading
 from schuss.data.tables.preparing.scaling import (
     Levels,
     Scaled,
+    empty_codes,
     learn_levels,
     one_hot,
     repeats,
@@ -302,7 +304,7 @@ class TablePreprocessor:
 
     def fit_transform(
         self, table: Table, kinds: Mapping[str, ColumnKind], **options: Any
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    ) -> tuple[npt.NDArray[np.float32], Array]:
         """Learn from the training rows, and return their inputs; see `fit` and `transform`.
 
         What free text says of a training row comes from models that did not learn from it.
@@ -313,7 +315,7 @@ class TablePreprocessor:
         finally:
             self._said.clear()
 
-    def transform(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    def transform(self, table: Table) -> tuple[npt.NDArray[np.float32], Array]:
         """Turn a table into inputs; the order of its columns does not matter, extra ones neither.
 
         Args:
@@ -321,8 +323,8 @@ class TablePreprocessor:
 
         Returns:
             `numeric`, float32 of shape (rows, n_numeric), quantities first, then one-hot columns;
-            and `categories`, int32 of shape (rows, len(category_sizes)), each in
-            [0, category size).
+            and `categories` of shape (rows, len(category_sizes)), each in [0, category size),
+            int32, or the smallest unsigned type where they would be many bytes.
 
         Raises:
             DataError: If a column is missing, or a value is infinite or unreadable.
@@ -330,11 +332,11 @@ class TablePreprocessor:
         self._said.clear()
         return self._transformed(table)
 
-    def _transformed(self, table: Table) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    def _transformed(self, table: Table) -> tuple[npt.NDArray[np.float32], Array]:
         self._check(table)
         plan = self._plan
         numeric = np.empty((table.rows, self.n_numeric), dtype=np.float32)
-        categories = np.empty((table.rows, len(self.category_sizes)), dtype=np.int32)
+        categories = empty_codes(table.rows, self.category_sizes)
         quantities, circles = self._quantities(table)
         for k, scaled in enumerate(plan.continuous):
             scale_into(numeric[:, k], quantities[scaled.name], scaled)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Levels", "Scaled", "learn_levels", "one_hot", "repeats", "robust_scale", "scale_into"]
+__all__ = ["Levels", "Scaled", "empty_codes", "learn_levels", "one_hot", "repeats", "robust_scale"]
+__all__ += ["scale_into"]
 
 Floats = npt.NDArray[np.float64]
 _CLIP = 3.0
@@ -17,6 +18,8 @@ _CLIP = 3.0
 _MAX_ONE_HOT = 9
 #: A level seen so often has an embedding of its own; rarer ones share that of the unknown.
 _MIN_LEVEL_COUNT = 2
+#: Codes that take fewer bytes are of the type that networks take.
+_MANY_BYTES = 16 << 20
 #: So many rows are scaled at a time.
 _ROWS = 1 << 16
 #: Parts of dates whose correlation is higher than this say the same.
@@ -46,6 +49,18 @@ class Levels:
     column: str
     levels: list[str]
     one_hot: bool
+
+
+def empty_codes(rows: int, sizes: Sequence[int]) -> npt.NDArray[Any]:
+    """Return room for codes, of columns with so many codes each: int32, or as little as is enough.
+
+    >>> empty_codes(100, [300]).dtype, empty_codes(10**7, [300]).dtype
+    (dtype('int32'), dtype('uint16'))
+    """
+    shape, wide = (rows, len(sizes)), np.dtype(np.int32)
+    if rows * len(sizes) * wide.itemsize < _MANY_BYTES:
+        return np.empty(shape, wide)
+    return np.empty(shape, np.min_scalar_type(max(sizes) - 1))
 
 
 def learn_levels(

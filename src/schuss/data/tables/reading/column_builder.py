@@ -6,6 +6,7 @@ import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import count
+from typing import TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from schuss.data.tables.coded_text import CodedText
 from schuss.data.tables.parsing import TEXT, Array, has_leading_zeros, is_missing, parse_numbers
 from schuss.data.tables.reading.concatenate import joined
+from schuss.data.tables.stored_column import ColumnStore, StoredColumn
 from schuss.data.tables.timestamps import iso_stamps, time_format
 from schuss.data.tables.values import LARGEST_EXACT
 
@@ -46,7 +48,8 @@ class ColumnBuilder:
     def __init__(self, rows: int = 0, *, stays: bool = False) -> None:
         """Begin a column; see the class."""
         self._stays = stays
-        self._pieces: list[Array | _Codes | int] = [rows]  # a number: so many rows without values
+        # A number: so many rows without values.
+        self._pieces: list[Array | _Codes | StoredColumn | int] = [rows]
         self._dictionary: defaultdict[str, int] = defaultdict(count().__next__)
         self._coded_rows = 0
         self._read_as: str | None = None
@@ -71,12 +74,13 @@ class ColumnBuilder:
         """Add the rows of a block that lacks the column."""
         self._pieces.append(rows)
 
-    def compact(self, *, plain: bool) -> None:
+    def compact(self, *, plain: bool, store: ColumnStore | None = None) -> None:
         """Turn text into what takes less memory.
 
         Args:
             plain: Whether it may be turned into numbers. It may not where other columns have
                 decimal commas, since 1.234 may be one thousand and some there.
+            store: Where numbers and dates are put, or None.
         """
         begin = len(self._pieces)
         while begin and _is_text(self._pieces[begin - 1]):
@@ -89,6 +93,10 @@ class ColumnBuilder:
                 self._pieces[place] = self._compacted(piece)
         if self._read_as is None and not self._stays:
             self._read_words(plain=plain)
+        if store is not None:
+            self._pieces = [
+                store.keep(piece) if _is_compact(piece) else piece for piece in self._pieces
+            ]
 
     def _compacted(self, text: Array) -> Array | _Codes:
         if self._read_as is None:
@@ -119,7 +127,10 @@ class ColumnBuilder:
 
     def column(self) -> Array | CodedText:
         """Return the whole column, and forget it."""
-        pieces, self._pieces = self._pieces, []
+        pieces: list[Array | _Codes | int] = [
+            piece.decoded() if isinstance(piece, StoredColumn) else piece for piece in self._pieces
+        ]
+        self._pieces = []
         words = list(self._dictionary)
         if not words:
             return joined([piece for piece in pieces if not isinstance(piece, _Codes)])
@@ -140,6 +151,10 @@ class ColumnBuilder:
 
 def _is_text(piece: object) -> bool:
     return isinstance(piece, np.ndarray) and piece.dtype == TEXT
+
+
+def _is_compact(piece: object) -> TypeGuard[Array]:
+    return isinstance(piece, np.ndarray) and piece.dtype != TEXT
 
 
 def _numbers(text: Array) -> Array | None:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schuss.data.tables.coded_text import CodedText
 from schuss.data.tables.parsing import TEXT, Array
-from schuss.data.tables.table import Table, text_of
+from schuss.data.tables.table import Column, Table, text_of
 from schuss.data.tables.values import LARGEST_EXACT, text_column
 
 __all__ = ["concatenate", "joined", "table_of"]
@@ -44,7 +43,7 @@ def _pieces(parts: Sequence[Table], name: str) -> list[Array | int]:
 
 
 def table_of(
-    columns: Mapping[str, Array | CodedText],
+    columns: Mapping[str, Column],
     parts: Sequence[Table],
     lines: Sequence[npt.NDArray[np.int64] | None],
 ) -> Table:
