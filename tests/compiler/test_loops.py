@@ -420,6 +420,42 @@ def test_what_changes_tensors_outside_is_unrolled(loops):
         ss.compile(run)(ss.ones(1001))
 
 
+def spectrum(x):
+    """What NumPy computes, called from a program."""
+    return ss.fft.rfft_as_real(x, dim=0)
+
+
+def rows_of_a_spectrum(w, x):
+    return scan(lambda h, r: (ss.tanh(h * 0.5 + r * w), h * r), w, spectrum(x).reshape((-1, N)))[1]
+
+
+def a_spectrum_of_what_is_outside(w, x):
+    return scan(lambda h, r: (ss.tanh(h * 0.5 + r * spectrum(w).sum()), h * r), w, x)[1]
+
+
+def a_spectrum_of_each_step(w, x):
+    return scan(lambda h, r: (ss.tanh(h * 0.5 + spectrum(r).sum()), h * r), w, x)[1]
+
+
+@pytest.mark.parametrize("function", [rows_of_a_spectrum, a_spectrum_of_what_is_outside])
+def test_what_numpy_computes_outside_of_a_step_is_no_obstacle(function, loops):
+    inputs = [ss.tensor(a, requires_grad=True) for a in (V, X[:, 0])]
+    expected = results_and_gradients(function, inputs)
+    found = ss.compile(lambda *inputs: results_and_gradients(function, inputs))(*inputs)
+    for ours, right in zip([*found[0], *found[1]], [*expected[0], *expected[1]], strict=True):
+        np.testing.assert_allclose(ours.numpy(), right.numpy(), rtol=1e-12, atol=1e-12)
+    assert loops
+
+
+def test_what_numpy_computes_in_a_step_is_unrolled(loops):
+    inputs = [ss.tensor(a) for a in (V, X[:, 0])]
+    found = ss.compile(a_spectrum_of_each_step)(*inputs).numpy()
+    np.testing.assert_allclose(found, a_spectrum_of_each_step(*inputs).numpy(), rtol=1e-12)
+    assert not loops
+    with pytest.raises(ss.errors.TraceError, match="calls half_spectrum, which is NumPy's"):
+        ss.compile(a_spectrum_of_each_step)(inputs[0], ss.ones((1001, N), dtype="float64"))
+
+
 def test_random_numbers_in_a_step_are_those_of_eager_evaluation():
     def run(x):
         return scan(lambda h, x: (h + ss.rand(3) * x, None), ss.zeros(3), x)[0]

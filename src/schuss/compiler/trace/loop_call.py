@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from schuss.backprop import mark, reverse
-from schuss.compiler.graph.graph import Node, constant, made
+from schuss.compiler.graph.graph import Node, constant, made, ordered
 from schuss.compiler.trace.loop import FIXED, Loop, parameter, tensors_below
 from schuss.core import RECORDING, TRACER, Tensor, next_stamp
 from schuss.errors import TraceError
@@ -93,7 +93,7 @@ def trace_loop(
         after, y = checked(step(filled(carry, given), filled(xs, parts)), carry)
         returned = present(y)
         nodes = [tracer.read(x) for x in [*present(after), *returned]]
-        obstacle = changes.undone() or _obstacle(nodes)
+        obstacle = changes.undone() or _obstacle(nodes, {*carried, *sliced})
     if obstacle is not None:
         if length > _MOST_UNROLLED:
             raise TraceError(
@@ -145,16 +145,20 @@ def _ask(tracer: Any, loop: Loop, checks: list[tuple[ValueCheck, tuple[Tensor, .
         tracer.check(asked, tuple(map(tracer.tensor, nodes)))
 
 
-def _obstacle(nodes: list[Node]) -> str | None:
-    """Return why a step cannot be a loop's, if it cannot."""
-    seen, stack = set(nodes), list(nodes)
-    while stack:
-        node = stack.pop()
+def _obstacle(nodes: list[Node], given: set[Node]) -> str | None:
+    """Return why a step cannot be a loop's, if it cannot.
+
+    Args:
+        nodes: what it computes.
+        given: what it computes it from; all that does not depend on these is no part of it.
+    """
+    own = set(given)
+    for node in ordered(nodes):
+        if own.isdisjoint(node.inputs):
+            continue
+        own.add(node)
         if isinstance(node.primitive and node.primitive.lower, HostCall):
             return f"calls {node.op}, which is NumPy's"
-        new = [x for x in node.inputs if x not in seen]
-        seen.update(new)
-        stack += new
     return None
 
 
