@@ -245,7 +245,8 @@ def _spread(value: Tensor, shape: tuple[int, ...], places: Array, index: Any) ->
             raise ValueError(f"setitem: expected a value of shape {shape}, got {value.shape}.")
         value = apply(REGISTRY["broadcast_to"], (value,), {"shape": shape})
     if is_basic(index):
-        attributes = {"template": index, "shape": places.shape}
+        template = index if isinstance(index, tuple) else (index,)
+        attributes = {"template": template, "shape": places.shape}
         return apply(REGISTRY["unslice"], (value,), attributes)
     flat = apply(REGISTRY["reshape"], (value,), {"shape": (value.size,)})
     where = leaf(np.maximum(places, 0))

@@ -95,6 +95,19 @@ FUNCTIONS = {
 }  # fmt: skip
 
 
+def written(y: ss.Tensor, index: int | slice) -> ss.Tensor:
+    """A layer, of which a part in another order is changed in place."""
+    x = y.exp().clone()
+    x.permute(3, 1, 0, 2)[index] *= 2
+    return x.amax((0, 2, 3))
+
+
+FUNCTIONS |= {
+    "a row is written": lambda y: written(y, -1),
+    "rows are written": lambda y: written(y, slice(1, 3)),
+}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_values_stay(name: str) -> None:
     values = np.random.default_rng(1)
