@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _TINY_SECONDS = 1.3e-5
 _FIRST_STEPS, _ROUND_STEPS, _STEPS_PER_CALL = 50, 100, 5
 # Of a round's descents, these shares go on from where they are, and start afresh; the others start
 # from this share of all, the best, each with one unit drawn anew.
-_ON, _FRESH, _PARENTS = 0.25, 0.25, 0.75
+_ON, _FRESH, _PARENTS = 0.25, 0.125, 0.75
 # A descent stands still that gains no such share of its loss in so many calls.
 _GAIN, _CALLS = 1e-3, 5
 # At the bottom, rows cost together less than this share of what one does untrained.
@@ -152,30 +152,31 @@ class Race:
             weight: of each row, of sum 1; rows of weight 0 do not count.
         """
         self._look_at(weight)
-        self._spent = 0.0
         vectors = self._starts.draw(self._count)
         vectors[0] = first
-        found = self._descended(self._fresh(vectors), _FIRST_STEPS)
-        starts, in_vain = self._count, 0
+        return self._raced(self._fresh(vectors), self._count)
+
+    def go_on(self, weight: Array) -> RaceResult:
+        """Race on from where the last race ended, on rows of other weights.
+
+        Args:
+            weight: of each row, of sum 1; rows of weight 0 do not count.
+        """
+        self._look_at(weight)
+        begun = self._found
+        return self._raced(replace(begun, damping=np.full_like(begun.damping, FIRST_DAMPING)), 0)
+
+    def _raced(self, begun: _Population, starts: int) -> RaceResult:
+        self._spent = 0.0
+        found, in_vain = self._descended(begun, _FIRST_STEPS), 0
         while found.best > self._bottom and in_vain < _VAIN_ROUNDS and self._spent < _SECONDS:
             before = found.best
             found = found.joined(self._descended(self._round(found), _ROUND_STEPS))
             found = found.sorted(self._count)
             starts += self._count - self._going_on
             in_vain = 0 if found.best < (1.0 - _SAME) * before else in_vain + 1
+        self._found = found
         return self._result(found, starts)
-
-    def polish(self, vector: Array, weight: Array) -> RaceResult:
-        """Descend from one point alone.
-
-        Args:
-            vector: the weights there.
-            weight: of each row, of sum 1.
-        """
-        self._look_at(weight)
-        self._spent = 0.0
-        start = self._fresh(np.repeat(vector[None], self._count, axis=0))
-        return self._result(self._descended(start, _FIRST_STEPS), 0)
 
     @property
     def _going_on(self) -> int:

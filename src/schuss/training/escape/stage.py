@@ -166,11 +166,7 @@ class Escape:
             return None
         if not self._is_final:
             return result.vector
-        further = race.polish(result.vector, self._all)
-        if not further.solved:
-            # (The rows that are new may need another basin.)
-            raced_again = race.run(further.vector, self._all)
-            further = raced_again if raced_again.solved or tell_nothing else further
+        further = race.go_on(self._all)
         return further.vector if further.solved or tell_nothing else result.vector
 
     def _take(self, loop: RacingLoop, vector: Array, result: RaceResult) -> EscapeReport:
