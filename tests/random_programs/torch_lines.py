@@ -392,7 +392,7 @@ INTEGERS = """\
 {z}.sort(-1, stable=True)[1]
 {z}.topk(1, -1)[1]
 {x}.repeat(2)
-T.bincount({x}.abs().reshape(-1))
+T.bincount({x}.abs().reshape(-1), minlength=40)
 F.one_hot({x}.abs() % 5, 5)
 F.one_hot({x}.abs())
 T.floor_divide({x}, 2)
