@@ -20,6 +20,7 @@ from schuss.compiler.passes.loops import prepare_loops
 from schuss.compiler.passes.on_demand import split_on_demand
 from schuss.compiler.passes.permutations import move_permutations
 from schuss.compiler.passes.simplify import simplify
+from schuss.compiler.passes.split_products import split_products
 from schuss.compiler.passes.split_reductions import split_reductions
 from schuss.compiler.runtime.artifact import Artifact, Place, View
 from schuss.compiler.schedule.aliasing import plan_stages
@@ -99,6 +100,7 @@ _PASSES: list[tuple[str, Callable[[Graph], None] | None]] = [
     ("loops", prepare_loops),
     ("split", split_reductions),
     ("orient", assign_layouts),
+    ("cut", split_products),
     ("halves", store_in_halves),
     ("legalise", legalize),
 ]

@@ -40,15 +40,19 @@ def _gather_shape(x: Spec, *indices: Spec, template: Template, sparse: bool = Fa
 def _scatter_add_value(
     g: Array, *indices: Array, template: Template, shape: tuple[int, ...]
 ) -> Array:
-    out = np.zeros(shape, g.dtype)
-    if template == ROWS_BY_INDEX and g.size >= _MANY and g.ndim > indices[0].ndim > 0:
-        # Rows, as an embedding's: sorted by their place they are summed in one pass.
-        flat = indices[0].reshape(-1) % shape[0]
-        rows = g.reshape(flat.size, *shape[1:])
+    out: Array = np.zeros(shape, g.dtype)
+    axis = len(template) - 1
+    before: tuple[Any, ...] = template[:-1]
+    is_by_slices = template == (slice(None),) * axis + ROWS_BY_INDEX
+    if is_by_slices and g.size >= _MANY and g.ndim > axis + indices[0].ndim > axis:
+        # Slices, as an embedding's rows: sorted by their place they are summed in one pass.
+        flat = indices[0].reshape(-1) % shape[axis]
+        slices = g.reshape(*shape[:axis], flat.size, *shape[axis + 1 :])
         order = np.argsort(flat, kind="stable")
         places = flat[order]
         starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
-        out[places[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+        slices = slices.take(order, axis)
+        out[(*before, places[starts])] = np.add.reduceat(slices, starts, axis)
     else:
         np.add.at(out, filled(template, indices), g)
     return out

@@ -34,7 +34,9 @@ def _grid(index: Tensor, axis: int) -> tuple[Tensor, ...]:
 
 def _added(x: Tensor, axis: int, index: Tensor, values: Tensor) -> Tensor:
     """Return zeros of x's shape with values added at an index along `axis`."""
-    kept = values[tuple([slice(0, n) for n in index.shape])]
+    kept = values
+    if index.shape != values.shape:
+        kept = values[tuple([slice(0, n) for n in index.shape])]
     attributes = {"template": (ARRAY,) * x.ndim, "shape": x.shape}
     return apply(REGISTRY["scatter_add"], (kept, *_grid(index, axis)), attributes)
 
@@ -178,7 +180,7 @@ def _reduced(
 def _slices(
     owner: str, input: Any, dim: Any, index: Any, source: Any
 ) -> tuple[Tensor, int, Tensor, Tensor]:
-    """Return x and values with `dim` first, and a vector of where these go."""
+    """Return x, an axis, a vector of positions along it, and the slices that go there."""
     x, at, value = as_tensor(input), positions(owner, index), as_tensor(source)
     if at.ndim > 1:
         raise ValueError(f"{owner}: expected a vector as index, got shape {at.shape}.")
@@ -198,9 +200,14 @@ def _slices(
     n = x.shape[axis]
     _require_range(owner, at, -n, n)
     at = F.where(at < 0, at + n, at)
-    value = F.broadcast_to(astype(value, x.array.dtype), shape)
-    grid = F.broadcast_to(F.reshape(at, (-1, *[1] * (x.ndim - axis - 1))), shape)
-    return x, axis, grid, value
+    return x, axis, at, F.broadcast_to(astype(value, x.array.dtype), shape)
+
+
+def _scattered(x: Tensor, axis: int, at: Tensor, value: Tensor) -> Tensor:
+    """Return x with slices at a vector of positions; the last one counts."""
+    at = F.reshape(at, (-1, *[1] * (x.ndim - axis - 1)))
+    result: Tensor = scatter(x, axis, F.broadcast_to(at, value.shape), value)
+    return result
 
 
 def _in_shape(x: Tensor, result: Tensor) -> Tensor:
@@ -214,13 +221,15 @@ def index_add(
     x, axis, at, value = _slices("index_add", input, dim, index, source)
     if not at.size:
         return as_tensor(input)
-    return _in_shape(as_tensor(input), x + _added(x, axis, at, value * alpha))
+    attributes = {"template": (slice(None),) * axis + (ARRAY,), "shape": x.shape}
+    added = apply(REGISTRY["scatter_add"], (value * alpha, at), attributes)
+    return _in_shape(as_tensor(input), x + added)
 
 
 def index_copy(input: TensorLike, dim: int, index: TensorLike, source: TensorLike) -> Tensor:
     """Return input with the slices of `source` at positions along `dim`."""
     x, axis, at, value = _slices("index_copy", input, dim, index, source)
-    return _in_shape(as_tensor(input), scatter(x, axis, at, value) if at.size else x)
+    return _in_shape(as_tensor(input), _scattered(x, axis, at, value) if at.size else x)
 
 
 def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Any) -> Tensor:
@@ -229,7 +238,7 @@ def index_fill(input: TensorLike, dim: int, index: TensorLike, value: Any) -> Te
         raise ValueError(f"index_fill: expected one number as value, got shape {value.shape}.")
     number = value if isinstance(value, Tensor) else F.full((), value, as_tensor(input).array.dtype)
     x, axis, at, values = _slices("index_fill", input, dim, index, number)
-    return _in_shape(as_tensor(input), scatter(x, axis, at, values) if at.size else x)
+    return _in_shape(as_tensor(input), _scattered(x, axis, at, values) if at.size else x)
 
 
 def index_put(

@@ -15,6 +15,7 @@ from schuss.native.target import has_feature, vector_bytes
 
 __all__ = [
     "LEAST_MR",
+    "LONGEST",
     "MC",
     "MR",
     "PAIRED_SUM",
@@ -39,8 +40,8 @@ MR, LEAST_MR = 6, 3
 MC = 48
 # Bytes of packed B that are kept in a core's second cache while the rows of A go by.
 _PACKED_BYTES = 512 * 1024
-# The inner axis is not cut (KC is its length): beyond this one, a panel leaves the second cache.
-_LONGEST = 4096
+# The inner axis is not cut here: beyond this length, a panel leaves the second cache.
+LONGEST = 4096
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def paired_shape() -> TileShape | None:
 def is_supported(kind: str, inner: int) -> bool:
     """Whether this processor's vectors and the length of the inner axis suit packed GEMM."""
     fused = vector_bytes() == 64 or (vector_bytes() == 32 and has_feature("fma"))
-    return fused and kind in SIZE and 0 < inner <= _LONGEST
+    return fused and kind in SIZE and 0 < inner <= LONGEST
 
 
 def tiles_of(shape: TileShape) -> list[tuple[int, int, bool]]:

@@ -17,6 +17,7 @@ from schuss.compiler.graph.graph import (
     ordered,
     result,
 )
+from schuss.compiler.passes.index_by_slices import by_slices
 from schuss.compiler.passes.join_slices import join_slices
 from schuss.compiler.passes.one_hot import compare_classes
 from schuss.lowering.kinds import Elementwise
@@ -270,6 +271,16 @@ def _sum(node: Node) -> Node | None:
     return None
 
 
+def _slice(node: Node) -> Node | None:
+    """Return what a slice that leaves nothing out, or its gradient, is made of."""
+    (x,) = node.inputs
+    slices = [i for i in node.attributes["template"] if i is not Ellipsis]
+    is_whole = x.shape == node.shape and all(
+        isinstance(i, slice) and i.step in (None, 1) for i in slices
+    )
+    return x if is_whole else None
+
+
 def _scatter_add(node: Node) -> Node | None:
     """Return the sums of rows, to be taken where they are needed, for a scatter into a table."""
     g, *indices = node.inputs
@@ -297,8 +308,11 @@ _RULES: dict[str, Callable[[Node], Node | None]] = {
     "permute_dims": _permute,
     "pow": _pow,
     "reshape": _to_shape,
-    "scatter_add": _scatter_add,
+    "gather": by_slices,
+    "scatter_add": lambda node: by_slices(node) or _scatter_add(node),
+    "slice": _slice,
     "subtract": _subtract,
     "sum": _sum,
+    "unslice": _slice,
     "where": _where,
 }
