@@ -244,13 +244,15 @@ def test_the_program_does_not_grow_with_the_steps(kind):
         return loss
 
     sizes = []
-    for steps in (30, 3000):
+    for steps in (30, 1500, 3000):
         compiled = ss.compile(step)
         compiled(ss.tensor(values(steps, 4, 6).astype(np.float32)))
         module = compilation_of(compiled).module
         sizes.append((len(module.stages), sum(map(len, [*module.loops, *module.plain]))))
-    assert sizes[0][0] == sizes[1][0]
-    assert sizes[1][1] < 1.03 * sizes[0][1]
+    assert sizes[1][0] == sizes[2][0]
+    assert sizes[2][1] < 1.03 * sizes[1][1]
+    # From some length on, gradients of weights are summed over the steps in parts.
+    assert sizes[2][1] < 1.25 * sizes[0][1]
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])

@@ -149,9 +149,8 @@ CHOSEN = {
     ((128, 6, 512), "NT", "float32"): RegisterTiles,
     ((128, 512, 300), "NT", "float32"): PackedGemm,
     ((300, 70, 50), "TN", "float64"): PackedGemm,
-    # Too narrow for a panel of any processor, or too long.
+    # Too narrow for a panel of any processor.
     ((4096, 7, 600), "NN", "float32"): Blas,
-    ((49, 65, 4097), "NN", "float32"): Blas,
     ((3, 4, 5), "NN", "int64"): PlainLoops,
     ((3, 4, 0), "NN", "float32"): PlainLoops,
 }

@@ -34,12 +34,17 @@ def test_values_and_gradients_stay(name: str, dtype: str) -> None:
         np.testing.assert_allclose(got.numpy(), right.numpy(), 1e-4, 100 * tolerance)
 
 
-def test_parts_are_few_and_short() -> None:
+def lengths(rows: int, inner: int) -> list[int]:
     function = ss.compile(lambda x, y: x @ y)
-    function(ss.ones((4, 20_000)), ss.ones((20_000, 4)))
+    function(ss.ones((rows, inner)), ss.ones((inner, 4)))
     (build,) = function._builds.values()
     nodes = [n for stage in build.compilation.plan.stages for n in stage.nodes]
-    lengths = [n.inputs[0].shape[-1] for n in nodes if n.op == "matmul"]
-    assert len(lengths) <= 16
-    assert sum(lengths) == 20_000
-    assert max(lengths) <= 4096
+    return [n.inputs[0].shape[-1] for n in nodes if n.op == "matmul"]
+
+
+def test_parts_are_short_and_few() -> None:
+    assert lengths(4, 4096) == [4096]
+    assert lengths(4, 20 * 1024) == [1024]
+    assert lengths(4, 96_000) == [1000]
+    assert lengths(4, 70_001) == [1024, 70_001 - 68 * 1024]
+    assert lengths(40_000, 10_000) == [4096, 4096, 10_000 - 2 * 4096]

@@ -12,8 +12,9 @@ from schuss.lowering.llvm_types import kind_of
 
 __all__ = ["split_products"]
 
-# Parts are as long as suits the caches best, unless there would be more of them than these.
-_PART, _MOST_PARTS, _WHOLE = 1024, 16, 16
+# The best length of a part, the shortest and longest that are as good, and how many elements the
+# products of all parts may have that are kept at once.
+_PART, _SHORTEST, _LONG, _PILED = 1024, 512, 2048, 2**20
 
 
 def split_products(graph: Graph) -> None:
@@ -40,16 +41,46 @@ def _is_split(node: Node) -> bool:
 
 
 def _in_parts(x: Node, y: Node) -> Node:
-    """Return the sum, in order, of the products of parts of the inner axis."""
-    inner = x.shape[-1]
-    parts = max(min(-(-inner // _PART), _MOST_PARTS), -(-inner // LONGEST))
-    each = -(-inner // (parts * _WHOLE)) * _WHOLE
-    total: Node | None = None
-    for start in range(0, inner, each):
-        part = slice(start, min(start + each, inner))
-        columns = made("slice", x, template=(*[slice(None)] * (len(x.shape) - 1), part))
-        rows = made("slice", y, template=(*[slice(None)] * (len(y.shape) - 2), part))
-        product = made("matmul", columns, rows)
-        total = product if total is None else made("add", total, product)
-    assert total is not None  # the inner axis is long
+    """Return the sum, in order, of the products of parts of the inner axis.
+
+    Where they are small, all products are one of piled matrices: however long the inner axis is,
+    the program is as large.
+    """
+    inner, size = x.shape[-1], x.shape[-2] * y.shape[-1]
+    each = _length(inner)
+    many = inner // each
+    if len(x.shape) == len(y.shape) == 2 and size * many <= _PILED:
+        until = many * each
+        total = _piled(_columns(x, 0, until), _rows(y, 0, until), many)
+        starts = range(until, inner, each)
+    else:
+        total = made("matmul", _columns(x, 0, LONGEST), _rows(y, 0, LONGEST))
+        starts = range(LONGEST, inner, LONGEST)
+    for start in starts:
+        until = min(start + starts.step, inner)
+        part = made("matmul", _columns(x, start, until), _rows(y, start, until))
+        total = made("add", total, part)
     return total
+
+
+def _length(inner: int) -> int:
+    """Return how long the parts are: all alike, if some length allows it."""
+    even = [n for n in range(_SHORTEST, _LONG + 1) if inner % n == 0]
+    return min(even, key=lambda n: abs(n - _PART), default=_PART)
+
+
+def _piled(x: Node, y: Node, many: int) -> Node:
+    """Return the sum of the products of equal parts of the inner axis."""
+    (m, inner), n = x.shape, y.shape[-1]
+    x = made("reshape", x, shape=(m, many, inner // many))
+    y = made("reshape", y, shape=(many, inner // many, n))
+    products = made("matmul", made("permute_dims", x, axes=(1, 0, 2)), y)
+    return made("sum", products, axes=(0,), keepdims=False)
+
+
+def _columns(x: Node, start: int, stop: int) -> Node:
+    return made("slice", x, template=(*[slice(None)] * (len(x.shape) - 1), slice(start, stop)))
+
+
+def _rows(y: Node, start: int, stop: int) -> Node:
+    return made("slice", y, template=(*[slice(None)] * (len(y.shape) - 2), slice(start, stop)))
