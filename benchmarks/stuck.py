@@ -80,6 +80,15 @@ def spirals(turns: float, points: int = 97) -> tuple[Any, Any]:
     return np.concatenate([one, -one]).astype(np.float32), y.astype(np.float32)
 
 
+def wide_spirals(count: int = 97) -> tuple[Any, Any]:
+    """Return the two spirals of Lang and Witbrock (1988), of three turns and a radius of 6.5."""
+    number = np.arange(count)
+    radius, angle = 6.5 * (104 - number) / 104, number * np.pi / 16
+    one = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1)
+    y = np.repeat([0.0, 1.0], count)
+    return np.concatenate([one, -one]).astype(np.float32), y.astype(np.float32)
+
+
 def circles() -> tuple[Any, Any]:
     """Return three rings around each other, the middle one of another class."""
     angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
@@ -119,6 +128,9 @@ PROBLEMS = [
     Problem("spirals of 3 turns", spirals(3.0), (2, 8, 8, 1)),
     Problem("spirals of 3 turns", spirals(3.0), (2, 5, 5, 5, 1)),
     Problem("spirals of 3 turns", spirals(3.0), (2, 16, 1)),
+    Problem("wide spirals of 3 turns", wide_spirals(), (2, 8, 8, 1)),
+    Problem("wide spirals of 3 turns", wide_spirals(), (2, 5, 5, 5, 1)),
+    Problem("wide spirals of 3 turns", wide_spirals(), (2, 16, 1)),
     Problem("spirals of half a turn", spirals(0.5), (2, *[4] * 8, 1), "ReLU"),
     Problem("three rings", circles(), (2, 8, 1)),
     Problem("checkerboard 4 x 4", checkerboard(4), (2, 10, 10, 1)),

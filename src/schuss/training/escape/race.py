@@ -30,7 +30,7 @@ _POLISH_GAIN, _POLISH_CALLS, _POLISHED = 0.1, 10, 1e-6
 # Rounds end when so many of them have not made the best loss less by this share.
 _VAIN_ROUNDS, _SAME = 4, 0.01
 # Seconds of work in all, counted by these figures, not by a clock: a seed decides everything.
-_SECONDS = 2.5
+_SECONDS = 3.0
 _FLOPS, _STEP_SECONDS = 2.4e10, 5e-6
 
 
@@ -127,8 +127,8 @@ class Race:
 
     @property
     def is_affordable(self) -> bool:
-        """Whether all starts take less than half of the time."""
-        return self.cost * self._count * _FIRST_STEPS < 0.5 * _SECONDS
+        """Whether all starts take less than two fifths of the time."""
+        return self.cost * self._count * _FIRST_STEPS < 0.4 * _SECONDS
 
     def bottom(self, weight: Array) -> float:
         """Return the loss below which all rows together cost less than one that is untrained.
