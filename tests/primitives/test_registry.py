@@ -494,8 +494,9 @@ SAMPLES: dict[str, list[Sample]] = {
         for f in (lambda i: i, lambda i: (slice(None), i), lambda i: (i, slice(0, 1), i),
                   lambda i: (Ellipsis, i, 0))
     ] + [
-        # PyTorch puts the new axes elsewhere for an integer, None and an array together.
-        Sample(lambda x, i: x[0, None, i], lambda x, i: x[0, None, i], (X234, PLACES), dtypes=EVERY)
+        # NumPy puts the new axes elsewhere for an integer, None and an array together.
+        Sample(lambda x, i: x[0, None, i], lambda x, i: x[0][None, i], (X234, PLACES),
+               torch=lambda T, x, i: x[0, None, i], dtypes=EVERY)
     ],
     "segment_lists": [
         Sample(

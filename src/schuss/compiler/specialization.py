@@ -103,6 +103,7 @@ class Specialization:
         self.holds = Counter(map(id, self._held()))
         _ALIVE.add(weakref.ref(self, _ALIVE.discard))
         self._memory_guard = MemoryGuard()
+        self._compared: list[Any] = []
         self._sources_seen: list[Any] | None = None
 
     def fits(self) -> bool:
@@ -124,6 +125,8 @@ class Specialization:
             words += [
                 (slot_address(t, "requires_grad"), id(t.requires_grad)) for t in self._tensors
             ]
+            # While they are compared by their addresses, nothing else may come to lie there.
+            self._compared = [*copies, *[copy.array for copy in copies]]
             words.append((ctypes.addressof(CHANGES), CHANGES.value))
             words.append((ctypes.addressof(hooks.CHANGES), hooks.CHANGES.value))
             for _, identity in self._left:

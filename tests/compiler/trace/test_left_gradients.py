@@ -237,6 +237,28 @@ def test_programs_that_can_never_run_again_are_dropped(request: pytest.FixtureRe
     assert count() <= 4
 
 
+def test_a_gradient_that_lies_where_a_copy_lay_is_another_one() -> None:
+    rng, others = np.random.default_rng(0), []
+    for _ in range(100):
+        w = ss.tensor([1.0, 2.0], requires_grad=True)
+        add = compile(lambda x, w=w: (w * x).sum().backward())
+        add(ss.ones(2))
+        kept, w.grad = w.grad, None
+        assert kept is not None
+        add(ss.ones(2))
+        del kept
+        add(ss.ones(2))
+        for k in range(5):
+            # What was freed before may be taken for something else.
+            if rng.random() < 0.3:
+                others.append(ss.tensor([0.0]))
+            if others and rng.random() < 0.3:
+                others.pop()
+            w.grad = ss.tensor([float(k), 0.0])
+            add(ss.ones(2))
+            assert w.grad.tolist() == [k + 1.0, 1.0]
+
+
 def test_adding_after_one_was_kept_is_traced_no_more_at_each_turn() -> None:
     w = ss.tensor([1.0, 2.0], requires_grad=True)
 
