@@ -82,7 +82,28 @@ class LogitRelaxedBernoulli(Distribution):
         return LogitRelaxedBernoulli(self.temperature, logits=logits)
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class _Relaxed(TransformedDistribution):
+    """What is relaxed, of which the base keeps the parameters."""
+
+    base_dist: LogitRelaxedBernoulli | ExpRelaxedCategorical
+
+    @property
+    def temperature(self) -> Any:
+        """How far draws are from 0 and 1."""
+        return self.base_dist.temperature
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities of what is relaxed."""
+        return self.base_dist.probs
+
+    @property
+    def logits(self) -> Tensor:
+        """The log-odds of a number, or the logarithms of a row's probabilities."""
+        return self.base_dist.logits
+
+
+class RelaxedBernoulli(_Relaxed):
     """A number between 0 and 1, near one of them, through whose draws gradients pass.
 
     Args:
@@ -100,23 +121,6 @@ class RelaxedBernoulli(TransformedDistribution):
     ) -> None:
         base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args)
         super().__init__(base, SigmoidTransform(), validate_args)
-
-    @property
-    def temperature(self) -> Any:
-        """How far from 0 and 1 draws are."""
-        return self.base_dist.temperature  # type: ignore[attr-defined]  # of its kind
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of being near 1."""
-        found: Tensor = self.base_dist.probs  # type: ignore[attr-defined]  # of its kind
-        return found
-
-    @property
-    def logits(self) -> Tensor:
-        """Its log-odds."""
-        found: Tensor = self.base_dist.logits  # type: ignore[attr-defined]  # of its kind
-        return found
 
 
 class ExpRelaxedCategorical(Distribution):
@@ -169,7 +173,7 @@ class ExpRelaxedCategorical(Distribution):
         return ExpRelaxedCategorical(self.temperature, logits=logits)
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """A row of numbers above 0 that add up to 1, near a single 1 where the temperature is low.
 
     Args:
@@ -187,20 +191,3 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     ) -> None:
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args)
         super().__init__(base, ExpTransform(), validate_args)
-
-    @property
-    def temperature(self) -> Any:
-        """How far from a single 1 draws are."""
-        return self.base_dist.temperature  # type: ignore[attr-defined]  # of its kind
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities, shape (..., classes)."""
-        found: Tensor = self.base_dist.probs  # type: ignore[attr-defined]  # of its kind
-        return found
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        found: Tensor = self.base_dist.logits  # type: ignore[attr-defined]  # of its kind
-        return found

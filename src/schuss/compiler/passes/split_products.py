@@ -6,8 +6,9 @@ longer than that allows. A sum more for each part is little beside the part's ow
 
 from __future__ import annotations
 
-from schuss.compiler.graph.graph import Graph, Node, again, hand_on_scope, made
+from schuss.compiler.graph.graph import Graph, Node, made
 from schuss.compiler.kernels.micro_kernel import LONGEST, is_supported
+from schuss.compiler.passes.replace_each import replace_each
 from schuss.lowering.llvm_types import kind_of
 
 __all__ = ["split_products"]
@@ -19,19 +20,7 @@ _PART, _SHORTEST, _LONG, _PILED = 1024, 512, 2048, 2**20
 
 def split_products(graph: Graph) -> None:
     """Rewrite the products of matrices whose inner axis is too long."""
-    nodes = graph.nodes()
-    if not any(map(_is_split, nodes)):
-        return
-    new: dict[Node, Node] = {}
-    for node in nodes:
-        inputs = tuple(new.get(x, x) for x in node.inputs)
-        found = node if inputs == node.inputs else again(node, inputs)
-        if _is_split(node):
-            found = _in_parts(*inputs)
-        if found is not node:
-            new[node] = found
-            hand_on_scope(found, node.scope)
-    graph.replace(new)
+    replace_each(graph, _is_split, lambda _, x, y: _in_parts(x, y))
 
 
 def _is_split(node: Node) -> bool:

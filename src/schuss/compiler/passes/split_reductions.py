@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 
-from schuss.compiler.graph.graph import Graph, Node, again, hand_on_scope, made
+from schuss.compiler.graph.graph import Graph, Node, made
+from schuss.compiler.passes.replace_each import replace_each
 from schuss.lowering.kinds import Reduction
 
 __all__ = ["split_reductions"]
@@ -20,22 +21,13 @@ _LEAST, _LEAST_WITHIN = 65_536, 16
 
 def split_reductions(graph: Graph) -> None:
     """Rewrite the reductions over the first axis and others, but not the last."""
-    nodes = graph.nodes()
-    if not any(map(_is_split, nodes)):
-        return
-    new: dict[Node, Node] = {}
-    for node in nodes:
-        inputs = tuple(new.get(x, x) for x in node.inputs)
-        found = node if inputs == node.inputs else again(node, inputs)
-        if _is_split(node):
-            inner = tuple(a for a in node.attributes["axes"] if a)
-            (x,) = inputs
-            within = made(node.op, x, **{**node.attributes, "axes": inner})
-            found = made(node.op, within, **{**node.attributes, "axes": (0,)})
-        if found is not node:
-            new[node] = found
-            hand_on_scope(found, node.scope)
-    graph.replace(new)
+    replace_each(graph, _is_split, _in_two)
+
+
+def _in_two(node: Node, x: Node) -> Node:
+    inner = tuple(a for a in node.attributes["axes"] if a)
+    within = made(node.op, x, **{**node.attributes, "axes": inner})
+    return made(node.op, within, **{**node.attributes, "axes": (0,)})
 
 
 def _is_split(node: Node) -> bool:
